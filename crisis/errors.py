@@ -1,0 +1,88 @@
+"""The refusals of the domain, each with a stable machine-readable code.
+
+    CrisisError
+    ├── Invalid          the input can't be understood, whatever the state
+    ├── NotFound         no such thing in this county
+    ├── NotAllowed       this person may not do it
+    ├── Conflict         understood and permitted, but the state forbids it now
+    │   ├── IllegalTransition
+    │   ├── OfferClosed
+    │   ├── StaleVersion
+    │   └── Disputed     a field report that is kept, but not believed
+    └── Unavailable      the service can't decide at this moment; try again
+
+Must not know HTTP: ``web.wire`` alone maps these to status numbers. Messages are written for the
+person who must act on them and never hold private data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class CrisisError(Exception):
+    """Base of all refusals.
+
+    Attributes:
+        code: stable identifier that clients may rely on, ``snake_case``.
+        detail: one sentence for the person who must act.
+        facts: the structured values behind the sentence (ids, states, limits); JSON-able.
+    """
+
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, code: str, detail: str, /, **facts: object) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+        self.facts: Mapping[str, object] = facts
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class Invalid(CrisisError):
+    """The input can't be understood, whatever the state of the county."""
+
+    kind = "invalid"
+
+
+class NotFound(CrisisError):
+    """No such thing in this county; foreign counties answer the same."""
+
+    kind = "not_found"
+
+
+class NotAllowed(CrisisError):
+    """This person may not do it, here or in this role."""
+
+    kind = "not_allowed"
+
+
+class Conflict(CrisisError):
+    """Understood and permitted, but the present state forbids it."""
+
+    kind = "conflict"
+
+
+class IllegalTransition(Conflict):
+    """The thing's transition table has no such step."""
+
+
+class OfferClosed(Conflict):
+    """The offer was accepted, declined, withdrawn or has expired."""
+
+
+class StaleVersion(Conflict):
+    """The caller decided on an older version than the present one."""
+
+
+class Disputed(Conflict):
+    """A report from the field that contradicts what is known; kept, marked, not believed."""
+
+
+class Unavailable(CrisisError):
+    """The service can't decide at this moment; the same command may be sent again."""
+
+    kind = "unavailable"
