@@ -1,0 +1,127 @@
+"""A point on the earth, and how far two points are from each other.
+
+Two distances: ``geodesic_m`` (geopy, exact to the millimetre, about 100 microseconds) for whatever
+is shown or stored, and ``haversine_m`` (a sphere, below one microsecond) for ranking thousands of
+points first. ``nearest`` joins them: sphere for all, ellipsoid for those that can still win.
+Must not know what stands at a point.
+"""
+
+from collections.abc import Sequence
+from heapq import nsmallest
+from math import asin, cos, floor, radians, sin, sqrt
+from typing import Annotated
+
+import msgspec
+from geopy.distance import geodesic
+
+#: Mean radius of the earth in metres (IUGG R1), the sphere that ``haversine_m`` measures on.
+EARTH_RADIUS_M = 6_371_008.8
+
+#: Bound of ``abs(haversine_m - geodesic_m) / geodesic_m`` anywhere on earth. The sphere is at most
+#: 0.56 % too long (along a meridian at the equator) and 0.45 % too short (at the poles).
+SPHERE_ERROR = 0.006
+
+#: Side of the cells of ``coarse``, in degrees: 1.1 km north-south, 0.9 km east-west at 37 degrees.
+COARSE_CELL_DEG = 0.01
+
+_CELLS_PER_DEG = 100
+_DIAMETER_M = 2 * EARTH_RADIUS_M
+
+Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90, description="degrees north, WGS 84")]
+Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180, description="degrees east, WGS 84")]
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """A point in WGS 84 degrees.
+
+    Raises:
+        ValueError: on construction, when a coordinate is out of range, infinite or not a number.
+            (On decoding this is a ``msgspec.ValidationError``, which is a ``ValueError`` too.)
+    """
+
+    #: degrees north, -90..90
+    lat_deg: Latitude
+    #: degrees east, -180..180
+    lon_deg: Longitude
+
+    def __post_init__(self) -> None:
+        # Chained comparisons are false for NaN, so that one test covers range, NaN and infinity.
+        if not -90.0 <= self.lat_deg <= 90.0:
+            raise ValueError("latitude must be a number from -90 to 90")
+        if not -180.0 <= self.lon_deg <= 180.0:
+            raise ValueError("longitude must be a number from -180 to 180")
+
+
+def geodesic_m(a: Point, b: Point) -> float:
+    """Return the distance over the WGS 84 ellipsoid, in metres; exact, about 100 microseconds."""
+    return float(geodesic((a.lat_deg, a.lon_deg), (b.lat_deg, b.lon_deg)).m)
+
+
+def haversine_m(a: Point, b: Point) -> float:
+    """Return the great-circle distance in metres; within ``SPHERE_ERROR`` of ``geodesic_m``."""
+    lat_a = radians(a.lat_deg)
+    lat_b = radians(b.lat_deg)
+    across = sin((lat_b - lat_a) / 2)
+    along = sin(radians(b.lon_deg - a.lon_deg) / 2)
+    h = across * across + cos(lat_a) * cos(lat_b) * along * along
+    # Rounding may lift antipodes a hair above 1, where asin has no value.
+    return _DIAMETER_M * asin(sqrt(h) if h < 1.0 else 1.0)
+
+
+def distances_m(origin: Point, points: Sequence[Point]) -> list[float]:
+    """Return ``haversine_m(origin, p)`` for each of ``points``, in their order.
+
+    One loop with the origin's terms computed once: about 0.4 microseconds per point.
+    """
+    origin_lat = radians(origin.lat_deg)
+    origin_lon = radians(origin.lon_deg)
+    origin_cos = cos(origin_lat)
+    to_rad = radians(1.0)
+    distances = []
+    for point in points:
+        lat = point.lat_deg * to_rad
+        across = sin((lat - origin_lat) * 0.5)
+        along = sin((point.lon_deg * to_rad - origin_lon) * 0.5)
+        h = across * across + origin_cos * cos(lat) * along * along
+        distances.append(_DIAMETER_M * asin(sqrt(h) if h < 1.0 else 1.0))
+    return distances
+
+
+def nearest(origin: Point, points: Sequence[Point], count: int) -> list[tuple[int, float]]:
+    """Return the ``count`` points nearest to ``origin`` as (index, geodesic metres), nearest first.
+
+    The answer is that of measuring every point exactly, at the cost of the sphere for all and the
+    ellipsoid for the few whose great-circle distance lies within both errors of the last place.
+    Equal distances keep the order of ``points``.
+    """
+    if count <= 0 or not points:
+        return []
+    rough = distances_m(origin, points)
+    last = nsmallest(count, rough)[-1]
+    # geodesic <= rough / (1 - e) for those in, geodesic >= rough / (1 + e) for those out.
+    reach = last * (1 + SPHERE_ERROR) / (1 - SPHERE_ERROR) + 0.001
+    exact = [
+        (geodesic_m(origin, points[index]), index)
+        for index, distance in enumerate(rough)
+        if distance <= reach
+    ]
+    exact.sort()
+    return [(index, distance) for distance, index in exact[:count]]
+
+
+def coarse(point: Point) -> Point:
+    """Return the centre of the cell of about 1 km that holds ``point``.
+
+    Stands in for the exact point wherever that must not appear (erased incidents, live frames,
+    reports). Many points share one cell, and ``coarse(coarse(p)) == coarse(p)``.
+    """
+    return Point(
+        lat_deg=_cell_centre(point.lat_deg, 90),
+        lon_deg=_cell_centre(point.lon_deg, 180),
+    )
+
+
+def _cell_centre(value: float, limit: int) -> float:
+    # The upper edge of the world belongs to the last cell, or its centre would lie outside.
+    cell = min(floor(value * _CELLS_PER_DEG), limit * _CELLS_PER_DEG - 1)
+    return round((cell + 0.5) / _CELLS_PER_DEG, 3)

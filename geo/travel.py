@@ -1,0 +1,228 @@
+"""How long teams need to a place: the protocol, and the estimate that needs no road data.
+
+``CalibratedEstimate`` guesses from the straight line, and says how unsure it is: rivers and hills
+between a team and the place are unknown to it. Road engines answer the same protocol better.
+Must not know who travels, nor why.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from math import ceil
+from typing import Annotated, Protocol
+
+import msgspec
+
+from geo.point import Point, distances_m
+
+_Positive = Annotated[float, msgspec.Meta(gt=0)]
+_NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class TravelMethod(StrEnum):
+    """What a travel time rests on."""
+
+    ESTIMATED = "estimated"  # from the straight line
+    ROAD = "road"  # from a road network
+
+
+class TravelTime(msgspec.Struct, frozen=True, kw_only=True):
+    """The drive from one origin, without the time a team needs to get going."""
+
+    #: seconds from departure; half of such drives are quicker
+    eta_s: float
+    #: 5th percentile, seconds, <= eta_s
+    low_s: float
+    #: 95th percentile, seconds, >= eta_s; what "surely on time" is judged by
+    high_s: float
+    #: metres by road; under ESTIMATED the expected ones
+    distance_m: float
+    method: TravelMethod
+
+
+class TravelModel(Protocol):
+    """Anything that knows how long drives take."""
+
+    def many_to_one(
+        self, origins: Sequence[Point], destination: Point, at: datetime
+    ) -> list[TravelTime]:
+        """Return the drive from each of ``origins``, in their order.
+
+        ``at``: the instant of departure, aware UTC; models without traffic ignore it. A model that
+        can't answer for one origin answers with an estimate and says so by its ``method``.
+        """
+        ...
+
+
+class EstimateParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers behind ``CalibratedEstimate``, versioned, so that a past ranking can be redone.
+
+    With ``d`` the great-circle metres and ``near(d) = near_m / (d + near_m)``, which falls from 1
+    at the door to 0 far away::
+
+        road   = d * (far_detour + (near_detour - far_detour) * near(d))
+        cruise = far_mps + (near_mps - far_mps) * half_speed_m / (road + half_speed_m)
+        eta    = time_factor * (stop_s + road / cruise)
+        low    = eta * (far_low  + (near_low  - far_low)  * near(d))
+        high   = eta * (far_high + (near_high - far_high) * near(d))
+
+    Short trips wind more, go slower and are less certain. ``eta`` grows with ``d`` always.
+    """
+
+    #: names this set of numbers; stored with each recommendation that used it
+    name: str
+    version: str
+    #: where the numbers come from, and how far they were checked
+    source: str
+
+    #: road metres per straight metre, at the door and far away, >= 1
+    near_detour: Annotated[float, msgspec.Meta(ge=1)]
+    far_detour: Annotated[float, msgspec.Meta(ge=1)]
+    #: straight metres at which half of the door's extra winding and doubt is left
+    near_m: _Positive
+    #: speed on streets, and the one that long drives tend to
+    near_mps: _Positive
+    far_mps: _Positive
+    #: road metres at which the speed is midway between both
+    half_speed_m: _Positive
+    #: seconds that every drive costs whatever its length: pulling out, finding the door
+    stop_s: _NotNegative
+    #: the band's edges as parts of ``eta``, at the door and far away
+    near_low: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    far_low: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    near_high: Annotated[float, msgspec.Meta(ge=1)]
+    far_high: Annotated[float, msgspec.Meta(ge=1)]
+    #: correction from a county's own drives, see ``calibrate``
+    time_factor: _Positive = 1.0
+
+
+DEFAULT_PARAMETERS = EstimateParameters(
+    name="statewide",
+    version="2026-11",
+    source=(
+        "unverified: chosen so that the median lies about 30 % below straight line x 1.3 at "
+        "40 km/h on trips of 5 to 15 km, and the 95th percentile 1.3 to 1.7 times above it; not "
+        "yet compared with drives of any county"
+    ),
+    near_detour=1.55,
+    far_detour=1.25,
+    near_m=4_000.0,
+    near_mps=8.0,
+    far_mps=27.0,
+    half_speed_m=16_000.0,
+    stop_s=30.0,
+    near_low=0.55,
+    far_low=0.75,
+    near_high=2.4,
+    far_high=1.7,
+)
+
+
+class CalibratedEstimate:
+    """Travel times from the straight line; always available, never exact."""
+
+    def __init__(self, parameters: EstimateParameters = DEFAULT_PARAMETERS) -> None:
+        if parameters.near_detour < parameters.far_detour:
+            raise ValueError("near_detour must not be below far_detour")
+        self.parameters = parameters
+
+    def many_to_one(
+        self,
+        origins: Sequence[Point],
+        destination: Point,
+        at: datetime,
+    ) -> list[TravelTime]:
+        """Return the estimated drive from each origin; about a microsecond for each."""
+        p = self.parameters
+        # Locals: the loop runs for every team of a county at every ranking.
+        detour, more_detour = p.far_detour, p.near_detour - p.far_detour
+        speed, less_speed, half = p.far_mps, p.near_mps - p.far_mps, p.half_speed_m
+        low, more_low = p.far_low, p.near_low - p.far_low
+        high, more_high = p.far_high, p.near_high - p.far_high
+        near_m, stop_s, factor = p.near_m, p.stop_s, p.time_factor
+        estimated = TravelMethod.ESTIMATED
+        times = []
+        for straight in distances_m(destination, origins):
+            near = near_m / (straight + near_m)
+            road = straight * (detour + more_detour * near)
+            eta = factor * (stop_s + road / (speed + less_speed * half / (road + half)))
+            times.append(
+                TravelTime(
+                    eta_s=eta,
+                    low_s=eta * (low + more_low * near),
+                    high_s=eta * (high + more_high * near),
+                    distance_m=road,
+                    method=estimated,
+                )
+            )
+        return times
+
+
+class Drive(msgspec.Struct, frozen=True, kw_only=True):
+    """A drive that took place, to calibrate by."""
+
+    origin: Point
+    destination: Point
+    #: aware UTC
+    departed_at: datetime
+    #: from departure to arrival, seconds
+    took_s: _Positive
+
+
+#: Below so many drives a 95th percentile is an anecdote.
+FEWEST_DRIVES = 40
+
+
+def calibrate(
+    drives: Sequence[Drive], base: EstimateParameters, *, name: str, version: str
+) -> EstimateParameters:
+    """Return ``base`` corrected by drives that took place.
+
+    The median of actual / estimated becomes the ``time_factor``; the 5th and 95th percentile about
+    that median become the band, near and far alike. Detour and speed curves stay those of ``base``.
+
+    Raises:
+        ValueError: fewer than ``FEWEST_DRIVES`` drives.
+    """
+    if len(drives) < FEWEST_DRIVES:
+        raise ValueError(f"{len(drives)} drives are too few, need {FEWEST_DRIVES}")
+    model = CalibratedEstimate(msgspec.structs.replace(base, time_factor=1.0))
+    ratios = sorted(
+        drive.took_s
+        / model.many_to_one([drive.origin], drive.destination, drive.departed_at)[0].eta_s
+        for drive in drives
+    )
+    median = _quantile(ratios, 0.5)
+    low = min(1.0, _quantile(ratios, 0.05) / median)
+    high = max(1.0, _quantile(ratios, 0.95) / median)
+    return msgspec.structs.replace(
+        base,
+        name=name,
+        version=version,
+        source=f"{len(drives)} drives, on the curves of {base.name} {base.version}",
+        time_factor=median,
+        near_low=low,
+        far_low=low,
+        near_high=high,
+        far_high=high,
+    )
+
+
+def share_within(drives: Sequence[Drive], model: TravelModel) -> float:
+    """Return the part (0..1) of ``drives`` that the model's band holds; 0.9 is what it promises.
+
+    Raises:
+        ValueError: no drives.
+    """
+    if not drives:
+        raise ValueError("no drives to compare with")
+    held = 0
+    for drive in drives:
+        time = model.many_to_one([drive.origin], drive.destination, drive.departed_at)[0]
+        held += time.low_s <= drive.took_s <= time.high_s
+    return held / len(drives)
+
+
+def _quantile(ordered: Sequence[float], part: float) -> float:
+    """Return the smallest value that at least ``part`` of the values do not exceed."""
+    return ordered[max(0, ceil(part * len(ordered)) - 1)]
