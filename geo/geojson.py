@@ -55,7 +55,7 @@ def parse_zones(data: bytes | str) -> tuple[Zone, ...]:
 
     Raises:
         GeoJsonError: malformed JSON (NaN included), another kind of geometry, a ring that is open,
-            too short, out of range or without area, an id used twice, or no zones at all.
+            too short or out of range, a zone without area, an id used twice, or no zones at all.
     """
     try:
         document = _DECODER.decode(data)

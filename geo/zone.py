@@ -136,7 +136,7 @@ def polygon(rings: Sequence[Iterable[tuple[float, float]]]) -> Polygon:
 
     Raises:
         ValueError: naming the ring and what is wrong with it: fewer than 4 positions, not closed,
-            out of range or not a number, crossing the 180th meridian, or without any area.
+            out of range or not a number, or crossing the 180th meridian.
     """
     if not rings:
         raise ValueError("a polygon needs an outer ring")
@@ -151,9 +151,18 @@ def zone(
     polygons: Sequence[Polygon],
     area_class: AreaClass | None = None,
 ) -> Zone:
-    """Return the zone made of ``polygons`` (at least one, or ``ValueError``)."""
+    """Return the zone made of ``polygons``.
+
+    Islets that simplification has squeezed flat are kept: they hold no point, but ``nearest`` finds
+    the real islet by them.
+
+    Raises:
+        ValueError: no polygons, or none that encloses any area.
+    """
     if not polygons:
         raise ValueError("a zone needs at least one polygon")
+    if not any(_twice_area(part.outer) for part in polygons):
+        raise ValueError("no polygon encloses any area")
     boxes = [part.box for part in polygons]
     box = Box(
         south_deg=min(box.south_deg for box in boxes),
@@ -227,8 +236,6 @@ def _checked_ring(ring: Ring, index: int) -> Ring:
         raise ValueError(f"{name} is open: its last position must repeat its first")
     if any(abs(a[0] - b[0]) > 180.0 for a, b in pairwise(ring)):
         raise ValueError(f"{name} crosses the 180th meridian; split it there")
-    if _twice_area(ring) == 0.0:
-        raise ValueError(f"{name} encloses no area")
     return ring
 
 
