@@ -1,0 +1,532 @@
+"""The one way to a database connection.
+
+Decides which role, which county and which limits a piece of work has, and what a broken connection
+means. Must not know any table. Every transaction names its context, and row security follows it:
+
+    County(id)   role crisis_app           rows of that county only
+    Worker()     role crisis_worker        named tables, all counties
+    Report(id?)  role crisis_state_report  reading only, one county or, with None, all
+
+The login user of the DSN may be a superuser or any member of the three roles: the role is part of
+the connection's start-up packet, so that neither RESET ROLE nor RESET ALL leads back to the login
+user. For the same reason, and because of prepared statements, pgbouncer in transaction mode is not
+supported; connect to PostgreSQL directly or through a session-mode pooler that passes start-up
+parameters. A DSN may name several hosts: writers seek the one that is read-write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, LiteralString, Self, TypeAlias, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+from asyncpg.connect_utils import SessionAttribute
+from asyncpg.pool import PoolConnectionProxy
+
+from crisis.clock import generator
+from crisis.errors import CrisisError, Unavailable
+
+from .errors import ConnectionLost, database_busy, is_lost, is_unsure, translate
+
+if TYPE_CHECKING:
+    Record: TypeAlias = asyncpg.Record
+    Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+    RawConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+    _Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Record = asyncpg.Record
+    Connection = PoolConnectionProxy
+    RawConnection = asyncpg.Connection
+    _Pool = asyncpg.Pool
+
+T = TypeVar("T")
+
+#: Schema of every table. pg_temp stands last, so that no temporary table can shadow a real one.
+SEARCH_PATH = "dispatch, pg_temp"
+
+Mode = Literal["write", "read", "snapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class County:
+    """Work inside one county.
+
+    Attributes:
+        county_id: FIPS code, 6001..6115.
+    """
+
+    county_id: int
+    role = "crisis_app"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Background work over all counties, on the tables opened to it."""
+
+    role = "crisis_worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Reading for reports.
+
+    Attributes:
+        county_id: FIPS code; None = all counties.
+    """
+
+    county_id: int | None = None
+    role = "crisis_state_report"
+
+
+Context: TypeAlias = County | Worker | Report
+
+_COMMON: Mapping[str, str] = MappingProxyType(
+    {
+        "search_path": SEARCH_PATH,
+        "timezone": "UTC",
+        # Compiling costs more than our short statements, and stalls asyncpg's introspection.
+        "jit": "off",
+        # A vanished client's locks are freed in about 15 s instead of minutes.
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "3",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "15000",
+        "client_connection_check_interval": "5000",
+    }
+)
+
+#: Limits of each role, in ms. ``command_timeout`` below is above statement_timeout, so that the
+#: client gives up only on a server that no longer answers.
+ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "crisis_app": MappingProxyType(
+            {
+                "statement_timeout": "10000",
+                "lock_timeout": "5000",
+                "idle_in_transaction_session_timeout": "10000",
+            }
+        ),
+        "crisis_worker": MappingProxyType(
+            {
+                "statement_timeout": "60000",
+                "lock_timeout": "10000",
+                "idle_in_transaction_session_timeout": "30000",
+            }
+        ),
+        "crisis_state_report": MappingProxyType(
+            {
+                "statement_timeout": "300000",
+                "lock_timeout": "10000",
+                "idle_in_transaction_session_timeout": "60000",
+                "default_transaction_read_only": "on",
+            }
+        ),
+    }
+)
+_COMMAND_TIMEOUT_S = {"crisis_app": 15.0, "crisis_worker": 70.0, "crisis_state_report": 310.0}
+_ROLLBACK_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSizes:
+    """Greatest number of connections per role; each pool opens them as needed."""
+
+    app: int = 10
+    worker: int = 4
+    report: int = 2
+
+
+class _ClientConnection(asyncpg.Connection):
+    """A connection that notices a vanished server and costs nothing to give back."""
+
+    __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(protocol, transport, *args, **kwargs)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            # A host that lost power sends no FIN: without these the kernel waits two hours.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000)
+
+    def get_reset_query(self) -> str:
+        # Transactions only use SET LOCAL here, and LISTEN and advisory locks have connections of
+        # their own: a reset would be one more round trip in front of the next command.
+        return ""
+
+
+def _json_text(value: str | bytes | bytearray | memoryview) -> str:
+    return value if isinstance(value, str) else bytes(value).decode()
+
+
+async def _prepare_connection(con: RawConnection) -> None:
+    """Pass JSON through as text: the callers encode and decode with msgspec."""
+    for name in ("json", "jsonb"):
+        await con.set_type_codec(
+            name, schema="pg_catalog", encoder=_json_text, decoder=str, format="text"
+        )
+
+
+def with_database(dsn: str, name: str) -> str:
+    """Return ``dsn`` pointed at another database of the same server."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(path="/" + quote(name, safe="")))
+
+
+async def connect_as(
+    dsn: str,
+    role: str | None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    timeout_s: float = 10.0,
+) -> RawConnection:
+    """Open one dedicated connection outside the pools (LISTEN, advisory locks, migrations).
+
+    Args:
+        dsn: where; several hosts allowed.
+        role: role to act as from the first statement; None = the login user.
+        settings: further server settings for this session.
+        timeout_s: seconds until connecting is given up.
+
+    Raises:
+        ConnectionLost: no server answers.
+    """
+    server_settings = {**_COMMON, **(settings or {})}
+    if role is not None:
+        server_settings["role"] = role
+    try:
+        return await asyncpg.connect(
+            dsn,
+            timeout=timeout_s,
+            connection_class=_ClientConnection,
+            server_settings=server_settings,
+            target_session_attrs=_session_attrs(dsn, SessionAttribute.read_write),
+        )
+    except BaseException as error:
+        if is_lost(error, closed=True) and not _is_setup_mistake(error):
+            raise ConnectionLost(unknown_outcome=False) from error
+        raise
+
+
+def _session_attrs(dsn: str, default: SessionAttribute) -> SessionAttribute | None:
+    return None if "target_session_attrs=" in dsn else default
+
+
+def _is_setup_mistake(error: BaseException) -> bool:
+    # A wrong password, database or role is for the operator to mend, not to try again.
+    return isinstance(
+        error,
+        asyncpg.InvalidAuthorizationSpecificationError
+        | asyncpg.InvalidCatalogNameError
+        | asyncpg.InsufficientPrivilegeError
+        | asyncpg.InvalidParameterValueError
+        | asyncpg.ClientConfigurationError,
+    )
+
+
+def _begin(context: Context, mode: Mode, *, durable: bool) -> str:
+    """Build the statement that opens a transaction and enters the context in one round trip.
+
+    Several statements in one message can take no parameters; the only value is an integer.
+    """
+    parts = [
+        {
+            "write": "BEGIN",
+            "read": "BEGIN READ ONLY",
+            "snapshot": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }[mode]
+    ]
+    match context:
+        case County(county_id=int() as county_id) | Report(county_id=int() as county_id):
+            parts.append(f"SET LOCAL app.county = '{county_id:d}'")
+        case Report():
+            parts.append("SET LOCAL app.state_wide = 'on'")
+        case Worker():
+            pass
+        case _:
+            raise TypeError("a transaction needs County(int), Worker() or Report(int or None)")
+    if not durable:
+        parts.append("SET LOCAL synchronous_commit = 'off'")
+    return "; ".join(parts)
+
+
+@dataclass(slots=True)
+class Database:
+    """Pools of connections, one per role; build with ``Database.open``."""
+
+    dsn: str
+    report_dsn: str
+    sizes: PoolSizes
+    acquire_timeout_s: float
+    _pools: dict[str, _Pool] = field(default_factory=dict, repr=False)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    def __repr__(self) -> str:
+        # A DSN may hold a password.
+        return f"Database({self.sizes})"
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        report_dsn: str | None = None,
+        sizes: PoolSizes | None = None,
+        acquire_timeout_s: float = 5.0,
+    ) -> AsyncIterator[Self]:
+        """Connect, and close all connections at the end.
+
+        Args:
+            dsn: of a migrated database; several hosts allowed.
+            report_dsn: a replica for reports; None = the same server.
+            sizes: of the pools.
+            acquire_timeout_s: seconds that work waits for a free connection before it is refused
+                as ``database_busy``.
+
+        Raises:
+            ConnectionLost: no server answers.
+        """
+        database = cls(dsn, report_dsn or dsn, sizes or PoolSizes(), acquire_timeout_s)
+        try:
+            await database.ping()
+            yield database
+        finally:
+            await database.close()
+
+    async def close(self, *, within_s: float = 10.0) -> None:
+        """Close every pool; connections still busy after ``within_s`` seconds are cut."""
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            try:
+                async with asyncio.timeout(within_s):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+    @asynccontextmanager
+    async def tx(
+        self, context: Context, *, mode: Mode = "write", durable: bool = True
+    ) -> AsyncIterator[Connection]:
+        """Run a transaction in a context; committed when the block ends without an exception.
+
+        Use ``savepoint`` for nested work, not ``connection.transaction()``. A caller that is
+        cancelled while this commits doesn't know the outcome: shield what must be answered.
+
+        Args:
+            context: whose rows.
+            mode: ``snapshot`` sees one moment for all its statements.
+            durable: False answers before the disk has it; for positions only.
+
+        Raises:
+            ConnectionLost: see its ``unknown_outcome``.
+            Conflict: a registered constraint refused it.
+            Unavailable: no connection, lock or answer in time.
+        """
+        begin = _begin(context, mode, durable=durable)
+        pool, con = await self._acquire(context.role)
+        committing = False
+        try:
+            await con.execute(begin)
+            yield con
+            committing = True
+            await _commit(con)
+        except BaseException as error:
+            meaning = await _abandon(con, error, committing=committing)
+            if meaning is None:
+                raise
+            raise meaning from error
+        finally:
+            await pool.release(con)
+
+    async def call(self, context: Context, query: LiteralString, *args: object) -> list[Record]:
+        """Run one statement in a transaction of its own, in a single round trip.
+
+        For functions that set ``app.county`` themselves (from an argument); plain statements on a
+        county's tables see no rows here.
+
+        Raises:
+            ConnectionLost: with ``unknown_outcome`` if the statement had been sent.
+            Conflict: a registered constraint refused it.
+            Unavailable: no connection, lock or answer in time.
+        """
+        pool, con = await self._acquire(context.role)
+        try:
+            return await con.fetch(query, *args)
+        except BaseException as error:
+            closed = con.is_closed()
+            if isinstance(error, TimeoutError) and not closed:
+                con.terminate()
+                closed = True
+            if is_lost(error, closed=closed):
+                con.terminate()
+                unknown = not isinstance(error, asyncpg.ReadOnlySQLTransactionError)
+                raise ConnectionLost(unknown_outcome=unknown) from error
+            meaning = translate(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+        finally:
+            await pool.release(con)
+
+    async def ping(self) -> datetime:
+        """Return the server's clock; proves that a writer answers.
+
+        Raises:
+            ConnectionLost: no server answers.
+        """
+        rows = await self.call(Worker(), "SELECT clock_timestamp() AS now")
+        now: datetime = rows[0]["now"]
+        return now
+
+    async def connect(
+        self, context: Context, settings: Mapping[str, str] | None = None
+    ) -> RawConnection:
+        """Open a dedicated connection (LISTEN, advisory locks); the caller closes it."""
+        return await connect_as(self.dsn, context.role, settings)
+
+    def usage(self) -> dict[str, tuple[int, int]]:
+        """Return per role how many connections are in use and how many are open."""
+        return {
+            role: (pool.get_size() - pool.get_idle_size(), pool.get_size())
+            for role, pool in self._pools.items()
+        }
+
+    async def _acquire(self, role: str) -> tuple[_Pool, Connection]:
+        pool = self._pools.get(role) or await self._open_pool(role)
+        try:
+            return pool, await pool.acquire(timeout=self.acquire_timeout_s)
+        except TimeoutError as error:
+            raise database_busy() from error
+        except BaseException as error:
+            if is_lost(error, closed=True) and not _is_setup_mistake(error):
+                raise ConnectionLost(unknown_outcome=False) from error
+            raise
+
+    async def _open_pool(self, role: str) -> _Pool:
+        async with self._opening:
+            if role in self._pools:
+                return self._pools[role]
+            is_report = role == Report.role
+            dsn = self.report_dsn if is_report else self.dsn
+            size = {
+                County.role: self.sizes.app,
+                Worker.role: self.sizes.worker,
+                Report.role: self.sizes.report,
+            }[role]
+            # min_size 0: a pool opens its connections when they are needed, also after an outage.
+            self._pools[role] = await asyncpg.create_pool(
+                dsn,
+                min_size=0,
+                max_size=size,
+                max_inactive_connection_lifetime=600.0,
+                init=_prepare_connection,
+                connection_class=_ClientConnection,
+                timeout=10.0,
+                command_timeout=_COMMAND_TIMEOUT_S[role],
+                statement_cache_size=512,
+                max_cached_statement_lifetime=0,
+                server_settings={
+                    **_COMMON,
+                    **ROLE_SETTINGS[role],
+                    "application_name": f"crisis-dispatch {role}",
+                    "role": role,
+                },
+                target_session_attrs=_session_attrs(
+                    dsn, SessionAttribute.any if is_report else SessionAttribute.read_write
+                ),
+            )
+            return self._pools[role]
+
+
+async def _commit(con: Connection) -> None:
+    # A transaction that failed inside the block, and whose error was swallowed there, answers
+    # COMMIT with ROLLBACK and no error.
+    if await con.execute("COMMIT") != "COMMIT":
+        raise AssertionError("an error was swallowed inside a transaction")
+
+
+async def _abandon(
+    con: Connection, error: BaseException, *, committing: bool
+) -> CrisisError | None:
+    """Undo a failed transaction and return what its error means; None = let it through."""
+    closed = con.is_closed()
+    if not closed and not is_lost(error, closed=False):
+        try:
+            await con.execute("ROLLBACK", timeout=_ROLLBACK_TIMEOUT_S)
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            OSError,
+        ):
+            con.terminate()
+            closed = isinstance(error, asyncpg.InterfaceError | OSError)
+    if committing and is_unsure(error):
+        con.terminate()
+        return ConnectionLost(unknown_outcome=True)
+    if is_lost(error, closed=closed):
+        con.terminate()
+        return ConnectionLost(unknown_outcome=False)
+    return translate(error)
+
+
+@asynccontextmanager
+async def savepoint(con: Connection) -> AsyncIterator[None]:
+    """Undo only the block's own statements if it raises; may be nested."""
+    await con.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        # The connection may be gone; then the error that closed it is the one to tell.
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await con.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+        raise
+    await con.execute("RELEASE SAVEPOINT part")
+
+
+async def retrying(
+    work: Callable[[], Awaitable[T]],
+    *,
+    jitter: Callable[[float, float], float] | None = None,
+    retries: int = 3,
+) -> T:
+    """Run ``work`` (a whole transaction), again after a deadlock or serialization failure.
+
+    The one place that retries. ``ConnectionLost`` isn't retried here: whoever knows the command's
+    id must look it up first.
+
+    Args:
+        work: opens its own transaction each time it is called.
+        jitter: draws a number between two others; None = evenly at random.
+        retries: further attempts, >= 0.
+
+    Raises:
+        Unavailable: ``database_contended`` after the last attempt.
+    """
+    draw = jitter or generator().uniform
+    for attempt in range(retries + 1):
+        try:
+            return await work()
+        except (
+            asyncpg.DeadlockDetectedError,
+            asyncpg.SerializationError,
+            # A migration changed a table under a prepared statement.
+            asyncpg.InvalidCachedStatementError,
+        ) as error:
+            if attempt == retries:
+                raise Unavailable(
+                    "database_contended", "The database is contended; send the same command again."
+                ) from error
+            await asyncio.sleep(draw(0.01, 0.04) * 2**attempt)
+    raise AssertionError("the loop returns or raises")

@@ -1,0 +1,161 @@
+"""Fixtures that every test may use: a database of its own, a clock, and waiting without sleeping.
+
+One throw-away PostgreSQL per test process, started when the first test asks for it (about 0.5 s),
+or the server that CRISIS_TEST_DSN names (its user must be a superuser). Each test gets a clone of
+one migrated template database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from crisis.clock import FakeClock, new_id
+from dispatch.store.binaries import EmbeddedError
+from dispatch.store.embedded import EmbeddedPostgres
+from dispatch.store.migrate import migrate
+from dispatch.store.pool import Database, PoolSizes, with_database
+
+_numbers = count(1)
+#: Distinguishes runs that share the server of CRISIS_TEST_DSN.
+_RUN = new_id().hex[-10:]
+
+Eventually = Callable[..., Awaitable[None]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the long forms of the hazard tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    chosen = [item for item in items if item.get_closest_marker("long") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A directory that PostgreSQL's unprivileged user can reach; pytest's own is closed to it."""
+    folder = Path(tempfile.mkdtemp(prefix="crisis-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def server_dsn(open_folder: Path) -> AsyncIterator[str]:
+    """DSN of a superuser's maintenance database."""
+    given = os.environ.get("CRISIS_TEST_DSN")
+    if given:
+        yield given
+        return
+    try:
+        async with EmbeddedPostgres(
+            open_folder / "postgres",
+            is_throwaway=True,
+            settings={"max_connections": "100", "autovacuum": "off", "shared_buffers": "64MB"},
+        ) as server:
+            yield with_database(server.dsn, "postgres")
+    except EmbeddedError as error:
+        pytest.exit(f"The tests need PostgreSQL: {error}", returncode=3)
+
+
+@pytest.fixture(scope="session")
+async def template(server_dsn: str) -> AsyncIterator[str]:
+    """Name of a migrated database that nobody is connected to."""
+    name = f"crisis_template_{_RUN}"
+    con = await asyncpg.connect(server_dsn)
+    await con.execute(f"CREATE DATABASE {name}")
+    await migrate(with_database(server_dsn, name))
+    yield name
+    await con.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await con.close()
+
+
+@pytest.fixture(scope="session")
+async def cloner(server_dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A superuser's connection that makes and drops databases."""
+    con = await asyncpg.connect(server_dsn)
+    yield con
+    await con.close()
+
+
+@pytest.fixture
+async def dsn(
+    server_dsn: str, template: str, cloner: asyncpg.Connection[asyncpg.Record]
+) -> AsyncIterator[str]:
+    """DSN of a fresh, migrated database of this test's own, as a superuser."""
+    name = f"crisis_test_{_RUN}_{next(_numbers)}"
+    await cloner.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    yield with_database(server_dsn, name)
+    await cloner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def empty_dsn(
+    server_dsn: str, cloner: asyncpg.Connection[asyncpg.Record]
+) -> AsyncIterator[str]:
+    """DSN of a fresh database without any schema, as a superuser."""
+    name = f"crisis_empty_{_RUN}_{next(_numbers)}"
+    await cloner.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+    yield with_database(server_dsn, name)
+    await cloner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def admin(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """The test's database as a superuser, past row security: to arrange and to look."""
+    con = await asyncpg.connect(dsn, server_settings={"search_path": "dispatch, pg_temp"})
+    yield con
+    await con.close()
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    """The test's database through the pools, as the service has it."""
+    async with Database.open(dsn, sizes=PoolSizes(app=8, worker=3, report=2)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A Monday morning, 08:00 UTC (midnight in California)."""
+    return FakeClock(datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait until a condition holds: ``await eventually(lambda: done, within_s=5)``.
+
+    The condition may be async; it is asked again after a growing pause of at most 50 ms.
+    """
+
+    async def wait(
+        condition: Callable[[], object | Awaitable[object]], within_s: float = 5.0
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        end, pause_s = loop.time() + within_s, 0.001
+        while True:
+            value = condition()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return
+            if loop.time() > end:
+                pytest.fail(f"not within {within_s} s: {inspect.getsource(condition).strip()}")
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 0.05)
+
+    return wait
