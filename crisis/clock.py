@@ -34,11 +34,11 @@ class MachineClock:
 
     def now(self) -> datetime:
         """Return the host's present instant in UTC."""
-        return datetime.now(UTC)  # noqa: TID251 - this is the clock
+        return datetime.now(UTC)
 
     def monotonic(self) -> float:
         """Return the host's monotonic seconds."""
-        return time.monotonic()  # noqa: TID251 - this is the clock
+        return time.monotonic()
 
 
 class DomainClock:

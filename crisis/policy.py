@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from crisis.errors import Invalid, Unavailable
+from crisis.roles import Role
 from crisis.shapes import Value
 from crisis.standards import FollowupRule, utc
 from crisis.triage import Acuity
@@ -28,18 +29,6 @@ from geo.travel import DEFAULT_PARAMETERS, EstimateParameters
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=100)]
-Role = Literal[
-    "call_taker",
-    "dispatcher",
-    "supervisor",
-    "responder",
-    "remote_clinician",
-    "followup_worker",
-    "agency_manager",
-    "lead",
-    "compliance",
-    "admin",
-]
 
 
 class PerAcuity(Value, frozen=True, kw_only=True):
@@ -210,7 +199,7 @@ class TelehealthPolicy(Value, frozen=True, kw_only=True):
     #: seconds of delay that count as marked
     marked_delay_s: Seconds = 900
     #: roles that may approve
-    approvers: tuple[Role, ...] = ("supervisor",)
+    approvers: tuple[Role, ...] = (Role.SUPERVISOR,)
 
 
 class ClockPolicy(Value, frozen=True, kw_only=True):
@@ -222,7 +211,7 @@ class ClockPolicy(Value, frozen=True, kw_only=True):
     late_report_s: Seconds = 172_800
     #: a desk may date an act back this far without back-entry
     desk_back_s: Seconds = 14_400
-    back_entry_roles: tuple[Role, ...] = ("supervisor", "lead", "admin")
+    back_entry_roles: tuple[Role, ...] = (Role.SUPERVISOR, Role.LEAD, Role.ADMIN)
     #: back-entry after an outage reaches this many days back
     back_entry_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 14
 
@@ -418,6 +407,7 @@ def check(policy: CountyPolicy) -> list[str]:
     problems = [] if _is_zone(policy.zone) else [f"zone: no such time zone: {policy.zone}"]
     duress, ladder = policy.duress, [rung.kind for rung in policy.offers.ladder]
     warnings = list(policy.waiting.deadline_warnings)
+    people = set(Role) - {Role.SYSTEM, Role.INTEGRATION}
     rules = (
         (
             duress.supervisor_after_s < duress.on_call_after_s < duress.watchdog_after_s,
@@ -437,6 +427,11 @@ def check(policy: CountyPolicy) -> list[str]:
         (
             bool(policy.telehealth.approvers) or not policy.telehealth.allowed,
             "telehealth.approvers: someone must approve",
+        ),
+        (
+            people.issuperset(policy.telehealth.approvers)
+            and people.issuperset(policy.clocks.back_entry_roles),
+            "telehealth.approvers, clocks.back_entry_roles: only people's roles",
         ),
         (
             policy.fixes.stale_after_s <= policy.fixes.stale_standing_after_s,

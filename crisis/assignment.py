@@ -1,0 +1,330 @@
+"""An assignment: a team's run to an incident, from acceptance until it is ready again.
+
+    accepted → en_route → [staged] → on_scene → contact → assessed
+      → [transporting → at_destination → handed_off] → cleared → ready | diverted | cancelled
+
+Reports from the field are facts, not requests. Skipping forward is lawful; a late report (a phone
+was offline) is kept and never moves the state back. A milestone is the *earliest* valid instant
+reported for its status, whatever the order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from crisis.errors import IllegalTransition
+from crisis.ids import AssignmentId, IncidentId, OfferId, ResponderId, SlotNo, TeamId, UserId
+from crisis.shapes import EventBody, Value
+
+
+class Status(StrEnum):
+    """Where a run stands; also what a team may report."""
+
+    ACCEPTED = "accepted"
+    EN_ROUTE = "en_route"
+    STAGED = "staged"
+    ON_SCENE = "on_scene"
+    CONTACT = "contact"
+    ASSESSED = "assessed"
+    TRANSPORTING = "transporting"
+    AT_DESTINATION = "at_destination"
+    HANDED_OFF = "handed_off"
+    CLEARED = "cleared"
+    READY = "ready"
+    DIVERTED = "diverted"
+    CANCELLED = "cancelled"
+
+
+#: The order of a run. Staging is a side step and stands outside it.
+RUN: tuple[Status, ...] = (
+    Status.ACCEPTED,
+    Status.EN_ROUTE,
+    Status.ON_SCENE,
+    Status.CONTACT,
+    Status.ASSESSED,
+    Status.TRANSPORTING,
+    Status.AT_DESTINATION,
+    Status.HANDED_OFF,
+    Status.CLEARED,
+    Status.READY,
+)
+_RANK: dict[Status, int] = {status: rank for rank, status in enumerate(RUN)}
+#: A staged team has left for the scene and has not reached it.
+_RANK[Status.STAGED] = _RANK[Status.EN_ROUTE]
+
+#: The run is over: the team may be asked again.
+ENDED = frozenset({Status.READY, Status.DIVERTED, Status.CANCELLED})
+#: Statuses that a team reports by ``StatusReported`` (the others have commands of their own).
+REPORTABLE = frozenset(_RANK) - {Status.ACCEPTED}
+_STAGES_FROM = frozenset({Status.EN_ROUTE, Status.ON_SCENE, Status.CONTACT, Status.ACCEPTED})
+
+
+def _table() -> dict[tuple[Status, Status], Status]:
+    table: dict[tuple[Status, Status], Status] = {}
+    for state in Status:
+        for reported in REPORTABLE:
+            if state in {Status.DIVERTED, Status.CANCELLED}:
+                table[state, reported] = state
+            elif reported is Status.STAGED:
+                table[state, reported] = reported if state in _STAGES_FROM else state
+            else:
+                ahead = _RANK[reported] > _RANK[state]
+                table[state, reported] = reported if ahead else state
+    return table
+
+
+#: (state, reported status) → state. Total over what may be reported: a late report keeps the state.
+TRANSITIONS: Mapping[tuple[Status, Status], Status] = _table()
+
+
+class AssignmentBegun(EventBody, frozen=True, kw_only=True):
+    """The team accepted: the run begins.
+
+    Attributes:
+        crew: who is on it, on site or by telehealth.
+        shortfalls: codes of what the crew lacked when it accepted; empty = a valid team.
+    """
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    offer_id: OfferId
+    slot: SlotNo
+    team_id: TeamId
+    crew: tuple[ResponderId, ...] = ()
+    shortfalls: tuple[str, ...] = ()
+
+
+class StatusReported(EventBody, frozen=True, kw_only=True):
+    """A status, by the team or by voice; it moves the run forward unless it is late.
+
+    Attributes:
+        moves: decided when recorded: whether it changes the state (``False`` = a late fact).
+        device_at: what the phone's clock said, where it was corrected; ``None`` = not corrected.
+        said_by: who said it, for a report by voice: a role or call sign, never a name.
+        cleared_scene_by: who declared a staged scene safe; required for staged → on scene.
+        briefed_by: who briefed the crew of hazards by voice, in place of their acknowledgement.
+        staging_reason: code.
+        shortfalls: at arrival: codes of what the crew lacked; ``None`` = not judged here.
+        qualifies: at arrival: whether it stops the regulatory clock.
+    """
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    status: Status
+    moves: bool = True
+    device_at: datetime | None = None
+    said_by: str | None = None
+    cleared_scene_by: str | None = None
+    briefed_by: str | None = None
+    staging_reason: str | None = None
+    shortfalls: tuple[str, ...] | None = None
+    qualifies: bool = True
+
+
+class ReportDisputed(EventBody, frozen=True, kw_only=True):
+    """A field report that can't be believed; kept as it came, it changes nothing.
+
+    ``occurred`` is the claimed instant; ``reason`` a code (outside_skew, not_your_run, ...).
+    """
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    status: Status
+    occurred: datetime
+    reason: str
+    by_team: TeamId | None = None
+
+
+class MilestoneCorrected(EventBody, frozen=True, kw_only=True):
+    """A person corrects an instant; the old value stays in the log beside it.
+
+    ``instant``: the right one; ``None`` = the status was never reached.
+    """
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    status: Status
+    instant: datetime | None
+    reason: str
+    by: UserId | None = None
+
+
+class HazardsAcknowledged(EventBody, frozen=True, kw_only=True):
+    """The crew has read the hazards of this version of the incident."""
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    version: int
+
+
+class AssignmentDiverted(EventBody, frozen=True, kw_only=True):
+    """The team was pulled away to another incident; the slot waits again."""
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    reason: str
+    to_incident: IncidentId | None = None
+    wake_at: datetime | None = None
+
+
+class AssignmentCancelled(EventBody, frozen=True, kw_only=True):
+    """The run was called off; ``wake_at`` set = the slot still needs a team."""
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    reason: str
+    wake_at: datetime | None = None
+
+
+class CrewSwapped(EventBody, frozen=True, kw_only=True):
+    """The crew of a running assignment changed; judged again for validity."""
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    crew: tuple[ResponderId, ...]
+    shortfalls: tuple[str, ...] = ()
+    reason: str = ""
+
+
+AssignmentEvent = (
+    AssignmentBegun
+    | StatusReported
+    | ReportDisputed
+    | MilestoneCorrected
+    | HazardsAcknowledged
+    | AssignmentDiverted
+    | AssignmentCancelled
+    | CrewSwapped
+)
+
+
+class Assignment(Value, frozen=True, kw_only=True):
+    """A team's run.
+
+    Attributes:
+        milestones: status → earliest valid instant.
+        corrected: statuses whose instant a person set; later reports no longer move them.
+        moved_at: instant of the report that set the present state.
+        acknowledged: the newest version of the incident that the crew has acknowledged; 0 = none.
+        disputed: number of reports kept but not believed.
+        shortfalls: at acceptance or the latest crew change; ``arrival_shortfalls``: on arrival,
+            ``None`` = not arrived.
+        qualifying: whether the arrival stops the regulatory clock.
+    """
+
+    id: AssignmentId
+    offer_id: OfferId
+    slot: SlotNo
+    team_id: TeamId
+    state: Status = Status.ACCEPTED
+    moved_at: datetime
+    milestones: dict[Status, datetime]
+    corrected: tuple[Status, ...] = ()
+    crew: tuple[ResponderId, ...] = ()
+    acknowledged: int = 0
+    briefed_by: str | None = None
+    staging_reason: str | None = None
+    end_reason: str | None = None
+    disputed: int = 0
+    shortfalls: tuple[str, ...] = ()
+    arrival_shortfalls: tuple[str, ...] | None = None
+    qualifying: bool = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the team still belongs to this run."""
+        return self.state not in ENDED
+
+    @property
+    def meets_need(self) -> bool:
+        """Whether the slot needs nobody else: the run goes on, or it was cleared."""
+        return self.state not in {Status.DIVERTED, Status.CANCELLED}
+
+
+def is_late(run: Assignment, status: Status, occurred_at: datetime) -> bool:
+    """Whether a report of ``status`` is a late fact: it happened before what we already know."""
+    after = TRANSITIONS[run.state, status]
+    if after is run.state:
+        return True
+    return status is Status.STAGED and occurred_at < run.moved_at
+
+
+def _with_milestone(run: Assignment, status: Status, at: datetime) -> dict[Status, datetime]:
+    known = run.milestones.get(status)
+    if status in run.corrected or (known is not None and known <= at):
+        return run.milestones
+    return {**run.milestones, status: at}
+
+
+def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: datetime) -> Assignment:
+    """Return the run after ``event``, which happened ``at``; ``None`` = not begun before."""
+    if isinstance(event, AssignmentBegun):
+        return Assignment(
+            id=event.assignment_id,
+            offer_id=event.offer_id,
+            slot=event.slot,
+            team_id=event.team_id,
+            moved_at=at,
+            milestones={Status.ACCEPTED: at},
+            crew=event.crew,
+            shortfalls=event.shortfalls,
+        )
+    if run is None:
+        raise AssertionError("only AssignmentBegun begins a run")
+    replace = msgspec.structs.replace
+    match event:
+        case StatusReported():
+            return _reported(run, event, at)
+        case MilestoneCorrected():
+            milestones = {k: v for k, v in run.milestones.items() if k is not event.status}
+            if event.instant is not None:
+                milestones[event.status] = event.instant
+            corrected = tuple(sorted({*run.corrected, event.status}))
+            return replace(run, milestones=milestones, corrected=corrected)
+        case ReportDisputed():
+            return replace(run, disputed=run.disputed + 1)
+        case HazardsAcknowledged():
+            return replace(run, acknowledged=max(run.acknowledged, event.version))
+        case CrewSwapped():
+            return replace(run, crew=event.crew, shortfalls=event.shortfalls)
+        case AssignmentDiverted():
+            return _ended(run, Status.DIVERTED, event.reason, at)
+        case AssignmentCancelled():
+            return _ended(run, Status.CANCELLED, event.reason, at)
+
+
+def _reported(run: Assignment, event: StatusReported, at: datetime) -> Assignment:
+    arrived = event.status is Status.ON_SCENE
+    moved = msgspec.structs.replace(
+        run,
+        milestones=_with_milestone(run, event.status, at),
+        briefed_by=event.briefed_by or run.briefed_by,
+        arrival_shortfalls=event.shortfalls if arrived else run.arrival_shortfalls,
+        qualifying=event.qualifies if arrived else run.qualifying,
+    )
+    if not event.moves:
+        return moved
+    return msgspec.structs.replace(
+        moved,
+        state=TRANSITIONS[run.state, event.status],
+        moved_at=max(run.moved_at, at),
+        staging_reason=event.staging_reason or run.staging_reason,
+    )
+
+
+def _ended(run: Assignment, state: Status, reason: str, at: datetime) -> Assignment:
+    if not run.is_open or run.state is Status.CLEARED:
+        raise IllegalTransition(
+            "illegal_transition",
+            f"The run is already {run.state.value}.",
+            thing="assignment",
+            state=run.state.value,
+            event=state.value,
+        )
+    return msgspec.structs.replace(
+        run, state=state, end_reason=reason, moved_at=at, milestones={**run.milestones, state: at}
+    )

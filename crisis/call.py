@@ -1,0 +1,229 @@
+"""A call on the crisis line: one contact, from ringing to its end.
+
+Decides the states of a call. Several calls may join one incident; a call may need none.
+Must not know who is calling: names and numbers live in records.
+
+    offered → abandoned | on_line ⇄ held → transferred | ended | lost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from crisis.ids import CallId, IncidentId, RecordId, UserId
+from crisis.shapes import EventBody, Value
+from crisis.states import step
+
+
+class CallState(StrEnum):
+    """Where a call stands."""
+
+    OFFERED = "offered"
+    ABANDONED = "abandoned"
+    ON_LINE = "on_line"
+    HELD = "held"
+    TRANSFERRING = "transferring"
+    TRANSFERRED = "transferred"
+    ENDED = "ended"
+    LOST = "lost"
+
+
+#: States in which a person may still be waiting for us.
+OPEN_CALL_STATES = frozenset(
+    {CallState.OFFERED, CallState.ON_LINE, CallState.HELD, CallState.TRANSFERRING}
+)
+
+
+class CallOffered(EventBody, frozen=True, kw_only=True):
+    """A call rings on the crisis line, or a desk places one."""
+
+    call_id: CallId
+    direction: str = "inbound"
+    channel: str = "voice"
+    referral_source: str = "unknown"
+    agent_stays: bool = False
+    caller_record: RecordId | None = None
+
+
+class CallAnswered(EventBody, frozen=True, kw_only=True):
+    """A person at a desk speaks with the caller."""
+
+    call_id: CallId
+    by: UserId
+
+
+class CallAbandoned(EventBody, frozen=True, kw_only=True):
+    """The caller gave up before anyone answered."""
+
+    call_id: CallId
+
+
+class CallHeld(EventBody, frozen=True, kw_only=True):
+    """The caller was put on hold."""
+
+    call_id: CallId
+
+
+class CallResumed(EventBody, frozen=True, kw_only=True):
+    """The caller was taken off hold."""
+
+    call_id: CallId
+
+
+class CallTransferStarted(EventBody, frozen=True, kw_only=True):
+    """A warm transfer began; we stay on until both sides have confirmed."""
+
+    call_id: CallId
+    to: str
+    reason: str = ""
+
+
+class CallTransferConfirmed(EventBody, frozen=True, kw_only=True):
+    """One side (``us`` or ``them``) confirmed the transfer; done when both have."""
+
+    call_id: CallId
+    side: str
+    reference: str = ""
+
+
+class CallTransferFailed(EventBody, frozen=True, kw_only=True):
+    """The other side did not take the caller, who is with us again."""
+
+    call_id: CallId
+    reason: str = ""
+
+
+class CallEnded(EventBody, frozen=True, kw_only=True):
+    """The conversation ended as both wanted; ``outcome`` is a code where no incident came of it."""
+
+    call_id: CallId
+    outcome: str | None = None
+
+
+class CallLost(EventBody, frozen=True, kw_only=True):
+    """The line dropped; someone must call back."""
+
+    call_id: CallId
+
+
+class CallJoined(EventBody, frozen=True, kw_only=True):
+    """The call belongs to this incident."""
+
+    call_id: CallId
+    incident_id: IncidentId
+
+
+CallEvent = (
+    CallOffered
+    | CallAnswered
+    | CallAbandoned
+    | CallHeld
+    | CallResumed
+    | CallTransferStarted
+    | CallTransferConfirmed
+    | CallTransferFailed
+    | CallEnded
+    | CallLost
+    | CallJoined
+)
+
+_C = CallState
+TRANSITIONS: Mapping[tuple[CallState, type], CallState] = {
+    (_C.OFFERED, CallAnswered): _C.ON_LINE,
+    (_C.OFFERED, CallAbandoned): _C.ABANDONED,
+    (_C.ON_LINE, CallHeld): _C.HELD,
+    (_C.HELD, CallResumed): _C.ON_LINE,
+    (_C.ON_LINE, CallTransferStarted): _C.TRANSFERRING,
+    (_C.HELD, CallTransferStarted): _C.TRANSFERRING,
+    (_C.TRANSFERRING, CallTransferConfirmed): _C.TRANSFERRING,
+    (_C.TRANSFERRING, CallTransferFailed): _C.ON_LINE,
+    (_C.ON_LINE, CallEnded): _C.ENDED,
+    (_C.HELD, CallEnded): _C.ENDED,
+    (_C.ON_LINE, CallLost): _C.LOST,
+    (_C.HELD, CallLost): _C.LOST,
+    (_C.TRANSFERRING, CallLost): _C.LOST,
+    **{(state, CallJoined): state for state in _C if state is not _C.ABANDONED},
+}
+
+
+class Call(Value, frozen=True, kw_only=True):
+    """One contact.
+
+    Attributes:
+        offered_at: when it rang (or was placed).
+        answered_at: ``None`` = nobody has answered.
+        ended_at: when it reached a final state; ``None`` = still open.
+        agent_stays: a 988 or 911 agent stays on the line until both have confirmed.
+        incident_id: the incident that it belongs to; ``None`` = none (yet).
+        caller_record: who called and how to reach them, as an encrypted record.
+        confirmed: the sides that have confirmed a transfer.
+    """
+
+    id: CallId
+    state: CallState = CallState.OFFERED
+    direction: str = "inbound"
+    channel: str = "voice"
+    referral_source: str = "unknown"
+    agent_stays: bool = False
+    offered_at: datetime
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    answered_by: UserId | None = None
+    incident_id: IncidentId | None = None
+    caller_record: RecordId | None = None
+    transfer_to: str | None = None
+    confirmed: tuple[str, ...] = ()
+    outcome: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person may still be waiting for us on it."""
+        return self.state in OPEN_CALL_STATES
+
+
+def evolve_call(call: Call | None, event: CallEvent, at: datetime) -> Call:
+    """Return the call after ``event`` (which happened ``at``); ``None`` = not known before.
+
+    Raises:
+        IllegalTransition: the call's state has no such step.
+    """
+    if isinstance(event, CallOffered):
+        return Call(
+            id=event.call_id,
+            direction=event.direction,
+            channel=event.channel,
+            referral_source=event.referral_source,
+            agent_stays=event.agent_stays,
+            caller_record=event.caller_record,
+            offered_at=at,
+        )
+    if call is None:
+        raise AssertionError("only CallOffered begins a call")
+    state = step(TRANSITIONS, call.state, type(event), "call")
+    changed = msgspec.structs.replace(call, state=state)
+    match event:
+        case CallAnswered():
+            return msgspec.structs.replace(changed, answered_at=at, answered_by=event.by)
+        case CallTransferStarted():
+            return msgspec.structs.replace(changed, transfer_to=event.to, confirmed=())
+        case CallTransferConfirmed():
+            confirmed = tuple(sorted({*call.confirmed, event.side}))
+            if confirmed == ("them", "us"):
+                return msgspec.structs.replace(
+                    changed, state=CallState.TRANSFERRED, confirmed=confirmed, ended_at=at
+                )
+            return msgspec.structs.replace(changed, confirmed=confirmed)
+        case CallTransferFailed():
+            return msgspec.structs.replace(changed, transfer_to=None, confirmed=())
+        case CallEnded():
+            return msgspec.structs.replace(changed, ended_at=at, outcome=event.outcome)
+        case CallAbandoned() | CallLost():
+            return msgspec.structs.replace(changed, ended_at=at)
+        case CallJoined():
+            return msgspec.structs.replace(changed, incident_id=event.incident_id)
+        case _:
+            return changed

@@ -1,0 +1,216 @@
+"""Obligations: what the service owes someone by an instant, each with an owner.
+
+    due → attempted* → done | excepted(reason) | missed
+
+Waiting contacts with the person, safety check-ins, the follow-up within 72 h, the plan's notice
+within 48 h, the note within one calendar day, mandated reports, callbacks of lost calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from crisis.ids import (
+    AssignmentId,
+    CallId,
+    EncounterId,
+    IncidentId,
+    ObligationId,
+    UserId,
+)
+from crisis.shapes import EventBody, Value
+from crisis.states import step
+
+
+class ObligationKind(StrEnum):
+    """What is owed."""
+
+    CALLBACK = "callback"
+    WAITING_CONTACT = "waiting_contact"
+    CHECK_IN = "check_in"
+    FOLLOW_UP = "follow_up"
+    PLAN_NOTICE = "plan_notice"
+    NOTE = "note"
+    MANDATED_REPORT = "mandated_report"
+
+
+class ObligationState(StrEnum):
+    """Where it stands. An attempt that reached nobody leaves it due."""
+
+    DUE = "due"
+    DONE = "done"
+    EXCEPTED = "excepted"
+    MISSED = "missed"
+
+
+class ObligationArose(EventBody, frozen=True, kw_only=True):
+    """Something is owed by ``due_at``.
+
+    Attributes:
+        rule: which rule and version set the instant.
+        stage: for check-ins: en_route, on_scene or transport.
+        owner: the person who must see to it; ``None`` = whoever owns the incident.
+    """
+
+    obligation_id: ObligationId
+    kind: ObligationKind
+    due_at: datetime
+    rule: str
+    incident_id: IncidentId | None = None
+    call_id: CallId | None = None
+    assignment_id: AssignmentId | None = None
+    encounter_id: EncounterId | None = None
+    stage: str | None = None
+    owner: UserId | None = None
+
+
+class ObligationAttempted(EventBody, frozen=True, kw_only=True):
+    """Someone tried and did not reach the person; ``outcome`` and ``mode`` are codes."""
+
+    obligation_id: ObligationId
+    outcome: str
+    mode: str = "phone"
+
+
+class ObligationDone(EventBody, frozen=True, kw_only=True):
+    """It was met; ``late`` = after it had been missed."""
+
+    obligation_id: ObligationId
+    outcome: str
+    mode: str = "phone"
+    late: bool = False
+
+
+class ObligationExcepted(EventBody, frozen=True, kw_only=True):
+    """It is not owed any more, for a documented reason (a code)."""
+
+    obligation_id: ObligationId
+    reason: str
+
+
+class ObligationMissed(EventBody, frozen=True, kw_only=True):
+    """Its instant passed unmet."""
+
+    obligation_id: ObligationId
+
+
+class ObligationReassigned(EventBody, frozen=True, kw_only=True):
+    """Another person owns it now."""
+
+    obligation_id: ObligationId
+    owner: UserId | None
+
+
+ObligationEvent = (
+    ObligationArose
+    | ObligationAttempted
+    | ObligationDone
+    | ObligationExcepted
+    | ObligationMissed
+    | ObligationReassigned
+)
+
+_B = ObligationState
+TRANSITIONS: Mapping[tuple[ObligationState, type], ObligationState] = {
+    (_B.DUE, ObligationAttempted): _B.DUE,
+    (_B.DUE, ObligationDone): _B.DONE,
+    (_B.DUE, ObligationExcepted): _B.EXCEPTED,
+    (_B.DUE, ObligationMissed): _B.MISSED,
+    (_B.DUE, ObligationReassigned): _B.DUE,
+    (_B.MISSED, ObligationAttempted): _B.MISSED,
+    (_B.MISSED, ObligationDone): _B.DONE,
+    (_B.MISSED, ObligationExcepted): _B.EXCEPTED,
+    (_B.MISSED, ObligationReassigned): _B.MISSED,
+}
+
+#: Missed ones of these kinds stay on the board until someone has seen to them.
+STAYS_WHEN_MISSED = frozenset(
+    {
+        ObligationKind.CALLBACK,
+        ObligationKind.FOLLOW_UP,
+        ObligationKind.PLAN_NOTICE,
+        ObligationKind.NOTE,
+        ObligationKind.MANDATED_REPORT,
+    }
+)
+
+
+class Obligation(Value, frozen=True, kw_only=True):
+    """One thing owed. ``missed_at``: ``None`` = its instant has not passed unmet."""
+
+    id: ObligationId
+    kind: ObligationKind
+    state: ObligationState = ObligationState.DUE
+    due_at: datetime
+    arose_at: datetime
+    rule: str
+    incident_id: IncidentId | None = None
+    call_id: CallId | None = None
+    assignment_id: AssignmentId | None = None
+    encounter_id: EncounterId | None = None
+    stage: str | None = None
+    owner: UserId | None = None
+    attempts: int = 0
+    last_attempt_at: datetime | None = None
+    missed_at: datetime | None = None
+    closed_at: datetime | None = None
+    outcome: str | None = None
+    late: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether someone must still see to it."""
+        if self.state is ObligationState.MISSED:
+            return self.kind in STAYS_WHEN_MISSED
+        return self.state is ObligationState.DUE
+
+
+def evolve_obligation(
+    obligation: Obligation | None, event: ObligationEvent, at: datetime
+) -> Obligation:
+    """Return the obligation after ``event``; ``None`` = not known before.
+
+    Raises:
+        IllegalTransition: it is already done or excepted.
+    """
+    if isinstance(event, ObligationArose):
+        return Obligation(
+            id=event.obligation_id,
+            kind=event.kind,
+            due_at=event.due_at,
+            arose_at=at,
+            rule=event.rule,
+            incident_id=event.incident_id,
+            call_id=event.call_id,
+            assignment_id=event.assignment_id,
+            encounter_id=event.encounter_id,
+            stage=event.stage,
+            owner=event.owner,
+        )
+    if obligation is None:
+        raise AssertionError("only ObligationArose begins an obligation")
+    state = step(TRANSITIONS, obligation.state, type(event), "obligation")
+    replace = msgspec.structs.replace
+    match event:
+        case ObligationAttempted():
+            return replace(
+                obligation,
+                state=state,
+                attempts=obligation.attempts + 1,
+                last_attempt_at=at,
+                outcome=event.outcome,
+            )
+        case ObligationDone():
+            return replace(
+                obligation, state=state, closed_at=at, outcome=event.outcome, late=event.late
+            )
+        case ObligationExcepted():
+            return replace(obligation, state=state, closed_at=at, outcome=event.reason)
+        case ObligationMissed():
+            return replace(obligation, state=state, missed_at=at)
+        case ObligationReassigned():
+            return replace(obligation, owner=event.owner)

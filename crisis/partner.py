@@ -1,0 +1,156 @@
+"""Partner responses: law enforcement, EMS, fire, 911, another county, beside or instead of a team.
+
+    requested → acknowledged → arrived → left | not_coming
+
+A 911 hand-off stays open until it is acknowledged and its outcome is known. No partner's arrival
+ever stops the regulatory clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from crisis.ids import IncidentId, PartnerResponseId
+from crisis.shapes import EventBody, Value
+from crisis.states import step
+
+
+class PartnerState(StrEnum):
+    """Where a partner's response stands."""
+
+    REQUESTED = "requested"
+    ACKNOWLEDGED = "acknowledged"
+    ARRIVED = "arrived"
+    LEFT = "left"
+    NOT_COMING = "not_coming"
+
+
+#: Nothing more is awaited of the partner.
+CLOSED_PARTNER_STATES = frozenset({PartnerState.LEFT, PartnerState.NOT_COMING})
+
+
+class PartnerRequested(EventBody, frozen=True, kw_only=True):
+    """A partner was asked. ``kind``: law_enforcement, ems, fire, psap, other_county, other.
+
+    ``requested_by``: a role, never a name. ``handoff``: instead of a team, not beside one.
+    """
+
+    incident_id: IncidentId
+    partner_id: PartnerResponseId
+    kind: str
+    reason: str
+    requested_by: str = "dispatcher"
+    handoff: bool = False
+
+
+class PartnerAcknowledged(EventBody, frozen=True, kw_only=True):
+    """The partner takes it; ``reference`` is the number by which they know it."""
+
+    incident_id: IncidentId
+    partner_id: PartnerResponseId
+    agency: str
+    reference: str = ""
+
+
+class PartnerArrived(EventBody, frozen=True, kw_only=True):
+    """The partner is on the scene."""
+
+    incident_id: IncidentId
+    partner_id: PartnerResponseId
+
+
+class PartnerLeft(EventBody, frozen=True, kw_only=True):
+    """The partner has left; ``outcome`` is a code, known or ``unknown``."""
+
+    incident_id: IncidentId
+    partner_id: PartnerResponseId
+    outcome: str
+
+
+class PartnerNotComing(EventBody, frozen=True, kw_only=True):
+    """The partner refused, or the request was taken back."""
+
+    incident_id: IncidentId
+    partner_id: PartnerResponseId
+    reason: str
+
+
+PartnerEvent = (
+    PartnerRequested | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing
+)
+
+_P = PartnerState
+TRANSITIONS: Mapping[tuple[PartnerState, type], PartnerState] = {
+    (_P.REQUESTED, PartnerAcknowledged): _P.ACKNOWLEDGED,
+    (_P.REQUESTED, PartnerArrived): _P.ARRIVED,
+    (_P.REQUESTED, PartnerNotComing): _P.NOT_COMING,
+    (_P.ACKNOWLEDGED, PartnerArrived): _P.ARRIVED,
+    (_P.ACKNOWLEDGED, PartnerLeft): _P.LEFT,
+    (_P.ACKNOWLEDGED, PartnerNotComing): _P.NOT_COMING,
+    (_P.ARRIVED, PartnerLeft): _P.LEFT,
+}
+
+
+class PartnerResponse(Value, frozen=True, kw_only=True):
+    """One partner's response; each instant ``None`` until it happened."""
+
+    id: PartnerResponseId
+    kind: str
+    state: PartnerState = PartnerState.REQUESTED
+    reason: str = ""
+    requested_by: str = "dispatcher"
+    handoff: bool = False
+    requested_at: datetime
+    acknowledged_at: datetime | None = None
+    arrived_at: datetime | None = None
+    ended_at: datetime | None = None
+    agency: str | None = None
+    reference: str | None = None
+    outcome: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still awaited of the partner."""
+        return self.state not in CLOSED_PARTNER_STATES
+
+
+def evolve_partner(
+    partner: PartnerResponse | None, event: PartnerEvent, at: datetime
+) -> PartnerResponse:
+    """Return the response after ``event``; ``None`` = not requested before.
+
+    Raises:
+        IllegalTransition: the response's state has no such step.
+    """
+    if isinstance(event, PartnerRequested):
+        return PartnerResponse(
+            id=event.partner_id,
+            kind=event.kind,
+            reason=event.reason,
+            requested_by=event.requested_by,
+            handoff=event.handoff,
+            requested_at=at,
+        )
+    if partner is None:
+        raise AssertionError("only PartnerRequested begins a partner response")
+    state = step(TRANSITIONS, partner.state, type(event), "partner response")
+    replace = msgspec.structs.replace
+    match event:
+        case PartnerAcknowledged():
+            return replace(
+                partner,
+                state=state,
+                acknowledged_at=at,
+                agency=event.agency,
+                reference=event.reference,
+            )
+        case PartnerArrived():
+            return replace(partner, state=state, arrived_at=at)
+        case PartnerLeft():
+            return replace(partner, state=state, ended_at=at, outcome=event.outcome)
+        case PartnerNotComing():
+            return replace(partner, state=state, ended_at=at, outcome=event.reason)

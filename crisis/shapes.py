@@ -1,0 +1,35 @@
+"""The two base shapes of the domain: values and event bodies.
+
+Both are frozen msgspec structs: decoded and validated in C, replaced with
+``msgspec.structs.replace``, and encoded without their defaults, so that a new field with a default
+never changes what old data means.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+import msgspec
+
+
+def snake(name: str) -> str:
+    """Return ``CallOffered`` as ``call_offered``: an event's type in the log."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value or a thing's state; equal when all its fields are."""
+
+
+class EventBody(msgspec.Struct, frozen=True, omit_defaults=True, tag=snake, tag_field="type"):
+    """What happened. The subclass's name in snake_case is its type in the log.
+
+    Fields named in ``SEALED`` are private: the codec encrypts them with the incident's data key
+    before they reach the log, and gives back their defaults once that key was destroyed, so every
+    sealed field has a default.
+    """
+
+    SEALED: ClassVar[tuple[str, ...]] = ()
+    #: Raised when a field changes its meaning; the codec lifts older bodies up to it.
+    VERSION: ClassVar[int] = 1

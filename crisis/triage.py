@@ -1,0 +1,103 @@
+"""What is known of a situation before anyone arrives: acuity, place, needs, hazards, screening.
+
+Values only. Codes (needs, hazards, concerns, location types) come from the versioned code sets;
+this module does not know which exist. The parts named private are sealed in the log and in every
+read model, and never leave in a live frame.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from crisis.shapes import Value
+from geo.point import Point
+from geo.zone import AreaClass
+
+
+class Acuity(StrEnum):
+    """How soon a team is needed; the words, never a number with a hidden direction."""
+
+    EMERGENT = "emergent"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+
+#: For sorting: most pressing first.
+ACUITY_ORDER: dict[Acuity, int] = {
+    Acuity.EMERGENT: 0,
+    Acuity.URGENT: 1,
+    Acuity.ROUTINE: 2,
+}
+
+
+class Answer(StrEnum):
+    """A risk item's answer. A blank never reads as safe: what wasn't asked says so."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not_asked"
+
+
+class Need(Value, frozen=True, kw_only=True):
+    """Something that the person needs of the team; ``hard`` excludes teams that lack it."""
+
+    code: str
+    hard: bool = False
+
+
+class Hazard(Value, frozen=True, kw_only=True):
+    """A danger on the scene, with where the word of it came from and when (never a name)."""
+
+    code: str
+    source: str = "caller"
+    noted_at: datetime | None = None
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """Where a team must go, without the exact point.
+
+    Attributes:
+        cell: centre of the ~1 km cell around the point; ``None`` = location not known yet.
+        location_type: code (home, school, ...).
+        excluded_setting: no Medi-Cal mobile crisis benefit there: warn and unbill, don't block.
+        area_class: by the incident's own place, else the county's; ``None`` = not classed yet.
+        area_method: ``polygon`` or ``county_class``.
+        area_version: which version of the areas decided it.
+        address_record: the typed address, verbatim, as an encrypted record; ``None`` = none.
+    """
+
+    cell: Point | None = None
+    location_type: str = "unknown"
+    excluded_setting: bool = False
+    area_class: AreaClass | None = None
+    area_method: str = ""
+    area_version: str = ""
+    address_record: str | None = None
+
+
+class Clinical(Value, frozen=True, kw_only=True):
+    """The private part of a triage: exact point and clinical facts.
+
+    Attributes:
+        point: exact place of the person; ``None`` = not known, or erased.
+        concerns: codes of crisis type; mental health, substance use or both.
+        screening: risk item code → answer.
+        erased: the incident's key was destroyed; nothing else is left here.
+    """
+
+    point: Point | None = None
+    concerns: tuple[str, ...] = ()
+    screening: dict[str, Answer] = {}
+    erased: bool = False
+
+
+class Standard(Value, frozen=True, kw_only=True):
+    """The response-time standard that an incident was determined under.
+
+    ``minutes`` > 0, counted from determination to the first qualifying arrival on scene.
+    """
+
+    minutes: int
+    version: str

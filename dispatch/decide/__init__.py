@@ -1,0 +1,52 @@
+"""Who goes, and what else follows: one pure function from a board and a command to a decision.
+
+``decide`` picks the one handler of the command's type; handlers live in a module per concept. Must
+not know the database, HTTP or clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from crisis.board import Board
+from crisis.commands import Command, Envelope
+from dispatch.decide import (
+    assignments,
+    calls,
+    duress,
+    incidents,
+    obligations,
+    offers,
+    partners,
+    roster,
+)
+from dispatch.decide.context import Decision, Handler, Notice, RecordDraft, Rules, begin
+
+__all__ = ["HANDLERS", "Decision", "Notice", "RecordDraft", "Rules", "decide"]
+
+#: Command → its handler; a test holds it against every command there is.
+HANDLERS: Mapping[type[Command], Handler] = {
+    **assignments.HANDLERS,
+    **calls.HANDLERS,
+    **duress.HANDLERS,
+    **incidents.HANDLERS,
+    **obligations.HANDLERS,
+    **offers.HANDLERS,
+    **partners.HANDLERS,
+    **roster.HANDLERS,
+}
+
+
+def decide(board: Board, env: Envelope, now: datetime, rules: Rules) -> Decision:
+    """Return what becomes of the command.
+
+    Args:
+        now: the county's instant, not before ``board.last_recorded_at``.
+
+    Raises:
+        CrisisError: a refusal; nothing changed.
+    """
+    d = begin(board, env, now, rules)
+    d.result = HANDLERS[type(env.command)](d, env.command)
+    return d.decision()

@@ -1,0 +1,371 @@
+"""What a decision is made of: the board, the rules in force, and what comes out.
+
+``Deciding`` is handed to the one handler of a command. It folds every emitted event at once, so
+that what the handler reads next is what the log will say. Must not know the database or clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from crisis.board import Board, Change, apply
+from crisis.codes import CodeSets
+from crisis.commands import Envelope
+from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound
+from crisis.events import Body, Event, incident_of
+from crisis.ids import AssignmentId, IncidentId, OfferId, RecordId, derived
+from crisis.incident import Incident
+from crisis.policy import CountyPolicy
+from crisis.roles import Role
+from crisis.shapes import Value
+from crisis.standards import Standards
+from crisis.states import Source
+from geo.zone import AreaMap
+
+
+class Rules(Value, frozen=True, kw_only=True):
+    """What is in force in a county at an instant.
+
+    Attributes:
+        codes: the code sets of the day, with the county's own changes.
+        areas: the county's class and the finer polygons that it has loaded.
+        lpha_reachable: whether a licensed professional can be reached by any crew now.
+    """
+
+    policy: CountyPolicy
+    codes: CodeSets
+    standards: Standards
+    areas: AreaMap
+    lpha_reachable: bool = True
+
+
+class RecordDraft(Value, frozen=True, kw_only=True):
+    """Private text on its way to an encrypted record.
+
+    ``kind``: caller, address, narrative, note, subject, rationale, responder_name, ...
+    ``incident_id``: whose data key seals it; ``None`` = the county's own key.
+    """
+
+    id: RecordId
+    kind: str
+    incident_id: IncidentId | None
+    fields: dict[str, Any]
+
+
+class Notice(Value, frozen=True, kw_only=True):
+    """An outside effect: an outbox row written with the command.
+
+    Attributes:
+        to: ``team:<id>``, ``user:<id>`` or ``role:<role>``.
+        template: code of the message; messages hold nothing private, by construction.
+        urgency: ``now`` (rings), ``soon`` or ``info``.
+        incident_number: what people say aloud; the only reference that leaves.
+        not_after: useless after this instant; ``None`` = always useful.
+    """
+
+    to: str
+    template: str
+    urgency: str = "now"
+    incident_number: int | None = None
+    not_after: datetime | None = None
+
+
+class Decision(Value, frozen=True, kw_only=True):
+    """What became of a command.
+
+    Attributes:
+        board: after the events.
+        result: the answer's body.
+        refusal: set = the answer is a refusal; events may stand beside it (a disputed report).
+    """
+
+    board: Board
+    events: tuple[Event, ...] = ()
+    changes: tuple[Change, ...] = ()
+    records: tuple[RecordDraft, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    result: dict[str, Any] = {}
+    refusal: CrisisError | None = None
+
+
+class Deciding:
+    """One command under decision.
+
+    Attributes:
+        board: the state after everything emitted so far.
+        now: when the server learns of it.
+        occurred_at: when it happened in the world: corrected, within bounds, never after ``now``.
+        device_at: what the sender's clock said, where it was corrected.
+    """
+
+    def __init__(self, board: Board, env: Envelope, now: datetime, rules: Rules) -> None:
+        self.board = board
+        self.env = env
+        self.now = now
+        self.rules = rules
+        self.occurred_at = now
+        self.device_at: datetime | None = None
+        self.refusal: CrisisError | None = None
+        self.result: dict[str, Any] = {}
+        self._events: list[Event] = []
+        self._changes: list[Change] = []
+        self._records: list[RecordDraft] = []
+        self._notices: list[Notice] = []
+        #: Things that had left the board and were brought back for this command.
+        self._off_board = {
+            entity.id
+            for entity in (*board.incidents.values(), *board.calls.values())
+            if not entity.is_open
+        }
+
+    @property
+    def policy(self) -> CountyPolicy:
+        """The county's policy in force."""
+        return self.rules.policy
+
+    @property
+    def is_back_entry(self) -> bool:
+        """Whether a past time is being entered after an outage: it rings no alarm."""
+        return self.env.source is Source.BACK_ENTRY
+
+    def id(self, thing: str) -> UUID:
+        """Return the id that this command gives to its new ``thing``."""
+        return derived(self.env.command_id, thing)
+
+    def emit(self, body: Body, at: datetime | None = None) -> None:
+        """Let ``body`` happen ``at`` (``None`` = the command's own instant) and fold it."""
+        about = incident_of(body) or getattr(body, "call_id", None)
+        off_board = about in self._off_board
+        event = Event(
+            county_id=self.board.county_id,
+            seq=self.board.seq + 1,
+            occurred_at=self.occurred_at if at is None else at,
+            recorded_at=self.now,
+            source=self.env.source,
+            actor=self.env.actor.user_id,
+            role=_main_role(self.env),
+            command_id=self.env.command_id,
+            device_at=self.device_at,
+            reason=self.env.reason,
+            off_board=off_board,
+            body=body,
+        )
+        self.board, changes = apply(self.board, event)
+        for change in changes:
+            if not change.on_board and change.entity.id in self._off_board:
+                self.board = self.board.holding(change.kind, change.entity)
+        self._events.append(event)
+        self._changes.extend(changes)
+
+    def record(
+        self, kind: str, thing: str, incident_id: IncidentId | None, fields: dict[str, Any]
+    ) -> RecordId | None:
+        """Keep private ``fields`` encrypted and return the record's id; ``None`` = all empty."""
+        kept = {k: v for k, v in fields.items() if v not in (None, "", (), {})}
+        if not kept:
+            return None
+        record_id = RecordId(self.id(f"record/{thing}"))
+        self._records.append(
+            RecordDraft(id=record_id, kind=kind, incident_id=incident_id, fields=kept)
+        )
+        return record_id
+
+    def notify(
+        self,
+        to: str,
+        template: str,
+        *,
+        urgency: str = "now",
+        incident: Incident | None = None,
+        not_after: datetime | None = None,
+    ) -> None:
+        """Tell somebody outside the board; nothing is sent for back-entered incidents."""
+        if self.is_back_entry or (incident is not None and incident.back_entered):
+            return
+        self._notices.append(
+            Notice(
+                to=to,
+                template=template,
+                urgency=urgency,
+                incident_number=incident.number if incident else None,
+                not_after=not_after,
+            )
+        )
+
+    def refuse_but_keep(self, refusal: CrisisError) -> dict[str, Any]:
+        """Answer with ``refusal`` while what was emitted stays: a disputed report."""
+        self.refusal = refusal
+        return {}
+
+    def code(self, set_name: str, code: str) -> str:
+        """Return ``code`` where the set of the day holds it.
+
+        Raises:
+            Invalid: ``unknown_code``, naming near matches.
+        """
+        self.rules.codes.require(set_name, code)
+        return code
+
+    def in_s(self, seconds: float) -> datetime:
+        """Return the instant ``seconds`` from now."""
+        return self.now + timedelta(seconds=seconds)
+
+    # Finding things, or refusing by name
+
+    def incident(self, incident_id: IncidentId) -> Incident:
+        """Return the incident.
+
+        Raises:
+            NotFound: ``unknown_incident``.
+        """
+        found = self.board.incidents.get(incident_id)
+        if found is None:
+            raise NotFound("unknown_incident", "There is no such incident in this county.")
+        return found
+
+    def incident_of_offer(self, offer_id: OfferId) -> Incident:
+        """Return the incident that the offer belongs to, or raise ``NotFound``."""
+        incident_id = self.board.offers.get(offer_id)
+        if incident_id is None:
+            raise NotFound("unknown_offer", "There is no such offer in this county.")
+        return self.incident(incident_id)
+
+    def incident_of_run(self, assignment_id: AssignmentId) -> Incident:
+        """Return the incident that the run belongs to, or raise ``NotFound``."""
+        incident_id = self.board.runs.get(assignment_id)
+        if incident_id is None:
+            raise NotFound("unknown_assignment", "There is no such assignment in this county.")
+        return self.incident(incident_id)
+
+    def require_own_team(self, team_id: UUID) -> None:
+        """Let the desk act for any team, and a responder only for their own.
+
+        Raises:
+            NotAllowed: ``not_your_team``.
+        """
+        actor = self.env.actor
+        if actor.is_desk or actor.has(Role.ADMIN):
+            return
+        if actor.team_id != team_id:
+            raise NotAllowed("not_your_team", "You can act only for the team that you are on.")
+
+    def require_own_agency(self, agency_id: UUID) -> None:
+        """Keep people of one agency out of another's roster.
+
+        Raises:
+            NotAllowed: ``not_your_agency``.
+        """
+        own = self.env.actor.agency_id
+        if own is not None and own != agency_id:
+            raise NotAllowed("not_your_agency", "You can act only for your own agency.")
+
+    def decision(self) -> Decision:
+        """Return everything that was emitted, recorded and notified."""
+        return Decision(
+            board=self.board,
+            events=tuple(self._events),
+            changes=tuple(self._changes),
+            records=tuple(self._records),
+            notices=tuple(self._notices),
+            result=self.result,
+            refusal=self.refusal,
+        )
+
+
+def _main_role(env: Envelope) -> str:
+    allowed = env.actor.roles & type(env.command).ROLES or env.actor.roles
+    return min((role.value for role in allowed), default="")
+
+
+Handler = Callable[[Deciding, Any], dict[str, Any]]
+
+
+def resolve_instant(d: Deciding) -> None:
+    """Set ``d.occurred_at`` from what the sender claims, within the bounds of the policy.
+
+    A phone whose clock is off tells what its clock said when it sent; the difference corrects the
+    claim. A little ahead of the server is the clocks' fault and counts as now. Farther back than a
+    desk may go needs back-entry: a role and a reason.
+
+    Raises:
+        Invalid: ``occurred_in_future``, ``occurred_too_early``.
+        NotAllowed: ``back_entry_role``.
+    """
+    env, clocks = d.env, d.policy.clocks
+    if env.source is Source.BACK_ENTRY:
+        _check_back_entry(d)
+    if env.occurred_at is None:
+        return
+    claimed = env.occurred_at
+    if env.sent_at is not None:
+        skew = d.now - env.sent_at
+        if abs(skew) > timedelta(seconds=2):
+            d.device_at = claimed
+            claimed = claimed + skew
+    if claimed > d.now + timedelta(seconds=clocks.phone_ahead_s):
+        raise Invalid(
+            "occurred_in_future",
+            "The time given lies in the future; check the clock of the device.",
+            occurred_at=claimed.isoformat(),
+            now=d.now.isoformat(),
+        )
+    earliest = d.now - _reach(d)
+    if claimed < earliest:
+        raise Invalid(
+            "occurred_too_early",
+            "The time given lies too far back; enter it as a back-entry, with a reason.",
+            occurred_at=claimed.isoformat(),
+            earliest=earliest.isoformat(),
+        )
+    d.occurred_at = min(claimed, d.now)
+
+
+def _reach(d: Deciding) -> timedelta:
+    clocks = d.policy.clocks
+    if d.env.source is Source.BACK_ENTRY:
+        return timedelta(days=clocks.back_entry_days)
+    if d.env.source in {Source.DESK, Source.INTEGRATION}:
+        return timedelta(seconds=clocks.desk_back_s)
+    return timedelta(seconds=clocks.late_report_s)
+
+
+def _check_back_entry(d: Deciding) -> None:
+    allowed = {Role(role) for role in d.policy.clocks.back_entry_roles}
+    if d.env.actor.roles.isdisjoint(allowed):
+        raise NotAllowed(
+            "back_entry_role",
+            "Entering past times after an outage needs one of these roles: "
+            + ", ".join(sorted(role.value.replace("_", " ") for role in allowed)),
+        )
+    if not d.env.reason:
+        raise Invalid("back_entry_reason", "Say why past times are entered.")
+
+
+def check_role(env: Envelope) -> None:
+    """Refuse a command that none of the actor's roles may send.
+
+    Raises:
+        NotAllowed: ``role``, naming the roles that may.
+    """
+    allowed = type(env.command).ROLES
+    if env.actor.roles.isdisjoint(allowed):
+        raise NotAllowed(
+            "role",
+            "This needs one of these roles: "
+            + ", ".join(sorted(role.value.replace("_", " ") for role in allowed)),
+            command=str(env.command.__struct_config__.tag),
+        )
+
+
+def begin(board: Board, env: Envelope, now: datetime, rules: Rules) -> Deciding:
+    """Return the decision's start: role checked, instants resolved.
+
+    ``now`` must not lie before the board's last event; the caller holds it up.
+    """
+    check_role(env)
+    d = Deciding(board, env, now, rules)
+    resolve_instant(d)
+    return d
