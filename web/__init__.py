@@ -1,0 +1,1 @@
+"""The faces of the service: API, live socket, pages, sign-in, command line."""
