@@ -126,12 +126,13 @@ class ResponseStandard(Value, frozen=True, kw_only=True):
     """How soon a team must arrive, and why.
 
     Attributes:
+        area_class: ``None`` = the place is not classed; the stricter standard holds.
         minutes: > 0, from determination to the first qualifying arrival; the last instant counts.
         version: names area class, first day and edition; stored with the incident.
         verified: a published page states it.
     """
 
-    area_class: AreaClass
+    area_class: AreaClass | None
     minutes: int
     version: str
     source: str
@@ -144,22 +145,23 @@ class ResponseStandard(Value, frozen=True, kw_only=True):
 
 
 def response_standard(
-    area_class: AreaClass, on: date, standards: Standards | None = None
+    area_class: AreaClass | None, on: date, standards: Standards | None = None
 ) -> ResponseStandard:
     """Return the response-time standard of an area class on a local day (of determination).
 
-    An unclassified place gets the stricter of the two. ``standards``: ``None`` = the packaged ones.
+    A place that isn't classed (``None``) gets the stricter of the two. ``standards``: ``None`` = the packaged ones.
 
     Raises:
         Invalid: ``no_standard``: before the benefit began.
     """
     book = packaged() if standards is None else standards
-    key = f"response.{area_class.value}.minutes"
+    name = "unclassified" if area_class is None else area_class.value
+    key = f"response.{name}.minutes"
     fact = book.at(key, on)
     return ResponseStandard(
         area_class=area_class,
         minutes=book.number(key, on),
-        version=f"{area_class.value}/{fact.effective_from.isoformat()}/{book.version}",
+        version=f"{name}/{fact.effective_from.isoformat()}/{book.version}",
         source=fact.source,
         verified=fact.verified,
         effective_from=fact.effective_from,
@@ -248,11 +250,16 @@ def followup_due(arrived_at: datetime, cleared_at: datetime | None, rule: Follow
     return start + timedelta(hours=rule.hours)
 
 
-def plan_notice_due(arrived_at: datetime, standards: Standards | None = None) -> datetime:
-    """Return the last instant (UTC) for alerting the member's managed care plan."""
+def plan_notice_due(
+    arrived_at: datetime, hours: int | None = None, standards: Standards | None = None
+) -> datetime:
+    """Return the last instant (UTC) for alerting the member's managed care plan.
+
+    ``hours``: a county's own, stricter limit; ``None`` = the standard's. A looser one has no effect.
+    """
     book = packaged() if standards is None else standards
-    hours = book.number("plan_notice.hours", local_day(arrived_at))
-    return utc(arrived_at) + timedelta(hours=hours)
+    standard = book.number("plan_notice.hours", local_day(arrived_at))
+    return utc(arrived_at) + timedelta(hours=standard if hours is None else min(hours, standard))
 
 
 def note_due(
