@@ -65,7 +65,12 @@ async def server_dsn(open_folder: Path) -> AsyncIterator[str]:
         async with EmbeddedPostgres(
             open_folder / "postgres",
             is_throwaway=True,
-            settings={"max_connections": "100", "autovacuum": "off", "shared_buffers": "64MB"},
+            settings={
+                "max_connections": "100",
+                "autovacuum": "off",
+                "shared_buffers": "64MB",
+                "deadlock_timeout": "50ms",
+            },
         ) as server:
             yield with_database(server.dsn, "postgres")
     except EmbeddedError as error:

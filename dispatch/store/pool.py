@@ -143,7 +143,7 @@ class PoolSizes:
     report: int = 2
 
 
-class _ClientConnection(asyncpg.Connection):
+class ClientConnection(asyncpg.Connection):
     """A connection that notices a vanished server and costs nothing to give back."""
 
     __slots__ = ()
@@ -208,7 +208,7 @@ async def connect_as(
         return await asyncpg.connect(
             dsn,
             timeout=timeout_s,
-            connection_class=_ClientConnection,
+            connection_class=ClientConnection,
             server_settings=server_settings,
             target_session_attrs=_session_attrs(dsn, SessionAttribute.read_write),
         )
@@ -364,12 +364,11 @@ class Database:
         try:
             return await con.fetch(query, *args)
         except BaseException as error:
-            closed = con.is_closed()
-            if isinstance(error, TimeoutError) and not closed:
-                con.terminate()
-                closed = True
-            if is_lost(error, closed=closed):
-                con.terminate()
+            # The server didn't answer in time, not even that it was too slow.
+            if isinstance(error, TimeoutError):
+                _terminate(con)
+            if is_lost(error, closed=_is_closed(con)):
+                _terminate(con)
                 unknown = not isinstance(error, asyncpg.ReadOnlySQLTransactionError)
                 raise ConnectionLost(unknown_outcome=unknown) from error
             meaning = translate(error)
@@ -431,7 +430,7 @@ class Database:
                 max_size=size,
                 max_inactive_connection_lifetime=600.0,
                 init=_prepare_connection,
-                connection_class=_ClientConnection,
+                connection_class=ClientConnection,
                 timeout=10.0,
                 command_timeout=_COMMAND_TIMEOUT_S[role],
                 statement_cache_size=512,
@@ -456,11 +455,24 @@ async def _commit(con: Connection) -> None:
         raise AssertionError("an error was swallowed inside a transaction")
 
 
+def _is_closed(con: Connection) -> bool:
+    try:
+        return con.is_closed()
+    except asyncpg.InterfaceError:
+        # asyncpg takes a pooled connection back at the moment it breaks.
+        return True
+
+
+def _terminate(con: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):
+        con.terminate()
+
+
 async def _abandon(
     con: Connection, error: BaseException, *, committing: bool
 ) -> CrisisError | None:
     """Undo a failed transaction and return what its error means; None = let it through."""
-    closed = con.is_closed()
+    closed = _is_closed(con)
     if not closed and not is_lost(error, closed=False):
         try:
             await con.execute("ROLLBACK", timeout=_ROLLBACK_TIMEOUT_S)
@@ -470,13 +482,13 @@ async def _abandon(
             asyncpg.InternalClientError,
             OSError,
         ):
-            con.terminate()
+            _terminate(con)
             closed = isinstance(error, asyncpg.InterfaceError | OSError)
     if committing and is_unsure(error):
-        con.terminate()
+        _terminate(con)
         return ConnectionLost(unknown_outcome=True)
     if is_lost(error, closed=closed):
-        con.terminate()
+        _terminate(con)
         return ConnectionLost(unknown_outcome=False)
     return translate(error)
 

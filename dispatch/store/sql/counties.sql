@@ -1,0 +1,22 @@
+-- name: list_counties
+-- Every county this database serves, with the head of its log: what the timers ask about.
+-- role: worker
+SELECT county_id, name, time_zone, area_class, head_seq, head_version, last_recorded_at
+FROM counties
+ORDER BY county_id;
+
+-- name: lock_county
+-- Become the county's one writer until the transaction ends; returns the head of its log.
+-- params: $1 county_id integer
+SELECT head_seq, head_version, last_recorded_at
+FROM counties
+WHERE county_id = $1
+FOR NO KEY UPDATE;
+
+-- name: create_county
+-- Start serving a county; no row comes back if it was there.
+-- params: $1 county_id integer, $2 name text, $3 time_zone text, $4 area_class text
+INSERT INTO counties (county_id, name, time_zone, area_class)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (county_id) DO NOTHING
+RETURNING county_id;
