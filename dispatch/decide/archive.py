@@ -1,0 +1,30 @@
+"""When an incident leaves the board: it is settled, and nothing of it is open any more."""
+
+from __future__ import annotations
+
+from crisis.ids import IncidentId
+from crisis.incident import Incident, IncidentArchived
+from dispatch.decide.context import Deciding
+
+
+def archive_if_settled(d: Deciding, incident_id: IncidentId) -> bool:
+    """Let a settled incident leave the board once no run, offer or partner of it is open.
+
+    Call it last in every handler that may have ended something of an incident. Obligations live
+    apart and don't hold it. Returns whether it left now.
+    """
+    incident = d.board.incidents.get(incident_id)
+    if incident is None or incident.archived or not can_leave(incident):
+        return False
+    d.emit(IncidentArchived(incident_id=incident_id))
+    return True
+
+
+def can_leave(incident: Incident) -> bool:
+    """Whether the incident is settled and nothing of it is open."""
+    return (
+        incident.is_settled
+        and not incident.open_runs
+        and not any(offer.is_pending for offer in incident.offers)
+        and not any(partner.is_open for partner in incident.partners)
+    )
