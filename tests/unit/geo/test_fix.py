@@ -98,6 +98,14 @@ def test_a_leap_shows_backwards_in_time_too() -> None:
     assert implausible(fix_at(-60, MERCED), later, NOW) == (Reason.IMPOSSIBLE_SPEED,)
 
 
+def test_the_whole_seconds_of_device_clocks_are_allowed_for() -> None:
+    # One second apart by the clocks may be nearly two: 2 s x 70 m/s + 2 x 10 m = 160 m.
+    assert implausible(fix_at(0, north_of(FRESNO, 159)), fix_at(-1), NOW) == ()
+    assert implausible(fix_at(0, north_of(FRESNO, 162)), fix_at(-1), NOW) == (
+        Reason.IMPOSSIBLE_SPEED,
+    )
+
+
 def test_poor_accuracy_excuses_a_leap_that_it_explains() -> None:
     there = north_of(FRESNO, 1_500)
     before = fix_at(-1, accuracy_m=20)
@@ -237,6 +245,14 @@ def test_the_same_doubted_sample_sent_again_convinces_nobody() -> None:
     track, verdicts = believe(Track(), fix_at(0), wild, wild, wild, wild)
     assert track.latest == fix_at(0)
     assert verdicts[2:] == [(Reason.DUPLICATE,)] * 3
+
+
+def test_late_samples_convince_nobody() -> None:
+    latest = fix_at(0)
+    stray = [fix_at(-100 + 10 * n, MERCED) for n in range(RUN_THAT_CONVINCES + 1)]
+    track, verdicts = believe(Track(latest=latest), *stray)
+    assert track == Track(latest=latest)
+    assert verdicts == [(Reason.IMPOSSIBLE_SPEED,)] * len(stray)
 
 
 def test_wild_samples_that_contradict_each_other_convince_nobody() -> None:

@@ -160,6 +160,14 @@ def test_a_point_at_sea_goes_to_the_nearest_coast() -> None:
     assert found[1] == pytest.approx(haversine_m(at(1.1, 0.5), at(1, 0.5)), rel=0.001)
 
 
+def test_a_zone_whose_box_holds_the_point_may_still_be_farther_than_another() -> None:
+    corner = area("corner", polygon([[(0.0, 0.0), (10.0, 0.0), (0.0, 10.0), (0.0, 0.0)]]))
+    beside = area("beside", square(11.5, 9.5))
+    found = nearest(at(9.9, 9.9), [corner, beside])
+    assert found is not None
+    assert found[0].zone_id == "beside"
+
+
 def test_a_point_inside_is_no_distance_off_and_no_zones_give_no_answer() -> None:
     inside = area("a", square(0, 0))
     assert nearest(at(0.5, 0.5), [area("b", square(3, 3)), inside]) == (inside, 0.0)
