@@ -177,7 +177,7 @@ async def test_migrating_as_an_ordinary_owner_works_once_the_roles_are_granted(
     try:
         con = await asyncpg.connect(with_database(server_dsn, "crisis_owned"))
         await con.execute("SET SESSION AUTHORIZATION crisis_owner")
-            await _ensure_roles(con)
+        await _ensure_roles(con)
         await con.execute("SET ROLE crisis_migrator; SET search_path = dispatch, pg_temp")
         for migration in MIGRATIONS:
             await _apply(con, migration)
