@@ -59,7 +59,8 @@ def stamped(size: int) -> bytes:
 class RawProtocol(asyncio.Protocol):
     """Answers the handshake and is written to; nothing else."""
 
-    transports: dict[asyncio.Transport, None] = {}  # noqa: RUF012 - one server per process
+    #: All of this process's connections.
+    transports: dict[asyncio.Transport, None] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -155,7 +156,9 @@ async def real(sock: socket.socket) -> None:
         finally:
             member.leave()
 
-    config = uvicorn.Config(app, lifespan="off", log_level="warning", **UVICORN_OPTIONS)
+    # The clients count bytes and answer no pings: the timers are there, but never ring.
+    options = {**UVICORN_OPTIONS, "ws_ping_interval": 3600.0}
+    config = uvicorn.Config(app, lifespan="off", log_level="warning", **options)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     await obey(
