@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import pairwise
 
@@ -22,6 +22,8 @@ from crisis.shapes import Value
 
 _FILES = ("codes_intake.toml", "codes_people.toml", "codes_dispatch.toml", "codes_outcome.toml")
 _WORD = re.compile(r"[a-z][a-z0-9_]*\Z")
+#: Of a caller's text no more than this is compared or given back.
+_LONGEST = 64
 
 
 class Code(Value, frozen=True, kw_only=True):
@@ -116,26 +118,25 @@ class Catalogue(Value, frozen=True, kw_only=True):
     sets: Mapping[str, SetVersions]
 
     def on(self, on: date) -> CodeSets:
-        """Return the sets as of a local day."""
-        return CodeSets(on=on, catalogue=self)
-
-    def find(self, set_name: str, code: str) -> Code | None:
-        """Return the newest version of a code whatever the day; ``None`` = never existed.
-
-        For reading what was stored: a code that was retired since keeps its label and flags.
-        """
-        versions = self.sets.get(set_name)
-        if versions is None:
-            return None
-        found = [known for known in versions.codes if known.code == code]
-        return max(found, key=lambda known: known.effective_from) if found else None
+        """Return the sets as of a local day; keep the result, it takes some 0.1 ms to make."""
+        index: dict[tuple[str, str], Code] = {}
+        for name, versions in self.sets.items():
+            for known in sorted(versions.codes, key=lambda known: known.effective_from):
+                held = index.get((name, known.code))
+                if held is None or not held.holds_on(on):
+                    index[name, known.code] = known
+        return CodeSets(on=on, catalogue=self, index=index)
 
 
 class CodeSets(Value, frozen=True, kw_only=True):
-    """A catalogue as of one local day."""
+    """A catalogue as of one local day; made by ``Catalogue.on``.
+
+    ``index``: (set, code) → the version that holds on the day, else the newest one.
+    """
 
     on: date
     catalogue: Catalogue
+    index: Mapping[tuple[str, str], Code]
 
     def __getitem__(self, name: str) -> CodeSet:
         """Return a set.
@@ -163,12 +164,11 @@ class CodeSets(Value, frozen=True, kw_only=True):
         return iter(self.catalogue.sets)
 
     def find(self, set_name: str, code: str) -> Code | None:
-        """Return a code as it stands on this day, else its newest version, else ``None``."""
-        versions = self.catalogue.sets.get(set_name)
-        for known in versions.codes if versions is not None else ():
-            if known.code == code and known.holds_on(self.on):
-                return known
-        return self.catalogue.find(set_name, code)
+        """Return a code as it stands on this day, else its newest version, else ``None``.
+
+        For reading what was stored: a code that was retired since keeps its label and flags.
+        """
+        return self.index.get((set_name, code))
 
     def require(self, set_name: str, code: str) -> Code:
         """Return a code that may be chosen on this day.
@@ -177,23 +177,20 @@ class CodeSets(Value, frozen=True, kw_only=True):
             Invalid: ``unknown_code``; its facts name the set, the code and near matches, and for a
                 code of another time its first and last days.
         """
-        known = self[set_name]
-        found = known.get(code)
-        if found is not None:
+        found = self.find(set_name, code)
+        if found is not None and found.holds_on(self.on):
             return found
-        other_time = self.catalogue.find(set_name, code)
-        if other_time is not None:
+        known = self[set_name]
+        if found is not None:
             raise Invalid(
                 "unknown_code",
-                f"{other_time.label} ({code}) can't be chosen on {self.on.isoformat()}.",
+                f"{found.label} ({code}) can't be chosen on {self.on.isoformat()}.",
                 set=set_name,
                 code=code,
                 near=[],
-                effective_from=other_time.effective_from.isoformat(),
+                effective_from=found.effective_from.isoformat(),
                 effective_until=(
-                    None
-                    if other_time.effective_until is None
-                    else other_time.effective_until.isoformat()
+                    None if found.effective_until is None else found.effective_until.isoformat()
                 ),
             )
         near = _near(code, known.codes)
@@ -203,7 +200,7 @@ class CodeSets(Value, frozen=True, kw_only=True):
             "unknown_code",
             f"Not a code of {known.label.lower()}.{hint}",
             set=set_name,
-            code=code,
+            code=code[:_LONGEST],
             near=near,
         )
 
@@ -213,7 +210,7 @@ def _near(wanted: str, codes: Iterable[Code]) -> list[str]:
     for known in codes:
         by_word[known.label.lower()] = known.code
         by_word[known.code] = known.code
-    text = wanted.strip().lower()
+    text = wanted[:_LONGEST].strip().lower()
     words = difflib.get_close_matches(text.replace(" ", "_"), by_word, n=3, cutoff=0.6)
     words += difflib.get_close_matches(text, by_word, n=3, cutoff=0.6)
     if not words and len(text) >= 3:
@@ -230,7 +227,12 @@ def packaged() -> Catalogue:
 
 def code_sets(on: date, catalogue: Catalogue | None = None) -> CodeSets:
     """Return the code sets as of a local day; ``None`` = the packaged catalogue."""
-    return (packaged() if catalogue is None else catalogue).on(on)
+    return _packaged_on(on) if catalogue is None else catalogue.on(on)
+
+
+@lru_cache(maxsize=64)
+def _packaged_on(on: date) -> CodeSets:
+    return packaged().on(on)
 
 
 def require(set_name: str, code: str, on: date) -> Code:
