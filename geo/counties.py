@@ -16,7 +16,7 @@ import msgspec
 
 from geo.geojson import parse_zones
 from geo.point import Point
-from geo.zone import AreaClass, AreaMethod, Classification, Zone, nearest, zone_of
+from geo.zone import AreaClass, AreaMethod, Classification, Zone, nearest_zone, zone_of
 
 #: How far off the simplified outlines a place may lie and still be given to the nearest county.
 #: Piers, bridges and islets need a few kilometres; beyond lies the sea or another state.
@@ -113,7 +113,7 @@ def county_of(point: Point, within_m: float = OFF_COAST_M) -> County | None:
     zones = county_zones().values()
     holder = zone_of(point, zones)
     if holder is None:
-        closest = nearest(point, zones)
+        closest = nearest_zone(point, zones)
         if closest is None or closest[1] > within_m:
             return None
         holder = closest[0]

@@ -2,7 +2,7 @@
 
 Two distances: ``geodesic_m`` (geopy, exact to the millimetre, about 100 microseconds) for whatever
 is shown or stored, and ``haversine_m`` (a sphere, below one microsecond) for ranking thousands of
-points first. ``nearest`` joins them: sphere for all, ellipsoid for those that can still win.
+points first. ``nearest_points`` joins them: sphere for all, ellipsoid for those that can still win.
 Must not know what stands at a point.
 """
 
@@ -87,7 +87,7 @@ def distances_m(origin: Point, points: Sequence[Point]) -> list[float]:
     return distances
 
 
-def nearest(origin: Point, points: Sequence[Point], count: int) -> list[tuple[int, float]]:
+def nearest_points(origin: Point, points: Sequence[Point], count: int) -> list[tuple[int, float]]:
     """Return the ``count`` points nearest to ``origin`` as (index, geodesic metres), nearest first.
 
     The answer is that of measuring every point exactly, at the cost of the sphere for all and the

@@ -153,8 +153,8 @@ def zone(
 ) -> Zone:
     """Return the zone made of ``polygons``.
 
-    Islets that simplification has squeezed flat are kept: they hold no point, but ``nearest`` finds
-    the real islet by them.
+    Islets that simplification has squeezed flat are kept: they hold no point, but
+    ``nearest_zone`` finds the real islet by them.
 
     Raises:
         ValueError: no polygons, or none that encloses any area.
@@ -180,7 +180,7 @@ def zone_of(point: Point, zones: Iterable[Zone]) -> Zone | None:
     return next((zone for zone in zones if zone.holds(point)), None)
 
 
-def nearest(point: Point, zones: Iterable[Zone]) -> tuple[Zone, float] | None:
+def nearest_zone(point: Point, zones: Iterable[Zone]) -> tuple[Zone, float] | None:
     """Return the zone nearest to the point and the metres to it (0 = it holds the point).
 
     For places off a simplified coast or border: piers, bridges, islets. None = no zones given.

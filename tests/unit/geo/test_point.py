@@ -15,7 +15,7 @@ from geo.point import (
     distances_m,
     geodesic_m,
     haversine_m,
-    nearest,
+    nearest_points,
 )
 
 points = st.builds(
@@ -122,7 +122,7 @@ def test_the_nearest_are_those_that_measuring_all_exactly_would_give(
     origin: Point, others: list[Point], count: int
 ) -> None:
     every = sorted((geodesic_m(origin, other), index) for index, other in enumerate(others))
-    assert nearest(origin, others, count) == [(index, far) for far, index in every[:count]]
+    assert nearest_points(origin, others, count) == [(index, far) for far, index in every[:count]]
 
 
 def test_the_ellipsoid_decides_where_the_sphere_errs() -> None:
@@ -130,7 +130,7 @@ def test_the_ellipsoid_decides_where_the_sphere_errs() -> None:
     origin = Point(lat_deg=0, lon_deg=0)
     east, north = Point(lat_deg=0, lon_deg=1), Point(lat_deg=1.0001, lon_deg=0)
     assert haversine_m(origin, east) < haversine_m(origin, north)
-    assert [index for index, _ in nearest(origin, [east, north], 1)] == [1]
+    assert [index for index, _ in nearest_points(origin, [east, north], 1)] == [1]
 
 
 @given(points)
