@@ -533,3 +533,12 @@ def test_a_valid_crew_always_meets_the_predicate_of_the_rules(
         assert decision.approved_by
         assert decision.member == remote[0].responder.id
         assert not any(hazard.code == "weapon" for hazard in needs.hazards)
+
+
+def test_a_responder_survives_the_log() -> None:
+    someone = replace(
+        CLINICIAN, languages=frozenset({"es", "vi"}), enhanced={"idd": date(2025, 2, 3)}
+    )
+    written = msgspec.json.encode(someone, order="deterministic")
+    assert msgspec.json.decode(written, type=Responder) == someone
+    assert someone.licence_expires_on == date(2030, 1, 1)
