@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, get_args
+from uuid import UUID
 
 import msgspec
 
@@ -72,6 +73,25 @@ class Event(Value, frozen=True, kw_only=True):
 def incident_of(body: Any) -> IncidentId | None:
     """Return the incident that the body is about; ``None`` = about none."""
     return getattr(body, "incident_id", None)
+
+
+_SUBJECTS: dict[type[EventBody], str] = {
+    **dict.fromkeys(get_args(CallEvent), "call_id"),
+    **dict.fromkeys(get_args(OwnEvent), "incident_id"),
+    **dict.fromkeys(get_args(OfferEvent), "incident_id"),
+    **dict.fromkeys(get_args(AssignmentEvent), "incident_id"),
+    **dict.fromkeys(get_args(PartnerEvent), "incident_id"),
+    **dict.fromkeys(get_args(DuressEvent), "duress_id"),
+    **dict.fromkeys(get_args(ObligationEvent), "obligation_id"),
+    **dict.fromkeys(get_args(TeamEvent), "team_id"),
+}
+
+
+def subject_of(body: Any) -> UUID:
+    """Return the id of the one thing that the body changes first: its call, incident, alarm, ..."""
+    attribute = _SUBJECTS.get(type(body))
+    subject: UUID = body.responder.id if attribute is None else getattr(body, attribute)
+    return subject
 
 
 def type_of(body: EventBody) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 from crisis.board import Board
 from crisis.commands import Command, Envelope
@@ -38,15 +39,23 @@ HANDLERS: Mapping[type[Command], Handler] = {
 }
 
 
-def decide(board: Board, env: Envelope, now: datetime, rules: Rules) -> Decision:
+def decide(
+    board: Board,
+    env: Envelope,
+    now: datetime,
+    rules: Rules,
+    off_board: frozenset[UUID] = frozenset(),
+) -> Decision:
     """Return what becomes of the command.
 
     Args:
         now: the county's instant, not before ``board.last_recorded_at``.
+        off_board: things that had left the board and that the caller put back on it
+            (``Board.holding``) because the command is about them.
 
     Raises:
         CrisisError: a refusal; nothing changed.
     """
-    d = begin(board, env, now, rules)
+    d = begin(board, env, now, rules, off_board)
     d.result = HANDLERS[type(env.command)](d, env.command)
     return d.decision()

@@ -15,7 +15,7 @@ from crisis.board import Board, Change, apply
 from crisis.codes import CodeSets
 from crisis.commands import Envelope
 from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound
-from crisis.events import Body, Event, incident_of
+from crisis.events import Body, Event, subject_of
 from crisis.ids import AssignmentId, IncidentId, OfferId, RecordId, derived
 from crisis.incident import Incident
 from crisis.policy import CountyPolicy
@@ -101,7 +101,14 @@ class Deciding:
         device_at: what the sender's clock said, where it was corrected.
     """
 
-    def __init__(self, board: Board, env: Envelope, now: datetime, rules: Rules) -> None:
+    def __init__(
+        self,
+        board: Board,
+        env: Envelope,
+        now: datetime,
+        rules: Rules,
+        off_board: frozenset[UUID] = frozenset(),
+    ) -> None:
         self.board = board
         self.env = env
         self.now = now
@@ -115,11 +122,7 @@ class Deciding:
         self._records: list[RecordDraft] = []
         self._notices: list[Notice] = []
         #: Things that had left the board and were brought back for this command.
-        self._off_board = {
-            entity.id
-            for entity in (*board.incidents.values(), *board.calls.values())
-            if not entity.is_open
-        }
+        self._off_board = off_board
 
     @property
     def policy(self) -> CountyPolicy:
@@ -137,8 +140,7 @@ class Deciding:
 
     def emit(self, body: Body, at: datetime | None = None) -> None:
         """Let ``body`` happen ``at`` (``None`` = the command's own instant) and fold it."""
-        about = incident_of(body) or getattr(body, "call_id", None)
-        off_board = about in self._off_board
+        off_board = subject_of(body) in self._off_board
         event = Event(
             county_id=self.board.county_id,
             seq=self.board.seq + 1,
@@ -226,14 +228,14 @@ class Deciding:
             raise NotFound("unknown_incident", "There is no such incident in this county.")
         return found
 
-    def incident_of_offer(self, offer_id: OfferId) -> Incident:
+    def subject_of_offer(self, offer_id: OfferId) -> Incident:
         """Return the incident that the offer belongs to, or raise ``NotFound``."""
         incident_id = self.board.offers.get(offer_id)
         if incident_id is None:
             raise NotFound("unknown_offer", "There is no such offer in this county.")
         return self.incident(incident_id)
 
-    def incident_of_run(self, assignment_id: AssignmentId) -> Incident:
+    def subject_of_run(self, assignment_id: AssignmentId) -> Incident:
         """Return the incident that the run belongs to, or raise ``NotFound``."""
         incident_id = self.board.runs.get(assignment_id)
         if incident_id is None:
@@ -360,12 +362,18 @@ def check_role(env: Envelope) -> None:
         )
 
 
-def begin(board: Board, env: Envelope, now: datetime, rules: Rules) -> Deciding:
+def begin(
+    board: Board,
+    env: Envelope,
+    now: datetime,
+    rules: Rules,
+    off_board: frozenset[UUID] = frozenset(),
+) -> Deciding:
     """Return the decision's start: role checked, instants resolved.
 
     ``now`` must not lie before the board's last event; the caller holds it up.
     """
     check_role(env)
-    d = Deciding(board, env, now, rules)
+    d = Deciding(board, env, now, rules, off_board)
     resolve_instant(d)
     return d
