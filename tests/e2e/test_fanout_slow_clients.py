@@ -40,7 +40,8 @@ class SmallProtocol(FrameProtocol):
 class Service:
     """The server thread. Views are paths; a client's text comes back as a direct send."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, *, stall_s: float = 2.0, **options: object) -> None:
+        self.limits = Limits(backlog_bytes=64 * 1024, stall_s=stall_s, sweep_s=0.2)
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.sock.bind(("127.0.0.1", 0))
@@ -72,8 +73,7 @@ class Service:
 
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
-        limits = Limits(backlog_bytes=64 * 1024, stall_s=2.0, sweep_s=0.2)
-        self.fanout = Fanout(MachineClock(), limits)
+        self.fanout = Fanout(MachineClock(), self.limits)
         self.ready.set()
         await self.server.serve(sockets=[self.sock])
 
@@ -270,13 +270,44 @@ async def test_a_peer_that_answers_no_ping_is_dropped_though_nothing_is_publishe
         service.stop()
 
 
+async def fill(service: Service) -> None:
+    """Publish until a peer that doesn't read holds its transport full."""
+    while await service.call(lambda: service.fanout.stats().slow) == 0:
+        await service.publish(b"x" * 4000)
+
+
+async def test_a_peer_that_answers_no_ping_is_dropped_with_whatever_its_transport_holds() -> None:
+    service = Service(stall_s=60.0, ws_ping_interval=0.3, ws_ping_timeout=0.5)
+    try:
+        deaf = await deaf_peer(service)
+        await fill(service)
+        await eventually(lambda: _is(service.connections(), at_most=0), 5)
+        deaf.close()
+    finally:
+        service.stop()
+
+
+async def test_the_app_s_close_doesn_t_wait_for_a_peer_that_never_reads() -> None:
+    service = Service(stall_s=60.0)
+    try:
+        deaf = await deaf_peer(service)
+        await fill(service)
+        masked_bye = b"\x81\x83\0\0\0\0bye"
+        await asyncio.get_running_loop().sock_sendall(deaf, masked_bye)
+        await eventually(lambda: _is(service.sockets(), at_most=0), 1)
+        took = await eventually(lambda: _is(service.connections(), at_most=0), 8)
+        assert took < SmallProtocol.close_within_s + 2
+        deaf.close()
+    finally:
+        service.stop()
+
+
 async def test_shutdown_says_1012_and_isn_t_held_up_by_a_peer_that_never_reads() -> None:
     service = Service()
     deaf = await deaf_peer(service)
     client = await open_client(service)
     reading = asyncio.create_task(read_to_the_end(client))
-    while await service.call(lambda: service.fanout.stats().slow) == 0:
-        await service.publish(b"x" * 4000)
+    await fill(service)
     took = await asyncio.to_thread(service.stop)
     assert (await reading)[1] == 1012
     assert took < SmallProtocol.close_within_s + 3
