@@ -221,7 +221,7 @@ async def check_schema(database: Database) -> None:
         rows = await database.call(
             Worker(), "SELECT version, name, compat, sha256 FROM schema_migrations ORDER BY version"
         )
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidParameterValueError) as error:
+    except asyncpg.UndefinedTableError as error:
         raise MigrationError("The database is empty; run the migrations first.") from error
     missing = pending([Applied(**dict(row)) for row in rows])
     if missing:

@@ -213,25 +213,30 @@ async def connect_as(
             target_session_attrs=_session_attrs(dsn, SessionAttribute.read_write),
         )
     except BaseException as error:
-        if is_lost(error, closed=True) and not _is_setup_mistake(error):
-            raise ConnectionLost(unknown_outcome=False) from error
-        raise
+        meaning = _why_not_connected(error)
+        if meaning is None:
+            raise
+        raise meaning from error
 
 
 def _session_attrs(dsn: str, default: SessionAttribute) -> SessionAttribute | None:
     return None if "target_session_attrs=" in dsn else default
 
 
-def _is_setup_mistake(error: BaseException) -> bool:
-    # A wrong password, database or role is for the operator to mend, not to try again.
-    return isinstance(
-        error,
-        asyncpg.InvalidAuthorizationSpecificationError
-        | asyncpg.InvalidCatalogNameError
-        | asyncpg.InsufficientPrivilegeError
-        | asyncpg.InvalidParameterValueError
-        | asyncpg.ClientConfigurationError,
+def _why_not_connected(error: BaseException) -> CrisisError | None:
+    """Return what an error while connecting means; None = a mistake for the operator to mend."""
+    if isinstance(error, asyncpg.InvalidParameterValueError):
+        # The role of the start-up packet; the migrations create it.
+        return Unavailable("schema_unusable", f"Run the migrations first: {error}.")
+    mistakes = (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.InsufficientPrivilegeError,
+        asyncpg.ClientConfigurationError,
     )
+    if isinstance(error, mistakes) or not is_lost(error, closed=True):
+        return None
+    return ConnectionLost(unknown_outcome=False)
 
 
 def _begin(context: Context, mode: Mode, *, durable: bool) -> str:
@@ -408,9 +413,10 @@ class Database:
         except TimeoutError as error:
             raise database_busy() from error
         except BaseException as error:
-            if is_lost(error, closed=True) and not _is_setup_mistake(error):
-                raise ConnectionLost(unknown_outcome=False) from error
-            raise
+            meaning = _why_not_connected(error)
+            if meaning is None:
+                raise
+            raise meaning from error
 
     async def _open_pool(self, role: str) -> _Pool:
         async with self._opening:
