@@ -33,6 +33,7 @@ class DuressRaised(EventBody, frozen=True, kw_only=True):
 
     Attributes:
         team_id: ``None`` = raised by a person without a team (a desk, a remote clinician).
+        raised_by: the account that pressed; ``None`` = a timer. Pressed again = the same alarm.
         cause: ``button``, ``voice`` or ``missed_check_in``.
         next_rung_at: when the ladder climbs unless acknowledged; ``None`` = past, no ladder.
     """
@@ -41,6 +42,7 @@ class DuressRaised(EventBody, frozen=True, kw_only=True):
     team_id: TeamId | None = None
     responder_id: ResponderId | None = None
     assignment_id: AssignmentId | None = None
+    raised_by: UserId | None = None
     cause: str = "button"
     next_rung_at: datetime | None = None
 
@@ -100,6 +102,7 @@ class Duress(Value, frozen=True, kw_only=True):
     team_id: TeamId | None = None
     responder_id: ResponderId | None = None
     assignment_id: AssignmentId | None = None
+    raised_by: UserId | None = None
     cause: str = "button"
     rung: int = 0
     next_rung_at: datetime | None = None
@@ -129,6 +132,7 @@ def evolve_duress(duress: Duress | None, event: DuressEvent, at: datetime) -> Du
             team_id=event.team_id,
             responder_id=event.responder_id,
             assignment_id=event.assignment_id,
+            raised_by=event.raised_by,
             cause=event.cause,
             next_rung_at=event.next_rung_at,
         )

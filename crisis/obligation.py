@@ -77,7 +77,7 @@ class ObligationAttempted(EventBody, frozen=True, kw_only=True):
 
 
 class ObligationDone(EventBody, frozen=True, kw_only=True):
-    """It was met; ``late`` = after it had been missed."""
+    """It was met; ``late`` = it happened after its instant (and grace) had passed."""
 
     obligation_id: ObligationId
     outcome: str

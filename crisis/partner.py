@@ -91,6 +91,8 @@ TRANSITIONS: Mapping[tuple[PartnerState, type], PartnerState] = {
     (_P.ACKNOWLEDGED, PartnerArrived): _P.ARRIVED,
     (_P.ACKNOWLEDGED, PartnerLeft): _P.LEFT,
     (_P.ACKNOWLEDGED, PartnerNotComing): _P.NOT_COMING,
+    # Seen on scene before anyone knew who had taken it: the reference still comes.
+    (_P.ARRIVED, PartnerAcknowledged): _P.ARRIVED,
     (_P.ARRIVED, PartnerLeft): _P.LEFT,
 }
 

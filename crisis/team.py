@@ -127,10 +127,14 @@ class TeamAvailable(EventBody, frozen=True, kw_only=True):
 
 
 class ShiftEnding(EventBody, frozen=True, kw_only=True):
-    """The shift's end has come, but a run or an alarm is open: overtime."""
+    """The shift's end has come, but a run, an offer or an alarm is open: overtime.
+
+    ``reason``: why it ends, kept until it does.
+    """
 
     shift_id: ShiftId
     team_id: TeamId
+    reason: str = "scheduled"
 
 
 class ShiftEnded(EventBody, frozen=True, kw_only=True):
@@ -138,7 +142,7 @@ class ShiftEnded(EventBody, frozen=True, kw_only=True):
 
     shift_id: ShiftId
     team_id: TeamId
-    reason: str = "planned"
+    reason: str = "scheduled"
 
 
 class LoanRequested(EventBody, frozen=True, kw_only=True):
@@ -212,6 +216,7 @@ class Shift(Value, frozen=True, kw_only=True):
     Attributes:
         started_at: ``None`` = only planned.
         ended_at: ``None`` = planned or running.
+        end_reason: code; also set while the shift is ending on overtime.
         cancelled: it never took place.
     """
 
@@ -398,6 +403,8 @@ def evolve_shift(shift: Shift | None, event: TeamEvent, at: datetime) -> Shift |
             )
         case CrewChanged() if shift is not None:
             return replace(shift, crew=event.crew, telehealth=event.telehealth)
+        case ShiftEnding() if shift is not None:
+            return replace(shift, end_reason=event.reason)
         case ShiftEnded() if shift is not None:
             return replace(shift, ended_at=at, end_reason=event.reason)
         case ShiftCancelled() if shift is not None:

@@ -1,0 +1,158 @@
+"""What the service owes by an instant: how obligations arise, go on and lapse.
+
+Decides the instants of callbacks, safety check-ins and waiting contacts, and which one follows.
+Shared by the handlers that start a run, meet an obligation or miss one. Must not know the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from crisis.assignment import Assignment, Status
+from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, UserId
+from crisis.incident import Incident, IncidentState
+from crisis.obligation import Obligation, ObligationArose, ObligationKind, ObligationState
+from crisis.policy import CountyPolicy
+from crisis.staffing import PresenceMode
+from crisis.team import Team
+from crisis.triage import Acuity
+from dispatch.decide.context import Deciding
+
+#: State of a run → the stage whose interval its check-ins follow; absent = no check-ins.
+#: A staged crew stands near an unsafe scene: it is asked as often as one on scene.
+STAGES: dict[Status, str] = {
+    Status.EN_ROUTE: "en_route",
+    Status.STAGED: "on_scene",
+    Status.ON_SCENE: "on_scene",
+    Status.CONTACT: "on_scene",
+    Status.ASSESSED: "on_scene",
+    Status.TRANSPORTING: "transport",
+    Status.AT_DESTINATION: "transport",
+}
+
+
+def arise(
+    d: Deciding,
+    kind: ObligationKind,
+    due_at: datetime,
+    *,
+    rule: str,
+    thing: str | None = None,
+    incident_id: IncidentId | None = None,
+    call_id: CallId | None = None,
+    run: Assignment | None = None,
+    encounter_id: EncounterId | None = None,
+    stage: str | None = None,
+    owner: UserId | None = None,
+) -> ObligationId:
+    """Let an obligation arise and return its id.
+
+    Args:
+        rule: the setting or standard that set ``due_at``; the policy's version is added.
+        thing: tells apart several of one kind in one command; ``None`` = the kind.
+    """
+    obligation_id = ObligationId(d.id(f"obligation/{thing or kind.value}"))
+    d.emit(
+        ObligationArose(
+            obligation_id=obligation_id,
+            kind=kind,
+            due_at=due_at,
+            rule=f"{rule}@{d.policy.version}",
+            incident_id=incident_id,
+            call_id=call_id,
+            assignment_id=run.id if run is not None else None,
+            encounter_id=encounter_id,
+            stage=stage,
+            owner=owner,
+        )
+    )
+    return obligation_id
+
+
+def check_in_every_s(policy: CountyPolicy, stage: str, team: Team | None) -> float:
+    """Return the seconds between check-ins; one member alone on scene is asked more often."""
+    intervals = policy.check_ins
+    match stage:
+        case "en_route":
+            return intervals.en_route_s
+        case "transport":
+            return intervals.transport_s
+        case _:
+            here = [m for m in (team.crew if team else ()) if m.mode is PresenceMode.ONSITE]
+            return intervals.lone_on_scene_s if len(here) == 1 else intervals.on_scene_s
+
+
+def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> ObligationId | None:
+    """Let the run's next check-in arise, its stage's interval from the present act.
+
+    Returns ``None`` where none is owed: the run is over, its state asks for none, one is open
+    already, or the incident was entered after an outage.
+    """
+    stage = STAGES.get(run.state)
+    if stage is None or not run.is_open or incident.back_entered or d.is_back_entry:
+        return None
+    if open_check_ins(d, run):
+        return None
+    every_s = check_in_every_s(d.policy, stage, d.board.teams.get(run.team_id))
+    return arise(
+        d,
+        ObligationKind.CHECK_IN,
+        d.occurred_at + timedelta(seconds=every_s),
+        rule=f"check_ins.{stage}",
+        incident_id=incident.id,
+        run=run,
+        stage=stage,
+    )
+
+
+def open_check_ins(d: Deciding, run: Assignment) -> list[Obligation]:
+    """Return the run's check-ins that are still due."""
+    return [
+        o
+        for o in d.board.obligations.values()
+        if o.assignment_id == run.id and o.kind is ObligationKind.CHECK_IN and o.is_open
+    ]
+
+
+def person_waits(incident: Incident) -> bool:
+    """Whether the person still waits: a team must come, and none has arrived."""
+    return incident.state is IncidentState.DETERMINED and not any(
+        run.meets_need and Status.ON_SCENE in run.milestones for run in incident.assignments
+    )
+
+
+def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None:
+    """Let the next contact with a waiting person arise, the acuity's interval from the present act.
+
+    Returns ``None`` where none is owed: nobody waits, one is open already, or back-entry.
+    """
+    if not person_waits(incident) or incident.back_entered or d.is_back_entry:
+        return None
+    if any(
+        o.incident_id == incident.id and o.kind is ObligationKind.WAITING_CONTACT and o.is_open
+        for o in d.board.obligations.values()
+    ):
+        return None
+    every_s = d.policy.waiting.contact_every_s.of(incident.acuity or Acuity.EMERGENT)
+    return arise(
+        d,
+        ObligationKind.WAITING_CONTACT,
+        d.occurred_at + timedelta(seconds=every_s),
+        rule="waiting.contact_every_s",
+        incident_id=incident.id,
+    )
+
+
+def lapses_at(obligation: Obligation, policy: CountyPolicy) -> datetime:
+    """Return the instant from which an unmet obligation counts as missed.
+
+    Only check-ins have a grace: their miss is an alarm.
+    """
+    if obligation.kind is ObligationKind.CHECK_IN:
+        return obligation.due_at + timedelta(seconds=policy.check_ins.grace_s)
+    return obligation.due_at
+
+
+def is_due(obligation: Obligation) -> bool:
+    """Whether its instant may still pass."""
+    return obligation.state is ObligationState.DUE
