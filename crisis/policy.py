@@ -237,6 +237,8 @@ class CountyPolicy(Value, frozen=True, kw_only=True):
     version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     effective_from: Annotated[datetime, msgspec.Meta(tz=True)]
     zone: str = "America/Los_Angeles"
+    #: a licensed professional outside the crew can be reached by any team, day and night
+    lpha_on_call: bool = True
     offers: OfferPolicy = OfferPolicy()
     duress: DuressPolicy = DuressPolicy()
     check_ins: CheckInPolicy = CheckInPolicy()
