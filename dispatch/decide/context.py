@@ -13,7 +13,16 @@ from uuid import UUID
 
 from crisis.board import Board, Change, apply
 from crisis.codes import CodeSets
-from crisis.commands import Envelope
+from crisis.commands import (
+    AcceptOffer,
+    AcknowledgeHazards,
+    ClearAssignment,
+    Command,
+    DeclineOffer,
+    Envelope,
+    RaiseDuress,
+    ReportStatus,
+)
 from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound
 from crisis.events import Body, Event, subject_of
 from crisis.ids import AssignmentId, IncidentId, OfferId, RecordId, derived
@@ -91,6 +100,20 @@ class Decision(Value, frozen=True, kw_only=True):
     refusal: CrisisError | None = None
 
 
+#: Sent by people in the field, whose phone's clock may be wrong: never refused for their instant.
+#: Where it lies out of bounds, reports are kept as disputed and acts count as of now.
+FROM_THE_FIELD: frozenset[type[Command]] = frozenset(
+    {
+        AcceptOffer,
+        AcknowledgeHazards,
+        ClearAssignment,
+        DeclineOffer,
+        RaiseDuress,
+        ReportStatus,
+    }
+)
+
+
 class Deciding:
     """One command under decision.
 
@@ -99,6 +122,8 @@ class Deciding:
         now: when the server learns of it.
         occurred_at: when it happened in the world: corrected, within bounds, never after ``now``.
         device_at: what the sender's clock said, where it was corrected.
+        out_of_bounds: set = the claimed instant of an act from the field can't be believed;
+            ``occurred_at`` is then ``now`` and ``claimed_at`` what was claimed.
     """
 
     def __init__(
@@ -115,6 +140,8 @@ class Deciding:
         self.rules = rules
         self.occurred_at = now
         self.device_at: datetime | None = None
+        self.claimed_at = now
+        self.out_of_bounds: Invalid | None = None
         self.refusal: CrisisError | None = None
         self.result: dict[str, Any] = {}
         self._events: list[Event] = []
@@ -228,14 +255,14 @@ class Deciding:
             raise NotFound("unknown_incident", "There is no such incident in this county.")
         return found
 
-    def subject_of_offer(self, offer_id: OfferId) -> Incident:
+    def incident_of_offer(self, offer_id: OfferId) -> Incident:
         """Return the incident that the offer belongs to, or raise ``NotFound``."""
         incident_id = self.board.offers.get(offer_id)
         if incident_id is None:
             raise NotFound("unknown_offer", "There is no such offer in this county.")
         return self.incident(incident_id)
 
-    def subject_of_run(self, assignment_id: AssignmentId) -> Incident:
+    def incident_of_run(self, assignment_id: AssignmentId) -> Incident:
         """Return the incident that the run belongs to, or raise ``NotFound``."""
         incident_id = self.board.runs.get(assignment_id)
         if incident_id is None:
@@ -307,6 +334,7 @@ def resolve_instant(d: Deciding) -> None:
         if abs(skew) > timedelta(seconds=2):
             d.device_at = claimed
             claimed = claimed + skew
+    d.claimed_at = claimed
     if claimed > d.now + timedelta(seconds=clocks.phone_ahead_s):
         raise Invalid(
             "occurred_in_future",
@@ -323,6 +351,9 @@ def resolve_instant(d: Deciding) -> None:
             earliest=earliest.isoformat(),
         )
     d.occurred_at = min(claimed, d.now)
+
+
+_OUT_OF_BOUNDS = frozenset({"occurred_in_future", "occurred_too_early"})
 
 
 def _reach(d: Deciding) -> timedelta:
@@ -375,5 +406,10 @@ def begin(
     """
     check_role(env)
     d = Deciding(board, env, now, rules, off_board)
-    resolve_instant(d)
+    try:
+        resolve_instant(d)
+    except Invalid as refusal:
+        if type(env.command) not in FROM_THE_FIELD or refusal.code not in _OUT_OF_BOUNDS:
+            raise
+        d.out_of_bounds = refusal
     return d
