@@ -22,8 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, LiteralString, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, LiteralString, Self, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -33,6 +32,17 @@ from asyncpg.pool import PoolConnectionProxy
 from crisis.clock import generator
 from crisis.errors import CrisisError, Unavailable
 
+from .context import (
+    COMMAND_TIMEOUT_S,
+    COMMON_SETTINGS,
+    ROLE_SETTINGS,
+    Context,
+    County,
+    Mode,
+    Report,
+    Worker,
+    begin,
+)
 from .errors import ConnectionLost, database_busy, is_lost, is_unsure, translate
 
 if TYPE_CHECKING:
@@ -46,91 +56,24 @@ else:
     RawConnection = asyncpg.Connection
     _Pool = asyncpg.Pool
 
+__all__ = [
+    "Connection",
+    "Context",
+    "County",
+    "Database",
+    "PoolSizes",
+    "RawConnection",
+    "Record",
+    "Report",
+    "Worker",
+    "connect_as",
+    "retrying",
+    "savepoint",
+    "with_database",
+]
+
 T = TypeVar("T")
 
-#: Schema of every table. pg_temp stands last, so that no temporary table can shadow a real one.
-SEARCH_PATH = "dispatch, pg_temp"
-
-Mode = Literal["write", "read", "snapshot"]
-
-
-@dataclass(frozen=True, slots=True)
-class County:
-    """Work inside one county.
-
-    Attributes:
-        county_id: FIPS code, 6001..6115.
-    """
-
-    county_id: int
-    role = "crisis_app"
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """Background work over all counties, on the tables opened to it."""
-
-    role = "crisis_worker"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Reading for reports.
-
-    Attributes:
-        county_id: FIPS code; None = all counties.
-    """
-
-    county_id: int | None = None
-    role = "crisis_state_report"
-
-
-Context: TypeAlias = County | Worker | Report
-
-_COMMON: Mapping[str, str] = MappingProxyType(
-    {
-        "search_path": SEARCH_PATH,
-        "timezone": "UTC",
-        # Compiling costs more than our short statements, and stalls asyncpg's introspection.
-        "jit": "off",
-        # A vanished client's locks are freed in about 15 s instead of minutes.
-        "tcp_keepalives_idle": "5",
-        "tcp_keepalives_interval": "3",
-        "tcp_keepalives_count": "3",
-        "tcp_user_timeout": "15000",
-        "client_connection_check_interval": "5000",
-    }
-)
-
-#: Limits of each role, in ms. ``command_timeout`` below is above statement_timeout, so that the
-#: client gives up only on a server that no longer answers.
-ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "crisis_app": MappingProxyType(
-            {
-                "statement_timeout": "10000",
-                "lock_timeout": "5000",
-                "idle_in_transaction_session_timeout": "10000",
-            }
-        ),
-        "crisis_worker": MappingProxyType(
-            {
-                "statement_timeout": "60000",
-                "lock_timeout": "10000",
-                "idle_in_transaction_session_timeout": "30000",
-            }
-        ),
-        "crisis_state_report": MappingProxyType(
-            {
-                "statement_timeout": "300000",
-                "lock_timeout": "10000",
-                "idle_in_transaction_session_timeout": "60000",
-                "default_transaction_read_only": "on",
-            }
-        ),
-    }
-)
-_COMMAND_TIMEOUT_S = {"crisis_app": 15.0, "crisis_worker": 70.0, "crisis_state_report": 310.0}
 _ROLLBACK_TIMEOUT_S = 5.0
 
 
@@ -201,7 +144,7 @@ async def connect_as(
     Raises:
         ConnectionLost: no server answers.
     """
-    server_settings = {**_COMMON, **(settings or {})}
+    server_settings = {**COMMON_SETTINGS, **(settings or {})}
     if role is not None:
         server_settings["role"] = role
     try:
@@ -237,32 +180,6 @@ def _why_not_connected(error: BaseException) -> CrisisError | None:
     if isinstance(error, mistakes) or not is_lost(error, closed=True):
         return None
     return ConnectionLost(unknown_outcome=False)
-
-
-def _begin(context: Context, mode: Mode, *, durable: bool) -> str:
-    """Build the statement that opens a transaction and enters the context in one round trip.
-
-    Several statements in one message can take no parameters; the only value is an integer.
-    """
-    parts = [
-        {
-            "write": "BEGIN",
-            "read": "BEGIN READ ONLY",
-            "snapshot": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        }[mode]
-    ]
-    match context:
-        case County(county_id=int() as county_id) | Report(county_id=int() as county_id):
-            parts.append(f"SET LOCAL app.county = '{county_id:d}'")
-        case Report():
-            parts.append("SET LOCAL app.state_wide = 'on'")
-        case Worker():
-            pass
-        case _:
-            raise TypeError("a transaction needs County(int), Worker() or Report(int or None)")
-    if not durable:
-        parts.append("SET LOCAL synchronous_commit = 'off'")
-    return "; ".join(parts)
 
 
 @dataclass(slots=True)
@@ -338,11 +255,11 @@ class Database:
             Conflict: a registered constraint refused it.
             Unavailable: no connection, lock or answer in time.
         """
-        begin = _begin(context, mode, durable=durable)
+        opening = begin(context, mode, durable=durable)
         pool, con = await self._acquire(context.role)
         committing = False
         try:
-            await con.execute(begin)
+            await con.execute(opening)
             yield con
             committing = True
             await _commit(con)
@@ -438,11 +355,11 @@ class Database:
                 init=_prepare_connection,
                 connection_class=ClientConnection,
                 timeout=10.0,
-                command_timeout=_COMMAND_TIMEOUT_S[role],
+                command_timeout=COMMAND_TIMEOUT_S[role],
                 statement_cache_size=512,
                 max_cached_statement_lifetime=0,
                 server_settings={
-                    **_COMMON,
+                    **COMMON_SETTINGS,
                     **ROLE_SETTINGS[role],
                     "application_name": f"crisis-dispatch {role}",
                     "role": role,
