@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from crisis.assignment import Assignment, Status
 from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, UserId
 from crisis.incident import Incident, IncidentState
-from crisis.obligation import Obligation, ObligationArose, ObligationKind, ObligationState
+from crisis.obligation import Obligation, ObligationArose, ObligationKind
 from crisis.policy import CountyPolicy
 from crisis.staffing import PresenceMode
 from crisis.team import Team
@@ -97,7 +97,7 @@ def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> Obligatio
     return arise(
         d,
         ObligationKind.CHECK_IN,
-        d.occurred_at + timedelta(seconds=every_s),
+        _from_the_act(d, every_s),
         rule=f"check_ins.{stage}",
         incident_id=incident.id,
         run=run,
@@ -137,10 +137,15 @@ def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None
     return arise(
         d,
         ObligationKind.WAITING_CONTACT,
-        d.occurred_at + timedelta(seconds=every_s),
+        _from_the_act(d, every_s),
         rule="waiting.contact_every_s",
         incident_id=incident.id,
     )
+
+
+def _from_the_act(d: Deciding, every_s: float) -> datetime:
+    """Return ``every_s`` after the present act, told late or not, but never an instant gone by."""
+    return max(d.occurred_at + timedelta(seconds=every_s), d.now)
 
 
 def lapses_at(obligation: Obligation, policy: CountyPolicy) -> datetime:
@@ -151,8 +156,3 @@ def lapses_at(obligation: Obligation, policy: CountyPolicy) -> datetime:
     if obligation.kind is ObligationKind.CHECK_IN:
         return obligation.due_at + timedelta(seconds=policy.check_ins.grace_s)
     return obligation.due_at
-
-
-def is_due(obligation: Obligation) -> bool:
-    """Whether its instant may still pass."""
-    return obligation.state is ObligationState.DUE

@@ -1,0 +1,212 @@
+"""Duress: the alarm of a team member, and the ladder that it climbs until a person has it in hand.
+
+Decides who rings when. Raising is never refused to anyone who is signed in, with a team or without;
+pressing again is the same alarm. The ladder repeats its last rung, so that it never falls silent.
+Alarms entered after an outage ring nothing. Nothing is ever sent to the phone that raised it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from crisis.commands import (
+    AcknowledgeDuress,
+    Command,
+    EscalateDuress,
+    RaiseDuress,
+    ResolveDuress,
+    SendHelp,
+)
+from crisis.duress import (
+    Duress,
+    DuressAcknowledged,
+    DuressEscalated,
+    DuressHelpSent,
+    DuressRaised,
+    DuressResolved,
+    DuressState,
+)
+from crisis.errors import Conflict, NotAllowed, NotFound
+from crisis.ids import DuressId, ResponderId, TeamId
+from crisis.incident import Incident
+from crisis.policy import DuressPolicy
+from crisis.roles import Role
+from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.owed import next_check_in
+
+#: The rungs after the raising: who is told, and by which message. The last one repeats.
+LADDER: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("supervisor", ("role:supervisor",)),
+    ("on_call", ("role:supervisor", "role:lead")),
+    ("watchdog", ("role:dispatcher", "role:supervisor", "role:lead", "role:admin")),
+)
+
+
+def raise_duress(d: Deciding, c: RaiseDuress) -> dict[str, Any]:
+    """Let an alarm ring; the same person's open alarm is answered with its own id."""
+    actor = d.env.actor
+    team_id = next((t for t in (c.team_id, actor.team_id) if t in d.board.teams), None)
+    responder_id = c.responder_id or actor.responder_id
+    # Only the clockwork knows of a missed check-in.
+    timed = actor.has(Role.SYSTEM) or c.cause != "missed_check_in"
+    known = _same_person(d, responder_id, team_id)
+    if known is not None:
+        if known.acknowledged_by is not None:
+            d.notify(f"user:{known.acknowledged_by}", "duress_again")
+        return {"duress_id": known.id, "state": known.state, "again": True}
+    duress_id = raise_alarm(d, team_id, responder_id, c.cause if timed else "button")
+    return {"duress_id": duress_id, "state": DuressState.RAISED, "again": False}
+
+
+def raise_alarm(
+    d: Deciding, team_id: TeamId | None, responder_id: ResponderId | None, cause: str
+) -> DuressId:
+    """Raise an alarm and ring at the desk; the ladder starts now, whenever it was pressed."""
+    duress_id = DuressId(d.id("duress"))
+    team = d.board.teams.get(team_id) if team_id is not None else None
+    ladder_at = None if d.is_back_entry else d.in_s(d.policy.duress.supervisor_after_s)
+    d.emit(
+        DuressRaised(
+            duress_id=duress_id,
+            team_id=team_id,
+            responder_id=responder_id,
+            assignment_id=team.run[1] if team is not None and team.run is not None else None,
+            raised_by=d.env.actor.user_id,
+            cause=cause,
+            next_rung_at=ladder_at,
+        )
+    )
+    _ring(d, d.board.duress[duress_id], "duress_raised", ("role:dispatcher",))
+    return duress_id
+
+
+def acknowledge_duress(d: Deciding, c: AcknowledgeDuress) -> dict[str, Any]:
+    """A person has it in hand: the ladder rests."""
+    duress, by = _duress(d, c.duress_id), d.env.actor.user_id
+    if by is None:
+        raise NotAllowed("acknowledge", "Only a person can take an alarm in hand.")
+    if duress.state is DuressState.ACKNOWLEDGED:
+        raise Conflict(
+            "duress_acknowledged",
+            "Somebody has this alarm in hand already.",
+            by=str(duress.acknowledged_by),
+        )
+    d.emit(DuressAcknowledged(duress_id=duress.id, by=by))
+    return _told(d, duress)
+
+
+def send_help(d: Deciding, c: SendHelp) -> dict[str, Any]:
+    """Help is on its way: who, and by which reference they know it."""
+    duress = _duress(d, c.duress_id)
+    d.emit(DuressHelpSent(duress_id=duress.id, who=c.who, reference=c.reference))
+    _ring(d, duress, "duress_help_sent", ("role:supervisor",), urgency="soon")
+    return _told(d, duress)
+
+
+def resolve_duress(d: Deciding, c: ResolveDuress) -> dict[str, Any]:
+    """It is over. Where the team's run goes on, so do its check-ins."""
+    duress = _duress(d, c.duress_id)
+    d.code("duress_resolution", c.reason)
+    d.emit(DuressResolved(duress_id=duress.id, reason=c.reason))
+    team = d.board.teams.get(duress.team_id) if duress.team_id is not None else None
+    if team is not None and team.run is not None:
+        incident_id, assignment_id = team.run
+        incident = d.incident(incident_id)
+        run = incident.assignment(assignment_id)
+        if run is not None:
+            next_check_in(d, incident, run)
+    return _told(d, duress)
+
+
+def escalate_duress(d: Deciding, c: EscalateDuress) -> dict[str, Any]:
+    """Climb to the next rung; a repeat of the last one comes after the same time each."""
+    duress = _duress(d, c.duress_id)
+    due_at = duress.next_rung_at
+    if due_at is None or d.now < due_at or c.rung != duress.rung + 1:
+        raise Conflict("rung_not_due", "That rung is not due.", rung=c.rung, reached=duress.rung)
+    to, addressees = LADDER[min(c.rung, len(LADDER)) - 1]
+    # After a standstill the missed rungs follow at once, each after the other, never in the past.
+    next_at = max(due_at + timedelta(seconds=until_next_rung_s(d.policy.duress, c.rung)), d.now)
+    if c.rung >= len(LADDER):
+        next_at = d.in_s(until_next_rung_s(d.policy.duress, c.rung))
+    d.emit(DuressEscalated(duress_id=duress.id, rung=c.rung, to=to, next_rung_at=next_at))
+    _ring(d, duress, f"duress_{to}", addressees)
+    return {"duress_id": duress.id, "rung": c.rung, "to": to, "next_rung_at": next_at}
+
+
+def until_next_rung_s(policy: DuressPolicy, rung: int) -> float:
+    """Return the seconds from ``rung`` (>= 1) to the one after it."""
+    if rung == 1:
+        return policy.on_call_after_s - policy.supervisor_after_s
+    return policy.watchdog_after_s - policy.on_call_after_s
+
+
+def open_alarm(d: Deciding, team_id: TeamId) -> Duress | None:
+    """Return the team's open alarm, whoever raised it; ``None`` = none."""
+    return next((a for a in d.board.duress.values() if a.team_id == team_id and a.is_open), None)
+
+
+def _same_person(
+    d: Deciding, responder_id: ResponderId | None, team_id: TeamId | None
+) -> Duress | None:
+    """Return the open alarm of the same person.
+
+    A missed check-in is nobody's press: a button pressed after it rings for itself.
+    """
+    user_id = d.env.actor.user_id
+    for alarm in d.board.duress.values():
+        if not alarm.is_open or alarm.cause == "missed_check_in":
+            continue
+        if responder_id is not None and alarm.responder_id is not None:
+            if alarm.responder_id == responder_id:
+                return alarm
+            continue
+        if user_id is not None and alarm.raised_by == user_id and alarm.team_id == team_id:
+            return alarm
+    return None
+
+
+def _duress(d: Deciding, duress_id: DuressId) -> Duress:
+    duress = d.board.duress.get(duress_id)
+    if duress is None:
+        raise NotFound("unknown_duress", "There is no such alarm in this county.")
+    return duress
+
+
+def _ring(
+    d: Deciding,
+    duress: Duress,
+    template: str,
+    addressees: tuple[str, ...],
+    urgency: str = "now",
+) -> None:
+    """Tell people. A live alarm rings even where its incident was kept on paper."""
+    if duress.next_rung_at is None and duress.state is DuressState.RAISED:
+        return
+    incident = _incident(d, duress)
+    named = None if incident is None or incident.back_entered else incident
+    for to in addressees:
+        d.notify(to, template, urgency=urgency, incident=named)
+
+
+def _incident(d: Deciding, duress: Duress) -> Incident | None:
+    run = duress.assignment_id
+    incident_id = d.board.runs.get(run) if run is not None else None
+    return d.board.incidents.get(incident_id) if incident_id is not None else None
+
+
+def _told(d: Deciding, duress: Duress) -> dict[str, Any]:
+    after = d.board.duress.get(duress.id)
+    # An alarm leaves the board when it is resolved.
+    return {"duress_id": duress.id, "state": after.state if after else DuressState.RESOLVED}
+
+
+HANDLERS: Mapping[type[Command], Handler] = {
+    RaiseDuress: raise_duress,
+    AcknowledgeDuress: acknowledge_duress,
+    SendHelp: send_help,
+    ResolveDuress: resolve_duress,
+    EscalateDuress: escalate_duress,
+}

@@ -1,0 +1,284 @@
+"""Obligations: owed by hand, tried, met, excepted, passed on, missed.
+
+Decides what counts as an attempt, as met and as a documented exception for each kind, what arises
+next, and what a miss sets off. Must not know how instants are set (``owed``) or who ranks teams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crisis.commands import (
+    Command,
+    CompleteObligation,
+    CreateObligation,
+    ExceptObligation,
+    MissObligation,
+    ReassignObligation,
+    RecordAttempt,
+)
+from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
+from crisis.ids import DuressId, IncidentId, ObligationId
+from crisis.incident import Incident
+from crisis.obligation import (
+    Obligation,
+    ObligationAttempted,
+    ObligationDone,
+    ObligationExcepted,
+    ObligationKind,
+    ObligationMissed,
+    ObligationReassigned,
+    ObligationState,
+)
+from crisis.roles import Role
+from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.duress import open_alarm, raise_alarm
+from dispatch.decide.owed import STAGES, arise, lapses_at, next_check_in, next_waiting_contact
+
+_K = ObligationKind
+#: Owed to a person whom someone must reach; their outcomes are those of a follow-up.
+CONTACTS = frozenset({_K.CALLBACK, _K.WAITING_CONTACT, _K.FOLLOW_UP, _K.CHECK_IN})
+#: What people say of a call; in the set that reports read it is telehealth by audio.
+PHONE, AUDIO = "phone", "telehealth_audio"
+#: Met, with nothing more to say.
+DONE = "done"
+#: The exception that a follow-up may take only after the tries that the policy asks for.
+UNREACHABLE = "unable_after_attempts"
+
+
+def create_obligation(d: Deciding, c: CreateObligation) -> dict[str, Any]:
+    """Owe something by hand; check-ins belong to runs and arise with them."""
+    if c.kind is _K.CHECK_IN:
+        raise Invalid("check_in_by_hand", "Check-ins arise with a team's run, not by hand.")
+    if c.due_at <= d.now and not d.is_back_entry:
+        raise Invalid("due_in_past", "It must be due in the future.", due_at=c.due_at.isoformat())
+    incident = d.incident(c.incident_id) if c.incident_id is not None else None
+    if incident is None and c.kind is _K.WAITING_CONTACT:
+        raise Invalid("incident_needed", "Say for which incident the person waits.")
+    if incident is not None and _only_field(d):
+        _require_on_incident(d, incident)
+    obligation_id = arise(
+        d,
+        c.kind,
+        c.due_at,
+        rule="by_hand",
+        incident_id=c.incident_id,
+        owner=c.owner or (d.env.actor.user_id if incident is None else None),
+    )
+    return {"obligation_id": obligation_id, "due_at": c.due_at}
+
+
+def record_attempt(d: Deciding, c: RecordAttempt) -> dict[str, Any]:
+    """Tried, reached nobody: it stays due."""
+    obligation = _obligation(d, c.obligation_id)
+    outcome = d.rules.codes.require("followup_outcome", c.outcome)
+    if "attempt_only" not in outcome.flags:
+        raise Invalid(
+            "not_an_attempt",
+            "That outcome ends it: complete or except it instead.",
+            outcome=c.outcome,
+        )
+    d.emit(
+        ObligationAttempted(obligation_id=obligation.id, outcome=c.outcome, mode=_mode(d, c.mode))
+    )
+    return {"obligation_id": obligation.id, "attempts": obligation.attempts + 1}
+
+
+def complete_obligation(d: Deciding, c: CompleteObligation) -> dict[str, Any]:
+    """It was met. Check-ins and waiting contacts go on while there is someone to ask after."""
+    obligation = _obligation(d, c.obligation_id)
+    _check_outcome(d, obligation, c)
+    d.emit(
+        ObligationDone(
+            obligation_id=obligation.id,
+            outcome=c.outcome,
+            mode=_mode(d, c.mode),
+            late=d.occurred_at > lapses_at(obligation, d.policy),
+        )
+    )
+    known = d.rules.codes.find("followup_outcome", c.outcome)
+    return {
+        "obligation_id": obligation.id,
+        "state": ObligationState.DONE,
+        "next": _next(d, obligation),
+        # The person is in crisis anew: the page offers to open an incident.
+        "opens_new_request": known is not None and "opens_new_request" in known.flags,
+    }
+
+
+def except_obligation(d: Deciding, c: ExceptObligation) -> dict[str, Any]:
+    """It can't or need not be met, for a reason that the kind allows."""
+    obligation = _obligation(d, c.obligation_id)
+    reason = d.rules.codes.require("obligation_exception", c.reason)
+    if obligation.kind.value not in reason.flags:
+        known = d.rules.codes["obligation_exception"]
+        raise Invalid(
+            "exception_not_for_kind",
+            "That reason doesn't excuse this kind of obligation.",
+            kind=obligation.kind.value,
+            allowed=[code.code for code in known if obligation.kind.value in code.flags],
+        )
+    needed = d.policy.obligations.followup_attempts
+    if c.reason == UNREACHABLE and obligation.kind is _K.FOLLOW_UP and obligation.attempts < needed:
+        raise Conflict(
+            "too_few_attempts",
+            f"It takes {needed} recorded attempts before the person counts as unreachable.",
+            attempts=obligation.attempts,
+            needed=needed,
+        )
+    d.emit(ObligationExcepted(obligation_id=obligation.id, reason=c.reason))
+    return {"obligation_id": obligation.id, "state": ObligationState.EXCEPTED}
+
+
+def reassign_obligation(d: Deciding, c: ReassignObligation) -> dict[str, Any]:
+    """Another person sees to it, and is told."""
+    obligation = _obligation(d, c.obligation_id)
+    d.emit(ObligationReassigned(obligation_id=obligation.id, owner=c.owner))
+    if c.owner != d.env.actor.user_id:
+        d.notify(
+            f"user:{c.owner}",
+            "obligation_yours",
+            urgency="soon",
+            incident=_incident(d, obligation.incident_id),
+        )
+    return {"obligation_id": obligation.id, "owner": c.owner}
+
+
+def miss_obligation(d: Deciding, c: MissObligation) -> dict[str, Any]:
+    """Its instant passed unmet.
+
+    A missed check-in is an alarm, unless one is open for that team; a missed waiting contact is
+    followed by the next; everything else stays on the board until someone has seen to it.
+    """
+    obligation = _obligation(d, c.obligation_id)
+    lapses = lapses_at(obligation, d.policy)
+    if d.now < lapses:
+        raise Conflict("not_lapsed", "Its instant has not passed.", lapses_at=lapses.isoformat())
+    if obligation.kind is _K.CHECK_IN:
+        return _missed_check_in(d, obligation)
+    d.emit(ObligationMissed(obligation_id=obligation.id))
+    incident = _incident(d, obligation.incident_id)
+    to = f"user:{obligation.owner}" if obligation.owner is not None else "role:dispatcher"
+    d.notify(to, f"{obligation.kind.value}_missed", incident=incident)
+    if obligation.kind is not _K.WAITING_CONTACT:
+        d.notify(
+            "role:supervisor",
+            f"{obligation.kind.value}_missed",
+            urgency="soon",
+            incident=incident,
+        )
+    return {
+        "obligation_id": obligation.id,
+        "state": ObligationState.MISSED,
+        "next": _next(d, obligation),
+    }
+
+
+def _missed_check_in(d: Deciding, obligation: Obligation) -> dict[str, Any]:
+    incident = _incident(d, obligation.incident_id)
+    run = (
+        incident.assignment(obligation.assignment_id)
+        if incident is not None and obligation.assignment_id is not None
+        else None
+    )
+    if run is None or run.state not in STAGES:
+        # The run went on past all danger without anybody closing its check-in.
+        d.emit(ObligationExcepted(obligation_id=obligation.id, reason="run_over"))
+        return {"obligation_id": obligation.id, "state": ObligationState.EXCEPTED, "next": None}
+    d.emit(ObligationMissed(obligation_id=obligation.id))
+    duress_id: DuressId | None = None
+    back_entered = incident is not None and incident.back_entered
+    if open_alarm(d, run.team_id) is None and not back_entered:
+        duress_id = raise_alarm(d, run.team_id, None, "missed_check_in")
+    return {
+        "obligation_id": obligation.id,
+        "state": ObligationState.MISSED,
+        "duress_id": duress_id,
+        # The next one arises when the alarm is resolved.
+        "next": None,
+    }
+
+
+def _obligation(d: Deciding, obligation_id: ObligationId) -> Obligation:
+    obligation = d.board.obligations.get(obligation_id)
+    if obligation is None:
+        raise NotFound("unknown_obligation", "There is no such obligation in this county.")
+    if _only_field(d):
+        _require_own(d, obligation)
+    return obligation
+
+
+def _only_field(d: Deciding) -> bool:
+    """Whether the actor acts from the field alone, and so for their own team."""
+    actor = d.env.actor
+    everywhere = (Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN, Role.AGENCY_MANAGER)
+    return not actor.is_desk and not actor.has(*everywhere)
+
+
+def _require_own(d: Deciding, obligation: Obligation) -> None:
+    """Refuse a responder what belongs to another team's run; an own one is never refused."""
+    if obligation.owner is not None and obligation.owner == d.env.actor.user_id:
+        return
+    incident = _incident(d, obligation.incident_id)
+    if incident is not None:
+        _require_on_incident(d, incident)
+
+
+def _require_on_incident(d: Deciding, incident: Incident) -> None:
+    if any(run.team_id == d.env.actor.team_id for run in incident.assignments):
+        return
+    raise NotAllowed("not_your_incident", "Your team was not sent to this incident.")
+
+
+def _incident(d: Deciding, incident_id: IncidentId | None) -> Incident | None:
+    """Return the incident; ``None`` = none, or it has left the board."""
+    return d.board.incidents.get(incident_id) if incident_id is not None else None
+
+
+def _mode(d: Deciding, mode: str) -> str:
+    return AUDIO if mode == PHONE else d.code("contact_mode", mode)
+
+
+def _check_outcome(d: Deciding, obligation: Obligation, c: CompleteObligation) -> None:
+    """Refuse an outcome or a way that doesn't meet this kind."""
+    is_follow_up = obligation.kind is _K.FOLLOW_UP
+    if c.outcome == DONE and not is_follow_up:
+        return
+    if obligation.kind not in CONTACTS:
+        raise Invalid("outcome", "This kind is simply done.", kind=obligation.kind.value)
+    if "reached" not in d.rules.codes.require("followup_outcome", c.outcome).flags:
+        raise Invalid(
+            "not_reached",
+            "The person was not reached: record an attempt or an exception.",
+            outcome=c.outcome,
+        )
+    mode = d.rules.codes.require("contact_mode", _mode(d, c.mode))
+    if is_follow_up and "counts_as_followup" not in mode.flags:
+        raise Invalid(
+            "mode_not_enough",
+            "A follow-up takes a talk, in person or by video or phone.",
+            mode=c.mode,
+        )
+
+
+def _next(d: Deciding, obligation: Obligation) -> ObligationId | None:
+    incident = _incident(d, obligation.incident_id)
+    if incident is None:
+        return None
+    if obligation.kind is _K.WAITING_CONTACT:
+        return next_waiting_contact(d, incident)
+    if obligation.kind is _K.CHECK_IN and obligation.assignment_id is not None:
+        run = incident.assignment(obligation.assignment_id)
+        return next_check_in(d, incident, run) if run is not None else None
+    return None
+
+
+HANDLERS: Mapping[type[Command], Handler] = {
+    CreateObligation: create_obligation,
+    RecordAttempt: record_attempt,
+    CompleteObligation: complete_obligation,
+    ExceptObligation: except_obligation,
+    ReassignObligation: reassign_obligation,
+    MissObligation: miss_obligation,
+}

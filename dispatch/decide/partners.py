@@ -1,0 +1,181 @@
+"""Partner responses: law enforcement, EMS, fire, 911, another county.
+
+Decides what a partner's response may do next and whom to tell. Asking for emergency help is never
+blocked for want of a right or a reason. A hand-off to 911 closes only when somebody there has taken
+it and what became of it is known. No partner's arrival touches the regulatory clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crisis.commands import (
+    AcknowledgePartner,
+    Command,
+    PartnerDeclined,
+    PartnerGone,
+    PartnerOnScene,
+    RequestPartner,
+)
+from crisis.errors import Conflict, NotAllowed, NotFound
+from crisis.ids import IncidentId, PartnerResponseId
+from crisis.incident import Incident, IncidentState
+from crisis.partner import (
+    PartnerAcknowledged,
+    PartnerArrived,
+    PartnerLeft,
+    PartnerNotComing,
+    PartnerRequested,
+    PartnerResponse,
+)
+from crisis.roles import Role
+from dispatch.decide.archive import archive_if_settled
+from dispatch.decide.context import Deciding, Handler
+
+#: Help in danger to life: nobody who is signed in for the field or the desk is kept from asking.
+EMERGENCY = frozenset({"psap", "ems", "fire", "law_enforcement"})
+#: What ``PartnerGone`` says where nobody could learn what became of it.
+UNKNOWN = "unknown"
+
+
+def request_partner(d: Deciding, c: RequestPartner) -> dict[str, Any]:
+    """Ask a partner; a request from the field rings at the desk, who makes the call."""
+    incident = d.incident(c.incident_id)
+    if c.kind not in EMERGENCY:
+        _require_own(d, incident)
+    if incident.state is IncidentState.MERGED:
+        raise Conflict(
+            "incident_merged",
+            "It was merged; ask for the partner on the incident that goes on.",
+            into=str(incident.merged_into),
+        )
+    partner_id = PartnerResponseId(d.id("partner"))
+    d.emit(
+        PartnerRequested(
+            incident_id=incident.id,
+            partner_id=partner_id,
+            kind=c.kind,
+            reason=c.reason,
+            requested_by=_requester(d),
+            handoff=c.handoff,
+        )
+    )
+    if not d.env.actor.is_desk:
+        # A live cry for help rings even where the incident itself was kept on paper.
+        named = None if incident.back_entered else incident
+        d.notify("role:dispatcher", "partner_requested_by_team", incident=named)
+    if c.handoff:
+        d.notify("role:supervisor", "handed_off", urgency="soon", incident=incident)
+    return {
+        "incident_id": incident.id,
+        "partner_id": partner_id,
+        # Of a filed incident it is recorded only: nothing of it is on the board to be watched.
+        "on_board": not incident.archived,
+    }
+
+
+def acknowledge_partner(d: Deciding, c: AcknowledgePartner) -> dict[str, Any]:
+    """The partner takes it; the reference is the number by which they know it."""
+    incident, partner = _partner(d, c.incident_id, c.partner_id)
+    d.emit(
+        PartnerAcknowledged(
+            incident_id=incident.id,
+            partner_id=partner.id,
+            agency=c.agency,
+            reference=c.reference,
+        )
+    )
+    _tell_teams(d, incident, "partner_coming")
+    return _told(d, incident, partner)
+
+
+def partner_on_scene(d: Deciding, c: PartnerOnScene) -> dict[str, Any]:
+    """The partner has arrived."""
+    incident, partner = _partner(d, c.incident_id, c.partner_id)
+    d.emit(PartnerArrived(incident_id=incident.id, partner_id=partner.id))
+    _tell_teams(d, incident, "partner_on_scene")
+    return _told(d, incident, partner)
+
+
+def partner_gone(d: Deciding, c: PartnerGone) -> dict[str, Any]:
+    """The partner has left. A hand-off stays open until taken over and its outcome known.
+
+    A supervisor may close one whose outcome nobody could learn.
+    """
+    incident, partner = _partner(d, c.incident_id, c.partner_id)
+    if partner.handoff and partner.is_open:
+        if partner.acknowledged_at is None:
+            raise Conflict(
+                "handoff_not_acknowledged",
+                "Say first who took the hand-off, and under which reference.",
+            )
+        if c.outcome == UNKNOWN and not d.env.actor.has(Role.SUPERVISOR):
+            raise Conflict(
+                "handoff_outcome_unknown",
+                "A hand-off stays open until its outcome is known; a supervisor may close it.",
+            )
+    d.emit(PartnerLeft(incident_id=incident.id, partner_id=partner.id, outcome=c.outcome))
+    return _told(d, incident, partner)
+
+
+def partner_declined(d: Deciding, c: PartnerDeclined) -> dict[str, Any]:
+    """The partner is not coming; a hand-off that nobody took is the supervisor's at once."""
+    incident, partner = _partner(d, c.incident_id, c.partner_id)
+    d.emit(PartnerNotComing(incident_id=incident.id, partner_id=partner.id, reason=c.reason))
+    _tell_teams(d, incident, "partner_not_coming")
+    if not d.env.actor.is_desk:
+        d.notify("role:dispatcher", "partner_not_coming", incident=incident)
+    if partner.handoff:
+        d.notify("role:supervisor", "handoff_refused", incident=incident)
+    return _told(d, incident, partner)
+
+
+def _partner(
+    d: Deciding, incident_id: IncidentId, partner_id: PartnerResponseId
+) -> tuple[Incident, PartnerResponse]:
+    incident = d.incident(incident_id)
+    partner = incident.partner(partner_id)
+    if partner is None:
+        raise NotFound("unknown_partner_response", "There is no such request in this incident.")
+    _require_own(d, incident)
+    return incident, partner
+
+
+def _require_own(d: Deciding, incident: Incident) -> None:
+    actor = d.env.actor
+    if actor.is_desk or any(run.team_id == actor.team_id for run in incident.assignments):
+        return
+    raise NotAllowed("not_your_incident", "Your team was not sent to this incident.")
+
+
+def _requester(d: Deciding) -> str:
+    """Return the role that asks, a word; a person with several asks in the highest."""
+    order = (Role.SUPERVISOR, Role.DISPATCHER, Role.CALL_TAKER, Role.RESPONDER)
+    return next((role.value for role in order if d.env.actor.has(role)), "system")
+
+
+def _tell_teams(d: Deciding, incident: Incident, template: str) -> None:
+    for run in incident.open_runs:
+        d.notify(f"team:{run.team_id}", template, urgency="soon", incident=incident)
+
+
+def _told(d: Deciding, incident: Incident, partner: PartnerResponse) -> dict[str, Any]:
+    """Answer with the response's state, and let a settled incident go where this was its last."""
+    after = d.incident(incident.id).partner(partner.id)
+    archived = archive_if_settled(d, incident.id)
+    return {
+        "incident_id": incident.id,
+        "partner_id": partner.id,
+        "state": after.state if after is not None else partner.state,
+        "archived": archived,
+    }
+
+
+HANDLERS: Mapping[type[Command], Handler] = {
+    RequestPartner: request_partner,
+    AcknowledgePartner: acknowledge_partner,
+    PartnerOnScene: partner_on_scene,
+    PartnerGone: partner_gone,
+    PartnerDeclined: partner_declined,
+}
