@@ -3,7 +3,9 @@
     CrisisError
     ├── Invalid          the input can't be understood, whatever the state
     ├── NotFound         no such thing in this county
+    ├── NotSignedIn      nobody knows who asks: sign in (again)
     ├── NotAllowed       this person may not do it
+    ├── TooMany          too often; ask again after ``retry_after_s``
     ├── Conflict         understood and permitted, but the state forbids it now
     │   ├── IllegalTransition
     │   ├── OfferClosed
@@ -17,8 +19,8 @@ person who must act on them and never hold private data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 
 class CrisisError(Exception):
@@ -41,6 +43,22 @@ class CrisisError(Exception):
     def __str__(self) -> str:
         return self.detail
 
+    def to_builtins(self) -> dict[str, object]:
+        """Return what is needed to raise the same refusal again; facts must be JSON-able."""
+        return {
+            "class": type(self).__name__,
+            "code": self.code,
+            "detail": self.detail,
+            "facts": dict(self.facts),
+        }
+
+    @staticmethod
+    def from_builtins(stored: Mapping[str, Any]) -> CrisisError:
+        """Return the refusal that ``to_builtins`` described."""
+        known = {cls.__name__: cls for cls in _all_kinds(CrisisError)}
+        cls = known[stored["class"]]
+        return cls(stored["code"], stored["detail"], **stored["facts"])
+
 
 class Invalid(CrisisError):
     """The input can't be understood, whatever the state of the county."""
@@ -54,10 +72,26 @@ class NotFound(CrisisError):
     kind = "not_found"
 
 
+class NotSignedIn(CrisisError):
+    """Nobody knows who asks: no session, an ended one, or wrong credentials."""
+
+    kind = "not_signed_in"
+
+
 class NotAllowed(CrisisError):
     """This person may not do it, here or in this role."""
 
     kind = "not_allowed"
+
+
+class TooMany(CrisisError):
+    """Asked too often; ``retry_after_s`` (> 0, also among the facts) says when to ask again."""
+
+    kind = "too_many"
+
+    def __init__(self, code: str, detail: str, /, *, retry_after_s: float, **facts: object) -> None:
+        super().__init__(code, detail, retry_after_s=retry_after_s, **facts)
+        self.retry_after_s = retry_after_s
 
 
 class Conflict(CrisisError):
@@ -86,3 +120,9 @@ class Unavailable(CrisisError):
     """The service can't decide at this moment; the same command may be sent again."""
 
     kind = "unavailable"
+
+
+def _all_kinds(base: type[CrisisError]) -> Iterator[type[CrisisError]]:
+    yield base
+    for cls in base.__subclasses__():
+        yield from _all_kinds(cls)

@@ -1,0 +1,89 @@
+"""Which rules are in force in a county at an instant: policy versions, code sets, zones.
+
+Loaded at start and again when an administrator adds a version; asked for every group of commands,
+so the answer for the present local day is kept. Decides nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from crisis.codes import code_sets
+from crisis.ids import CountyId
+from crisis.policy import CountyPolicy, from_mapping, policy_at
+from crisis.standards import local_day
+from crisis.standards import packaged as packaged_standards
+from dispatch.decide.context import Rules
+from dispatch.store.pool import County, Database, Record
+from dispatch.store.sql import load
+from geo.geojson import parse_zones
+from geo.zone import AreaMap
+
+SQL = load("log")
+
+#: In force from the start of the benefit where the county has given no policy of its own.
+DEFAULT_POLICY = CountyPolicy(version="default-1", effective_from=datetime(2023, 1, 1, tzinfo=UTC))
+
+
+class Rulebook:
+    """One county's rules over time."""
+
+    def __init__(
+        self,
+        county_id: int,
+        policies: Sequence[CountyPolicy] = (),
+        areas: AreaMap | None = None,
+    ) -> None:
+        self.county_id = CountyId(county_id)
+        self._policies = (DEFAULT_POLICY, *policies)
+        self._areas = areas or AreaMap(version="none")
+        self._kept: tuple[date, str, Rules] | None = None
+
+    @classmethod
+    async def load(cls, database: Database, county_id: int) -> Rulebook:
+        """Read the county's policies and zones."""
+        async with database.tx(County(county_id), mode="snapshot") as con:
+            policies = await con.fetch(SQL["read_policies"], county_id)
+            zones = await con.fetch(SQL["read_zones"], county_id)
+        return cls(
+            county_id,
+            [from_mapping(msgspec.json.decode(row["body"])) for row in policies],
+            _area_map(zones),
+        )
+
+    def at(self, now: datetime) -> Rules:
+        """Return what is in force at ``now``."""
+        policy = policy_at(self._policies, now)
+        day = local_day(now, policy.tz())
+        if self._kept is not None and self._kept[:2] == (day, policy.version):
+            return self._kept[2]
+        rules = Rules(
+            policy=policy,
+            codes=code_sets(day),
+            standards=packaged_standards(),
+            areas=self._areas,
+            lpha_reachable=policy.lpha_on_call,
+        )
+        self._kept = (day, policy.version, rules)
+        return rules
+
+
+def _area_map(rows: Sequence[Record]) -> AreaMap:
+    """Return the classed zones of a county's newest edition; none loaded = an empty map."""
+    features = [
+        {
+            "type": "Feature",
+            "id": row["name"],
+            "properties": {"name": row["name"], "area_class": row["area_class"]},
+            "geometry": msgspec.Raw(row["geometry"].encode()),
+        }
+        for row in rows
+        if row["area_class"] is not None
+    ]
+    if not features:
+        return AreaMap(version="none")
+    text = msgspec.json.encode({"type": "FeatureCollection", "features": features})
+    return AreaMap(version=rows[0]["version"], zones=parse_zones(text))
