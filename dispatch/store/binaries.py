@@ -20,7 +20,8 @@ from crisis.errors import Unavailable
 
 MIN_MAJOR = 15
 _PREFERRED_USERS = ("crisis-dispatch", "postgres", "nobody")
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+#: Of every program started here: nothing of the service's own, which may hold secrets.
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 class EmbeddedError(Unavailable):
@@ -54,7 +55,7 @@ class Account:
             check=False,
             timeout=timeout_s,
             cwd="/",
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             umask=0o077,
             user=self.uid if self.is_other else None,
             group=self.gid if self.is_other else None,

@@ -303,9 +303,9 @@ def _works_on(pid: int, cluster: Path) -> bool:
     try:
         return os.path.samefile(f"/proc/{pid}/cwd", cluster)
     except PermissionError:
-        # Root without CAP_SYS_PTRACE (containers): its name is all that can be seen.
+        # Root without CAP_SYS_PTRACE (containers) sees only how it was called.
         try:
-            return Path(f"/proc/{pid}/comm").read_text().startswith("postgres")
+            return os.fsencode(cluster) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return False
     except OSError:

@@ -8,7 +8,6 @@ service takes its server with it, and where it doesn't, the next service stops t
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import pwd
@@ -34,6 +33,7 @@ from .binaries import (
     find_programs,
     usable_by,
 )
+from .child import Child, describe
 from .cluster import DATABASE, Layout
 from .pool import with_database
 
@@ -46,14 +46,13 @@ _LONGEST_PAUSE_S = 30.0
 #: A server that lived this long starts over with the shortest pause.
 _STABLE_AFTER_S = 60.0
 _STOP_S = 60.0
-_PR_SET_PDEATHSIG = 1
-# Loaded before any fork: the child may not import or allocate much.
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel for a fast shutdown of this child when the service dies."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+#: What connecting raises while the server starts, recovers or goes down again.
+_NOT_YET = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +109,7 @@ class EmbeddedPostgres:
         self._running = asyncio.Event()
         self._stopping = False
         self._lock_fd: int | None = None
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self._supervisor: asyncio.Task[None] | None = None
 
     @property
@@ -157,7 +156,7 @@ class EmbeddedPostgres:
         durability = on_disk.UNSAFE if self._is_throwaway else on_disk.SAFE
         command = on_disk.server_command(layout, programs, durability)
         self._health = replace(self._health, version=programs.version)
-        await self._spawn(command, account)
+        self._spawn(command, account)
         try:
             async with asyncio.timeout(self._start_within_s):
                 await self._ready()
@@ -182,26 +181,14 @@ class EmbeddedPostgres:
             on_disk.create_cluster(layout, programs, account, is_throwaway=self._is_throwaway)
         return account, programs
 
-    async def _spawn(self, command: list[str], account: Account) -> None:
+    def _spawn(self, command: list[str], account: Account) -> None:
         said = os.open(
             self._layout.config / "startup.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
         )
         try:
-            self._child = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                cwd="/",
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-                umask=0o077,
-                # A Ctrl-C is for the service, which then stops the server in good order.
-                start_new_session=True,
-                preexec_fn=_end_with_parent,
-                user=account.uid if account.is_other else None,
-                group=account.gid if account.is_other else None,
-                extra_groups=[] if account.is_other else None,
-            )
+            self._child = Child(command, account, said)
+        except OSError as error:
+            raise EmbeddedError(f"PostgreSQL can't be started: {error}") from error
         finally:
             os.close(said)
         self._health = replace(self._health, pid=self._child.pid)
@@ -216,11 +203,13 @@ class EmbeddedPostgres:
         if child is None:
             raise AssertionError("no server was started")
         while True:
-            if child.returncode is not None:
+            if child.exit_code is not None:
                 raise EmbeddedError(f"PostgreSQL ended at its start. {self._said()}")
             try:
                 con = await asyncpg.connect(with_database(self.dsn, "postgres"), timeout=5.0)
-            except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError):
+            except asyncpg.InvalidAuthorizationSpecificationError as error:
+                raise EmbeddedError(f"PostgreSQL refuses its own service: {error}") from error
+            except _NOT_YET:
                 await asyncio.sleep(0.02)
             else:
                 await con.close(timeout=5.0)
@@ -246,18 +235,18 @@ class EmbeddedPostgres:
             self._health = replace(
                 self._health,
                 restarts=self._health.restarts + 1,
-                last_exit=_describe(code),
+                last_exit=describe(code),
                 pid=None,
             )
             self._enter("restarting")
-            log.error("server ended", extra={"action": "postgres_ended", "exit": _describe(code)})
+            log.error("server ended", extra={"action": "postgres_ended", "exit": describe(code)})
             if self._clock.monotonic() - started > _STABLE_AFTER_S:
                 pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             try:
                 await on_disk.stop_orphan(self._layout)
-                await self._spawn(command, account)
+                self._spawn(command, account)
                 await self._ready()
             except (EmbeddedError, OSError) as error:
                 log.error(  # noqa: TRY400 - the cause is the server's; our stack says nothing
@@ -308,20 +297,15 @@ class EmbeddedPostgres:
         return "It said: " + " | ".join(words) if words else "It said nothing."
 
 
-async def _shut_down(child: asyncio.subprocess.Process, is_throwaway: bool) -> None:
+async def _shut_down(child: Child, is_throwaway: bool) -> None:
     first = signal.SIGQUIT if is_throwaway else signal.SIGINT
     for sign in (first, signal.SIGQUIT):
-        with suppress(ProcessLookupError):
-            child.send_signal(sign)
+        child.signal(sign)
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):
                 await child.wait()
                 return
     log.error("server did not stop", extra={"action": "postgres_stop_failed"})
-
-
-def _describe(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 def _user_name() -> str:
