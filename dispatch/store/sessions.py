@@ -1,0 +1,263 @@
+"""Sessions in the database: beginning, finding and using them, and one-use socket tickets.
+
+Decides who may sign in, how long a session lasts and what is logged about it. Must not know HTTP.
+Secrets are 256 random bits given out once; the database has their sha256.
+
+All of it runs as role crisis_worker, because a sign-in comes before any county is known. The
+machine clock serves here: sessions have nothing to do with a simulated county's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from crisis.clock import Clock, IdSource, new_id, secret_token
+from crisis.errors import NotSignedIn, TooMany
+from crisis.ids import UserId
+from crisis.shapes import Value
+
+from .attempts import KNOWN_FOR, Keys, count_attempt, excuse, forgive, keys_of
+from .identity import (
+    MAX_LABEL,
+    TOKEN_PREFIX,
+    Change,
+    FoundSession,
+    Grant,
+    Principal,
+    Purpose,
+    SessionRules,
+    canonical_username,
+    token_hash,
+)
+from .passwords import Passwords
+from .pool import Connection, Database, Record, Worker, retrying
+from .sql import load
+
+SQL = load("accounts")
+
+TICKET_LIFE = timedelta(seconds=30)
+_KEEP_ENDED = timedelta(days=90)
+
+
+class NewSession(Value, frozen=True, kw_only=True):
+    """A session or token about to begin.
+
+    Attributes:
+        idle: ends after so long without a request; ``None`` = never for that reason.
+    """
+
+    session_id: UUID
+    account_id: UserId
+    secret: str
+    purpose: Purpose
+    device: str
+    at: datetime
+    idle: timedelta | None
+    expires_at: datetime
+
+
+async def begin_session(con: Connection, new: NewSession, *, by: UserId | None = None) -> bool:
+    """Write a session in the caller's transaction; False = no such account in use."""
+    done = await con.fetch(
+        SQL["create_session"],
+        new.session_id,
+        new.account_id,
+        token_hash(new.secret),
+        new.purpose,
+        new.device.strip()[:MAX_LABEL],
+        new.at,
+        None if new.idle is None else new.idle.total_seconds(),
+        new.expires_at,
+        "token_issued" if new.purpose == "integration" else "signed_in",
+        by,
+    )
+    return bool(done)
+
+
+class Sessions:
+    """Sign-in and sessions.
+
+    Args:
+        clock: the machine clock.
+        rules: how long sessions last; None = the defaults.
+        ids: of new sessions.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        passwords: Passwords,
+        *,
+        rules: SessionRules | None = None,
+        ids: IdSource = new_id,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = passwords
+        self._ids = ids
+        self.rules = rules or SessionRules()
+
+    async def sign_in(
+        self,
+        username: str,
+        password: str,
+        *,
+        address: str,
+        purpose: Literal["cookie", "bearer"] = "cookie",
+        device: str = "",
+    ) -> tuple[str, Principal]:
+        """Begin a session and return its secret, which can't be read again, and who it is.
+
+        Args:
+            address: the client's, for the delay after failures; "" = unknown.
+            device: as the client names it; cut at 100 characters.
+
+        Raises:
+            NotSignedIn: ``bad_credentials``, whatever was wrong.
+            TooMany: ``slow_down``; see ``retry_after_s``.
+        """
+        account, keys = await self._judge(username, password, address)
+        rules = self.rules
+        is_cookie = purpose == "cookie"
+        life = rules.cookie_life if is_cookie else rules.bearer_life
+        idle = rules.cookie_idle if is_cookie else rules.bearer_idle
+        secret = secret_token() if is_cookie else TOKEN_PREFIX + secret_token()
+        now = self._clock.now()
+        new = NewSession(
+            session_id=self._ids(),
+            account_id=UserId(account["account_id"]),
+            secret=secret,
+            purpose=purpose,
+            device=device,
+            at=now,
+            idle=idle,
+            expires_at=now + life,
+        )
+
+        async def begin() -> bool:
+            async with self._database.tx(Worker()) as con:
+                await forgive(con, keys, now)
+                return await begin_session(con, new)
+
+        if not await retrying(begin):
+            raise _bad_credentials()
+        found = await self.find(token_hash(secret))
+        if found is None:
+            raise AssertionError("a session that was just begun is there")
+        return secret, found.principal
+
+    async def confirm_password(self, principal: Principal, password: str, *, address: str) -> None:
+        """Let a signed-in person prove once more who they are.
+
+        Raises:
+            NotSignedIn: ``bad_credentials``.
+            TooMany: ``slow_down``; see ``retry_after_s``.
+        """
+        rows = await self._run("find_account", None, principal.account_id)
+        if not rows:
+            raise _bad_credentials()
+        _, keys = await self._judge(rows[0]["username"], password, address)
+
+        async def work() -> None:
+            async with self._database.tx(Worker()) as con:
+                await forgive(con, keys, self._clock.now())
+
+        await retrying(work)
+
+    async def find(self, hashed: bytes) -> FoundSession | None:
+        """Return the session of a secret's hash, ended or not; ``None`` = there is none."""
+        rows = await self._run("find_sessions", hashed, [])
+        return _found(rows[0]) if rows else None
+
+    async def find_all(self, session_ids: Sequence[UUID]) -> dict[UUID, FoundSession]:
+        """Return those of the sessions that are there, ended or not."""
+        rows = await self._run("find_sessions", None, list(session_ids))
+        return {row["session_id"]: _found(row) for row in rows}
+
+    async def touch(self, seen: Mapping[UUID, datetime]) -> None:
+        """Note when sessions were last used."""
+        if seen:
+            await self._run("touch_sessions", list(seen), list(seen.values()))
+
+    async def recent_changes(self) -> tuple[Change, ...]:
+        """Return what ended or changed rights in the last 60 s, in no order."""
+        rows = await self._run("recent_changes")
+        return tuple(Change(r["log_id"], UserId(r["account_id"]), r["session_id"]) for r in rows)
+
+    async def purge(self) -> None:
+        """Drop what no longer matters: unused tickets, old counters, sessions long ended."""
+        now = self._clock.now()
+        await self._run("purge_tickets", now - timedelta(minutes=5))
+        await self._run("purge_attempts", now - timedelta(days=1), now - KNOWN_FOR)
+        await self._run("purge_sessions", now - _KEEP_ENDED)
+
+    async def end_session(self, session_id: UUID, *, by: UserId | None = None) -> bool:
+        """End one session or token; False = there is none, or it was ended."""
+        return bool(await self._run("end_session", session_id, self._clock.now(), by))
+
+    async def create_ticket(self, session_id: UUID) -> str:
+        """Return a ticket with which this session may open one socket within 30 s."""
+        ticket = secret_token()
+        until = self._clock.now() + TICKET_LIFE
+        await self._run("create_ticket", token_hash(ticket), session_id, until)
+        return ticket
+
+    async def redeem_ticket(self, ticket: str, session_id: UUID) -> bool:
+        """Use a ticket up; True if it was this session's and in time."""
+        rows = await self._run("redeem_ticket", token_hash(ticket))
+        return (
+            bool(rows)
+            and rows[0]["session_id"] == session_id
+            and self._clock.now() < rows[0]["expires_at"]
+        )
+
+    async def _judge(self, username: str, password: str, address: str) -> tuple[Record, Keys]:
+        """Return the account if the password is right; the attempt is counted until forgiven."""
+        name = canonical_username(username)
+        keys = keys_of(name, address)
+        await count_attempt(self._database, keys, self._clock.now())
+        rows = await self._run("find_account", name, None)
+        account = rows[0] if rows else None
+        hashed: str | None = account["password_hash"] if account is not None else None
+        try:
+            is_right = await self._passwords.verify(hashed, password)
+        except TooMany:
+            await excuse(self._database, keys, self._clock.now())
+            raise
+        if account is None or hashed is None:
+            raise _bad_credentials()
+        if not is_right or account["disabled_at"] is not None:
+            await self._run("note_failure", account["account_id"])
+            raise _bad_credentials()
+        if self._passwords.is_outdated(hashed):
+            fresh = await self._passwords.hash(password)
+            await self._run("upgrade_hash", account["account_id"], hashed, fresh)
+        return account, keys
+
+    async def _run(self, name: str, *args: object) -> list[Record]:
+        query: LiteralString = SQL[name]
+        return await self._database.call(Worker(), query, *args)
+
+
+def _found(row: Record) -> FoundSession:
+    grants = msgspec.json.decode(row["grants"], type=tuple[Grant, ...])
+    principal = Principal(
+        account_id=UserId(row["account_id"]),
+        session_id=row["session_id"],
+        label=row["label"],
+        purpose=row["purpose"],
+        device=row["device"],
+        expires_at=row["expires_at"],
+        grants={grant.county_id: grant for grant in grants},
+    )
+    return FoundSession(principal, row["is_revoked"], row["last_seen_at"], row["idle_s"])
+
+
+def _bad_credentials() -> NotSignedIn:
+    return NotSignedIn("bad_credentials", "Username or password is wrong.")
