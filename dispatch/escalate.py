@@ -1,0 +1,224 @@
+"""What is due: deadlines are state, and this reads them off a board.
+
+Decides which timer commands and wake-ups an instant calls for, when the next will be, and what
+stays overdue although the clockwork should have seen to it. A missed tick is harmless: whatever it
+missed is still due at the next. Must not know clocks; the caller asks each second, or jumps from
+one ``next_due`` to the next.
+
+A due thing is one that ``decide`` will act upon or refuse for good: everything left out here is
+left out of ``next_due`` too, so that asking at ``next_due`` always finds something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from crisis.board import Board
+from crisis.commands import (
+    Command,
+    EndShift,
+    Envelope,
+    EscalateDuress,
+    ExpireOffer,
+    MissObligation,
+)
+from crisis.ids import IncidentId, SlotNo, timer_command_id
+from crisis.incident import IncidentState
+from crisis.obligation import ObligationKind, ObligationState
+from crisis.roles import THE_SERVICE
+from crisis.shapes import Value
+from crisis.states import Source
+from crisis.team import Duty
+from dispatch.decide.context import Rules
+from dispatch.decide.owed import lapses_at
+
+
+class TimerCommand(Value, frozen=True, kw_only=True):
+    """A command of the clockwork; its id is the same on every node that meets the deadline."""
+
+    envelope: Envelope
+
+
+class WakeUp(Value, frozen=True, kw_only=True):
+    """A slot whose next team must be sought: the caller ranks, then offers or escalates.
+
+    ``rung``: the one that the offer or escalation will take; refused if it was taken meanwhile.
+    """
+
+    incident_id: IncidentId
+    slot: SlotNo
+    rung: int
+
+
+Due = TimerCommand | WakeUp
+
+
+class Overdue(Value, frozen=True, kw_only=True):
+    """Something due that nobody has seen to, which is a fault of the clockwork.
+
+    Attributes:
+        kind: duress, offer, search, obligation or shift.
+        subject: id of the alarm, offer, obligation or shift; ``<incident>/<slot>`` of a search.
+        due_at: when it was due.
+        late_s: seconds since then.
+    """
+
+    kind: str
+    subject: str
+    due_at: datetime
+    late_s: float
+
+
+#: One deadline: when, what kind of thing (its order among equals), the thing itself, and the rung
+#: that an alarm or a search will take, else 0. A plain tuple: thousands are made each second.
+_Deadline = tuple[datetime, int, Any, int]
+_ALARM, _OFFER, _SEARCH, _OWED, _SHIFT = range(5)
+_KINDS = ("duress", "offer", "search", "obligation", "shift")
+
+
+def next_due(board: Board, rules: Rules) -> datetime | None:
+    """Return the earliest instant at which something is due, perhaps in the past.
+
+    ``None`` = nothing on the board waits for an instant.
+    """
+    return min((deadline[0] for deadline in _deadlines(board, rules)), default=None)
+
+
+def due(board: Board, now: datetime, rules: Rules) -> tuple[Due, ...]:
+    """Return everything that ``now`` calls for: alarms first, then as it fell due.
+
+    Empty exactly when ``next_due`` is ``None`` or later than ``now``.
+    """
+    ready = [deadline for deadline in _deadlines(board, rules) if deadline[0] <= now]
+    ready.sort(key=lambda one: (one[1] != _ALARM, one[0], one[1], _name(one)))
+    return tuple(_calls_for(board, deadline) for deadline in ready)
+
+
+def overdue(board: Board, now: datetime, rules: Rules) -> tuple[Overdue, ...]:
+    """Return what has been due for longer than the policy's watchdog allows, the oldest first."""
+    watchdog = timedelta(seconds=rules.policy.offers.watchdog_s)
+    late = []
+    for deadline in _deadlines(board, rules):
+        due_at = _since(board, deadline)
+        if now - due_at > watchdog:
+            late.append(
+                Overdue(
+                    kind=_KINDS[deadline[1]],
+                    subject=_name(deadline),
+                    due_at=due_at,
+                    late_s=(now - due_at).total_seconds(),
+                )
+            )
+    return tuple(sorted(late, key=lambda one: (one.due_at, one.subject)))
+
+
+def _deadlines(board: Board, rules: Rules) -> Iterator[_Deadline]:
+    yield from _alarms(board)
+    yield from _offers(board)
+    yield from _searches(board)
+    yield from _owed(board, rules)
+    yield from _shifts(board)
+
+
+def _alarms(board: Board) -> Iterator[_Deadline]:
+    for alarm in board.duress.values():
+        if alarm.next_rung_at is not None:
+            yield alarm.next_rung_at, _ALARM, alarm, alarm.rung + 1
+
+
+def _offers(board: Board) -> Iterator[_Deadline]:
+    """Pending offers, by their teams: each has one at most, and there are few teams."""
+    for team in board.teams.values():
+        if team.offer is None:
+            continue
+        incident = board.incidents.get(team.offer[0])
+        offer = incident.offer(team.offer[1]) if incident is not None else None
+        if offer is not None and offer.is_pending:
+            yield offer.expires_at, _OFFER, offer, 0
+
+
+def _searches(board: Board) -> Iterator[_Deadline]:
+    """Slots that wait for a team: at their own instant, or as soon as one was freed."""
+    freed_at = board.freed_at
+    for incident in board.incidents.values():
+        if incident.state is not IncidentState.DETERMINED:
+            continue
+        for slot in incident.slots:
+            at = slot.wake_at
+            exhausted_at = slot.exhausted_at
+            if exhausted_at is not None and freed_at is not None and freed_at > exhausted_at:
+                at = freed_at if at is None else min(at, freed_at)
+            if at is not None and slot in incident.waiting_slots():
+                yield at, _SEARCH, (incident, slot), slot.rung + 1
+
+
+def _owed(board: Board, rules: Rules) -> Iterator[_Deadline]:
+    due_state, check_in = ObligationState.DUE, ObligationKind.CHECK_IN
+    for obligation in board.obligations.values():
+        if obligation.state is due_state:
+            if obligation.kind is check_in:
+                yield lapses_at(obligation, rules.policy), _OWED, obligation, 0
+            else:
+                yield obligation.due_at, _OWED, obligation, 0
+
+
+def _shifts(board: Board) -> Iterator[_Deadline]:
+    """Shifts past their end, and those on overtime whose team has nothing open any more."""
+    alarmed = {alarm.team_id for alarm in board.duress.values() if alarm.is_open}
+    for shift in board.shifts.values():
+        if not shift.is_open:
+            continue
+        team = board.teams.get(shift.team_id)
+        if shift.started_at is None or team is None or team.duty is not Duty.ENDING:
+            yield shift.ends_at, _SHIFT, shift, 0
+        elif team.offer is None and team.run is None and team.id not in alarmed:
+            yield team.duty_since or shift.ends_at, _SHIFT, shift, 1
+
+
+def _since(board: Board, deadline: _Deadline) -> datetime:
+    """Return since when the clockwork should have seen to it.
+
+    When the last open thing of a team on overtime ended isn't kept; the board's last event is the
+    latest that it can have been.
+    """
+    at, order, _, rung = deadline
+    if order == _SHIFT and rung == 1:
+        return board.last_recorded_at or at
+    return at
+
+
+def _name(deadline: _Deadline) -> str:
+    _, order, thing, _ = deadline
+    if order == _SEARCH:
+        incident, slot = thing
+        return f"{incident.id}/{slot.no}"
+    return str(thing.id)
+
+
+def _calls_for(board: Board, deadline: _Deadline) -> Due:
+    at, order, thing, rung = deadline
+    if order == _SEARCH:
+        incident, slot = thing
+        return WakeUp(incident_id=incident.id, slot=slot.no, rung=rung)
+    command: Command
+    if order == _ALARM:
+        command = EscalateDuress(duress_id=thing.id, rung=rung)
+    elif order == _OFFER:
+        command = ExpireOffer(offer_id=thing.id)
+    elif order == _OWED:
+        command = MissObligation(obligation_id=thing.id)
+    else:
+        command = EndShift(shift_id=thing.id)
+    return TimerCommand(
+        envelope=Envelope(
+            county_id=board.county_id,
+            command_id=timer_command_id(
+                board.county_id, thing.id, f"{_KINDS[order]}/{rung}", at.isoformat()
+            ),
+            actor=THE_SERVICE,
+            source=Source.TIMER,
+            command=command,
+        )
+    )
