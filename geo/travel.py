@@ -26,7 +26,7 @@ class TravelMethod(StrEnum):
     ROAD = "road"  # from a road network
 
 
-class TravelTime(msgspec.Struct, frozen=True, kw_only=True):
+class TravelTime(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The drive from one origin, without the time a team needs to get going."""
 
     #: seconds from departure; half of such drives are quicker
