@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -55,15 +56,35 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-async def server_dsn(open_folder: Path) -> AsyncIterator[str]:
+def quick_folder() -> Iterator[Path]:
+    """Like ``open_folder``, in memory where there is room: a clone takes 9 ms there, not 29."""
+    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a directory of our own in it
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30
+    folder = Path(tempfile.mkdtemp(prefix="crisis-test-", dir=memory if has_room else None))
+    folder.chmod(0o711)
+    # Runs that were killed left theirs behind; an hour is longer than any run.
+    for old in folder.parent.glob("crisis-test-*"):
+        with suppress(FileNotFoundError):
+            if old.stat().st_mtime < folder.stat().st_mtime - 3600:
+                shutil.rmtree(old, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def server_dsn(quick_folder: Path) -> AsyncIterator[str]:
     """DSN of a superuser's maintenance database."""
     given = os.environ.get("CRISIS_TEST_DSN")
     if given:
+        try:
+            await (await asyncpg.connect(given, timeout=10)).close()
+        except (OSError, asyncpg.PostgresError) as error:
+            pytest.exit(f"CRISIS_TEST_DSN names no usable PostgreSQL: {error}", returncode=3)
         yield given
         return
     try:
         async with EmbeddedPostgres(
-            open_folder / "postgres",
+            quick_folder / "postgres",
             is_throwaway=True,
             settings={
                 "max_connections": "100",
