@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from crisis.assignment import CrewSwapped
+from crisis.assignment import CrewSwapped, has_arrived
 from crisis.commands import ChangeCrew, Command, EndShift, SetDuty, StartShift
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.ids import ShiftId
@@ -109,7 +109,9 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
     if team.run is None:
         return {"shift_id": shift.id, "team_id": team.id, **_crew_told(_on_its_own(d, team))}
     incident_id, assignment_id = team.run
-    judged = assess(d, d.incident(incident_id), team)
+    incident = d.incident(incident_id)
+    run = incident.assignment(assignment_id)
+    judged = assess(d, incident, team)
     d.emit(
         CrewSwapped(
             incident_id=incident_id,
@@ -117,10 +119,11 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
             crew=tuple(member.responder_id for member in c.crew),
             shortfalls=codes_of(judged.hard),
             reason=c.reason,
+            qualifies=run is not None and has_arrived(run) and judged.is_valid,
         )
     )
     if not judged.is_valid:
-        d.notify("role:dispatcher", "crew_short", incident=d.incident(incident_id))
+        d.notify("role:dispatcher", "crew_short", incident=incident)
     return {
         "shift_id": shift.id,
         "team_id": team.id,

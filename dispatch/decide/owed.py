@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from crisis.assignment import Assignment, Status
+from crisis.assignment import Assignment, Status, has_arrived
 from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, UserId
 from crisis.incident import Incident, IncidentState
 from crisis.obligation import Obligation, ObligationArose, ObligationKind
@@ -117,7 +117,7 @@ def open_check_ins(d: Deciding, run: Assignment) -> list[Obligation]:
 def person_waits(incident: Incident) -> bool:
     """Whether the person still waits: a team must come, and none has arrived."""
     return incident.state is IncidentState.DETERMINED and not any(
-        run.meets_need and Status.ON_SCENE in run.milestones for run in incident.assignments
+        run.meets_need and has_arrived(run) for run in incident.assignments
     )
 
 
