@@ -35,7 +35,6 @@ from crisis.policy import DuressPolicy
 from crisis.roles import Role
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.owed import next_check_in
-from dispatch.decide.team_free import team_is_free
 
 #: The rungs after the raising: who is told, and by which message. The last one repeats.
 LADDER: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -118,8 +117,6 @@ def resolve_duress(d: Deciding, c: ResolveDuress) -> dict[str, Any]:
         run = incident.assignment(assignment_id)
         if run is not None:
             next_check_in(d, incident, run)
-    if team is not None:
-        team_is_free(d, team.id)
     return _told(d, duress)
 
 
