@@ -109,7 +109,7 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
         briefed_by: who briefed the crew of hazards by voice, in place of their acknowledgement.
         staging_reason: code.
         shortfalls: at arrival: codes of what the crew lacked; ``None`` = not judged here.
-        qualifies: at arrival: whether it stops the regulatory clock.
+        qualifies: at arrival: whether the team was a valid one, so that the regulatory clock stops.
     """
 
     incident_id: IncidentId
@@ -181,13 +181,17 @@ class AssignmentCancelled(EventBody, frozen=True, kw_only=True):
 
 
 class CrewSwapped(EventBody, frozen=True, kw_only=True):
-    """The crew of a running assignment changed; judged again for validity."""
+    """The crew of a running assignment changed; judged again for validity.
+
+    ``qualifies``: it is on scene and became a valid team just now, which stops the clock.
+    """
 
     incident_id: IncidentId
     assignment_id: AssignmentId
     crew: tuple[ResponderId, ...]
     shortfalls: tuple[str, ...] = ()
     reason: str = ""
+    qualifies: bool = False
 
 
 AssignmentEvent = (
@@ -213,7 +217,8 @@ class Assignment(Value, frozen=True, kw_only=True):
         disputed: number of reports kept but not believed.
         shortfalls: at acceptance or the latest crew change; ``arrival_shortfalls``: on arrival,
             ``None`` = not arrived.
-        qualifying: whether the arrival stops the regulatory clock.
+        qualified_at: the earliest instant at which a valid team of this run was on scene, which
+            stops the regulatory clock; ``None`` = not yet.
     """
 
     id: AssignmentId
@@ -232,7 +237,12 @@ class Assignment(Value, frozen=True, kw_only=True):
     disputed: int = 0
     shortfalls: tuple[str, ...] = ()
     arrival_shortfalls: tuple[str, ...] | None = None
-    qualifying: bool = True
+    qualified_at: datetime | None = None
+
+    @property
+    def qualifying(self) -> bool:
+        """Whether it stops the regulatory clock."""
+        return self.qualified_at is not None
 
     @property
     def is_open(self) -> bool:
@@ -250,7 +260,31 @@ def is_late(run: Assignment, status: Status, occurred_at: datetime) -> bool:
     after = TRANSITIONS[run.state, status]
     if after is run.state:
         return True
-    return status is Status.STAGED and occurred_at < run.moved_at
+    aside = Status.STAGED in {status, run.state}
+    return aside and occurred_at < run.moved_at
+
+
+#: Statuses that say that the team was at the scene.
+ARRIVED = frozenset(
+    {
+        Status.ON_SCENE,
+        Status.CONTACT,
+        Status.ASSESSED,
+        Status.TRANSPORTING,
+        Status.AT_DESTINATION,
+        Status.HANDED_OFF,
+    }
+)
+
+
+def has_arrived(run: Assignment) -> bool:
+    """Whether the team was at the scene, by any status that says so."""
+    return not ARRIVED.isdisjoint(run.milestones)
+
+
+def has_met(run: Assignment) -> bool:
+    """Whether the team met the person, by any status that says so."""
+    return not (ARRIVED - {Status.ON_SCENE}).isdisjoint(run.milestones)
 
 
 def _with_milestone(run: Assignment, status: Status, at: datetime) -> dict[Status, datetime]:
@@ -283,18 +317,51 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
             milestones = {k: v for k, v in run.milestones.items() if k is not event.status}
             if event.instant is not None:
                 milestones[event.status] = event.instant
-            corrected = tuple(sorted({*run.corrected, event.status}))
-            return replace(run, milestones=milestones, corrected=corrected)
+            return replace(
+                run,
+                milestones=milestones,
+                corrected=tuple(sorted({*run.corrected, event.status})),
+                qualified_at=_requalified(run, event),
+            )
         case ReportDisputed():
             return replace(run, disputed=run.disputed + 1)
         case HazardsAcknowledged():
             return replace(run, acknowledged=max(run.acknowledged, event.version))
         case CrewSwapped():
-            return replace(run, crew=event.crew, shortfalls=event.shortfalls)
+            qualified_at = run.qualified_at
+            if event.qualifies and qualified_at is None:
+                qualified_at = at
+            return replace(
+                run, crew=event.crew, shortfalls=event.shortfalls, qualified_at=qualified_at
+            )
         case AssignmentDiverted():
             return _ended(run, Status.DIVERTED, event.reason, at)
         case AssignmentCancelled():
             return _ended(run, Status.CANCELLED, event.reason, at)
+
+
+def _requalified(run: Assignment, event: MilestoneCorrected) -> datetime | None:
+    """Return when the clock stops after a correction of the arrival."""
+    if event.status is not Status.ON_SCENE:
+        return run.qualified_at
+    if event.instant is None:
+        return None
+    if run.qualified_at is None:
+        # Where nobody judged an arrival, the crew counts as it stood when it accepted.
+        judged = run.arrival_shortfalls
+        lacked = run.shortfalls if judged is None else judged
+        return None if lacked else event.instant
+    if run.qualified_at == run.milestones.get(Status.ON_SCENE):
+        return event.instant
+    return max(run.qualified_at, event.instant)
+
+
+def _qualified_at(run: Assignment, event: StatusReported, at: datetime) -> datetime | None:
+    """Return the earliest arrival of a valid team; a corrected arrival stands."""
+    arrived = event.status is Status.ON_SCENE and event.qualifies
+    if not arrived or Status.ON_SCENE in run.corrected:
+        return run.qualified_at
+    return at if run.qualified_at is None else min(run.qualified_at, at)
 
 
 def _reported(run: Assignment, event: StatusReported, at: datetime) -> Assignment:
@@ -304,7 +371,7 @@ def _reported(run: Assignment, event: StatusReported, at: datetime) -> Assignmen
         milestones=_with_milestone(run, event.status, at),
         briefed_by=event.briefed_by or run.briefed_by,
         arrival_shortfalls=event.shortfalls if arrived else run.arrival_shortfalls,
-        qualifying=event.qualifies if arrived else run.qualifying,
+        qualified_at=_qualified_at(run, event, at),
     )
     if not event.moves:
         return moved

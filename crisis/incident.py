@@ -528,12 +528,7 @@ class Incident(Value, frozen=True, kw_only=True):
         Only a valid team's arrival qualifies; staging, partners and telehealth never do.
         """
         return min(
-            (
-                a.milestones[Status.ON_SCENE]
-                for a in self.assignments
-                if a.qualifying and Status.ON_SCENE in a.milestones
-            ),
-            default=None,
+            (a.qualified_at for a in self.assignments if a.qualified_at is not None), default=None
         )
 
     @property

@@ -1,10 +1,311 @@
-"""Being written."""
+"""Runs: what teams report of them, and how they end.
+
+Reports from the field are facts, not requests: what lies out of order is kept and moves nothing
+back, what can't be believed is kept as disputed. Only a live report that would move a run forward
+is asked for what safety needs: hazards read before leaving, a cleared scene before entering.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
 
-from crisis.commands import Command
-from dispatch.decide.context import Handler
+from crisis.assignment import (
+    REPORTABLE,
+    Assignment,
+    HazardsAcknowledged,
+    ReportDisputed,
+    Status,
+    StatusReported,
+    has_arrived,
+    is_late,
+)
+from crisis.commands import (
+    AcknowledgeHazards,
+    ClearAssignment,
+    Command,
+    RecordEncounter,
+    ReportStatus,
+)
+from crisis.errors import Conflict, Disputed, Invalid
+from crisis.ids import AssignmentId
+from crisis.incident import Incident
+from crisis.roles import Role
+from crisis.states import Source
+from dispatch.decide import dues, encounters, interventions
+from dispatch.decide.archive import archive_if_settled
+from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.crew_check import (
+    assess,
+    codes_of,
+    reason_of,
+)
+from dispatch.decide.endings import propose_close
+from dispatch.decide.situation import hazards_known, warning
+from dispatch.decide.team_free import team_is_free
 
-HANDLERS: Mapping[type[Command], Handler] = {}
+#: What a staged team may not do before somebody has declared the scene safe.
+_ENTERS_SCENE = frozenset(
+    {
+        Status.ON_SCENE,
+        Status.CONTACT,
+        Status.ASSESSED,
+        Status.TRANSPORTING,
+        Status.AT_DESTINATION,
+        Status.HANDED_OFF,
+    }
+)
+
+
+def why_disputed(d: Deciding, run: Assignment) -> str | None:
+    """Return why a report of the run can't be believed, as a code; ``None`` = it can.
+
+    Settles the instant of one that can: a phone that is a little behind reports an act that can't
+    have come before the acceptance as of the acceptance.
+    """
+    actor = d.env.actor
+    by_desk = actor.is_desk or actor.has(Role.ADMIN)
+    if not by_desk and actor.team_id != run.team_id:
+        return "not_your_run"
+    if d.out_of_bounds is not None:
+        return "outside_skew"
+    accepted_at = run.milestones[Status.ACCEPTED]
+    if d.occurred_at < accepted_at - timedelta(seconds=d.policy.clocks.phone_ahead_s):
+        return "before_acceptance"
+    d.occurred_at = max(d.occurred_at, accepted_at)
+    return None
+
+
+def _dispute(
+    d: Deciding, incident: Incident, run: Assignment, status: Status, reason: str
+) -> dict[str, Any]:
+    """Keep the report as it came, and answer that it isn't believed."""
+    claimed = d.env.occurred_at or d.now
+    d.emit(
+        ReportDisputed(
+            incident_id=incident.id,
+            assignment_id=run.id,
+            status=status,
+            occurred=claimed,
+            reason=reason,
+            by_team=d.env.actor.team_id,
+        ),
+        at=d.now,
+    )
+    if reason != "not_your_run":
+        d.notify("role:dispatcher", "report_disputed", urgency="soon", incident=incident)
+    return d.refuse_but_keep(
+        Disputed(
+            "disputed",
+            "The report is kept, but marked as disputed: it doesn't fit what is known.",
+            reason=reason,
+            status=status.value,
+            occurred_at=claimed.isoformat(),
+        )
+    )
+
+
+def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
+    """A team's status, by the team or by voice."""
+    if c.status not in REPORTABLE:
+        raise Invalid(
+            "not_reportable",
+            "That is not something a team reports; it has an act of its own.",
+            status=c.status.value,
+        )
+    incident, run = d.run(c.assignment_id)
+    reason = why_disputed(d, run)
+    if reason is not None:
+        return _dispute(d, incident, run, c.status, reason)
+    _check_voice(d, c.said_by)
+    if c.staging_reason is not None:
+        d.code("staging_reason", c.staging_reason)
+    if run.is_open and not is_late(run, c.status, d.occurred_at):
+        _check_forward(d, incident, run, c)
+    warnings = _reported(d, incident, run, c)
+    return _told(d, incident, c.assignment_id, warnings)
+
+
+def _check_voice(d: Deciding, said_by: str | None) -> None:
+    if d.env.source is Source.DESK_BY_VOICE and not said_by:
+        raise Invalid("said_by_missing", "Say who of the team told it (a role or call sign).")
+
+
+def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportStatus) -> None:
+    """Ask of a report that moves the run what safety needs."""
+    if c.status is Status.STAGED and c.staging_reason is None:
+        raise Invalid(
+            "staging_reason_missing", "Say why the team waits aside.", set="staging_reason"
+        )
+    if run.state is Status.STAGED and c.status in _ENTERS_SCENE and not c.cleared_scene_by:
+        raise Invalid("cleared_by_missing", "Say who declared the scene safe.")
+    if c.status is not Status.EN_ROUTE or c.briefed_by or run.briefed_by:
+        return
+    hazards = hazards_known(d, incident.hazards, incident.clinical)
+    if hazards and run.acknowledged < incident.version:
+        raise Conflict(
+            "hazards_not_acknowledged",
+            "Read the hazards first, or say who briefed the crew by voice.",
+            version=incident.version,
+            acknowledged=run.acknowledged,
+            hazards=sorted(hazards),
+        )
+
+
+def _reported(
+    d: Deciding, incident: Incident, run: Assignment, c: ReportStatus
+) -> list[dict[str, Any]]:
+    """Let the report happen and everything that follows from it; return what to warn of."""
+    warnings: list[dict[str, Any]] = []
+    lacks: tuple[str, ...] | None = None
+    qualifies = True
+    if c.status is Status.ON_SCENE:
+        lacks, qualifies = _arrival(d, incident, run, warnings)
+    d.emit(
+        StatusReported(
+            incident_id=incident.id,
+            assignment_id=run.id,
+            status=c.status,
+            moves=not is_late(run, c.status, d.occurred_at),
+            device_at=d.device_at,
+            said_by=c.said_by,
+            cleared_scene_by=c.cleared_scene_by,
+            briefed_by=c.briefed_by,
+            staging_reason=c.staging_reason,
+            shortfalls=lacks,
+            qualifies=qualifies,
+        )
+    )
+    dues.owe_after(d, incident, run.id)
+    dues.follow_run(d, incident.id, run.id, run.state)
+    after = d.run(run.id)[1]
+    if has_arrived(after) and Status.ON_SCENE not in after.milestones:
+        warnings.append(
+            warning("on_scene_missing", "Say when the team arrived; the clock still runs.")
+        )
+    return warnings
+
+
+def _arrival(
+    d: Deciding, incident: Incident, run: Assignment, warnings: list[dict[str, Any]]
+) -> tuple[tuple[str, ...], bool]:
+    """Judge the crew on arrival: its shortfalls' codes, and whether it stops the clock."""
+    if not run.is_open:
+        # The crew that stood there then is the one that accepted; a run called off before
+        # the arrival was no response any more.
+        ended_at = run.milestones.get(run.state, run.moved_at)
+        came_after = run.state is not Status.READY and d.occurred_at > ended_at
+        if came_after:
+            warnings.append(warning("run_ended", "The run had been called off by then."))
+        return run.shortfalls, not came_after and not run.shortfalls
+    judged = assess(d, incident, d.board.teams[run.team_id])
+    if not judged.is_valid:
+        warnings += [reason_of(shortfall) for shortfall in judged.hard]
+        d.notify("role:supervisor", "arrival_not_qualifying", incident=incident)
+    return codes_of(judged.hard), judged.is_valid
+
+
+def _told(
+    d: Deciding, before: Incident, run_id: AssignmentId, warnings: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a run as a result tells it, having settled what its end settles."""
+    was = before.assignment(run_id)
+    incident, run = d.run(run_id)
+    proposes = False
+    if (
+        was is not None
+        and was.state is not run.state
+        and run.state
+        in {
+            Status.CLEARED,
+            Status.READY,
+        }
+    ):
+        proposes = propose_close(d, incident.id)
+    if not run.is_open:
+        team_is_free(d, run.team_id)
+    told = {
+        "incident_id": incident.id,
+        "assignment_id": run_id,
+        "state": run.state,
+        "moved": was is not None and was.moved_at != run.moved_at,
+        "first_on_scene_at": incident.first_on_scene_at,
+        "due_at": incident.due_at,
+        "proposes_close": proposes,
+        "warnings": warnings,
+    }
+    archive_if_settled(d, incident.id)
+    return told
+
+
+def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
+    """The team is done: its encounters, the clear, and its readiness, in one act."""
+    incident, run = d.run(c.assignment_id)
+    reason = why_disputed(d, run)
+    if reason is not None:
+        return _dispute(d, incident, run, Status.CLEARED, reason)
+    _check_voice(d, c.said_by)
+    recorded = [
+        encounters.record(d, incident.id, run.id, given, thing=f"encounter/{n}")
+        for n, given in enumerate(c.encounters, start=1)
+    ]
+    statuses = (Status.CLEARED, Status.READY) if c.ready else (Status.CLEARED,)
+    warnings: list[dict[str, Any]] = []
+    for status in statuses:
+        now_incident, now_run = d.run(run.id)
+        report = ReportStatus(assignment_id=run.id, status=status, said_by=c.said_by)
+        warnings = _reported(d, now_incident, now_run, report)
+    if has_arrived(run) and not d.incident(incident.id).encounters:
+        warnings.append(
+            warning("encounter_missing", "Nothing is recorded of how the encounter ended.")
+        )
+    return {
+        **_told(d, incident, run.id, warnings),
+        "encounter_ids": [encounter.id for encounter in recorded],
+    }
+
+
+def acknowledge(d: Deciding, c: AcknowledgeHazards) -> dict[str, Any]:
+    """The crew has read a version of the incident."""
+    incident, run = d.run(c.assignment_id)
+    d.require_own_team(run.team_id)
+    if c.version > incident.version:
+        raise Invalid(
+            "unknown_version", "The incident has no such version.", version=incident.version
+        )
+    d.emit(HazardsAcknowledged(incident_id=incident.id, assignment_id=run.id, version=c.version))
+    warnings = []
+    if c.version < incident.version:
+        warnings.append(warning("newer_version", "The incident was amended since; read it again."))
+    return {
+        "incident_id": incident.id,
+        "assignment_id": run.id,
+        "version": incident.version,
+        "warnings": warnings,
+    }
+
+
+def record_encounter(d: Deciding, c: RecordEncounter) -> dict[str, Any]:
+    """Record or amend how one person's encounter ended."""
+    incident, run = d.run(c.assignment_id)
+    if not d.env.actor.has(Role.REMOTE_CLINICIAN):
+        d.require_own_team(run.team_id)
+    encounter = encounters.record(
+        d, incident.id, run.id, c.encounter, thing="encounter", encounter_id=c.encounter_id
+    )
+    return {
+        "incident_id": incident.id,
+        "assignment_id": run.id,
+        "encounter_id": encounter.id,
+        "warnings": encounters.warnings_of(d, encounter),
+    }
+
+
+HANDLERS: Mapping[type[Command], Handler] = {
+    ReportStatus: report_status,
+    AcknowledgeHazards: acknowledge,
+    ClearAssignment: clear,
+    RecordEncounter: record_encounter,
+    **interventions.HANDLERS,
+}

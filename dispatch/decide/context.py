@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from crisis.assignment import Assignment
 from crisis.board import Board, Change, apply
 from crisis.codes import CodeSets
 from crisis.commands import (
@@ -268,6 +269,14 @@ class Deciding:
         if incident_id is None:
             raise NotFound("unknown_assignment", "There is no such assignment in this county.")
         return self.incident(incident_id)
+
+    def run(self, assignment_id: AssignmentId) -> tuple[Incident, Assignment]:
+        """Return the run and its incident, or raise ``NotFound``."""
+        incident = self.incident_of_run(assignment_id)
+        run = incident.assignment(assignment_id)
+        if run is None:
+            raise AssertionError("the board's index names a run that its incident lacks")
+        return incident, run
 
     def require_own_team(self, team_id: UUID) -> None:
         """Let the desk act for any team, and a responder only for their own.

@@ -1,10 +1,394 @@
-"""Being written."""
+"""Asking teams: the offer and its answers, and what follows when nobody is left to ask.
+
+The hard rules are checked here again, whatever a ranking said. An acceptance begins the run and
+withdraws the slot's other offers in the same decision. Must not know how teams are ranked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
-from crisis.commands import Command
-from dispatch.decide.context import Handler
+from crisis.assignment import AssignmentBegun
+from crisis.commands import (
+    AcceptOffer,
+    Command,
+    DeclineOffer,
+    EscalateSlot,
+    ExpireOffer,
+    OfferTeam,
+    WithdrawOffer,
+)
+from crisis.errors import Conflict, Invalid, NotFound, OfferClosed
+from crisis.ids import AssignmentId, OfferId
+from crisis.incident import Incident, IncidentState, Slot, SlotEscalated
+from crisis.offer import (
+    Offer,
+    OfferAccepted,
+    OfferDeclined,
+    OfferExpired,
+    OfferMade,
+    OfferState,
+    OfferWithdrawn,
+)
+from crisis.policy import Rung, RungKind, offer_window_s
+from crisis.roles import Role
+from crisis.staffing import CrewAssessment
+from crisis.team import Duty, Team
+from crisis.triage import Acuity
+from dispatch.decide.amendment import first_wake, is_quiet
+from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.crew_check import assess, codes_of, reason_of
+from dispatch.decide.situation import warning
 
-HANDLERS: Mapping[type[Command], Handler] = {}
+#: Whoever enters an outage's papers needs longer to answer for a team than the team had.
+BACK_ENTRY_WINDOW_S = 86_400.0
+#: Once the ladder has come to its end, its last rung is asked again no sooner than this.
+LAST_RUNG_AGAIN_S = 300.0
+
+
+def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
+    """Ask a team to take a slot."""
+    incident = d.incident(c.incident_id)
+    if incident.state is not IncidentState.DETERMINED:
+        raise Conflict(
+            "not_determined",
+            f"Incident {incident.number} is {incident.state.value}; no team is being asked.",
+            state=incident.state.value,
+        )
+    team = d.board.teams.get(c.team_id)
+    if team is None:
+        raise NotFound("unknown_team", "There is no such team in this county.")
+    _check_override(d, c)
+    slot = _slot_for(d, incident, c)
+    if c.rung is not None and c.rung != slot.rung + 1:
+        raise Conflict(
+            "rung_taken", "This try was made meanwhile.", rung=c.rung, next_rung=slot.rung + 1
+        )
+    judged = assess(d, incident, team)
+    _require_eligible(d, team, judged)
+    offer_id = OfferId(d.id("offer"))
+    expires_at = _expires_at(d, incident)
+    soft = [s for s in judged.shortfalls if not s.hard]
+    d.emit(
+        OfferMade(
+            incident_id=incident.id,
+            offer_id=offer_id,
+            slot=slot.no,
+            rung=slot.rung + 1,
+            team_id=team.id,
+            expires_at=expires_at,
+            eta_s=c.eta_s,
+            recommendation=c.recommendation,
+            override_reason=c.override_reason,
+            shortfalls=codes_of(soft),
+        ),
+        at=not_before(d, incident.own_determined_at),
+    )
+    d.notify(f"team:{team.id}", "offer", incident=incident, not_after=expires_at)
+    return {
+        "incident_id": incident.id,
+        "offer_id": offer_id,
+        "slot": slot.no,
+        "rung": slot.rung + 1,
+        "expires_at": expires_at,
+        "warnings": [reason_of(shortfall) for shortfall in soft],
+    }
+
+
+def not_before(d: Deciding, earliest: datetime | None) -> datetime:
+    """Return the command's instant, but not one before what it follows from."""
+    return d.occurred_at if earliest is None else min(max(d.occurred_at, earliest), d.now)
+
+
+def _check_override(d: Deciding, c: OfferTeam) -> None:
+    if c.override_reason is not None:
+        d.code("override_reason", c.override_reason)
+    elif c.ranked_first is False and not d.env.actor.has(Role.SYSTEM):
+        raise Invalid(
+            "override_reason_missing",
+            "Another team is recommended first; say why this one is asked.",
+            set="override_reason",
+        )
+
+
+def _slot_for(d: Deciding, incident: Incident, c: OfferTeam) -> Slot:
+    """Return the slot to ask for: the named one, else the first that has nobody.
+
+    While one team is being asked, only a person may ask another for the same slot, with a reason.
+    """
+    waiting = incident.waiting_slots()
+    may_ask_beside = c.override_reason is not None and not d.env.actor.has(Role.SYSTEM)
+    unmet = [s for s in incident.slots if s.dropped is None and not incident.slot_run(s.no)]
+    free = waiting or (unmet if may_ask_beside else [])
+    if c.slot is None:
+        if not free:
+            raise Conflict("no_slot_waiting", "No slot of this incident needs a team now.")
+        return free[0]
+    slot = incident.slot(c.slot)
+    if slot is None or slot.dropped is not None:
+        raise NotFound("unknown_slot", "The incident has no such slot.", slot=c.slot)
+    if slot not in unmet:
+        raise Conflict("slot_met", "A team is on it already.", slot=c.slot)
+    if slot not in waiting and not may_ask_beside:
+        raise Conflict(
+            "slot_offered",
+            "A team is being asked for it; to ask another beside it, say why.",
+            slot=c.slot,
+            offer_ids=[str(offer.id) for offer in incident.slot_offers(slot.no)],
+        )
+    return slot
+
+
+def why_not_free(d: Deciding, team: Team) -> list[dict[str, Any]]:
+    """Return every reason why the team can't be asked now, whatever the incident."""
+    in_danger = any(a.team_id == team.id and a.is_open for a in d.board.duress.values())
+    faults = (
+        (team.retired, "retired", "The team is no longer in use."),
+        (team.duty is Duty.OFF_SHIFT, "off_shift", "The team is not on shift."),
+        (team.duty is Duty.UNAVAILABLE, "unavailable", "The team is not available."),
+        (team.duty is Duty.ENDING, "shift_ending", "The team's shift has come to its end."),
+        (team.run is not None, "on_a_run", "The team is on a run."),
+        (team.offer is not None, "offer_pending", "The team has an offer that waits for answer."),
+        (team.lent_to is not None, "lent", "The team is on loan to another county."),
+        (in_danger, "in_duress", "The team has an open alarm."),
+    )
+    return [{"code": code, "sentence": text} for failed, code, text in faults if failed]
+
+
+def _require_eligible(d: Deciding, team: Team, judged: CrewAssessment) -> None:
+    """Refuse a team that may not lawfully or can't go, with all reasons at once."""
+    reasons = why_not_free(d, team)
+    if team.duty is not Duty.OFF_SHIFT:
+        reasons += [reason_of(shortfall) for shortfall in judged.hard]
+    if reasons:
+        first = reasons[0]["sentence"]
+        more = f" And {len(reasons) - 1} more." if len(reasons) > 1 else ""
+        raise Conflict(
+            "team_not_eligible",
+            f"{team.call_sign} can't be asked: {first}{more}",
+            team_id=str(team.id),
+            reasons=reasons,
+            possible_with_telehealth=judged.possible_with_telehealth,
+        )
+
+
+def _expires_at(d: Deciding, incident: Incident) -> datetime:
+    if is_quiet(d, incident):
+        return d.in_s(BACK_ENTRY_WINDOW_S)
+    remaining_s = (incident.due_at - d.now).total_seconds() if incident.due_at else None
+    return d.in_s(offer_window_s(d.policy, incident.acuity or Acuity.EMERGENT, remaining_s))
+
+
+def _pending(d: Deciding, offer_id: OfferId) -> tuple[Incident, Offer]:
+    """Return the offer that still waits for an answer.
+
+    Raises:
+        OfferClosed: ``offer_expired``, or ``offer_closed`` with its state.
+    """
+    incident = d.incident_of_offer(offer_id)
+    offer = incident.offer(offer_id)
+    if offer is None:
+        raise AssertionError("the board's index names an offer that its incident lacks")
+    if offer.state is OfferState.EXPIRED:
+        raise _expired(offer)
+    if not offer.is_pending:
+        raise OfferClosed(
+            "offer_closed",
+            f"The offer was {offer.state.value} already.",
+            state=offer.state.value,
+            reason=offer.reason,
+        )
+    return incident, offer
+
+
+def _expired(offer: Offer) -> OfferClosed:
+    return OfferClosed(
+        "offer_expired",
+        "The time to answer is over; another team is being asked.",
+        state=OfferState.EXPIRED.value,
+        expires_at=offer.expires_at.isoformat(),
+    )
+
+
+def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
+    """Take it, by the server's clock: after the expiry it is refused, whatever a phone says."""
+    incident, offer = _pending(d, c.offer_id)
+    d.require_own_team(offer.team_id)
+    if d.now > offer.expires_at:
+        raise _expired(offer)
+    team = d.board.teams[offer.team_id]
+    if team.duty is Duty.OFF_SHIFT:
+        raise Conflict("off_shift", "The team is not on shift any more.", team_id=str(team.id))
+    if incident.slot_run(offer.slot) is not None:
+        raise OfferClosed("offer_closed", "Another team took it.", state="withdrawn")
+    run_id = AssignmentId(d.id("assignment"))
+    crew = tuple(member.responder_id for member in team.crew)
+    lacks = assess(d, incident, team).hard
+    at = not_before(d, offer.offered_at)
+    d.emit(
+        OfferAccepted(incident_id=incident.id, offer_id=offer.id, assignment_id=run_id, crew=crew),
+        at=at,
+    )
+    for other in incident.slot_offers(offer.slot):
+        if other.id != offer.id:
+            d.emit(
+                OfferWithdrawn(
+                    incident_id=incident.id, offer_id=other.id, reason="slot_taken", wake_at=None
+                ),
+                at=d.now,
+            )
+            d.notify(f"team:{other.team_id}", "offer_withdrawn", incident=incident)
+    d.emit(
+        AssignmentBegun(
+            incident_id=incident.id,
+            assignment_id=run_id,
+            offer_id=offer.id,
+            slot=offer.slot,
+            team_id=team.id,
+            crew=crew,
+            shortfalls=codes_of(lacks),
+        ),
+        at=at,
+    )
+    if lacks:
+        d.notify("role:supervisor", "crew_no_longer_valid", incident=incident)
+    return {
+        "incident_id": incident.id,
+        "offer_id": offer.id,
+        "assignment_id": run_id,
+        "version": incident.version,
+        "warnings": [reason_of(shortfall) for shortfall in lacks],
+    }
+
+
+def _wake_after_answer(d: Deciding, incident: Incident, offer: Offer) -> datetime | None:
+    """Return when the next team is sought: at once, unless others are still being asked."""
+    others = [o for o in incident.slot_offers(offer.slot) if o.id != offer.id]
+    return None if others or is_quiet(d, incident) else d.now
+
+
+def decline(d: Deciding, c: DeclineOffer) -> dict[str, Any]:
+    """Not this team; the next is sought at once."""
+    incident, offer = _pending(d, c.offer_id)
+    d.require_own_team(offer.team_id)
+    kind = d.rules.codes.require("decline_reason", c.reason)
+    d.emit(
+        OfferDeclined(
+            incident_id=incident.id,
+            offer_id=offer.id,
+            reason=c.reason,
+            wake_at=_wake_after_answer(d, incident, offer),
+        ),
+        at=not_before(d, offer.offered_at),
+    )
+    if "safety" in kind.flags:
+        d.notify("role:supervisor", "declined_for_safety", incident=incident)
+    warnings = []
+    if "team_out" in kind.flags:
+        warnings.append(
+            warning(
+                "team_out", "The team can't be sent: set it unavailable.", team_id=offer.team_id
+            )
+        )
+    return {"incident_id": incident.id, "offer_id": offer.id, "warnings": warnings}
+
+
+def withdraw(d: Deciding, c: WithdrawOffer) -> dict[str, Any]:
+    """Take the question back; a person goes on, unless the service was already looking."""
+    incident, offer = _pending(d, c.offer_id)
+    reason = "dispatcher" if c.reason == "other" else d.code("withdraw_reason", c.reason)
+    wake_at = _wake_after_answer(d, incident, offer)
+    if offer.rung == 1:
+        wake_at = wake_at and first_wake(d, incident)
+    d.emit(
+        OfferWithdrawn(incident_id=incident.id, offer_id=offer.id, reason=reason, wake_at=wake_at)
+    )
+    d.notify(f"team:{offer.team_id}", "offer_withdrawn", incident=incident)
+    return {"incident_id": incident.id, "offer_id": offer.id, "warnings": []}
+
+
+def expire(d: Deciding, c: ExpireOffer) -> dict[str, Any]:
+    """Nobody answered in time: the next team is sought at once."""
+    incident, offer = _pending(d, c.offer_id)
+    if d.now < offer.expires_at:
+        raise Conflict(
+            "not_due", "The team may still answer.", expires_at=offer.expires_at.isoformat()
+        )
+    d.emit(
+        OfferExpired(
+            incident_id=incident.id,
+            offer_id=offer.id,
+            wake_at=_wake_after_answer(d, incident, offer),
+        )
+    )
+    d.notify(f"team:{offer.team_id}", "offer_expired", urgency="info", incident=incident)
+    return {"incident_id": incident.id, "offer_id": offer.id, "warnings": []}
+
+
+#: Who is told at each rung of the ladder, and by which message.
+_TOLD: Mapping[RungKind, tuple[tuple[str, str], ...]] = {
+    RungKind.SUPERVISOR: (("role:supervisor", "nobody_left_to_ask"),),
+    RungKind.PARTNER: (
+        ("role:dispatcher", "ask_partner_agencies"),
+        ("role:supervisor", "ask_partner_agencies"),
+    ),
+    RungKind.LOAN: (("role:supervisor", "ask_for_loan"),),
+    RungKind.ON_CALL: (("role:on_call", "nobody_left_to_ask"),),
+}
+
+
+def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
+    """Nobody is left to ask: tell the next rung of the ladder, and look again later."""
+    incident = d.incident(c.incident_id)
+    slot = incident.slot(c.slot)
+    if slot is None:
+        raise NotFound("unknown_slot", "The incident has no such slot.", slot=c.slot)
+    if slot not in incident.waiting_slots():
+        raise Conflict("slot_met", "The slot doesn't wait for a team now.", slot=c.slot)
+    if c.rung != slot.rung + 1:
+        raise Conflict(
+            "rung_taken", "This try was made meanwhile.", rung=c.rung, next_rung=slot.rung + 1
+        )
+    ladder = [r for r in d.policy.offers.ladder if r.kind is not RungKind.NEXT_BEST]
+    if not ladder:
+        ladder = [Rung(kind=RungKind.SUPERVISOR)]
+    rung = ladder[min(slot.escalations, len(ladder) - 1)]
+    if slot.escalations + 1 < len(ladder):
+        wait_s = ladder[slot.escalations + 1].delay_s
+    else:
+        wait_s = max(ladder[-1].delay_s, LAST_RUNG_AGAIN_S)
+    wake_at = None if is_quiet(d, incident) else d.now + timedelta(seconds=wait_s)
+    d.emit(
+        SlotEscalated(
+            incident_id=incident.id,
+            slot=slot.no,
+            rung=c.rung,
+            to=rung.kind.value,
+            wake_at=wake_at,
+            exclusions=c.exclusions,
+        )
+    )
+    for to, template in _TOLD[rung.kind]:
+        d.notify(to, template, incident=incident)
+    if rung.kind is not RungKind.SUPERVISOR and slot.escalations == 0:
+        d.notify("role:supervisor", "nobody_left_to_ask", incident=incident)
+    return {
+        "incident_id": incident.id,
+        "slot": slot.no,
+        "rung": c.rung,
+        "to": rung.kind.value,
+        "wake_at": wake_at,
+        "warnings": [],
+    }
+
+
+HANDLERS: Mapping[type[Command], Handler] = {
+    OfferTeam: offer_team,
+    AcceptOffer: accept,
+    DeclineOffer: decline,
+    WithdrawOffer: withdraw,
+    ExpireOffer: expire,
+    EscalateSlot: escalate,
+}

@@ -1,0 +1,86 @@
+"""Amending what is known of an incident, and who must hear of it.
+
+A new version is told to every team on it or asked for it, crews are judged anew, and the search
+goes on with what is known now. The regulatory clock keeps. Must not know who may amend.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from crisis.incident import Incident, IncidentAmended, SlotWoken
+from dispatch.decide.context import Deciding
+from dispatch.decide.crew_check import assess, reason_of
+from dispatch.decide.situation import Situation, warning
+
+
+def situation_of(incident: Incident) -> Situation:
+    """Return what is known of the incident."""
+    return Situation(
+        place=incident.place,
+        acuity=incident.acuity,
+        needs=incident.needs,
+        hazards=incident.hazards,
+        clinical=incident.clinical,
+    )
+
+
+def is_quiet(d: Deciding, incident: Incident) -> bool:
+    """Whether the incident is entered after an outage: no search, no ladder, no alarm."""
+    return d.is_back_entry or incident.back_entered
+
+
+def first_wake(d: Deciding, incident: Incident) -> datetime | None:
+    """Return when the service itself seeks a team for a new need; ``None`` = a person offers."""
+    if is_quiet(d, incident) or not d.policy.offers.auto_offer:
+        return None
+    return d.now
+
+
+def amendment(incident: Incident, situation: Situation) -> IncidentAmended:
+    """Return the event that brings the incident to ``situation``."""
+    return IncidentAmended(
+        incident_id=incident.id,
+        version=incident.version + 1,
+        place=situation.place,
+        acuity=situation.acuity,
+        needs=situation.needs,
+        hazards=situation.hazards,
+        clinical=situation.clinical,
+    )
+
+
+def apply_amendment(d: Deciding, incident: Incident, situation: Situation) -> list[dict[str, Any]]:
+    """Amend the incident, tell every team concerned, rank anew; return what to warn of."""
+    d.emit(amendment(incident, situation))
+    after = d.incident(incident.id)
+    for offer in after.offers:
+        if offer.is_pending:
+            d.notify(f"team:{offer.team_id}", "offer_amended", incident=after)
+    warnings = []
+    for run in after.open_runs:
+        d.notify(f"team:{run.team_id}", "incident_amended", incident=after)
+        team = d.board.teams[run.team_id]
+        lacks = assess(d, after, team).hard
+        if lacks and not assess(d, incident, team).hard:
+            d.notify("role:supervisor", "crew_no_longer_valid", incident=after)
+            warnings.append(
+                warning(
+                    "crew_no_longer_valid",
+                    f"{team.call_sign} is no valid team for this incident as it is known now.",
+                    team_id=team.id,
+                    reasons=[reason_of(shortfall) for shortfall in lacks],
+                )
+            )
+    wake_again(d, after)
+    return warnings
+
+
+def wake_again(d: Deciding, incident: Incident) -> None:
+    """Let the service look again for teams where it is already looking."""
+    if is_quiet(d, incident):
+        return
+    for slot in incident.waiting_slots():
+        if slot.rung > 0 or d.policy.offers.auto_offer:
+            d.emit(SlotWoken(incident_id=incident.id, slot=slot.no, wake_at=d.now), at=d.now)

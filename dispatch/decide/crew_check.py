@@ -1,0 +1,145 @@
+"""Judging a team's crew for an incident, with what the board knows of its members.
+
+Asked at the offer, at acceptance, on arrival and at each change of crew or hazards. The predicate
+itself stands in ``crisis.staffing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from crisis.assignment import Assignment, CrewSwapped, Status, has_arrived
+from crisis.errors import NotFound
+from crisis.incident import Incident
+from crisis.staffing import (
+    CrewAssessment,
+    Presence,
+    Shortfall,
+    TelehealthSecond,
+    assess_crew,
+    incident_needs,
+)
+from crisis.standards import local_day
+from crisis.team import CrewMember, Team
+from dispatch.decide.context import Deciding
+
+
+def assess(
+    d: Deciding,
+    incident: Incident,
+    team: Team,
+    *,
+    crew: Sequence[CrewMember] | None = None,
+    telehealth: TelehealthSecond | None = None,
+    at: datetime | None = None,
+) -> CrewAssessment:
+    """Judge the team's crew (or ``crew`` with its ``telehealth`` decision) for the incident.
+
+    A member whom the roster doesn't know counts for nothing. ``at``: whose local day counts;
+    ``None`` = the command's own instant.
+    """
+    members = team.crew if crew is None else crew
+    decision = team.telehealth if crew is None else telehealth
+    return assess_crew(
+        [
+            Presence(
+                responder=d.board.responders[m.responder_id],
+                mode=m.mode,
+                carries_naloxone=m.carries_naloxone,
+            )
+            for m in members
+            if m.responder_id in d.board.responders
+        ],
+        incident_needs(
+            incident.needs, incident.hazards, incident.clinical.screening, d.policy, d.rules.codes
+        ),
+        local_day(d.occurred_at if at is None else at, d.policy.tz()),
+        lpha_reachable=d.rules.lpha_reachable,
+        telehealth=decision,
+        policy=d.policy,
+        codes=d.rules.codes,
+        capabilities=frozenset(team.capabilities),
+        standards=d.rules.standards,
+    )
+
+
+def codes_of(shortfalls: Sequence[Shortfall]) -> tuple[str, ...]:
+    """Return the codes of the shortfalls, each once, as events keep them."""
+    return tuple(dict.fromkeys(s.code.value for s in shortfalls))
+
+
+def reason_of(shortfall: Shortfall) -> dict[str, Any]:
+    """Return a shortfall as a refusal or a warning tells it."""
+    return {
+        "code": shortfall.code.value,
+        "sentence": shortfall.sentence,
+        "curable_by": shortfall.curable_by.value,
+        "subject": shortfall.subject,
+    }
+
+
+def swap(
+    d: Deciding,
+    incident: Incident,
+    run: Assignment,
+    crew: Sequence[CrewMember],
+    judged: CrewAssessment,
+    reason: str,
+) -> None:
+    """Let the run have another crew; on scene, becoming a valid team stops the clock."""
+    completed = has_arrived(run) and run.state is not Status.CLEARED and judged.is_valid
+    d.emit(
+        CrewSwapped(
+            incident_id=incident.id,
+            assignment_id=run.id,
+            crew=tuple(m.responder_id for m in crew),
+            shortfalls=codes_of(judged.hard),
+            reason=reason,
+            qualifies=completed and not run.qualifying,
+        )
+    )
+
+
+def require_known(d: Deciding, crew: Sequence[CrewMember]) -> None:
+    """Refuse a crew with someone whom the roster doesn't know.
+
+    Raises:
+        NotFound: ``unknown_responder``.
+    """
+    unknown = [str(m.responder_id) for m in crew if m.responder_id not in d.board.responders]
+    if unknown:
+        raise NotFound(
+            "unknown_responder",
+            "The roster doesn't know everyone in this crew.",
+            responder_ids=unknown,
+        )
+
+
+def approved(
+    d: Deciding, before: TelehealthSecond | None, given: TelehealthSecond | None
+) -> TelehealthSecond | None:
+    """Return the decision for a remote second with an approval that was really given.
+
+    Whoever may approve approves by sending it. From others an approval stands only where it is
+    the one already given to the same decision.
+    """
+    if given is None:
+        return None
+    if d.env.actor.has(*d.policy.telehealth.approvers):
+        role = next(r for r in d.policy.telehealth.approvers if d.env.actor.has(r))
+        return msgspec.structs.replace(given, approved_by=role.value, approved_at=d.occurred_at)
+    if before is not None and _same_decision(before, given):
+        return before
+    return msgspec.structs.replace(given, approved_by=None, approved_at=None)
+
+
+def _same_decision(one: TelehealthSecond, other: TelehealthSecond) -> bool:
+    return (one.marked_delay, one.no_safety_concern, one.member) == (
+        other.marked_delay,
+        other.no_safety_concern,
+        other.member,
+    )

@@ -1,0 +1,171 @@
+"""What a run leaves owed, and which obligations lapse or are met as it goes on.
+
+The note for every arrival; follow-up and the plan's notice for every person met. Check-ins and
+waiting contacts begin and end here with the run's states; how one follows another stands in
+``owed``. Must not know the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from crisis.assignment import ARRIVED, Assignment, Status, has_arrived, has_met
+from crisis.ids import AssignmentId, IncidentId
+from crisis.incident import Encounter, Incident
+from crisis.obligation import Obligation, ObligationDone, ObligationExcepted, ObligationKind
+from crisis.standards import followup_due, local_day, note_due, plan_notice_due
+from dispatch.decide import owed
+from dispatch.decide.context import Deciding
+
+#: A report of the team is a sign of life: it meets the check-in that was due.
+BY_REPORT = "status_report"
+
+
+def follow_run(d: Deciding, incident_id: IncidentId, run_id: AssignmentId, before: Status) -> None:
+    """Let check-ins and waiting contacts follow the run's new state.
+
+    ``before``: its state before what was just emitted.
+    """
+    incident = d.incident(incident_id)
+    run = _run(incident, run_id)
+    if owed.STAGES.get(before) != owed.STAGES.get(run.state) or not run.is_open:
+        end_check_ins(d, run)
+    owed.next_check_in(d, incident, run)
+    if owed.person_waits(incident):
+        owed.next_waiting_contact(d, incident)
+    else:
+        end_waiting(d, incident_id, "team_arrived")
+
+
+def end_check_ins(d: Deciding, run: Assignment) -> None:
+    """The team was heard of: what was due of it is met."""
+    for obligation in owed.open_check_ins(d, run):
+        done = ObligationDone(obligation_id=obligation.id, outcome=BY_REPORT, mode=BY_REPORT)
+        d.emit(done, at=d.now)
+
+
+def end_waiting(d: Deciding, incident_id: IncidentId, reason: str) -> None:
+    """Nobody has to call the waiting person any more."""
+    for obligation in _open(d, incident_id, ObligationKind.WAITING_CONTACT):
+        d.emit(ObligationExcepted(obligation_id=obligation.id, reason=reason), at=d.now)
+
+
+def owe_after(d: Deciding, before: Incident, run_id: AssignmentId) -> None:
+    """Let arise what the run owes since ``before``: its note, and for each person met the rest.
+
+    Whatever was owed already stays; a correction takes nothing back, a person excepts it.
+    """
+    after = d.incident(before.id)
+    was, run = before.assignment(run_id), _run(after, run_id)
+    if has_arrived(run) and (was is None or not has_arrived(was)):
+        day = local_day(_arrived_at(run, d), d.policy.tz())
+        owed.arise(
+            d,
+            ObligationKind.NOTE,
+            note_due(day, d.policy.tz(), d.rules.standards),
+            rule=f"note.calendar_days/{d.rules.standards.version}",
+            thing=f"note/{run_id}",
+            incident_id=before.id,
+            run=run,
+        )
+    known = 0 if was is None else len(_people_met(before, was))
+    people = _people_met(after, run)
+    for number, encounter in enumerate(people[known:], start=known + 1):
+        _owe_person(d, after, run, encounter, number)
+
+
+def _owe_person(
+    d: Deciding, incident: Incident, run: Assignment, encounter: Encounter | None, number: int
+) -> None:
+    arrived_at = _arrived_at(run, d)
+    cleared_at = run.milestones.get(Status.CLEARED)
+    about = encounter.id if encounter is not None else None
+    rule, standards = d.policy.obligations.followup, d.rules.standards
+    owed.arise(
+        d,
+        ObligationKind.FOLLOW_UP,
+        followup_due(arrived_at, cleared_at, rule),
+        rule=f"followup.{rule.hours}h.{rule.counted_from.value}",
+        thing=f"follow_up/{run.id}/{number}",
+        incident_id=incident.id,
+        run=run,
+        encounter_id=about,
+    )
+    owed.arise(
+        d,
+        ObligationKind.PLAN_NOTICE,
+        plan_notice_due(arrived_at, d.policy.obligations.plan_notice_hours, standards),
+        rule=f"plan_notice.hours/{standards.version}",
+        thing=f"plan_notice/{run.id}/{number}",
+        incident_id=incident.id,
+        run=run,
+        encounter_id=about,
+    )
+
+
+def settle_encounter(
+    d: Deciding, incident: Incident, encounter: Encounter, *, has_plan: bool | None, noted: bool
+) -> None:
+    """Meet or except what an encounter's record answers.
+
+    ``has_plan``: ``False`` = there is no plan to tell, or nobody knows it; ``None`` = not said.
+    """
+    if noted:
+        for obligation in _of_run(d, incident, encounter, ObligationKind.NOTE)[:1]:
+            late = obligation.missed_at is not None
+            d.emit(
+                ObligationDone(
+                    obligation_id=obligation.id, outcome="recorded", mode="note", late=late
+                )
+            )
+    if has_plan is False:
+        for obligation in _of_run(d, incident, encounter, ObligationKind.PLAN_NOTICE)[:1]:
+            d.emit(ObligationExcepted(obligation_id=obligation.id, reason="plan_unknown"))
+    if not encounter.contacted:
+        for kind in (ObligationKind.FOLLOW_UP, ObligationKind.PLAN_NOTICE):
+            for obligation in _of_run(d, incident, encounter, kind):
+                if obligation.encounter_id == encounter.id:
+                    d.emit(ObligationExcepted(obligation_id=obligation.id, reason="not_contacted"))
+
+
+def _people_met(incident: Incident, run: Assignment) -> list[Encounter | None]:
+    """Return the run's encounters with people met; ``None`` stands for one not yet recorded."""
+    met: list[Encounter | None] = [
+        e for e in incident.encounters if e.assignment_id == run.id and e.contacted
+    ]
+    if not met and has_met(run):
+        return [None]
+    return met
+
+
+def _of_run(
+    d: Deciding, incident: Incident, encounter: Encounter, kind: ObligationKind
+) -> list[Obligation]:
+    """Return the open obligations of the encounter: its own first, then those of nobody yet."""
+    found = [
+        o
+        for o in _open(d, incident.id, kind)
+        if o.assignment_id == encounter.assignment_id and o.encounter_id in {None, encounter.id}
+    ]
+    return sorted(found, key=lambda o: o.encounter_id is None)
+
+
+def _open(d: Deciding, incident_id: IncidentId, kind: ObligationKind) -> list[Obligation]:
+    return [
+        o
+        for o in d.board.obligations.values()
+        if o.incident_id == incident_id and o.kind is kind and o.is_open
+    ]
+
+
+def _run(incident: Incident, run_id: AssignmentId) -> Assignment:
+    run = incident.assignment(run_id)
+    if run is None:
+        raise AssertionError("the caller has found the run before")
+    return run
+
+
+def _arrived_at(run: Assignment, d: Deciding) -> datetime:
+    """Return the earliest instant at which the run says that the team was there."""
+    said = [run.milestones[s] for s in ARRIVED if s in run.milestones]
+    return min(said, default=d.occurred_at)

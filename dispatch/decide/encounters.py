@@ -1,0 +1,117 @@
+"""Encounters: one person and one response, how it ended, and what it leaves owed.
+
+Decides which codes are accepted and which obligations the record meets or makes. The codes are
+private; the note is an encrypted record.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crisis.commands import EncounterInput
+from crisis.errors import Conflict, Invalid, NotFound
+from crisis.ids import AssignmentId, EncounterId, IncidentId
+from crisis.incident import Encounter, EncounterRecorded
+from dispatch.decide import dues
+from dispatch.decide.context import Deciding
+from dispatch.decide.situation import warning
+
+
+def record(
+    d: Deciding,
+    incident_id: IncidentId,
+    run_id: AssignmentId,
+    given: EncounterInput,
+    *,
+    thing: str,
+    encounter_id: EncounterId | None = None,
+) -> Encounter:
+    """Record an encounter of the run, or amend the one with ``encounter_id``; the last one counts.
+
+    ``thing`` tells apart several new ones of one command. What an amendment leaves out of the
+    note keeps the earlier note.
+
+    Raises:
+        NotFound: ``unknown_encounter``, ``unknown_subject``.
+        Conflict: ``encounter_of_other_run``.
+        Invalid: ``unknown_code``, ``disposition_contradicts``.
+    """
+    before = d.incident(incident_id)
+    known = _known(before.encounters, run_id, encounter_id)
+    if given.subject_id is not None and all(s.id != given.subject_id for s in before.subjects):
+        raise NotFound("unknown_subject", "The incident has no such person.")
+    _check_codes(d, given)
+    note = d.record("encounter_note", thing, incident_id, {"text": given.note})
+    earlier_note = known.note_record if known is not None else None
+    recorded_id = known.id if known is not None else EncounterId(d.id(thing))
+    d.emit(
+        EncounterRecorded(
+            incident_id=incident_id,
+            encounter_id=recorded_id,
+            assignment_id=run_id,
+            subject_id=given.subject_id,
+            contacted=given.contacted,
+            disposition=given.disposition,
+            hold=given.hold,
+            transport=given.transport,
+            destination=given.destination,
+            plan=given.plan,
+            plan_exception=given.plan_exception,
+            naloxone_given=given.naloxone_given,
+            note_record=note or earlier_note,
+        )
+    )
+    dues.owe_after(d, before, run_id)
+    after = d.incident(incident_id)
+    encounter = next(e for e in after.encounters if e.id == recorded_id)
+    dues.settle_encounter(
+        d, after, encounter, has_plan=given.has_plan_to_notify, noted=note is not None
+    )
+    return encounter
+
+
+def _known(
+    encounters: tuple[Encounter, ...], run_id: AssignmentId, encounter_id: EncounterId | None
+) -> Encounter | None:
+    if encounter_id is None:
+        return None
+    known = next((e for e in encounters if e.id == encounter_id), None)
+    if known is None:
+        raise NotFound("unknown_encounter", "The incident has no such encounter.")
+    if known.assignment_id != run_id:
+        raise Conflict("encounter_of_other_run", "The encounter belongs to another team's run.")
+    return known
+
+
+def _check_codes(d: Deciding, given: EncounterInput) -> None:
+    kind = d.rules.codes.require("disposition", given.disposition)
+    if "contacted" in kind.flags and not given.contacted:
+        raise Invalid(
+            "disposition_contradicts",
+            f"{kind.label} means that the person was met; say so, or choose another disposition.",
+            set="disposition",
+        )
+    if given.hold is not None:
+        d.code("hold_type", given.hold)
+    if given.transport is not None:
+        d.code("transport_mode", given.transport)
+    if given.plan_exception is not None:
+        d.code("obligation_exception", given.plan_exception)
+
+
+def warnings_of(d: Deciding, encounter: Encounter) -> list[dict[str, Any]]:
+    """Return what is still missing of the encounter; nothing of it blocks."""
+    found = []
+    kind = d.rules.codes.find("disposition", encounter.disposition or "")
+    flags = kind.flags if kind is not None else frozenset()
+    if encounter.contacted and encounter.plan is None and encounter.plan_exception is None:
+        found.append(
+            warning("plan_missing", "Neither a safety plan nor the reason for none is recorded.")
+        )
+    if "involuntary_hold" in flags and encounter.hold in {None, "none"}:
+        found.append(warning("hold_missing", "The type of the hold is not recorded."))
+    if "transport" in flags and encounter.transport in {None, "none"}:
+        found.append(warning("transport_missing", "The mode of transport is not recorded."))
+    if "needs_receiver" in flags and not encounter.destination:
+        found.append(warning("destination_missing", "Who received the person is not recorded."))
+    return found
