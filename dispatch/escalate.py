@@ -147,10 +147,12 @@ def _searches(board: Board) -> Iterator[_Deadline]:
             continue
         for slot in incident.slots:
             at = slot.wake_at
+            if at is None:
+                continue  # a person offers
             exhausted_at = slot.exhausted_at
             if exhausted_at is not None and freed_at is not None and freed_at > exhausted_at:
-                at = freed_at if at is None else min(at, freed_at)
-            if at is not None and slot in incident.waiting_slots():
+                at = min(at, freed_at)
+            if slot in incident.waiting_slots():
                 yield at, _SEARCH, (incident, slot), slot.rung + 1
 
 

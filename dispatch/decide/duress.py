@@ -39,8 +39,8 @@ from dispatch.decide.owed import next_check_in
 #: The rungs after the raising: who is told, and by which message. The last one repeats.
 LADDER: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("supervisor", ("role:supervisor",)),
-    ("on_call", ("role:supervisor", "role:lead")),
-    ("watchdog", ("role:dispatcher", "role:supervisor", "role:lead", "role:admin")),
+    ("on_call", ("role:on_call", "role:supervisor")),
+    ("watchdog", ("role:on_call", "role:supervisor", "role:dispatcher", "role:lead", "role:admin")),
 )
 
 

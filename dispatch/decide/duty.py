@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from crisis.assignment import CrewSwapped, has_arrived
 from crisis.commands import ChangeCrew, Command, EndShift, SetDuty, StartShift
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.ids import ShiftId
@@ -34,7 +33,7 @@ from crisis.team import (
     TeamUnavailable,
 )
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import approved, assess, codes_of
+from dispatch.decide.crew_check import approved, assess, swap
 from dispatch.decide.duress import open_alarm
 from dispatch.decide.shifts import (
     check_crew,
@@ -112,18 +111,10 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
     incident = d.incident(incident_id)
     run = incident.assignment(assignment_id)
     judged = assess(d, incident, team)
-    d.emit(
-        CrewSwapped(
-            incident_id=incident_id,
-            assignment_id=assignment_id,
-            crew=tuple(member.responder_id for member in c.crew),
-            shortfalls=codes_of(judged.hard),
-            reason=c.reason,
-            qualifies=run is not None and has_arrived(run) and judged.is_valid,
-        )
-    )
+    if run is not None:
+        swap(d, incident, run, team.crew, judged, c.reason)
     if not judged.is_valid:
-        d.notify("role:dispatcher", "crew_short", incident=incident)
+        d.notify("role:supervisor", "crew_no_longer_valid", incident=incident)
     return {
         "shift_id": shift.id,
         "team_id": team.id,
