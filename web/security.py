@@ -1,0 +1,411 @@
+"""What every request passes before the application: proxies, origins, sizes, headers, request ids.
+
+Decides who the client really is, whether a browser page of ours sent the request, how long a body
+may be and what a browser may do with the answer. Must not know routes, sessions or roles. Pure
+ASGI, so that it covers WebSockets and streams as well.
+
+Cross-site requests. A request that changes something, or opens a socket, is refused if a browser
+says that it comes from a foreign page (``Origin``, ``Sec-Fetch-Site``). If it rides on a cookie it
+must moreover say that it comes from ours, and carry the header ``X-Crisis-Client``, which a
+foreign page can't add without being asked first (CORS, which is never granted). Requests with an
+Authorization header are exempt: a browser never adds one by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crisis.clock import IdSource, new_id
+from crisis.shapes import Value
+from web.auth import cookie_secret, is_local, is_secure
+
+#: Any value will do; a page of ours always sends it.
+CLIENT_HEADER = "X-Crisis-Client"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+_CSP: Mapping[str, tuple[str, ...]] = {
+    "default-src": ("'self'",),
+    "script-src": ("'self'",),
+    "style-src": ("'self'",),
+    "img-src": ("'self'", "data:", "blob:"),
+    "worker-src": ("'self'",),
+    "connect-src": ("'self'",),
+    "object-src": ("'none'",),
+    "base-uri": ("'none'",),
+    "form-action": ("'self'",),
+    "frame-ancestors": ("'none'",),
+}
+
+
+class SecuritySettings(Value, frozen=True, kw_only=True):
+    """What differs from one installation to the other.
+
+    Attributes:
+        origins: ``https://host[:port]`` of pages that may send requests and open sockets; empty =
+            pages of the host that the request itself names. Pages on localhost may reach it too.
+        trust_proxy: addresses or networks whose ``X-Forwarded-*`` are believed; ``unix`` = whoever
+            connects over a Unix socket.
+        max_body_bytes: longest body of a request.
+        body_bytes_by_prefix: other limits, by the path's longest matching prefix.
+        more_sources: further sources by CSP directive, as for a tile server that an operator
+            chose: ``{"connect-src": ("https://tiles.example",)}``.
+        hsts_s: for how long browsers keep to https, in seconds; 0 = not told.
+    """
+
+    origins: frozenset[str] = frozenset()
+    trust_proxy: tuple[str, ...] = ()
+    max_body_bytes: int = 1024 * 1024
+    body_bytes_by_prefix: Mapping[str, int] = {}
+    more_sources: Mapping[str, tuple[str, ...]] = {}
+    hsts_s: int = 365 * 24 * 3600
+
+
+def content_security_policy(more: Mapping[str, Sequence[str]]) -> str:
+    """Return the policy with further sources.
+
+    Raises:
+        ValueError: an unknown directive, or a source that would end it.
+    """
+    for directive, sources in more.items():
+        if directive not in _CSP or any(re.search(r"[\s;,]", source) for source in sources):
+            raise ValueError(f"{directive}: unknown directive or malformed source")
+    return "; ".join(
+        " ".join((name, *sources, *more.get(name, ()))) for name, sources in _CSP.items()
+    )
+
+
+class Proxies:
+    """Finds the real client behind trusted proxies."""
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        names = set(trusted)
+        self._unix = "unix" in names
+        self._networks: list[IPv4Network | IPv6Network] = [
+            ip_network(name, strict=False) for name in names - {"unix"}
+        ]
+
+    def trusts(self, address: str | None) -> bool:
+        """Whether what this peer forwards is believed; None = a Unix socket."""
+        if address is None:
+            return self._unix
+        ip = _ip(address)
+        return ip is not None and any(ip in network for network in self._networks)
+
+    def apply(self, scope: Scope) -> bool:
+        """Put the real client and scheme into ``scope``; True if the peer is trusted.
+
+        The client is the last address in X-Forwarded-For that is no trusted proxy: all before it
+        may be made up by the client itself.
+        """
+        peer = scope.get("client")
+        if not self.trusts(peer[0] if peer else None):
+            return False
+        forwarded: list[str] = []
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-for":
+                forwarded += value.decode("latin-1").split(",")
+            elif name == b"x-forwarded-proto":
+                self._apply_scheme(scope, value.decode("latin-1"))
+        for hop in reversed(forwarded):
+            ip = _ip(hop.strip())
+            if ip is None:
+                break
+            scope["client"] = (str(ip), 0)
+            if not self.trusts(str(ip)):
+                break
+        return True
+
+    @staticmethod
+    def _apply_scheme(scope: Scope, value: str) -> None:
+        # The nearest proxy writes the last one.
+        is_tls = value.rsplit(",", 1)[-1].strip().lower() in ("https", "wss")
+        plain = "ws" if scope["type"] == "websocket" else "http"
+        scope["scheme"] = plain + "s" if is_tls else plain
+
+
+def _ip(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return None
+    return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
+
+
+class _Headers:
+    """The few headers of a request that matter here, read in one pass."""
+
+    __slots__ = ("client", "has_authorization", "host", "length", "origin", "request_id", "site")
+
+    def __init__(self, scope: Scope) -> None:
+        self.origin: str | None = None
+        self.site: bytes | None = None
+        self.host = b""
+        self.client = False
+        self.has_authorization = False
+        self.length: bytes | None = None
+        self.request_id = b""
+        for name, value in scope["headers"]:
+            match name:
+                case b"origin":
+                    self.origin = value.decode("latin-1").lower()
+                case b"sec-fetch-site":
+                    self.site = value
+                case b"host":
+                    self.host = value
+                case b"x-crisis-client":
+                    self.client = bool(value)
+                case b"authorization":
+                    self.has_authorization = True
+                case b"content-length":
+                    self.length = value
+                case b"x-request-id":
+                    self.request_id = value
+
+
+class _Refusal(Value, frozen=True, kw_only=True):
+    """A refusal made before the application; problem+json on the wire."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+_FOREIGN_PAGE = _Refusal(
+    title="Not allowed",
+    status=403,
+    code="foreign_page",
+    detail="This request comes from a page of another site.",
+)
+_UNPROVEN_PAGE = _Refusal(
+    title="Not allowed",
+    status=403,
+    code="unproven_page",
+    detail=f"A request with the session's cookie needs Origin and the header {CLIENT_HEADER}.",
+)
+_BAD_LENGTH = _Refusal(
+    title="Invalid", status=400, code="bad_length", detail="Content-Length is not a number."
+)
+_encode = msgspec.json.Encoder().encode
+
+
+class Security:
+    """The outermost middleware.
+
+    Args:
+        app: what comes after.
+        ids: of requests.
+
+    Sets ``scope["state"]["request_id"]`` and answers with it as ``X-Request-Id``; a trusted
+    proxy's own is kept.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: SecuritySettings | None = None, *, ids: IdSource = new_id
+    ) -> None:
+        settings = settings or SecuritySettings()
+        self._app = app
+        self._settings = settings
+        self._ids = ids
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
+        self._proxies = Proxies(settings.trust_proxy)
+        self._limits = sorted(
+            settings.body_bytes_by_prefix.items(), key=lambda item: len(item[0]), reverse=True
+        )
+        self._fixed = _fixed_headers(settings)
+        self._hsts = b"max-age=%d" % settings.hsts_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        is_trusted = self._proxies.apply(scope)
+        headers = _Headers(scope)
+        request_id = self._request_id(headers, is_trusted)
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        refusal = self._refusal(scope, headers)
+        if scope["type"] == "websocket":
+            if refusal is not None:
+                await receive()
+                # Before accept: the server answers 403, which a browser shows as 1006.
+                await send({"type": "websocket.close", "code": 4403})
+                return
+            await self._app(scope, receive, send)
+            return
+        await self._serve(scope, receive, send, headers, request_id, refusal)
+
+    async def _serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: _Headers,
+        request_id: bytes,
+        refusal: _Refusal | None,
+    ) -> None:
+        added = [*self._fixed, (b"x-request-id", request_id)]
+        if is_secure(scope) and self._settings.hsts_s:
+            added.append((b"strict-transport-security", self._hsts))
+        if scope["path"].startswith("/api/"):
+            added.append((b"cache-control", b"no-store"))
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                message["headers"] = given + [pair for pair in added if pair[0] not in names]
+            await send(message)
+
+        limit = self._limit(scope["path"])
+        refusal = refusal or _too_long(headers, limit)
+        if refusal is not None:
+            await _refuse(send_with_headers, refusal)
+            return
+        body = _LimitedBody(receive, send_with_headers, limit)
+        try:
+            await self._app(scope, body.receive, body.send)
+        except ClientDisconnect:
+            # That is how the application learns that the rest of the body won't come.
+            if not body.is_over:
+                raise
+
+    def _refusal(self, scope: Scope, headers: _Headers) -> _Refusal | None:
+        if headers.has_authorization:
+            return None
+        if scope["type"] == "http" and scope["method"] in _SAFE:
+            return None
+        if self._is_foreign(scope, headers):
+            return _FOREIGN_PAGE
+        if cookie_secret(scope) is None:
+            return None
+        if headers.origin is None and headers.site is None:
+            return _UNPROVEN_PAGE
+        # A browser lets no page add headers to a socket's handshake: the ticket stands for it.
+        if scope["type"] == "http" and not headers.client:
+            return _UNPROVEN_PAGE
+        return None
+
+    def _is_foreign(self, scope: Scope, headers: _Headers) -> bool:
+        """Whether a browser says that another site's page sent it."""
+        origin = headers.origin
+        if scope["type"] == "http" and headers.site is not None:
+            # Our own referrer policy makes the origin of our own forms "null".
+            if headers.site == b"same-origin" and origin in (None, "null"):
+                return False
+            if headers.site != b"same-origin" and origin not in self._origins:
+                return True
+        return origin is not None and not self._is_own(scope, headers)
+
+    def _is_own(self, scope: Scope, headers: _Headers) -> bool:
+        if headers.origin in self._origins:
+            return True
+        # Whoever reaches this machine as localhost is on it, whatever the public name.
+        if self._origins and not is_local(scope):
+            return False
+        scheme = "https" if is_secure(scope) else "http"
+        return headers.origin == f"{scheme}://{headers.host.decode('latin-1').lower()}"
+
+    def _request_id(self, headers: _Headers, is_trusted: bool) -> bytes:
+        if is_trusted and _REQUEST_ID.fullmatch(headers.request_id):
+            return headers.request_id
+        return self._ids().hex.encode()
+
+    def _limit(self, path: str) -> int:
+        for prefix, limit in self._limits:
+            if path.startswith(prefix):
+                return limit
+        return self._settings.max_body_bytes
+
+
+class _LimitedBody:
+    """Passes a body on until it is longer than allowed, then answers 413 in the app's place."""
+
+    __slots__ = ("_has_begun", "_left", "_limit", "_receive", "_send", "is_over")
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._left = limit
+        self._has_begun = False
+        #: True once the body was cut.
+        self.is_over = False
+
+    async def receive(self) -> Message:
+        if self.is_over:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                self.is_over = True
+                if not self._has_begun:
+                    await _refuse(self._send, _too_long_for(self._limit))
+                return {"type": "http.disconnect"}
+        return message
+
+    async def send(self, message: Message) -> None:
+        # After a refusal of ours the application's own answer comes too late.
+        if self.is_over and not self._has_begun:
+            return
+        self._has_begun = True
+        await self._send(message)
+
+
+def _too_long(headers: _Headers, limit: int) -> _Refusal | None:
+    if headers.length is None:
+        return None
+    if not headers.length.isdigit():
+        return _BAD_LENGTH
+    return _too_long_for(limit) if int(headers.length) > limit else None
+
+
+def _too_long_for(limit: int) -> _Refusal:
+    return _Refusal(
+        title="Too long",
+        status=413,
+        code="body_too_long",
+        detail=f"The body may have at most {limit} bytes.",
+    )
+
+
+async def _refuse(send: Send, refusal: _Refusal) -> None:
+    body = _encode(refusal)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": refusal.status,
+            "headers": [
+                (b"content-type", b"application/problem+json"),
+                (b"content-length", str(len(body)).encode()),
+                # The rest of the body was not read, and should not be.
+                *([(b"connection", b"close")] if refusal.status == 413 else []),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def _fixed_headers(settings: SecuritySettings) -> list[tuple[bytes, bytes]]:
+    policy = content_security_policy(settings.more_sources)
+    return [
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-frame-options", b"DENY"),
+        (b"referrer-policy", b"no-referrer"),
+        (
+            b"permissions-policy",
+            b"geolocation=(self), camera=(), microphone=(), payment=(), usb=()",
+        ),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    ]
