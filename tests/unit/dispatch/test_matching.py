@@ -37,7 +37,9 @@ from dispatch.decide.context import Rules
 from dispatch.matching import (
     Candidate,
     CrewMemo,
+    Excluded,
     LocatedBy,
+    Possible,
     ReasonCode,
     Recommendation,
     rank,
@@ -744,7 +746,9 @@ def situations(draw: st.DrawFn) -> Incident:
 def test_every_team_appears_exactly_once(made: County, about: Incident) -> None:
     found = made.rank(about)
     listed = [
-        one.team_id for part in (found.candidates, found.possible, found.excluded) for one in part
+        *(one.team_id for one in found.candidates),
+        *(one.team_id for one in found.possible),
+        *(one.team_id for one in found.excluded),
     ]
     assert sorted(listed) == sorted(made.teams)
     assert found.eligible == len(found.candidates) and found.teams == len(made.teams)
@@ -765,7 +769,8 @@ def test_reasons_of_a_crew_are_those_of_the_staffing_rules(made: County, about: 
     needs = incident_needs(about.needs, about.hazards, about.clinical.screening, POLICY, CODES)
     staffing = {code.value for code in ShortfallCode}
     found = made.rank(about)
-    for one in (*found.possible, *found.excluded):
+    named: list[Possible | Excluded] = [*found.possible, *found.excluded]
+    for one in named:
         team = made.teams[one.team_id]
         if team.duty is Duty.OFF_SHIFT:
             continue
