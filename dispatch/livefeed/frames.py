@@ -1,0 +1,98 @@
+"""How the live feed's messages look: JSON text, put together from parts encoded once.
+
+Must not know what the entities say or who gets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from dispatch.livefeed.rules import WIRE_KINDS, Key
+from dispatch.livefeed.views import View
+
+_encode = msgspec.json.Encoder().encode
+
+
+def snapshot(seq: int, up: Iterable[bytes]) -> bytes:
+    """Return everything that a view shows as of ``seq``; the client forgets what it had."""
+    return b'{"t":"snapshot","seq":%d,"up":[%b]}' % (seq, b",".join(up))
+
+
+def changes(seq: int, prev: int, up: Iterable[bytes], rm: Iterable[Key]) -> bytes:
+    """Return what changed in a view after ``prev`` and up to ``seq``.
+
+    A client that knows less than ``prev`` has missed a frame.
+    """
+    return b'{"t":"changes","seq":%d,"prev":%d,"up":[%b],"rm":[%b]}' % (
+        seq,
+        prev,
+        b",".join(up),
+        b",".join(b'["%b","%b"]' % _named(key) for key in rm),
+    )
+
+
+def _named(key: Key) -> tuple[bytes, bytes]:
+    kind, thing_id = key
+    return WIRE_KINDS[kind].encode(), str(thing_id).encode()
+
+
+def welcome(view: View, epoch: str, seq: int, at: datetime, beat_s: float) -> bytes:
+    """Return the first message of a session: which view it follows, and how to resume it."""
+    return _encode(
+        {
+            "t": "welcome",
+            "county": view.county_id,
+            "view": view.role_class,
+            "scope": view.scope,
+            "epoch": epoch,
+            "seq": seq,
+            "at": at,
+            "beat_s": beat_s,
+        }
+    )
+
+
+def beat(seq: int, at: datetime) -> bytes:
+    """Return a heartbeat: nothing is missing up to ``seq``; ``at``: the county's now."""
+    return _encode({"t": "beat", "seq": seq, "at": at})
+
+
+def pong(seq: int, at: datetime) -> bytes:
+    """Return the answer to a client's ping."""
+    return _encode({"t": "pong", "seq": seq, "at": at})
+
+
+def fixes(at: datetime, rows: Iterable[bytes]) -> bytes:
+    """Return the newest positions of some teams, each as ``fix_row``."""
+    return b'{"t":"fixes","at":%b,"f":[%b]}' % (_encode(at), b",".join(rows))
+
+
+def fix_row(
+    team_id: UUID,
+    lat_deg: float,
+    lon_deg: float,
+    accuracy_m: float | None,
+    fixed_at: datetime,
+    heading_deg: float | None,
+) -> bytes:
+    """Return one team's position; degrees to about a metre, metres and heading to whole ones."""
+    accuracy = round(accuracy_m) if accuracy_m is not None else None
+    heading = round(heading_deg) if heading_deg is not None else None
+    return _encode((team_id, round(lat_deg, 5), round(lon_deg, 5), accuracy, fixed_at, heading))
+
+
+def alert(template: str, number: int | None, urgency: str, at: datetime) -> bytes:
+    """Return a notice that a person must see.
+
+    Args:
+        template: code of the message; the words are the client's.
+        number: the incident's number; ``None`` = about none.
+        urgency: ``now`` (rings), ``soon`` or ``info``.
+    """
+    return _encode(
+        {"t": "alert", "template": template, "number": number, "urgency": urgency, "at": at}
+    )
