@@ -1,0 +1,299 @@
+"""What the service says to people outside the board, and by which ways.
+
+Decides the fixed text of every alert; by construction none holds more than a template's words and
+an incident's number. Ways out are adapters: a log file and e-mail here; screens are told by
+``dispatch.store.outbox.AlertFeed``. Must not know when or why anybody is told.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TextIO
+
+import aiosmtplib
+import structlog
+
+from crisis.errors import Unavailable
+from crisis.shapes import Value
+from dispatch.config import Settings
+from dispatch.secret import Secret
+
+#: What each template says after "Open the app: ".
+TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # offers and runs
+        "offer": "new assignment",
+        "offer_amended": "the offered incident changed",
+        "offer_withdrawn": "an offer was taken back",
+        "offer_expired": "a team did not answer",
+        "declined_for_safety": "a team declined for safety",
+        "nobody_left_to_ask": "no team is left to ask",
+        "ask_partner_agencies": "ask a partner agency to respond",
+        "ask_for_loan": "ask another county for a team",
+        "run_cancelled": "your run was called off",
+        "run_diverted": "you are sent elsewhere",
+        "arrival_not_qualifying": "an arrival does not stop the clock",
+        "report_disputed": "a report from the field needs review",
+        # incidents
+        "incident_amended": "your incident changed",
+        "close_proposed": "an incident can be closed",
+        "split": "incidents were separated",
+        "ownership_offered": "an incident is handed to you",
+        "ownership_accepted": "your handover was accepted",
+        "ownership_taken_over": "an incident was taken over from you",
+        # crews
+        "crew_short": "a crew is short",
+        "crew_no_longer_valid": "a crew no longer meets the standard",
+        # partners
+        "handed_off": "an incident was handed off",
+        "handoff_refused": "a hand-off was refused",
+        "partner_coming": "a partner agency is coming",
+        "partner_on_scene": "a partner agency is on scene",
+        "partner_not_coming": "a partner agency is not coming",
+        "partner_requested_by_team": "a team asks for a partner agency",
+        # duress
+        "duress_raised": "duress alarm",
+        "duress_again": "duress alarm pressed again",
+        "duress_supervisor": "duress alarm, nobody has acknowledged",
+        "duress_on_call": "duress alarm, nobody has acknowledged",
+        "duress_watchdog": "duress alarm, still nobody has acknowledged",
+        "duress_help_sent": "help is on its way",
+        # obligations
+        "obligation_yours": "something is now yours to see to",
+        "callback_missed": "a callback is overdue",
+        "waiting_contact_missed": "a contact with a waiting person is overdue",
+        "check_in_missed": "a check-in is overdue",
+        "follow_up_missed": "a follow-up is overdue",
+        "plan_notice_missed": "a plan notice is overdue",
+        "note_missed": "a note is overdue",
+        "mandated_report_missed": "a mandated report is overdue",
+    }
+)
+#: For a template that only a newer program knows: people are told all the same.
+UNKNOWN: Final = "something needs you"
+
+
+class Alert(Value, frozen=True, kw_only=True):
+    """Something a person must see.
+
+    Attributes:
+        key: the same for every attempt to send it: towards providers and screens.
+        recipient: ``team:<id>``, ``user:<id>`` or ``role:<role>``.
+        urgency: ``now`` (rings), ``soon`` or ``info``.
+        incident_number: what people say aloud; ``None`` = about no incident.
+        not_after: useless after this instant; ``None`` = always useful.
+    """
+
+    key: str
+    county_id: int
+    recipient: str
+    template: str
+    urgency: str
+    incident_number: int | None = None
+    created_at: datetime
+    not_after: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole message."""
+        number = "" if self.incident_number is None else f" (incident {self.incident_number})"
+        return f"Open the app: {TEMPLATES.get(self.template, UNKNOWN)}{number}"
+
+
+class NotDelivered(Unavailable):
+    """An alert did not get out.
+
+    Attributes:
+        may_retry: whether a later attempt could succeed.
+    """
+
+    def __init__(self, code: str, *, may_retry: bool) -> None:
+        super().__init__(code, "The alert could not be delivered.", may_retry=may_retry)
+        self.may_retry = may_retry
+
+
+class Adapter(Protocol):
+    """A way out. ``name`` is kept with each alert that has left by it."""
+
+    @property
+    def name(self) -> str:
+        """A word, unique among the adapters in use."""
+        ...
+
+    async def send(self, alert: Alert) -> None:
+        """Send it, or do nothing where nobody is to be reached this way.
+
+        The same ``alert.key`` may come again after a crash.
+
+        Raises:
+            NotDelivered: it did not get out.
+        """
+        ...
+
+
+#: The only keys that a line of the alert log may have.
+LOGGED: Final = (
+    "event",
+    "at",
+    "key",
+    "county_id",
+    "recipient",
+    "template",
+    "urgency",
+    "incident_number",
+)
+
+
+def _only_allowed(_logger: object, _method: str, event: Any) -> Any:
+    return {key: event[key] for key in LOGGED if key in event}
+
+
+class LogAdapter:
+    """Writes each alert as one line of JSON.
+
+    Args:
+        file: open for text; written and flushed line by line.
+    """
+
+    name = "log"
+
+    def __init__(self, file: TextIO) -> None:
+        self._log = structlog.wrap_logger(
+            structlog.WriteLogger(file),
+            processors=[_only_allowed, structlog.processors.JSONRenderer()],
+            wrapper_class=structlog.BoundLogger,
+            cache_logger_on_first_use=False,
+        )
+
+    async def send(self, alert: Alert) -> None:
+        """Write the line.
+
+        Raises:
+            NotDelivered: ``alert_log_failed``.
+        """
+        try:
+            self._log.info(
+                "alert",
+                at=alert.created_at.isoformat(),
+                key=alert.key,
+                county_id=alert.county_id,
+                recipient=alert.recipient,
+                template=alert.template,
+                urgency=alert.urgency,
+                incident_number=alert.incident_number,
+            )
+        except OSError as error:
+            raise NotDelivered("alert_log_failed", may_retry=True) from error
+
+
+#: Returns the e-mail addresses of a county's recipient (``role:<role>`` and so on); may be empty.
+Addresses = Callable[[int, str], Awaitable[Sequence[str]]]
+
+
+class MailAdapter:
+    """Sends alerts as e-mail.
+
+    Args:
+        tls: ``starttls``, ``tls`` or ``none``.
+        sender: an address.
+        addresses: whom a recipient stands for.
+        within_s: seconds for each step of the conversation with the server.
+        trust: certificates to believe; ``None`` = the system's.
+    """
+
+    name = "mail"
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        tls: str,
+        sender: str,
+        addresses: Addresses,
+        user: str | None = None,
+        password: Secret | None = None,
+        within_s: float = 5.0,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._sender = sender
+        self._domain = sender.rpartition("@")[2].strip("> ") or "localhost"
+        self._addresses = addresses
+        self._user = user
+        self._password = password
+        self._within_s = within_s
+        self._trust = trust
+
+    @classmethod
+    def of(cls, settings: Settings, addresses: Addresses) -> MailAdapter | None:
+        """Build it from the settings; ``None`` = no mail server is set."""
+        if settings.smtp_host is None or settings.smtp_from is None:
+            return None
+        return cls(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            tls=settings.smtp_tls,
+            sender=settings.smtp_from,
+            addresses=addresses,
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+        )
+
+    async def send(self, alert: Alert) -> None:
+        """Send one message to everybody whom the recipient stands for.
+
+        Raises:
+            NotDelivered: ``mail_unreachable``, ``mail_refused`` or ``mail_recipients_refused``.
+        """
+        to = await self._addresses(alert.county_id, alert.recipient)
+        if not to:
+            return
+        try:
+            await aiosmtplib.send(
+                self._message(alert),
+                sender=self._sender,
+                recipients=list(to),
+                hostname=self._host,
+                port=self._port,
+                username=self._user,
+                password=None if self._password is None else self._password.reveal(),
+                # Not asked of the resolver, which would block the event loop.
+                local_hostname=self._domain,
+                timeout=self._within_s,
+                use_tls=self._tls == "tls",
+                start_tls=self._tls == "starttls",
+                tls_context=self._trust,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            is_lasting = all(refused.code >= 500 for refused in error.recipients)
+            raise NotDelivered("mail_recipients_refused", may_retry=not is_lasting) from error
+        except aiosmtplib.SMTPDataError as error:
+            raise NotDelivered("mail_refused", may_retry=error.code < 500) from error
+        except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPNotSupported) as error:
+            # Often a mistake in the settings, which an operator can mend meanwhile.
+            raise NotDelivered("mail_refused", may_retry=True) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise NotDelivered("mail_unreachable", may_retry=True) from error
+
+    def _message(self, alert: Alert) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = self._sender
+        # Colleagues' addresses are nobody's business.
+        message["To"] = "undisclosed-recipients:;"
+        message["Subject"] = alert.text
+        message["Date"] = format_datetime(alert.created_at)
+        # The same for every attempt: mailboxes drop a repeat.
+        message["Message-ID"] = f"<{alert.key.replace('/', '.')}@{self._domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        if alert.urgency == "now":
+            message["Importance"] = "high"
+        message.set_content(alert.text + "\n")
+        return message
