@@ -1,0 +1,51 @@
+"""One node with two counties, for the tests of the API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
+
+from crisis.clock import FakeClock
+from dispatch.config import load
+from dispatch.service import Service
+from dispatch.store.accounts import Accounts
+from dispatch.store.passwords import Passwords
+from dispatch.store.pool import Database
+from dispatch.store.sessions import Sessions
+from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_county
+from web.app import build_app
+from web.auth import Auth
+from web.sessions import SessionRegistry
+
+
+@pytest.fixture
+async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Site]:
+    """Two counties, Alameda and Kern, on one node."""
+    await create_county(database, ALAMEDA, "Alameda")
+    await create_county(database, KERN, "Kern")
+    passwords = Passwords(hasher=PasswordHasher.from_parameters(CHEAPEST))
+    accounts = Accounts(database, clock, passwords)
+    sessions = Sessions(database, clock, passwords)
+    async with AsyncExitStack() as stack:
+        stack.callback(passwords.close)
+        service = Service(database, clock, clock, MASTER_KEY)
+        await stack.enter_async_context(service)
+        node = TestNode(
+            settings=load({"CRISIS_DATA_DIR": str(tmp_path)}, working_dir=tmp_path),
+            database=database,
+            service=service,
+            accounts=accounts,
+            auth=Auth(accounts, sessions, SessionRegistry(sessions, clock)),
+            machine=clock,
+        )
+        made = Site(node, build_app(node), passwords)
+        await stack.enter_async_context(made.http)
+        yield made
+        # Lets tasks that a test cancelled come to their end before the pool closes.
+        await asyncio.sleep(0)

@@ -1,0 +1,132 @@
+"""Whether this node lives, whether it may be sent work, and what it counts.
+
+Reachable without a session: probes have none. They say nothing of the counties' work; the metrics,
+which count it, are for this machine or for whoever has their token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from hmac import compare_digest
+from ipaddress import ip_address
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from crisis.errors import CrisisError, NotAllowed
+from web.auth import client_address, header_secret
+from web.metrics import CONTENT_TYPE, exposition
+from web.routes import Asked, Node, Operation
+from web.wire import answer, header
+
+#: Seconds that this node's clock may differ from the database's.
+MOST_SKEW_S = 1.0
+_PATIENCE_S = 2.0
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """``status``: ok or not_ready; ``problems``: why, empty = it is ready."""
+
+    status: str
+    problems: list[str] = []
+
+
+async def alive(asked: Asked) -> Response:
+    """The process answers; asks nobody else."""
+    return answer(Health(status="ok"))
+
+
+async def ready(asked: Asked) -> Response:
+    """Whether requests should be sent here."""
+    problems = await problems_of(asked.node)
+    if problems:
+        return answer(Health(status="not_ready", problems=problems), 503)
+    return answer(Health(status="ok"))
+
+
+async def problems_of(node: Node) -> list[str]:
+    """Return why this node must not be sent work; empty = it is ready."""
+    problems = list(node.service.problems)
+    before = node.machine.now()
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            theirs = await node.database.ping()
+    except TimeoutError:
+        return [*problems, "database: no answer in time"]
+    except CrisisError as error:
+        return [*problems, f"database: {error.code}"]
+    after = node.machine.now()
+    # Their instant lies somewhere between ours before and after.
+    skew_s = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
+    if skew_s > MOST_SKEW_S:
+        problems.append(f"clock: {skew_s:.1f} s off the database's")
+    return problems
+
+
+async def metrics(asked: Asked) -> Response:
+    """All counters, for Prometheus."""
+    _require_reader(asked)
+    text = exposition(asked.node, asked.node.requests)
+    return Response(text, headers={"content-type": CONTENT_TYPE})
+
+
+def _require_reader(asked: Asked) -> None:
+    token = asked.node.settings.metrics_token
+    if token is not None:
+        given = header_secret(asked.scope) or ""
+        if compare_digest(given.encode(), token.reveal().encode()):
+            return
+    elif _is_this_machine(asked):
+        return
+    raise NotAllowed("metrics_token", "Metrics are for this machine, or for who has their token.")
+
+
+def _is_this_machine(asked: Asked) -> bool:
+    # A proxy on this machine that nobody told us of would make every client look local.
+    if header(asked.scope, b"x-forwarded-for") or header(asked.scope, b"forwarded"):
+        return False
+    address = client_address(asked.scope)
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == ""
+
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/healthz",
+        prefix="",
+        summary="Whether the process answers.",
+        tag="health",
+        run=alive,
+        answer=Health,
+        is_public=True,
+        in_county=False,
+    ),
+    Operation(
+        method="GET",
+        path="/readyz",
+        prefix="",
+        summary="Whether requests should be sent to this node; 503 with its problems if not.",
+        tag="health",
+        run=ready,
+        answer=Health,
+        is_public=True,
+        in_county=False,
+        refusals=frozenset({"unavailable"}),
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        prefix="",
+        summary="Counters for Prometheus; from this machine, or with the metrics token.",
+        tag="health",
+        run=metrics,
+        answer=str,
+        media="text/plain",
+        is_public=True,
+        in_county=False,
+        refusals=frozenset({"not_allowed"}),
+    ),
+]

@@ -1,0 +1,160 @@
+"""The ASGI application: the security layer, the error border, the API, and the pages behind it.
+
+Decides the order of the layers and what an unforeseen error becomes. Must not know what any path
+does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from crisis.errors import CrisisError, Invalid, NotFound
+from dispatch.supervise import describe
+from web import api_commands, api_health, api_session
+from web.routes import Api, Node, Operation, Table
+from web.security import Security, SecuritySettings
+from web.wire import WrongMethod, fault, refusal
+
+log = logging.getLogger(__name__)
+
+#: All operations of the API but those that describe it.
+OPERATIONS: tuple[Operation, ...] = (
+    *api_session.OPERATIONS,
+    *api_commands.OPERATIONS,
+    *api_health.OPERATIONS,
+)
+
+
+def build_app(
+    node: Node,
+    *,
+    operations: Iterable[Operation] = (),
+    routes: Sequence[BaseRoute] = (),
+    lifespan: Lifespan[Any] | None = None,
+    security: SecuritySettings | None = None,
+) -> ASGIApp:
+    """Return the application.
+
+    Args:
+        operations: further ones for the API, with their description.
+        routes: the live socket, pages and static files.
+        lifespan: what must run around it; ``None`` = the caller sees to that.
+        security: ``None`` = made from the node's settings.
+    """
+    table = Table([*OPERATIONS, *operations])
+    pages = Starlette(
+        routes=list(routes),
+        lifespan=lifespan,
+        exception_handlers={
+            CrisisError: _on_refusal,
+            HTTPException: _on_http,
+            Exception: _on_fault,
+        },
+    )
+    if security is None:
+        settings = node.settings
+        security = SecuritySettings(
+            origins=settings.origins, trust_proxy=tuple(settings.trust_proxy)
+        )
+    return Security(Border(_Fork(Api(node, table), pages)), security)
+
+
+class _Fork:
+    """Sends requests for the API straight there, and everything else to the pages."""
+
+    def __init__(self, api: Api, pages: ASGIApp) -> None:
+        self._api = api
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._api.owns(scope["path"]):
+            await self._api(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+
+class Border:
+    """Where every error ends: refusals become problems, faults are logged and say nothing.
+
+    The one place of the web that catches every exception.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._serve_other(scope, receive, send)
+            return
+        has_begun = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except CrisisError as error:
+            response = refusal(error)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            _note(scope, error)
+            response = fault()
+        else:
+            return
+        if not has_begun:
+            await response(scope, receive, send)
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] == "lifespan":
+                raise
+            _note(scope, error)
+            # The server closes a socket whose handler has returned.
+
+
+def _note(scope: Scope, error: Exception) -> None:
+    # No traceback and no path: both may quote what somebody typed.
+    state = scope.get("state", {})
+    log.error(
+        "request failed",
+        extra={
+            "action": "request_failed",
+            "operation": state.get("operation", ""),
+            "request_id": state.get("request_id", ""),
+            "error": describe(error),
+        },
+    )
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    return refusal(error) if isinstance(error, CrisisError) else fault()
+
+
+async def _on_fault(request: Request, error: Exception) -> Response:
+    # Logged at the border, which it reaches next.
+    return fault()
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        return fault()
+    if error.status_code == 405:
+        return refusal(WrongMethod((error.headers or {}).get("Allow", "")))
+    if error.status_code == 404:
+        return refusal(NotFound("unknown_path", "There is no such page."))
+    return refusal(Invalid("bad_request", "The request can't be understood."))

@@ -1,0 +1,367 @@
+"""The API as one table: every operation with its path, its body and what it answers.
+
+Decides how a request finds its operation and who it acts as; requests and ``openapi`` are both
+made from the same table, so that neither can know a path that the other doesn't. Must not know
+what an operation does.
+
+Paths are matched by a tree over their segments: with a hundred paths a request finds its own in a
+few microseconds, where a list of patterns would be tried one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from crisis.clock import Clock
+from crisis.commands import Command
+from crisis.errors import CrisisError, Invalid, NotFound
+from crisis.ids import CountyId
+from crisis.roles import Actor
+from dispatch.config import Settings
+from dispatch.service import CountyRunner, Service
+from dispatch.store.accounts import Accounts
+from dispatch.store.identity import Grant, Principal
+from dispatch.store.pool import Database
+from web.auth import Auth, actor_for, grant_for, require_scope
+from web.metrics import Requests
+from web.wire import (
+    BODY_LIMIT,
+    CommandBody,
+    WrongMethod,
+    command_body,
+    header,
+    read_body,
+    refusal,
+    uuid_of,
+)
+
+PREFIX = "/api/v1"
+_LONGEST_QUERY = 4_096
+
+
+class Node(Protocol):
+    """What the API needs of the node that it runs on."""
+
+    settings: Settings
+    database: Database
+    service: Service
+    accounts: Accounts
+    auth: Auth
+    machine: Clock
+    #: Counts requests, for the metrics.
+    requests: Requests
+
+
+class Asked:
+    """One request to the API.
+
+    Attributes:
+        path: the ids and names in the path, by the names that the table gives them.
+        principal: who asks.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        operation: Operation,
+        scope: Scope,
+        receive: Receive,
+        path: Mapping[str, str],
+        principal: Principal | None,
+    ) -> None:
+        self.node = node
+        self.operation = operation
+        self.scope = scope
+        self.path = path
+        self.receive = receive
+        self._principal = principal
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks; only operations that are not public have one."""
+        if self._principal is None:
+            raise AssertionError(f"{self.operation.path} is public")
+        return self._principal
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; the last of each name counts.
+
+        Raises:
+            Invalid: ``bad_query``.
+        """
+        raw: bytes = self.scope["query_string"]
+        if len(raw) > _LONGEST_QUERY:
+            raise Invalid("bad_query", "The query is too long.")
+        try:
+            return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=50))
+        except ValueError:
+            raise Invalid("bad_query", "The query can't be read.") from None
+
+    @cached_property
+    def county_id(self) -> CountyId:
+        """The county that the request acts in.
+
+        Named by the header ``X-County`` or the query's ``county``; else the only one that the
+        account has a role in.
+
+        Raises:
+            Invalid: ``county_missing``, ``county_bad``.
+        """
+        named = header(self.scope, b"x-county")
+        if named is None and self.scope["query_string"]:
+            named = self.query.get("county")
+        if named is None:
+            counties = self.principal.grants
+            if len(counties) == 1:
+                return next(iter(counties))
+            raise Invalid(
+                "county_missing",
+                "Name the county in the header X-County.",
+                counties=sorted(counties),
+            )
+        if not (named.isascii() and named.isdigit() and len(named) <= 5):
+            raise Invalid("county_bad", "A county is named by its FIPS code, like 6001.")
+        return CountyId(int(named))
+
+    @cached_property
+    def grant(self) -> Grant:
+        """What the account holds in the county; raises ``NotAllowed`` where that is nothing."""
+        return grant_for(self.principal, self.county_id)
+
+    @property
+    def county(self) -> CountyRunner:
+        """The county itself; raises ``NotAllowed`` or ``NotFound``."""
+        _ = self.grant
+        return self.node.service.county(self.county_id)
+
+    @property
+    def actor(self) -> Actor:
+        """What the account acts as in the county at this moment.
+
+        Raises:
+            NotAllowed: ``not_your_county``, or ``out_of_scope`` for a token.
+        """
+        require_scope(self.principal, self.county_id, self.operation.needs)
+        return actor_for(self.principal, self.county_id, self.county.board)
+
+    @property
+    def on_phone(self) -> bool:
+        """Whether the session is a device's, not a page's."""
+        return self.principal.purpose == "bearer"
+
+    @property
+    def now(self) -> datetime:
+        """The county's instant."""
+        return self.county.now()
+
+    def id(self, name: str) -> UUID:
+        """Return an id out of the path; raises ``NotFound``."""
+        return uuid_of(self.path[name])
+
+    async def body(self, limit: int = BODY_LIMIT) -> bytes:
+        """Return the raw body; raises ``TooLarge``."""
+        return await read_body(self.scope, self.receive, limit)
+
+
+Handler = Callable[[Asked], Awaitable[Response]]
+
+
+class Parameter(NamedTuple):
+    """A query parameter, for the API's description."""
+
+    name: str
+    description: str
+    is_required: bool = False
+    schema: Mapping[str, Any] = {"type": "string"}  # never changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        path: below ``prefix``, with its ids in braces.
+        name: the operation's id in the description and the metrics; "" = made from the path.
+        run: what answers it; ``None`` = another part of the program does, and only the description
+            is made from here.
+        command: how its body becomes a command; ``None`` = it sends none.
+        body: the body's type where that isn't a command's.
+        answer: what a success holds; ``None`` = nothing (204).
+        media: of the answer.
+        refusals: kinds of refusal beyond those of its sort of operation.
+        is_public: reachable without a session.
+        needs: what a token must be issued for: a command's type or a view's name; "" = any token.
+    """
+
+    method: str
+    path: str
+    name: str = ""
+    summary: str
+    tag: str
+    run: Handler | None
+    prefix: str = PREFIX
+    description: str = ""
+    command: CommandBody | None = None
+    body: Any = None
+    body_media: str = "application/json"
+    answer: Any = None
+    media: str = "application/json"
+    parameters: tuple[Parameter, ...] = ()
+    refusals: frozenset[str] = frozenset()
+    is_public: bool = False
+    in_county: bool = True
+    needs: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            words = [part.strip("{}.").replace("-", "_") for part in _parts(self.path)]
+            object.__setattr__(self, "name", "_".join([self.method.lower(), *words]))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names in the path's braces, in order."""
+        return tuple(part[1:-1] for part in _parts(self.path) if part.startswith("{"))
+
+    @property
+    def full_path(self) -> str:
+        """The path from the root."""
+        return self.prefix + self.path
+
+
+def _parts(path: str) -> list[str]:
+    return path.strip("/").split("/")
+
+
+def command_type(command: type[Command]) -> str:
+    """Return a command's word: ``offer_team``."""
+    return str(command.__struct_config__.tag)
+
+
+def sends(path: str, command: type[Command], tag: str, run: Handler) -> Operation:
+    """Return the operation that sends ``command``; ids in the path are its fields."""
+    names = frozenset(p[1:-1] for p in _parts(path) if p.startswith("{"))
+    summary, _, more = (command.__doc__ or command.__name__).strip().partition("\n")
+    return Operation(
+        method="POST",
+        path=path,
+        summary=summary,
+        description=" ".join(more.split()),
+        tag=tag,
+        run=run,
+        command=command_body(command, names),
+        needs=command_type(command),
+    )
+
+
+@dataclass(slots=True)
+class _Branch:
+    below: dict[str, _Branch] = field(default_factory=dict)
+    any_below: _Branch | None = None
+    methods: dict[str, tuple[Operation, tuple[str, ...]]] = field(default_factory=dict)
+
+
+class Table:
+    """All operations.
+
+    Raises:
+        AssertionError: two operations for one method of one path.
+    """
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self.operations = tuple(operations)
+        self._root = _Branch()
+        for operation in self.operations:
+            if operation.run is not None:
+                self._add(operation)
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.operations)
+
+    def _add(self, operation: Operation) -> None:
+        branch = self._root
+        for part in _parts(operation.prefix + operation.path):
+            if part.startswith("{"):
+                branch.any_below = branch = branch.any_below or _Branch()
+            else:
+                branch = branch.below.setdefault(part, _Branch())
+        if operation.method in branch.methods:
+            raise AssertionError(f"{operation.method} {operation.path} is there twice")
+        branch.methods[operation.method] = (operation, operation.ids)
+
+    def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+        """Return the operation of a whole path, and the values in it.
+
+        Raises:
+            NotFound: ``unknown_path``.
+            WrongMethod: the path has no such method.
+        """
+        branch = self._root
+        values: list[str] = []
+        for part in path[1:].split("/"):
+            named = branch.below.get(part)
+            if named is not None:
+                branch = named
+            elif branch.any_below is not None and part:
+                values.append(part)
+                branch = branch.any_below
+            else:
+                raise _unknown_path()
+        if not branch.methods:
+            raise _unknown_path()
+        found = branch.methods.get("GET" if method == "HEAD" else method)
+        if found is None:
+            raise WrongMethod(", ".join(sorted(branch.methods)))
+        operation, names = found
+        return operation, dict(zip(names, values, strict=True))
+
+
+def _unknown_path() -> NotFound:
+    return NotFound("unknown_path", "The API has no such path.")
+
+
+class Api:
+    """The ASGI application of the table; refusals become problems here, faults pass on."""
+
+    def __init__(self, node: Node, table: Table) -> None:
+        self._node = node
+        self._table = table
+        self._alone = frozenset(o.path for o in table if not o.prefix)
+
+    def owns(self, path: str) -> bool:
+        """Whether a request for ``path`` is the API's to answer."""
+        return path.startswith(_BELOW) or path in self._alone
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        node = self._node
+        operation, values = self._table.find(scope["method"], scope["path"])
+        run = operation.run
+        if run is None:
+            raise AssertionError("operations without a handler are not in the tree")
+        began_s = node.machine.monotonic()
+        status = 500
+        try:
+            principal = None if operation.is_public else await node.auth.authenticate(scope)
+            asked = Asked(node, operation, scope, receive, values, principal)
+            response = await run(asked)
+            status = response.status_code
+        except CrisisError as error:
+            response = refusal(error)
+            status = response.status_code
+        finally:
+            lasted_s = node.machine.monotonic() - began_s
+            node.requests.note(operation.name, status, lasted_s)
+        await response(scope, receive, send)
+
+
+_BELOW = PREFIX + "/"
