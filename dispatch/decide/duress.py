@@ -127,10 +127,9 @@ def escalate_duress(d: Deciding, c: EscalateDuress) -> dict[str, Any]:
     if due_at is None or d.now < due_at or c.rung != duress.rung + 1:
         raise Conflict("rung_not_due", "That rung is not due.", rung=c.rung, reached=duress.rung)
     to, addressees = LADDER[min(c.rung, len(LADDER)) - 1]
-    # After a standstill the missed rungs follow at once, each after the other, never in the past.
-    next_at = max(due_at + timedelta(seconds=until_next_rung_s(d.policy.duress, c.rung)), d.now)
-    if c.rung >= len(LADDER):
-        next_at = d.in_s(until_next_rung_s(d.policy.duress, c.rung))
+    until_next = timedelta(seconds=until_next_rung_s(d.policy.duress, c.rung))
+    # After a standstill the rungs that it missed follow at once; only repeats count from now.
+    next_at = (d.now if c.rung >= len(LADDER) else due_at) + until_next
     d.emit(DuressEscalated(duress_id=duress.id, rung=c.rung, to=to, next_rung_at=next_at))
     _ring(d, duress, f"duress_{to}", addressees)
     return {"duress_id": duress.id, "rung": c.rung, "to": to, "next_rung_at": next_at}

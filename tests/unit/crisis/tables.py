@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
+import pytest
+
 from crisis.errors import IllegalTransition
 
 
@@ -51,10 +53,10 @@ def assert_total(
     for state in states:
         for event in examples:
             expected = table.get((state, type(event)))
-            try:
-                after: StrEnum | None = take(state, event)
-            except IllegalTransition as refusal:
-                after = None
-                assert refusal.facts["state"] == state.value
-                assert refusal.facts["event"] == type(event).__name__
-            assert after == expected, f"{state} + {type(event).__name__}"
+            if expected is not None:
+                assert take(state, event) == expected, f"{state} + {type(event).__name__}"
+                continue
+            with pytest.raises(IllegalTransition) as refusal:
+                take(state, event)
+            assert refusal.value.facts["state"] == state.value
+            assert refusal.value.facts["event"] == type(event).__name__

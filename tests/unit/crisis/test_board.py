@@ -314,9 +314,10 @@ def test_events_about_what_left_the_board_pass_it_over() -> None:
     passed, changes = apply(board, event(board, note, off_board=True))
     assert changes == ()
     assert passed.seq == board.seq + 1
-    assert msgspec.structs.replace(
-        passed, seq=board.seq, last_recorded_at=board.last_recorded_at
-    ) == board
+    assert (
+        msgspec.structs.replace(passed, seq=board.seq, last_recorded_at=board.last_recorded_at)
+        == board
+    )
 
 
 def test_the_one_who_put_it_back_sees_the_change_of_what_left_the_board() -> None:

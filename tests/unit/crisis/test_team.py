@@ -106,6 +106,4 @@ def test_crew_shift_and_availability_always_agree_with_the_duty(events: list[Tea
         on_shift = one.duty is not Duty.OFF_SHIFT
         assert (one.shift_id is not None) == on_shift == bool(one.crew)
         assert (one.available_since is not None) == (one.duty is Duty.AVAILABLE) == one.is_free
-        assert (one.unavailable_reason is not None) <= (
-            one.duty in {Duty.UNAVAILABLE, Duty.ENDING}
-        )
+        assert (one.unavailable_reason is not None) <= (one.duty in {Duty.UNAVAILABLE, Duty.ENDING})
