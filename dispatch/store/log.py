@@ -56,7 +56,7 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     answer: dict[str, Any]
 
 
-class BoardState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BoardState(msgspec.Struct, frozen=True, kw_only=True):
     """The board's few fields that belong to no single thing, kept with the county's head."""
 
     next_number: int = 1
@@ -134,14 +134,13 @@ class CountyLog:
             things = await con.fetch(SQL["read_open_things"], self.county_id)
             incidents = await con.fetch(SQL["read_open_incidents"], self.county_id)
         state = msgspec.json.decode(head["board"], type=BoardState)
+        _check_fold(state.fold_version)
         held: dict[str, dict[Any, Any]] = {kind: {} for kind in _DECODERS}
         for row in things:
-            _check_fold(row["fold_version"])
             thing = _DECODERS[row["kind"]].decode(row["body"])
             held[row["kind"]][thing.id] = thing
         open_incidents = {}
         for row in incidents:
-            _check_fold(row["fold_version"])
             incident = _incident(row, keys)
             open_incidents[incident.id] = incident
         board = Board(
@@ -208,8 +207,8 @@ class CountyLog:
             ConnectionLost: with ``unknown_outcome`` the caller must look its commands up.
             Conflict: a constraint refused the group.
         """
-        payload = None if group.is_empty else self._payload(head, group)
-        args = (self.county_id, head.version, group.ids, payload)
+        payload = {"ids": group.ids} if group.is_empty else self._payload(head, group)
+        args = (self.county_id, head.version, _encoder.encode(payload).decode())
         outcome = "failed"
         try:
             if con is None:
@@ -223,12 +222,12 @@ class CountyLog:
                 for incident_id in group.wrapped:
                     head.keys.forget(incident_id)
         if outcome == "repeated":
-            return outcome, msgspec.json.decode(rows[0]["found"], type=list[StoredResult])
-        if outcome == "committed" and payload is not None:
+            return outcome, msgspec.json.decode(rows[0]["known"], type=list[StoredResult])
+        if outcome == "committed" and not group.is_empty:
             head.version += 1
         return outcome, []
 
-    def _payload(self, head: Head, group: Group) -> bytes:
+    def _payload(self, head: Head, group: Group) -> dict[str, Any]:
         county_id, keys = self.county_id, head.keys
         for change in group.changes:
             entity = change.entity
@@ -240,6 +239,7 @@ class CountyLog:
             ):
                 group.wrapped[entity.id] = keys.create(entity.id)
         payload: dict[str, Any] = {
+            "ids": group.ids,
             **models(county_id, group.changes, group.before.incidents, keys),
             "head_seq": group.after.seq,
             "last_recorded_at": group.after.last_recorded_at,
@@ -262,7 +262,7 @@ class CountyLog:
                 _outbox(county_id, command_id, position, notice, group.after.last_recorded_at)
                 for command_id, position, notice in group.notices
             ]
-        return _encoder.encode(payload)
+        return payload
 
     def _record(
         self, draft: RecordDraft, actor: UUID | None, now: datetime | None, keys: CountyKeys

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -192,6 +193,10 @@ class Database:
     acquire_timeout_s: float
     _pools: dict[str, _Pool] = field(default_factory=dict, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _free: defaultdict[str, list[Connection]] = field(
+        default_factory=lambda: defaultdict(list), repr=False
+    )
+    _waiting: Counter[str] = field(default_factory=Counter, repr=False)
 
     def __repr__(self) -> str:
         # A DSN may hold a password.
@@ -228,8 +233,12 @@ class Database:
 
     async def close(self, *, within_s: float = 10.0) -> None:
         """Close every pool; connections still busy after ``within_s`` seconds are cut."""
-        pools, self._pools = list(self._pools.values()), {}
-        for pool in pools:
+        pools, self._pools = dict(self._pools), {}
+        for role, free in self._free.items():
+            for con in free:
+                await pools[role].release(con)
+        self._free.clear()
+        for pool in pools.values():
             try:
                 async with asyncio.timeout(within_s):
                     await pool.close()
@@ -256,7 +265,7 @@ class Database:
             Unavailable: no connection, lock or answer in time.
         """
         opening = begin(context, mode, durable=durable)
-        pool, con = await self._acquire(context.role)
+        con = await self._acquire(context.role)
         committing = False
         try:
             await con.execute(opening)
@@ -269,7 +278,7 @@ class Database:
                 raise
             raise meaning from error
         finally:
-            await pool.release(con)
+            await self._release(context.role, con)
 
     async def call(self, context: Context, query: LiteralString, *args: object) -> list[Record]:
         """Run one statement in a transaction of its own, in a single round trip.
@@ -282,7 +291,7 @@ class Database:
             Conflict: a registered constraint refused it.
             Unavailable: no connection, lock or answer in time.
         """
-        pool, con = await self._acquire(context.role)
+        con = await self._acquire(context.role)
         try:
             return await con.fetch(query, *args)
         except BaseException as error:
@@ -298,7 +307,7 @@ class Database:
                 raise
             raise meaning from error
         finally:
-            await pool.release(con)
+            await self._release(context.role, con)
 
     async def ping(self) -> datetime:
         """Return the server's clock; proves that a writer answers.
@@ -319,14 +328,24 @@ class Database:
     def usage(self) -> dict[str, tuple[int, int]]:
         """Return per role how many connections are in use and how many are open."""
         return {
-            role: (pool.get_size() - pool.get_idle_size(), pool.get_size())
+            role: (
+                pool.get_size() - pool.get_idle_size() - len(self._free[role]),
+                pool.get_size(),
+            )
             for role, pool in self._pools.items()
         }
 
-    async def _acquire(self, role: str) -> tuple[_Pool, Connection]:
+    async def _acquire(self, role: str) -> Connection:
+        free = self._free.get(role)
+        while free:
+            con = free.pop()
+            if not _is_closed(con):
+                return con
+            await self._pools[role].release(con)
         pool = self._pools.get(role) or await self._open_pool(role)
+        self._waiting[role] += 1
         try:
-            return pool, await pool.acquire(timeout=self.acquire_timeout_s)
+            return await pool.acquire(timeout=self.acquire_timeout_s)
         except TimeoutError as error:
             raise database_busy() from error
         except BaseException as error:
@@ -334,6 +353,18 @@ class Database:
             if meaning is None:
                 raise
             raise meaning from error
+        finally:
+            self._waiting[role] -= 1
+
+    async def _release(self, role: str, con: Connection) -> None:
+        # asyncpg's own bookkeeping of taking and giving back costs more than a short statement:
+        # what nobody waits for stays with us, ready for the next.
+        pool = self._pools.get(role)
+        if pool is None or self._waiting[role] or _is_closed(con):
+            if pool is not None:
+                await pool.release(con)
+            return
+        self._free[role].append(con)
 
     async def _open_pool(self, role: str) -> _Pool:
         async with self._opening:

@@ -492,14 +492,16 @@ $$;
 -- Locks the county's row, and writes only if nobody wrote since the caller decided
 -- (``p_version`` = head_version of its board). Holds no rule of the domain: what is written was
 -- decided by the caller. Answers ``stale`` (catch up and decide again), ``repeated`` with the known
--- results of some of ``p_ids`` (nothing was written), or ``committed``. ``p`` NULL: the group holds
--- refusals only, and is answered once it is known that it was decided on the newest board.
+-- results of some of the group's command ids (nothing was written), or ``committed``. A group
+-- without events and results holds refusals only, and is answered once it is known that it was
+-- decided on the newest board. Text in and out: drivers pass it on without looking at it.
 CREATE FUNCTION commit_group(
-    p_county integer, p_version bigint, p_ids uuid[], p jsonb,
-    OUT outcome text, OUT found jsonb
+    p_county integer, p_version bigint, p_group text,
+    OUT outcome text, OUT known text
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_version bigint;
+    p jsonb := p_group::jsonb;
 BEGIN
     PERFORM set_config('app.county', p_county::text, true);
     SELECT head_version INTO v_version
@@ -511,15 +513,16 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_object(
         'command_id', r.command_id, 'actor_id', r.actor_id,
         'body_hash', encode(r.body_hash, 'hex'), 'seq', r.seq, 'answer', r.answer
-    )) INTO found
+    )) INTO known
     FROM command_results AS r
-    WHERE r.county_id = p_county AND r.command_id = ANY (p_ids);
-    IF found IS NOT NULL THEN
+    WHERE r.county_id = p_county
+        AND r.command_id IN (SELECT i::uuid FROM jsonb_array_elements_text(p->'ids') AS i);
+    IF known IS NOT NULL THEN
         outcome := 'repeated';
         RETURN;
     END IF;
     outcome := 'committed';
-    IF p IS NULL THEN
+    IF NOT p ? 'head_seq' THEN
         RETURN;
     END IF;
     INSERT INTO event_log SELECT * FROM jsonb_populate_recordset(NULL::event_log, p->'events');
@@ -550,5 +553,6 @@ BEGIN
     WHERE county_id = p_county;
 END
 $$;
+
 GRANT EXECUTE ON FUNCTION write_models(jsonb) TO crisis_app;
-GRANT EXECUTE ON FUNCTION commit_group(integer, bigint, uuid[], jsonb) TO crisis_app;
+GRANT EXECUTE ON FUNCTION commit_group(integer, bigint, text) TO crisis_app;

@@ -1,0 +1,291 @@
+"""Response times against the standard, each figure with the responses behind it.
+
+Two denominators stand side by side. *Arrived*: responses by the month of arrival, as the state
+asks. *Determined*: everyone who was promised a team, by the month of determination, once the team
+came or the deadline passed; it shows what arrived-only figures hide: cancelled late, unserved, still
+waiting, reached only by a crew that does not count. Durations are differences of instants; months
+are local. Must not know the database.
+
+Sources: 60 and 120 minutes and their start and stop, SPA 22-0043; on time = at most the standard,
+60:00 included. Percentiles are nearest-rank: the smallest value with at least that share at or below.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from crisis.shapes import Value
+from crisis.standards import local_day
+
+#: The class of rows that hold every class.
+ALL = "all"
+UNCLASSIFIED = "unclassified"
+
+
+class Response(Value, frozen=True, kw_only=True):
+    """One incident that was determined to need a team, as the report needs it.
+
+    Attributes:
+        determined_at: ``None`` = an arrival without a determination, which can't be measured.
+        due_at: ``determined_at`` + its standard.
+        arrived_at: first qualifying arrival; ``None`` = none.
+        reached_at: first arrival of any crew, one that does not count included.
+        ended_at: when it was closed or cancelled; ``None`` = open.
+        excluded_setting: outside the benefit: reported apart, in no denominator.
+    """
+
+    incident_id: UUID
+    number: int
+    area_class: str | None
+    standard_minutes: int | None
+    determined_at: datetime | None
+    due_at: datetime | None
+    arrived_at: datetime | None
+    reached_at: datetime | None
+    state: str
+    outcome: str | None
+    reason: str | None
+    ended_at: datetime | None
+    excluded_setting: bool
+    back_entered: bool
+
+    @property
+    def minutes(self) -> float | None:
+        """Determination to arrival, minutes; ``None`` = not measurable: missing or contradictory."""
+        if self.determined_at is None or self.arrived_at is None:
+            return None
+        if self.standard_minutes is None or self.arrived_at < self.determined_at:
+            return None
+        return (self.arrived_at - self.determined_at).total_seconds() / 60
+
+
+class Fate(StrEnum):
+    """What became of a response; every determined one has exactly one."""
+
+    ON_TIME = "on_time"
+    LATE = "late"
+    NOT_MEASURABLE = "not_measurable"
+    #: Reached only by a crew that did not count as a valid team.
+    NOT_QUALIFYING = "not_qualifying"
+    CANCELLED_LATE = "cancelled_late"
+    UNSERVED = "unserved"
+    STILL_WAITING = "still_waiting"
+    #: Not judged: called off, or still running, before the deadline.
+    CANCELLED_IN_TIME = "cancelled_in_time"
+    NOT_DUE_YET = "not_due_yet"
+    EXCLUDED_SETTING = "excluded_setting"
+
+
+#: Fates of which the promise was kept or broken: the determined denominator.
+JUDGED = (
+    Fate.ON_TIME,
+    Fate.LATE,
+    Fate.NOT_QUALIFYING,
+    Fate.CANCELLED_LATE,
+    Fate.UNSERVED,
+    Fate.STILL_WAITING,
+)
+
+
+def fate_of(response: Response, now: datetime) -> Fate:
+    """Return what became of a response as of ``now``."""
+    if response.excluded_setting:
+        return Fate.EXCLUDED_SETTING
+    if response.arrived_at is not None:
+        minutes = response.minutes
+        if minutes is None or response.standard_minutes is None:
+            return Fate.NOT_MEASURABLE
+        return Fate.ON_TIME if minutes <= response.standard_minutes else Fate.LATE
+    if response.determined_at is None or response.due_at is None:
+        return Fate.NOT_MEASURABLE
+    if response.state == "closed" and response.outcome == "unserved":
+        return Fate.UNSERVED
+    end = response.ended_at
+    if (end or now) <= response.due_at:
+        return Fate.CANCELLED_IN_TIME if end is not None else Fate.NOT_DUE_YET
+    if response.reached_at is not None:
+        return Fate.NOT_QUALIFYING
+    if end is None:
+        return Fate.STILL_WAITING
+    return Fate.CANCELLED_LATE if response.state == "cancelled" else Fate.UNSERVED
+
+
+class Ref(Value, frozen=True, kw_only=True):
+    """A response behind a figure: what people say aloud, and where its timeline is."""
+
+    incident_id: UUID
+    number: int
+    minutes: float | None
+    determined_at: datetime | None
+    arrived_at: datetime | None
+
+
+class Share(Value, frozen=True, kw_only=True):
+    """A rate with its parts. ``percent``: 0..100; ``None`` = nothing to divide by ("n/a")."""
+
+    numerator: int
+    denominator: int
+
+    @property
+    def percent(self) -> float | None:
+        """Return the rate in percent."""
+        return None if self.denominator == 0 else 100 * self.numerator / self.denominator
+
+
+class Spread(Value, frozen=True, kw_only=True):
+    """How long it took, minutes; all ``None`` where nothing was measured."""
+
+    n: int
+    mean: float | None = None
+    median: float | None = None
+    p90: float | None = None
+    longest: float | None = None
+
+
+class Line(Value, frozen=True, kw_only=True):
+    """One month and area class.
+
+    Attributes:
+        month: ``YYYY-MM``, local; ``all`` = the whole period.
+        standard_minutes: the standards in force, more than one where it changed in the month.
+        arrived: on time / arrived in the month.
+        determined: on time / determined in the month and judged.
+        spread: of the measurable arrivals of the month.
+        by_arrival, by_determination: fate → the responses, for either cohort.
+    """
+
+    month: str
+    area_class: str
+    standard_minutes: tuple[int, ...]
+    arrived: Share
+    determined: Share
+    not_measurable: int
+    spread: Spread
+    by_arrival: dict[str, tuple[Ref, ...]]
+    by_determination: dict[str, tuple[Ref, ...]]
+
+
+class ResponseTimes(Value, frozen=True, kw_only=True):
+    """The report. ``until`` is exclusive; both are local midnights as instants."""
+
+    county_id: int
+    zone: str
+    since: datetime
+    until: datetime
+    as_of: datetime
+    lines: tuple[Line, ...]
+
+
+def response_times(
+    county_id: int,
+    responses: Iterable[Response],
+    *,
+    since: datetime,
+    until: datetime,
+    as_of: datetime,
+    zone: ZoneInfo,
+) -> ResponseTimes:
+    """Return the report of a period.
+
+    Args:
+        responses: every response determined or arrived in the period; others are passed over.
+        since: first instant, included.
+        until: first instant after it.
+        as_of: judged as of this instant.
+    """
+    judged = [(r, fate_of(r, as_of)) for r in responses]
+    by_arrival = [(r, f) for r, f in judged if _within(r.arrived_at, since, until)]
+    by_determination = [(r, f) for r, f in judged if _within(r.determined_at, since, until)]
+    months = sorted(
+        {_month(r.arrived_at, zone) for r, _ in by_arrival}
+        | {_month(r.determined_at, zone) for r, _ in by_determination}
+    )
+    lines = []
+    for month in [*months, ALL]:
+        arrived = [x for x in by_arrival if month in (ALL, _month(x[0].arrived_at, zone))]
+        promised = [x for x in by_determination if month in (ALL, _month(x[0].determined_at, zone))]
+        classes = sorted({_class(r) for r, _ in (*arrived, *promised)})
+        lines += [_line(month, c, arrived, promised) for c in [*classes, ALL]]
+    return ResponseTimes(
+        county_id=county_id,
+        zone=zone.key,
+        since=since,
+        until=until,
+        as_of=as_of,
+        lines=tuple(lines),
+    )
+
+
+_Judged = tuple[Response, Fate]
+
+
+def _line(
+    month: str, area_class: str, arrived: Sequence[_Judged], promised: Sequence[_Judged]
+) -> Line:
+    reached = [x for x in arrived if area_class in (ALL, _class(x[0]))]
+    owed = [x for x in promised if area_class in (ALL, _class(x[0]))]
+    times = [r.minutes for r, f in reached if f in (Fate.ON_TIME, Fate.LATE)]
+    minutes = sorted(m for m in times if m is not None)
+    in_arrival, in_determination = _grouped(reached), _grouped(owed)
+    return Line(
+        month=month,
+        area_class=area_class,
+        standard_minutes=tuple(
+            sorted({r.standard_minutes for r, _ in (*reached, *owed) if r.standard_minutes})
+        ),
+        arrived=Share(numerator=len(in_arrival.get(Fate.ON_TIME, ())), denominator=len(minutes)),
+        determined=Share(
+            numerator=len(in_determination.get(Fate.ON_TIME, ())),
+            denominator=sum(len(in_determination.get(f, ())) for f in JUDGED),
+        ),
+        not_measurable=len(in_arrival.get(Fate.NOT_MEASURABLE, ())),
+        spread=spread(minutes),
+        by_arrival=in_arrival,
+        by_determination=in_determination,
+    )
+
+
+def spread(minutes: Sequence[float]) -> Spread:
+    """Return the figures of sorted ``minutes``."""
+    if not minutes:
+        return Spread(n=0)
+    return Spread(
+        n=len(minutes),
+        mean=statistics.fmean(minutes),
+        median=statistics.median(minutes),
+        p90=minutes[math.ceil(0.9 * len(minutes)) - 1],
+        longest=minutes[-1],
+    )
+
+
+def _grouped(judged: Sequence[_Judged]) -> dict[str, tuple[Ref, ...]]:
+    groups: dict[str, list[Ref]] = {}
+    for response, fate in sorted(judged, key=lambda x: x[0].number):
+        groups.setdefault(fate, []).append(
+            Ref(
+                incident_id=response.incident_id,
+                number=response.number,
+                minutes=response.minutes,
+                determined_at=response.determined_at,
+                arrived_at=response.arrived_at,
+            )
+        )
+    return {fate.value: tuple(groups[fate]) for fate in Fate if fate in groups}
+
+
+def _class(response: Response) -> str:
+    return response.area_class or UNCLASSIFIED
+
+
+def _within(instant: datetime | None, since: datetime, until: datetime) -> bool:
+    return instant is not None and since <= instant < until
+
+
+def _month(instant: datetime | None, zone: ZoneInfo) -> str:
+    return "" if instant is None else f"{local_day(instant, zone):%Y-%m}"

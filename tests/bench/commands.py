@@ -1,0 +1,202 @@
+"""Command throughput through the service, without HTTP, against hand-written transactions.
+
+The floor is what a careful programmer would write by hand for one command: lock the county's row,
+insert one event, update one read model, commit; one command a transaction, over the same number of
+connections. The service also decides, keeps the command's result for repeats, seals what is private
+and keeps the board; it makes up for it by group commit and by one round trip per group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+
+from crisis.clock import MachineClock, new_id
+from crisis.commands import SetDuty
+from crisis.ids import CountyId, TeamId
+from dispatch.service import Service
+from dispatch.store.pool import Database, PoolSizes
+from geo.counties import counties
+from tests.bench.place import fresh_database
+from tests.bench.rows import Row
+from tests.db.service_kit import MASTER_KEY, Desk, create_county
+
+AT_ONCE = 32
+_PAYLOAD = '{"type": "team_unavailable", "team_id": "0", "reason": "break", "until": null}'
+
+Work = Callable[[int], Awaitable[None]]
+
+
+async def run(quick: bool) -> list[Row]:
+    """Measure one hot county and all 58; ``quick`` for a glance."""
+    seconds = 2.0 if quick else 6.0
+    ids = [int(fips) for fips in counties()]
+    async with fresh_database() as dsn, _floor(dsn, ids) as floor:
+        async with Database.open(dsn, sizes=PoolSizes(app=AT_ONCE)) as database:
+            for county_id in ids:
+                await create_county(database, county_id)
+            machine = MachineClock()
+            async with Service(database, machine, machine, MASTER_KEY) as service:
+                desks = [Desk(service, CountyId(c)) for c in ids]
+                teams = [[await desk.team(f"T{n}") for n in range(4)] for desk in desks]
+                hot = [await desks[0].team(f"H{n}") for n in range(60)]
+                return await _compare(service, desks, teams, hot, floor, ids, seconds)
+
+
+async def _compare(
+    service: Service,
+    desks: Sequence[Desk],
+    teams: Sequence[Sequence[TeamId]],
+    hot: Sequence[TeamId],
+    floor: Callable[[int], Awaitable[None]],
+    ids: Sequence[int],
+    seconds: float,
+) -> list[Row]:
+    async def hot_command(n: int) -> None:
+        await desks[0].do(_toggle(hot[n % len(hot)], n // len(hot)))
+
+    async def spread_command(n: int) -> None:
+        desk, own = desks[n % len(desks)], teams[n % len(desks)]
+        turn = n // len(desks)
+        await desk.do(_toggle(own[turn % len(own)], turn // len(own)))
+
+    async def hot_floor(n: int) -> None:
+        await floor(ids[0])
+
+    async def spread_floor(n: int) -> None:
+        await floor(ids[n % len(ids)])
+
+    del service
+    rows = []
+    for name, ours, theirs in (
+        ("commands, one hot county, 32 at once", hot_command, hot_floor),
+        ("commands, 58 counties, 32 at once", spread_command, spread_floor),
+    ):
+        # In turns, so that a drift of the machine's speed meets both.
+        pairs = [
+            (await _rate(ours, AT_ONCE, seconds / 2), await _rate(theirs, AT_ONCE, seconds / 2))
+            for _ in range(2)
+        ]
+        value, base = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+        rows.append(
+            Row(
+                name=name, unit="1/s", value=value, floor=base, ratio=value / base,
+                target="ratio >= 1", met=value >= base,
+            )
+        )
+    value, base = await _p99(hot_command, seconds / 2), await _p99(hot_floor, seconds / 2)
+    rows.append(
+        Row(
+            name="one command alone, p99", unit="ms", value=value * 1e3, floor=base * 1e3,
+            ratio=value / base, target="ratio <= 3", met=value <= 3 * base,
+        )
+    )
+    return rows
+
+
+def _toggle(team_id: TeamId, turn: int) -> SetDuty:
+    if turn % 2:
+        return SetDuty(team_id=team_id, duty="available")
+    return SetDuty(team_id=team_id, duty="unavailable", reason="break")
+
+
+async def _rate(work: Work, at_once: int, seconds: float) -> float:
+    """Return how many times a second ``work`` is done, ``at_once`` at a time.
+
+    Numbers go on where the last measurement of the same work ended, so that toggles alternate.
+    """
+    counter = _COUNTERS.setdefault(work, iter(range(10**9)))
+    done = 0
+    end = time.perf_counter() + seconds
+
+    async def worker() -> None:
+        nonlocal done
+        while time.perf_counter() < end:
+            await work(next(counter))
+            done += 1
+
+    start = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+    return done / (time.perf_counter() - start)
+
+
+_COUNTERS: dict[Work, Iterator[int]] = {}
+
+
+async def _p99(work: Work, seconds: float) -> float:
+    counter = _COUNTERS.setdefault(work, iter(range(10**9)))
+    times = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        await work(next(counter))
+        times.append(time.perf_counter() - start)
+    times.sort()
+    return times[int(len(times) * 0.99)]
+
+
+@asynccontextmanager
+async def _floor(dsn: str, ids: Sequence[int]) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """The hand-written transaction, over connections that cost nothing to take and give back."""
+    free: asyncio.Queue[asyncpg.Connection[asyncpg.Record]] = asyncio.Queue()
+    for _ in range(AT_ONCE):
+        free.put_nowait(await asyncpg.connect(dsn))
+    team = UUID(int=1)
+    con = await free.get()
+    await con.execute(
+        """
+        CREATE SCHEMA floor;
+        CREATE TABLE floor.heads (county_id int PRIMARY KEY, seq bigint NOT NULL);
+        CREATE TABLE floor.events (
+            county_id int, seq bigint, at timestamptz, command_id uuid, body jsonb,
+            PRIMARY KEY (county_id, seq)
+        );
+        CREATE TABLE floor.teams (
+            county_id int, team_id uuid, duty text, changed_at timestamptz,
+            PRIMARY KEY (county_id, team_id)
+        );
+        """
+    )
+    for county_id in ids:
+        await con.execute("INSERT INTO floor.heads VALUES ($1, 0)", county_id)
+        await con.execute(
+            "INSERT INTO floor.teams VALUES ($1, $2, 'available', now())", county_id, team
+        )
+    free.put_nowait(con)
+
+    async def command(county_id: int) -> None:
+        now = datetime.now(UTC)
+        con = await free.get()
+        try:
+            async with con.transaction():
+                seq = await con.fetchval(
+                    "UPDATE floor.heads SET seq = seq + 1 WHERE county_id = $1 RETURNING seq",
+                    county_id,
+                )
+                await con.execute(
+                    "INSERT INTO floor.events VALUES ($1, $2, $3, $4, $5)",
+                    county_id,
+                    seq,
+                    now,
+                    new_id(),
+                    _PAYLOAD,
+                )
+                await con.execute(
+                    "UPDATE floor.teams SET duty = 'unavailable', changed_at = $3 "
+                    "WHERE county_id = $1 AND team_id = $2",
+                    county_id,
+                    team,
+                    now,
+                )
+        finally:
+            free.put_nowait(con)
+
+    yield command
+    while not free.empty():
+        await free.get_nowait().close()
