@@ -38,15 +38,15 @@ from dispatch.decide.shifts import (
 
 
 def record_team(d: Deciding, c: RecordTeam) -> dict[str, Any]:
-    """Add a team or change its standing facts; a call sign means one team in the county."""
+    """Add a team or change its standing facts; a call sign means one team in the county.
+
+    A retired team has left the board; recorded again under its id it comes back as a new one.
+    """
     d.require_own_agency(c.agency_id)
     team_id = c.team_id or TeamId(d.id("team"))
     known = d.board.teams.get(team_id)
     if known is not None:
         d.require_own_agency(known.agency_id)
-        if not known.is_open:
-            # A retired team comes back as a new one: so every other board will fold it.
-            d.board = d.board.without("teams", known)
     sign = _plain(c.call_sign)
     namesake = next(
         (t for t in d.board.teams.values() if t.id != team_id and _plain(t.call_sign) == sign), None

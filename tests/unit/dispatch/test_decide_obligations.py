@@ -1,0 +1,381 @@
+"""Obligations: what counts, what follows, and what a miss sets off."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crisis.assignment import Status
+from crisis.commands import (
+    AcknowledgeDuress,
+    CompleteObligation,
+    CreateObligation,
+    ExceptObligation,
+    MissObligation,
+    RaiseDuress,
+    ReassignObligation,
+    RecordAttempt,
+    ReportStatus,
+    ResolveDuress,
+)
+from crisis.ids import AssignmentId, IncidentId, ObligationId, TeamId, UserId
+from crisis.obligation import Obligation, ObligationArose, ObligationKind, ObligationState
+from crisis.roles import Role
+from crisis.states import Source
+from dispatch.decide.owed import check_in_every_s
+from tests.unit.dispatch.board_kit import (
+    DISPATCHER,
+    SERVICE,
+    SUPERVISOR,
+    County,
+    clinician,
+    on_team,
+    person,
+    uid,
+)
+
+K = ObligationKind
+WORKER = person("worker", Role.FOLLOW_UP_WORKER)
+HOUR = timedelta(hours=1)
+
+
+def owed(
+    county: County, kind: ObligationKind, due_in_s: float = 3_600, **facts: Any
+) -> ObligationId:
+    """An obligation that arose by itself."""
+    obligation_id = ObligationId(uid(f"owed {county.board.seq}"))
+    county.happen(
+        ObligationArose(
+            obligation_id=obligation_id,
+            kind=kind,
+            due_at=county.now + timedelta(seconds=due_in_s),
+            rule="test",
+            **facts,
+        )
+    )
+    return obligation_id
+
+
+def open_of(county: County, kind: ObligationKind) -> list[Obligation]:
+    return [o for o in county.board.obligations.values() if o.kind is kind and o.is_open]
+
+
+def on_the_road(county: County) -> tuple[IncidentId, TeamId, AssignmentId]:
+    """A team en route, which owes its first check-in."""
+    team_id = county.team()
+    incident_id = county.determined()
+    run_id = county.running(incident_id, team_id)
+    county.do(ReportStatus(assignment_id=run_id, status=Status.EN_ROUTE), by=on_team(team_id))
+    return incident_id, team_id, run_id
+
+
+# By hand
+
+
+def test_a_mandated_report_is_owed_by_who_says_so() -> None:
+    county = County()
+    command = CreateObligation(kind=K.MANDATED_REPORT, due_at=county.now + 36 * HOUR)
+    obligation_id = county.do(command, by=WORKER).result["obligation_id"]
+    assert county.board.obligations[obligation_id].owner == WORKER.user_id
+
+
+def test_what_can_not_be_owed_by_hand_is_refused() -> None:
+    county = County()
+    later = county.now + HOUR
+    county.refused("check_in_by_hand", CreateObligation(kind=K.CHECK_IN, due_at=later))
+    county.refused("due_in_past", CreateObligation(kind=K.NOTE, due_at=county.now))
+    county.refused("incident_needed", CreateObligation(kind=K.WAITING_CONTACT, due_at=later))
+    county.refused(
+        "unknown_incident",
+        CreateObligation(kind=K.NOTE, due_at=later, incident_id=IncidentId(uid("none"))),
+    )
+    incident_id, team_id = county.opened(), county.team()
+    county.refused(
+        "not_your_incident",
+        CreateObligation(kind=K.MANDATED_REPORT, due_at=later, incident_id=incident_id),
+        by=on_team(team_id),
+    )
+
+
+# Tried and met
+
+
+def test_an_attempt_reaches_nobody_and_leaves_it_due() -> None:
+    county = County()
+    follow_up = owed(county, K.FOLLOW_UP)
+    done = county.do(RecordAttempt(obligation_id=follow_up, outcome="voicemail"), by=WORKER)
+    assert done.result["attempts"] == 1
+    assert county.board.obligations[follow_up].state is ObligationState.DUE
+    assert county.log[-1].body.mode == "telehealth_audio"  # type: ignore[union-attr]
+    county.refused(
+        "not_an_attempt", RecordAttempt(obligation_id=follow_up, outcome="reached_stable")
+    )
+    county.refused(
+        "unknown_code", RecordAttempt(obligation_id=follow_up, outcome="voicemail", mode="pigeon")
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "mode", "code"),
+    [
+        ("done", "phone", "unknown_code"),
+        ("voicemail", "phone", "not_reached"),
+        ("declined", "phone", "not_reached"),
+        ("reached_stable", "text", "mode_not_enough"),
+        ("reached_stable", "letter", "mode_not_enough"),
+    ],
+)
+def test_a_follow_up_takes_a_talk_with_the_person(outcome: str, mode: str, code: str) -> None:
+    county = County()
+    follow_up = owed(county, K.FOLLOW_UP)
+    command = CompleteObligation(obligation_id=follow_up, outcome=outcome, mode=mode)
+    county.refused(code, command, by=WORKER)
+
+
+@pytest.mark.parametrize("mode", ["phone", "in_person", "telehealth_video"])
+def test_a_follow_up_is_met_by_phone_video_or_in_person(mode: str) -> None:
+    county = County()
+    follow_up = owed(county, K.FOLLOW_UP)
+    done = county.do(
+        CompleteObligation(obligation_id=follow_up, outcome="reached_new_crisis", mode=mode),
+        by=WORKER,
+    )
+    assert done.result["opens_new_request"] and county.board.obligations == {}
+    county.refused("unknown_obligation", CompleteObligation(obligation_id=follow_up))
+
+
+def test_a_note_is_simply_done() -> None:
+    county = County()
+    note = owed(county, K.NOTE)
+    county.refused("outcome", CompleteObligation(obligation_id=note, outcome="reached_stable"))
+    county.do(CompleteObligation(obligation_id=note), by=WORKER)
+    assert open_of(county, K.NOTE) == []
+
+
+def test_what_is_met_after_its_time_is_late_and_what_is_entered_late_is_not() -> None:
+    county = County()
+    first, second = owed(county, K.NOTE, 60), owed(county, K.NOTE, 60)
+    county.wait(120)
+    for one in (first, second):
+        county.do(MissObligation(obligation_id=one), by=SERVICE)
+    assert len(open_of(county, K.NOTE)) == 2
+    county.do(CompleteObligation(obligation_id=first))
+    assert county.log[-1].body.late is True  # type: ignore[union-attr]
+    county.do(CompleteObligation(obligation_id=second), occurred_at=county.now - 0.025 * HOUR)
+    assert county.log[-1].body.late is False  # type: ignore[union-attr]
+
+
+def test_a_responder_meets_only_what_their_own_team_owes() -> None:
+    county = County()
+    incident_id, team_id, _ = on_the_road(county)
+    (check_in,) = open_of(county, K.CHECK_IN)
+    done = CompleteObligation(obligation_id=check_in.id)
+    other = county.team("Blue 2")
+    county.refused("not_your_incident", done, by=on_team(other))
+    county.do(done, by=on_team(team_id))
+    own = owed(county, K.NOTE, incident_id=incident_id, owner=on_team(other).user_id)
+    county.do(CompleteObligation(obligation_id=own), by=on_team(other))
+
+
+# Excepted and passed on
+
+
+def test_an_exception_takes_a_reason_that_the_kind_allows() -> None:
+    county = County()
+    note = owed(county, K.NOTE)
+    refusal = county.refused(
+        "exception_not_for_kind", ExceptObligation(obligation_id=note, reason="declined")
+    )
+    assert refusal.facts["allowed"] == ["encounter_voided"]
+    county.refused("unknown_code", ExceptObligation(obligation_id=note, reason="lazy"))
+    county.do(ExceptObligation(obligation_id=note, reason="encounter_voided"))
+    assert county.board.obligations == {}
+
+
+def test_a_safety_check_in_is_excused_by_nothing() -> None:
+    county = County()
+    on_the_road(county)
+    (check_in,) = open_of(county, K.CHECK_IN)
+    for code in county.rules.codes["obligation_exception"]:
+        county.refused(
+            "exception_not_for_kind", ExceptObligation(obligation_id=check_in.id, reason=code.code)
+        )
+
+
+def test_a_person_counts_as_unreachable_only_after_the_tries_that_the_policy_asks_for() -> None:
+    county = County()
+    follow_up = owed(county, K.FOLLOW_UP)
+    give_up = ExceptObligation(obligation_id=follow_up, reason="unable_after_attempts")
+    for attempts in range(county.rules.policy.obligations.followup_attempts):
+        refusal = county.refused("too_few_attempts", give_up, by=WORKER)
+        assert refusal.facts["attempts"] == attempts
+        county.do(RecordAttempt(obligation_id=follow_up, outcome="no_answer"), by=WORKER)
+    county.do(give_up, by=WORKER)
+    assert county.board.obligations == {}
+
+
+def test_a_new_owner_is_told() -> None:
+    county = County()
+    note = owed(county, K.NOTE)
+    county.do(ReassignObligation(obligation_id=note, owner=UserId(uid("worker"))))
+    assert county.board.obligations[note].owner == uid("worker")
+    assert county.told() == [(f"user:{uid('worker')}", "obligation_yours")]
+    county.do(ReassignObligation(obligation_id=note, owner=DISPATCHER.user_id))  # type: ignore[arg-type]
+    assert county.told() == []
+
+
+# Check-ins
+
+
+def test_a_check_in_done_is_followed_by_the_next_of_its_stage() -> None:
+    county = County()
+    _, team_id, run_id = on_the_road(county)
+    (first,) = open_of(county, K.CHECK_IN)
+    county.wait(600)
+    county.do(CompleteObligation(obligation_id=first.id), by=on_team(team_id))
+    (second,) = open_of(county, K.CHECK_IN)
+    every_s = county.rules.policy.check_ins.en_route_s
+    assert second.due_at == county.now + timedelta(seconds=every_s)
+    assert (second.assignment_id, second.stage) == (run_id, "en_route")
+
+
+def test_check_ins_end_with_the_run() -> None:
+    county = County()
+    _, team_id, run_id = on_the_road(county)
+    (first,) = open_of(county, K.CHECK_IN)
+    county.do(ReportStatus(assignment_id=run_id, status=Status.READY), by=on_team(team_id))
+    assert open_of(county, K.CHECK_IN) == []
+    county.board = county.board.holding("obligations", first)  # nobody had closed it
+    county.wait(10_000)
+    county.do(MissObligation(obligation_id=first.id), by=SERVICE)
+    assert county.said() == ["obligation_excepted"] and county.board.duress == {}
+
+
+def test_one_member_alone_on_scene_is_asked_more_often() -> None:
+    county = County()
+    intervals = county.rules.policy.check_ins
+    two = county.a_team(county.team("Blue 1"))
+    one = county.a_team(county.team("Blue 2", [clinician("Solo")]))
+    assert check_in_every_s(county.rules.policy, "on_scene", two) == intervals.on_scene_s
+    assert check_in_every_s(county.rules.policy, "on_scene", one) == intervals.lone_on_scene_s
+    assert check_in_every_s(county.rules.policy, "en_route", one) == intervals.en_route_s
+    assert check_in_every_s(county.rules.policy, "transport", one) == intervals.transport_s
+
+
+def test_a_missed_check_in_raises_the_alarm_after_the_grace() -> None:
+    county = County()
+    _, team_id, run_id = on_the_road(county)
+    (check_in,) = open_of(county, K.CHECK_IN)
+    intervals = county.rules.policy.check_ins
+    miss = MissObligation(obligation_id=check_in.id)
+    county.wait(intervals.en_route_s + intervals.grace_s - 1)
+    county.refused("not_lapsed", miss, by=SERVICE)
+    county.wait(1)
+    done = county.do(miss, by=SERVICE)
+    (alarm,) = county.board.duress.values()
+    assert done.result["duress_id"] == alarm.id
+    assert (alarm.cause, alarm.team_id, alarm.assignment_id) == (
+        "missed_check_in",
+        team_id,
+        run_id,
+    )
+    assert ("role:dispatcher", "duress_raised") in county.told()
+    assert check_in.id not in county.board.obligations
+
+
+def test_a_missed_check_in_adds_no_alarm_to_an_open_one() -> None:
+    county = County()
+    _, team_id, _ = on_the_road(county)
+    county.do(RaiseDuress(), by=on_team(team_id))
+    (check_in,) = open_of(county, K.CHECK_IN)
+    county.wait(10_000)
+    county.do(MissObligation(obligation_id=check_in.id), by=SERVICE)
+    assert len(county.board.duress) == 1
+
+
+def test_check_ins_go_on_when_the_alarm_is_over() -> None:
+    county = County()
+    _, _, run_id = on_the_road(county)
+    (check_in,) = open_of(county, K.CHECK_IN)
+    county.wait(10_000)
+    duress_id = county.do(MissObligation(obligation_id=check_in.id), by=SERVICE).result["duress_id"]
+    assert open_of(county, K.CHECK_IN) == []
+    county.do(AcknowledgeDuress(duress_id=duress_id))
+    county.do(ResolveDuress(duress_id=duress_id, reason="check_in_late"))
+    (following,) = open_of(county, K.CHECK_IN)
+    assert following.assignment_id == run_id and following.due_at > county.now
+
+
+# Waiting contacts and the rest
+
+
+def test_whoever_waits_is_called_until_a_team_is_there() -> None:
+    county = County()
+    incident_id = county.determined()
+    (first,) = open_of(county, K.WAITING_CONTACT)
+    county.do(CompleteObligation(obligation_id=first.id, outcome="reached_stable"))
+    (second,) = open_of(county, K.WAITING_CONTACT)
+    assert (second.incident_id, second.due_at) == (incident_id, first.due_at)
+    county.wait(10_000)
+    done = county.do(MissObligation(obligation_id=second.id), by=SERVICE)
+    (third,) = open_of(county, K.WAITING_CONTACT)
+    assert done.result["next"] == third.id and third.due_at > county.now
+    assert county.told() == [("role:dispatcher", "waiting_contact_missed")]
+    team_id = county.team()
+    run_id = county.running(incident_id, team_id)
+    county.do(ReportStatus(assignment_id=run_id, status=Status.ON_SCENE), by=on_team(team_id))
+    assert open_of(county, K.WAITING_CONTACT) == []
+
+
+def test_the_rest_stays_on_the_board_as_missed_and_the_supervisor_knows() -> None:
+    county = County()
+    follow_up = owed(county, K.FOLLOW_UP, 60, owner=WORKER.user_id)
+    county.wait(60)
+    county.do(MissObligation(obligation_id=follow_up), by=SERVICE)
+    assert county.board.obligations[follow_up].state is ObligationState.MISSED
+    assert county.told() == [
+        (f"user:{WORKER.user_id}", "follow_up_missed"),
+        ("role:supervisor", "follow_up_missed"),
+    ]
+    county.refused("illegal_transition", MissObligation(obligation_id=follow_up), by=SERVICE)
+    county.do(ExceptObligation(obligation_id=follow_up, reason="inpatient"), by=WORKER)
+    assert county.board.obligations == {}
+
+
+def test_the_papers_of_an_outage_owe_no_waiting_contact() -> None:
+    county = County()
+    county.opened(by=SUPERVISOR, source=Source.BACK_ENTRY, reason="power_outage", paper_number="p7")
+    waiting = owed(county, K.WAITING_CONTACT, incident_id=next(iter(county.board.incidents)))
+    county.do(CompleteObligation(obligation_id=waiting, outcome="done"))
+    assert county.board.obligations == {}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["done", "miss", "wait", "press", "safe", "arrive"]), max_size=15))
+def test_a_team_on_a_run_is_always_being_looked_after(acts: list[str]) -> None:
+    county = County()
+    _, team_id, run_id = on_the_road(county)
+    for act in acts:
+        check_in = next((o.id for o in open_of(county, K.CHECK_IN)), ObligationId(uid("none")))
+        duress_id = next(iter(county.board.duress), None)
+        match act:
+            case "done":
+                county._refusal(CompleteObligation(obligation_id=check_in), by=on_team(team_id))
+            case "miss":
+                county._refusal(MissObligation(obligation_id=check_in), by=SERVICE)
+            case "press":
+                county.do(RaiseDuress(), by=on_team(team_id))
+            case "safe" if duress_id is not None:
+                county._refusal(AcknowledgeDuress(duress_id=duress_id))
+                county.do(ResolveDuress(duress_id=duress_id, reason="safe"))
+            case "arrive":
+                arrive = ReportStatus(assignment_id=run_id, status=Status.ON_SCENE)
+                county.do(arrive, by=on_team(team_id))
+            case _:
+                county.wait(3_000)
+        assert len(open_of(county, K.CHECK_IN)) <= 1
+        assert open_of(county, K.CHECK_IN) or county.board.duress
