@@ -5,12 +5,13 @@ be sent. Must not know sockets (``web.live``), clocks or the database.
 """
 
 from dispatch.livefeed.feed import Feed, Frame, Group
-from dispatch.livefeed.positions import Positions
+from dispatch.livefeed.positions import Fixes, Positions
 from dispatch.livefeed.views import CLASSES, RoleClass, View, epoch_of, view_of
 
 __all__ = [
     "CLASSES",
     "Feed",
+    "Fixes",
     "Frame",
     "Group",
     "Positions",

@@ -37,11 +37,6 @@ class Group(Protocol):
     """
 
     @property
-    def county_id(self) -> CountyId:
-        """The county."""
-        ...
-
-    @property
     def before(self) -> Board:
         """The board before the group."""
         ...
@@ -304,7 +299,7 @@ class Feed:
         Groups of a county come in order. One that doesn't follow what is known is no error: the
         boards are then compared in full.
         """
-        county = self._counties.get(group.county_id)
+        county = self._counties.get(group.after.county_id)
         if county is None:
             return self.start(group.after)
         before, after = county.board, group.after

@@ -85,14 +85,22 @@ def fix_row(
     return _encode((team_id, round(lat_deg, 5), round(lon_deg, 5), accuracy, fixed_at, heading))
 
 
-def alert(template: str, number: int | None, urgency: str, at: datetime) -> bytes:
+def alert(template: str, number: int | None, urgency: str, at: datetime, key: str = "") -> bytes:
     """Return a notice that a person must see.
 
     Args:
         template: code of the message; the words are the client's.
         number: the incident's number; ``None`` = about none.
         urgency: ``now`` (rings), ``soon`` or ``info``.
+        key: the same for the same notice sent again.
     """
     return _encode(
-        {"t": "alert", "template": template, "number": number, "urgency": urgency, "at": at}
+        {
+            "t": "alert",
+            "template": template,
+            "number": number,
+            "urgency": urgency,
+            "at": at,
+            "key": key,
+        }
     )

@@ -6,10 +6,10 @@ where fixes are kept, or how often a round comes.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Protocol
 
-from crisis.board import Board
 from crisis.ids import CountyId, TeamId
 from crisis.team import Duty, Team
 from dispatch.livefeed import frames
@@ -18,77 +18,68 @@ from dispatch.livefeed.views import RoleClass, View
 from geo.fix import Fix
 
 
+class Fixes(Protocol):
+    """The newest positions: ``dispatch.positions.FixBuffer``."""
+
+    def latest(self, county_id: CountyId) -> Mapping[TeamId, Fix]:
+        """Return each team's newest fix."""
+        ...
+
+    def take_moved(self, county_id: CountyId) -> Mapping[TeamId, Fix]:
+        """Return the teams whose newest fix is another one than at the last call."""
+        ...
+
+
 class Positions:
-    """The newest fix of each team on shift, and which of them the views haven't been sent."""
+    """What each view is shown of where the teams are."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, fixes: Fixes) -> None:
         self._feed = feed
-        self._latest: dict[CountyId, dict[TeamId, tuple[datetime, bytes]]] = {}
-        self._fresh: dict[CountyId, set[TeamId]] = {}
-
-    def note(self, county_id: CountyId, team_id: TeamId, fix: Fix) -> None:
-        """Keep a team's fix for the next round, unless a newer one is known.
-
-        Fixes of counties that aren't served here are passed over.
-        """
-        if not self._feed.serves(county_id):
-            return
-        latest = self._latest.setdefault(county_id, {})
-        known = latest.get(team_id)
-        if known is not None and fix.fixed_at <= known[0]:
-            return
-        row = frames.fix_row(
-            team_id,
-            fix.point.lat_deg,
-            fix.point.lon_deg,
-            fix.accuracy_m,
-            fix.fixed_at,
-            fix.heading_deg,
-        )
-        latest[team_id] = (fix.fixed_at, row)
-        self._fresh.setdefault(county_id, set()).add(team_id)
+        self._fixes = fixes
 
     def round(self, followed: Collection[View], at: datetime) -> list[Frame]:
-        """Return the fixes since the last round, one frame for each followed view with any.
+        """Return the moves since the last round, one frame for each followed view with any.
 
         ``at``: the county's now.
         """
-        fresh, self._fresh = self._fresh, {}
+        rows = {c: self._rows(self._fixes.take_moved(c)) for c in {v.county_id for v in followed}}
         out: list[Frame] = []
         for view in followed:
-            teams = fresh.get(view.county_id)
-            if teams and (rows := self._rows(view, teams)):
-                out.append(Frame(view, frames.fixes(at, rows)))
-        self._forget_off_shift(fresh)
+            shown = self._shown(view, rows[view.county_id])
+            if shown:
+                out.append(Frame(view, frames.fixes(at, shown)))
         return out
 
     def first(self, view: View, at: datetime) -> bytes | None:
         """Return all positions that ``view`` shows, for a client that just came; ``None`` = none.
 
-        A round that hasn't come yet may repeat some of them.
+        The next round may repeat some of them.
         """
-        rows = self._rows(view, set(self._latest.get(view.county_id, ())))
-        return frames.fixes(at, rows) if rows else None
+        shown = self._shown(view, self._rows(self._fixes.latest(view.county_id)))
+        return frames.fixes(at, shown) if shown else None
 
-    def _rows(self, view: View, teams: set[TeamId]) -> list[bytes]:
-        latest = self._latest[view.county_id] if teams else {}
-        board = self._feed.board(view.county_id)
-        return [latest[t][1] for t in sorted(teams) if _shows(view, board.teams.get(t))]
+    def _rows(self, fixes: Mapping[TeamId, Fix]) -> dict[TeamId, bytes]:
+        return {
+            team_id: frames.fix_row(
+                team_id,
+                fix.point.lat_deg,
+                fix.point.lon_deg,
+                fix.accuracy_m,
+                fix.fixed_at,
+                fix.heading_deg,
+            )
+            for team_id, fix in fixes.items()
+        }
 
-    def _forget_off_shift(self, counties: Collection[CountyId]) -> None:
-        for county_id in counties:
-            latest = self._latest[county_id]
-            if not self._feed.serves(county_id):
-                del self._latest[county_id]
-                continue
-            board = self._feed.board(county_id)
-            for team_id in [t for t in latest if not _on_shift(board, t)]:
-                del latest[team_id]
-
-
-def _on_shift(board: Board, team_id: TeamId) -> bool:
-    team = board.teams.get(team_id)
-    return team is not None and team.duty is not Duty.OFF_SHIFT
+    def _shown(self, view: View, rows: Mapping[TeamId, bytes]) -> list[bytes]:
+        if not rows:
+            return []
+        teams = self._feed.board(view.county_id).teams
+        if view.role_class is RoleClass.TEAM and view.scope is not None:
+            # Looked up, not searched: there are as many such views as teams.
+            own = TeamId(view.scope)
+            return [rows[own]] if own in rows and _shows(view, teams.get(own)) else []
+        return [row for team_id, row in rows.items() if _shows(view, teams.get(team_id))]
 
 
 def _shows(view: View, team: Team | None) -> bool:
