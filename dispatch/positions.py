@@ -1,0 +1,379 @@
+"""Where the teams are: takes their fixes in, keeps them durably, and knows the latest in memory.
+
+Decides which fixes are believed and kept (a team on shift, a plausible sample), and when they are
+written: at once while little comes in, all that came meanwhile in one transaction when more does.
+An answer means that the fixes are on disk. Must not know HTTP, nor what a position is used for.
+
+    submit -> judged against the team's track -> waiting -> one flush for all counties -> answer
+
+A phone whose answer was lost sends again; the key of the history makes that harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from crisis.board import Board
+from crisis.clock import Clock
+from crisis.errors import Unavailable
+from crisis.ids import CountyId, TeamId
+from crisis.shapes import Value
+from crisis.team import Duty
+from dispatch.store import positions as store
+from dispatch.store.pool import Database
+from geo.fix import Fix, PlausibilityLimits, Reason, Track, advance, is_late
+
+#: Says whether a team was on shift at an instant of the device's clock.
+OnShift = Callable[[TeamId, datetime], bool]
+
+#: A flush that takes longer has fallen behind: fixes are on the board later than they should be.
+FLUSH_PERIOD_S = 0.25
+#: So many fixes may wait for the next flush; beyond, each team's history is thinned.
+MOST_WAITING = 50_000
+#: Other nodes' fixes are asked for so often.
+POLL_S = 1.0
+#: A flush's rows may become visible so long after the instant that they carry.
+POLL_OVERLAP = timedelta(seconds=10)
+#: Each so many polls everything is asked for, whatever it carries.
+POLL_ALL_EACH = 300
+#: After a failed flush the next one waits so long.
+RETRY_S = 0.5
+
+
+class Rejected(Value, frozen=True, kw_only=True):
+    """A fix that is not believed, with all reasons."""
+
+    fixed_at: datetime
+    reasons: tuple[Reason, ...]
+
+
+class FixOutcome(Value, frozen=True, kw_only=True):
+    """What became of the fixes of one post; all but the rejected and off-shift ones are on disk.
+
+    Attributes:
+        kept: believed, and durable.
+        late: of those, the ones older than what was known; they went to the history only.
+        off_shift: taken outside a shift; dropped, not stored.
+        thinned: the database had fallen behind, so that of this time only each team's newest fix
+            and some of the others were kept.
+    """
+
+    kept: int = 0
+    late: int = 0
+    off_shift: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    thinned: bool = False
+
+
+@dataclass(slots=True)
+class FixStats:
+    """Counts since the start, for metrics.
+
+    Attributes:
+        stored: rows new to the history.
+        repeated: rows that the history had already.
+        thinned: fixes left out because flushes had fallen behind.
+        behind: flushes that took longer than ``FLUSH_PERIOD_S``.
+        failed: flushes that the database refused or lost.
+        last_flush_s: how long the newest flush took.
+        rejected: by reason; a fix counts once for each of its reasons.
+    """
+
+    flushes: int = 0
+    stored: int = 0
+    repeated: int = 0
+    thinned: int = 0
+    behind: int = 0
+    failed: int = 0
+    off_shift: int = 0
+    last_flush_s: float = 0.0
+    rejected: Counter[Reason] = field(default_factory=Counter)
+
+
+class _Waiting:
+    """The fixes of one flush to come, and those who wait for it."""
+
+    __slots__ = ("_most", "days", "done", "left_out", "rows", "tracks")
+
+    def __init__(self, most: int) -> None:
+        self.tracks: dict[tuple[CountyId, TeamId], list[store.Row]] = {}
+        self.days: set[int] = set()
+        self.rows = 0
+        self.left_out = 0
+        self._most = most
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Whoever waited may have gone away before an error came.
+        self.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def add(self, key: tuple[CountyId, TeamId], rows: Sequence[store.Row]) -> None:
+        held = self.tracks.get(key)
+        if held is None:
+            self.tracks[key] = list(rows)
+        else:
+            held.extend(rows)
+        self.days.update([row.day for row in rows])
+        self.rows += len(rows)
+        # A county of many teams may always keep two of each.
+        if self.rows > max(self._most, 2 * len(self.tracks)):
+            self._thin()
+
+    def _thin(self) -> None:
+        """Leave out every other fix of each team, never its newest."""
+        before, self.rows = self.rows, 0
+        for held in self.tracks.values():
+            held.sort(key=lambda row: row.fixed_us, reverse=True)
+            del held[1::2]
+            self.rows += len(held)
+        self.left_out += before - self.rows
+
+    def in_order(self) -> list[list[store.Row]]:
+        """Return the teams' rows by county and team, each by time."""
+        for held in self.tracks.values():
+            held.sort(key=lambda row: row.fixed_us)
+        return [
+            self.tracks[key] for key in sorted(self.tracks, key=lambda key: (key[0], key[1].int))
+        ]
+
+
+class FixBuffer:
+    """Takes fixes in. ``run`` must be running, or no answer ever comes."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        limits: Callable[[CountyId], PlausibilityLimits],
+        serving: Callable[[], Collection[CountyId]],
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        """
+        Args:
+            clock: the machine's; measures flushes.
+            limits: of a county, as its policy has them now.
+            serving: counties whose latest fixes this node keeps in memory.
+        """
+        self._database = database
+        self._clock = clock
+        self._limits = limits
+        self._serving = serving
+        self._most_waiting = most_waiting
+        self._waiting: _Waiting | None = None
+        self._flushing: _Waiting | None = None
+        self._some = asyncio.Event()
+        self._ready_days: set[int] = set()
+        self._tracks: dict[CountyId, dict[TeamId, Track]] = {}
+        self._latest: dict[CountyId, dict[TeamId, Fix]] = {}
+        self._moved: dict[CountyId, dict[TeamId, Fix]] = {}
+        self._asked_until: datetime | None = None
+        self._known: frozenset[CountyId] = frozenset()
+        self._polls = 0
+        self.stats = FixStats()
+
+    @property
+    def waiting(self) -> int:
+        """How many fixes wait for the next flush."""
+        return 0 if self._waiting is None else self._waiting.rows
+
+    def latest(self, county_id: CountyId) -> Mapping[TeamId, Fix]:
+        """Return the newest believed fix of each team, as far as this node knows; a live view."""
+        return MappingProxyType(self._latest.setdefault(county_id, {}))
+
+    def take_moved(self, county_id: CountyId) -> dict[TeamId, Fix]:
+        """Return the teams that moved since this was last asked; for the live feed alone."""
+        return self._moved.pop(county_id, {})
+
+    async def submit(
+        self,
+        county_id: CountyId,
+        team_id: TeamId,
+        fixes: Sequence[Fix],
+        now: datetime,
+        *,
+        on_shift: OnShift,
+    ) -> FixOutcome:
+        """Take a team's fixes in, in any order, and return once they are durable.
+
+        Args:
+            county_id, team_id: that the sender was admitted to; not checked here.
+            now: the server's instant.
+            on_shift: see ``tracked``.
+
+        Raises:
+            Unavailable: the database can't take them now; send them again.
+        """
+        limits = self._limits(county_id)
+        tracks = self._tracks.setdefault(county_id, {})
+        track = before = tracks.get(team_id) or Track()
+        rows: list[store.Row] = []
+        rejected: list[Rejected] = []
+        late = off_shift = 0
+        if len(fixes) > 1:
+            fixes = sorted(fixes, key=lambda fix: fix.fixed_at)
+        for fix in fixes:
+            if not on_shift(team_id, fix.fixed_at):
+                off_shift += 1
+                continue
+            known = track.latest
+            is_older = is_late(fix, known)
+            track, reasons = advance(track, fix, now, limits)
+            # The newest one again: perhaps because its first flush failed. Store it again.
+            is_repeated = (
+                reasons == _REPEATED and known is not None and fix.fixed_at == known.fixed_at
+            )
+            if reasons and not is_repeated:
+                rejected.append(Rejected(fixed_at=fix.fixed_at, reasons=reasons))
+                self.stats.rejected.update(reasons)
+                continue
+            late += is_older
+            rows.append(store.encode(county_id, team_id, fix))
+        if track is not before:
+            tracks[team_id] = track
+        if track.latest is not None and track.latest is not before.latest:
+            self._learn(county_id, team_id, track.latest)
+        self.stats.off_shift += off_shift
+        thinned = bool(rows) and await self._keep(county_id, team_id, rows)
+        return FixOutcome(
+            kept=len(rows),
+            late=late,
+            off_shift=off_shift,
+            rejected=tuple(rejected),
+            thinned=thinned,
+        )
+
+    async def _keep(self, county_id: CountyId, team_id: TeamId, rows: Sequence[store.Row]) -> bool:
+        waiting = self._waiting
+        if waiting is None:
+            waiting = self._waiting = _Waiting(self._most_waiting)
+            self._some.set()
+        waiting.add((county_id, team_id), rows)
+        # Many wait for the same flush: one who gives up must not take it from the others.
+        await asyncio.shield(waiting.done)
+        return waiting.left_out > 0
+
+    def _learn(self, county_id: CountyId, team_id: TeamId, fix: Fix) -> None:
+        self._latest.setdefault(county_id, {})[team_id] = fix
+        self._moved.setdefault(county_id, {})[team_id] = fix
+
+    async def forget(self, county_id: CountyId, team_id: TeamId) -> None:
+        """Drop where a team is now, here and in the database: its shift is over.
+
+        Call it on every node, when the node folds the shift's end.
+        """
+        for held in (self._tracks, self._latest, self._moved):
+            held.get(county_id, {}).pop(team_id, None)
+        await store.forget_latest(self._database, county_id, team_id)
+
+    async def run(self) -> None:
+        """Flush and poll until cancelled; whoever still waits then is refused.
+
+        Raises:
+            Unavailable: never for a lost database, which is tried again.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._flush_on())
+                group.create_task(self._poll_on())
+        finally:
+            refusal = Unavailable(
+                "positions_stopped", "Positions can't be stored now; send them again."
+            )
+            for waiting in (self._flushing, self._waiting):
+                if waiting is not None and not waiting.done.done():
+                    waiting.done.set_exception(refusal)
+            self._flushing = self._waiting = None
+
+    async def _flush_on(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            waiting, self._waiting = self._waiting, None
+            if waiting is None:
+                continue
+            self._flushing = waiting
+            try:
+                await self._flush(waiting)
+            except Unavailable as refusal:
+                self.stats.failed += 1
+                waiting.done.set_exception(refusal)
+                await asyncio.sleep(RETRY_S)
+            else:
+                waiting.done.set_result(None)
+
+    async def _flush(self, waiting: _Waiting) -> None:
+        start = self._clock.monotonic()
+        missing = waiting.days - self._ready_days
+        if missing:
+            await store.ensure_days(self._database, missing)
+            self._ready_days |= missing
+        stored = await store.store(self._database, waiting.in_order())
+        stats = self.stats
+        stats.flushes += 1
+        stats.stored += stored.history
+        stats.repeated += waiting.rows - stored.history
+        stats.thinned += waiting.left_out
+        stats.last_flush_s = self._clock.monotonic() - start
+        stats.behind += stats.last_flush_s > FLUSH_PERIOD_S
+
+    async def _poll_on(self) -> None:
+        while True:
+            try:
+                await self.poll()
+            except Unavailable:
+                # The flushes say so already; what was missed comes with the overlap, or with all.
+                self._polls = 0
+            await asyncio.sleep(POLL_S)
+
+    async def poll(self) -> None:
+        """Learn what other nodes wrote since; at first, and now and then, everything.
+
+        Raises:
+            Unavailable: the database doesn't answer.
+        """
+        counties = frozenset(self._serving())
+        ask_all = self._polls % POLL_ALL_EACH == 0 or not counties <= self._known
+        since = None if ask_all or self._asked_until is None else self._asked_until - POLL_OVERLAP
+        if counties:
+            for held in await store.latest_since(self._database, since, sorted(counties)):
+                self._heard_of(held)
+        for gone in self._known - counties:
+            for known in (self._tracks, self._latest, self._moved):
+                known.pop(gone, None)
+        self._known = counties
+        self._polls += 1
+
+    def _heard_of(self, held: store.Latest) -> None:
+        if self._asked_until is None or held.changed_at > self._asked_until:
+            self._asked_until = held.changed_at
+        tracks = self._tracks.setdefault(held.county_id, {})
+        track = tracks.get(held.team_id)
+        if track is None or track.latest is None or track.latest.fixed_at < held.fix.fixed_at:
+            tracks[held.team_id] = Track(latest=held.fix)
+            self._learn(held.county_id, held.team_id, held.fix)
+
+
+_REPEATED = (Reason.DUPLICATE,)
+
+
+def tracked(board: Board) -> OnShift:
+    """Return who is tracked on this board: a team on shift, from that shift's start.
+
+    Overtime counts: a shift that ends with an open run or alarm is still one. A fix of a shift that
+    is over is not kept, even if it was taken during the shift and only its delivery was late.
+    """
+    teams, shifts = board.teams, board.shifts
+
+    def on_shift(team_id: TeamId, at: datetime) -> bool:
+        team = teams.get(team_id)
+        if team is None or team.duty is Duty.OFF_SHIFT or team.shift_id is None:
+            return False
+        shift = shifts.get(team.shift_id)
+        begun = None if shift is None else shift.started_at
+        return begun is None or at >= begun
+
+    return on_shift

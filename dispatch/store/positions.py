@@ -1,0 +1,265 @@
+"""Fixes in the database: the history by day, and the latest of each team.
+
+Decides how fixes travel there: as rows of PostgreSQL's own binary COPY form, put together here,
+since building records for a driver to encode costs several times as much. Must not know which
+fixes are believed, nor shifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import nan
+from struct import Struct
+from types import MappingProxyType
+
+from crisis.ids import CountyId, TeamId
+from dispatch.store.pool import County, Database, Record, Worker
+from dispatch.store.sql import load
+from geo.fix import Fix, FixSource
+from geo.point import Point
+
+SQL = load("positions")
+
+#: Days that are made ahead: a week of a daily job that doesn't run.
+DAYS_AHEAD = 7
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(2000, 1, 1)
+_DAY_US = 86_400_000_000
+_SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_TRAILER = b"\xff\xff"
+#: ``newest``, the last column: length 1, then the value.
+_NEWEST = b"\x00\x00\x00\x01\x01"
+_NOT_NEWEST = b"\x00\x00\x00\x01\x00"
+_COLUMNS = (
+    "county_id",
+    "team_id",
+    "fixed_at",
+    "received_at",
+    "lat_deg",
+    "lon_deg",
+    "accuracy_m",
+    "speed_mps",
+    "heading_deg",
+    "battery",
+    "source",
+    "newest",
+)
+# Number of columns, then each column's length and value; NaN stands for "not reported", so that
+# every row of a source has the same layout.
+_LAYOUTS: Mapping[FixSource, Struct] = MappingProxyType(
+    {source: Struct(f"!hiii16siqiqididififififi{len(source)}s") for source in FixSource}
+)
+_WORDS: Mapping[FixSource, bytes] = MappingProxyType(
+    {source: source.value.encode() for source in FixSource}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A fix on its way: its device time in microseconds since 2000, and all columns but the last.
+
+    Build it with ``encode``.
+    """
+
+    fixed_us: int
+    encoded: bytes
+
+    @property
+    def day(self) -> int:
+        """Number of the UTC day since 2000-01-01."""
+        return self.fixed_us // _DAY_US
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a flush did: rows new to the history, and teams whose latest moved on."""
+
+    history: int
+    latest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest fix of a team, as the database has it."""
+
+    county_id: CountyId
+    team_id: TeamId
+    fix: Fix
+    changed_at: datetime
+
+
+def _microseconds(instant: datetime) -> int:
+    since = instant - _EPOCH
+    return since.days * _DAY_US + since.seconds * 1_000_000 + since.microseconds
+
+
+def encode(county_id: CountyId, team_id: TeamId, fix: Fix) -> Row:
+    """Return a fix as a row; about 2 microseconds."""
+    fixed_us = _microseconds(fix.fixed_at)
+    source = fix.source
+    word = _WORDS[source]
+    point = fix.point
+    accuracy, speed = fix.accuracy_m, fix.speed_mps
+    heading, battery = fix.heading_deg, fix.battery
+    return Row(
+        fixed_us,
+        _LAYOUTS[source].pack(
+            12,
+            4,
+            county_id,
+            16,
+            team_id.bytes,
+            8,
+            fixed_us,
+            8,
+            _microseconds(fix.received_at),
+            8,
+            point.lat_deg,
+            8,
+            point.lon_deg,
+            4,
+            nan if accuracy is None else accuracy,
+            4,
+            nan if speed is None else speed,
+            4,
+            nan if heading is None else heading,
+            4,
+            nan if battery is None else battery,
+            len(word),
+            word,
+        ),
+    )
+
+
+def copy_bytes(tracks: Iterable[Sequence[Row]]) -> bytes:
+    """Return the COPY of several teams' rows, each ordered by time; its last is the newest."""
+    parts = [_SIGNATURE]
+    for track in tracks:
+        for row in track[:-1]:
+            parts.append(row.encoded)
+            parts.append(_NOT_NEWEST)
+        parts.append(track[-1].encoded)
+        parts.append(_NEWEST)
+    parts.append(_TRAILER)
+    return b"".join(parts)
+
+
+async def _at_once(data: bytes) -> AsyncIterator[bytes]:
+    # asyncpg would take bare bytes for the name of a file.
+    yield data
+
+
+async def store(database: Database, tracks: Iterable[Sequence[Row]]) -> Stored:
+    """Write rows of any counties in one durable transaction.
+
+    Args:
+        tracks: one per team, ordered by county and team, and each of them by time: two nodes that
+            store the same fixes then never wait for each other in a circle. Their days must have
+            partitions: see ``ensure_days``.
+
+    Raises:
+        Unavailable: also as ``ConnectionLost``. All rows may be stored again without harm.
+    """
+    data = copy_bytes(tracks)
+    async with database.tx(Worker()) as con:
+        await con.execute(SQL["open_incoming"])
+        await con.copy_to_table(
+            "incoming_fixes",
+            schema_name="pg_temp",
+            source=_at_once(data),
+            columns=_COLUMNS,
+            format="binary",
+        )
+        row = await con.fetchrow(SQL["store_incoming"])
+    if row is None:
+        raise AssertionError("the function returns one row")
+    return Stored(history=row["stored"], latest=row["newer"])
+
+
+async def ensure_days(database: Database, days: Iterable[int]) -> int:
+    """Make the missing partitions of these days (see ``Row.day``); return how many.
+
+    Creating one waits for the flushes and readings that run, and holds up those that come.
+    """
+    made = 0
+    for number in sorted(days):
+        day = _EPOCH_DAY + timedelta(days=number)
+        rows = await database.call(Worker(), SQL["ensure_days"], day, day)
+        made += rows[0]["made"]
+    return made
+
+
+async def tidy(database: Database, today: date, keep_days: Mapping[CountyId, int]) -> None:
+    """Make the coming days' partitions and drop what is too old; for a job keyed by local date.
+
+    Args:
+        today: UTC or local day.
+        keep_days: of each county (policy ``retention.positions_days``); days that every county is
+            done with go as a whole, where one keeps less than others its rows are deleted.
+    """
+    await database.call(
+        Worker(), SQL["ensure_days"], today - timedelta(days=3), today + timedelta(days=DAYS_AHEAD)
+    )
+    if not keep_days:
+        return
+    longest = max(keep_days.values())
+    await database.call(Worker(), SQL["drop_days"], today - timedelta(days=longest))
+    for county_id, days in keep_days.items():
+        if days < longest:
+            before = datetime.combine(today - timedelta(days=days), time.min, UTC)
+            await database.call(Worker(), SQL["purge_county"], county_id, before)
+
+
+async def latest_since(
+    database: Database, since: datetime | None, counties: Sequence[CountyId]
+) -> list[Latest]:
+    """Return the teams whose latest changed since an instant of the server's clock.
+
+    A flush commits a moment after its ``changed_at``: ask with an overlap. ``None`` = all.
+    """
+    rows = await database.call(Worker(), SQL["list_latest"], since, list(counties))
+    return [
+        Latest(
+            county_id=CountyId(row["county_id"]),
+            team_id=TeamId(row["team_id"]),
+            fix=_fix(row),
+            changed_at=row["changed_at"],
+        )
+        for row in rows
+    ]
+
+
+async def forget_latest(database: Database, county_id: CountyId, team_id: TeamId) -> None:
+    """Remove where a team is now; its history stays."""
+    await database.call(Worker(), SQL["forget_latest"], county_id, team_id)
+
+
+async def track(
+    database: Database,
+    county_id: CountyId,
+    team_id: TeamId,
+    from_at: datetime,
+    until_at: datetime,
+    *,
+    most: int = 10_000,
+) -> list[Fix]:
+    """Return where a team was, oldest first, at most ``most`` fixes; ``until_at`` is excluded."""
+    async with database.tx(County(county_id), mode="read") as con:
+        rows = await con.fetch(SQL["list_track"], team_id, from_at, until_at, most)
+    return [_fix(row) for row in rows]
+
+
+def _fix(row: Record) -> Fix:
+    return Fix(
+        fixed_at=row["fixed_at"],
+        received_at=row["received_at"],
+        point=Point(lat_deg=row["lat_deg"], lon_deg=row["lon_deg"]),
+        source=FixSource(row["source"]),
+        accuracy_m=row["accuracy_m"],
+        speed_mps=row["speed_mps"],
+        heading_deg=row["heading_deg"],
+        battery=row["battery"],
+    )
