@@ -20,9 +20,8 @@ from crisis.roles import Role
 from dispatch.store.accounts import Accounts
 from dispatch.store.identity import Grant, token_hash
 from dispatch.store.passwords import Passwords
-from dispatch.store.pool import County, Database, Worker, savepoint
+from dispatch.store.pool import County, Database, savepoint
 from dispatch.store.sessions import Sessions
-from dispatch.store.sql import statements
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
@@ -533,30 +532,3 @@ async def test_a_county_sees_its_own_grants_and_no_account_table(
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 async with savepoint(con):
                     await con.fetch(f"SELECT * FROM {table}")  # noqa: S608 - names from above
-
-
-async def test_every_table_of_a_county_has_forced_row_security(admin: Admin) -> None:
-    open_tables = await admin.fetch(
-        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
-        "WHERE a.attname = 'county_id' AND c.relnamespace = 'dispatch'::regnamespace "
-        "AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
-        "AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
-    )
-    assert [row["relname"] for row in open_tables] == []
-
-
-async def test_every_statement_is_prepared_by_its_role_with_its_types(
-    database: Database,
-) -> None:
-    for statement in statements("accounts"):
-        async with database.tx(Worker()) as con:
-            prepared = await con.prepare(statement.text)
-            types = [one.name for one in prepared.get_parameters()]
-        declared = [
-            {"integer": "int4", "timestamp with time zone": "timestamptz"}.get(p.type, p.type)
-            for p in statement.params
-        ]
-        wanted = [
-            {"double precision": "float8", "integer[]": "int4[]"}.get(one, one) for one in declared
-        ]
-        assert types == wanted, statement.name
