@@ -35,6 +35,7 @@ from crisis.policy import DuressPolicy
 from crisis.roles import Role
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.owed import next_check_in
+from dispatch.decide.team_free import team_is_free
 
 #: The rungs after the raising: who is told, and by which message. The last one repeats.
 LADDER: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -106,7 +107,7 @@ def send_help(d: Deciding, c: SendHelp) -> dict[str, Any]:
 
 
 def resolve_duress(d: Deciding, c: ResolveDuress) -> dict[str, Any]:
-    """It is over. Where the team's run goes on, so do its check-ins."""
+    """It is over. Where the team's run goes on, so do its check-ins; overtime for it ends."""
     duress = _duress(d, c.duress_id)
     d.code("duress_resolution", c.reason)
     d.emit(DuressResolved(duress_id=duress.id, reason=c.reason))
@@ -117,6 +118,8 @@ def resolve_duress(d: Deciding, c: ResolveDuress) -> dict[str, Any]:
         run = incident.assignment(assignment_id)
         if run is not None:
             next_check_in(d, incident, run)
+    if team is not None:
+        team_is_free(d, team.id)
     return _told(d, duress)
 
 

@@ -433,7 +433,7 @@ def test_a_shift_ends_for_a_reason_of_the_set() -> None:
     county.refused("unknown_shift", command)
 
 
-def test_a_run_keeps_the_shift_open_on_overtime_and_the_clockwork_ends_it_later() -> None:
+def test_a_run_keeps_the_shift_open_on_overtime_and_ends_it_with_itself() -> None:
     county = County()
     team_id = county.team(hours=1)
     incident_id = county.determined()
@@ -448,9 +448,8 @@ def test_a_run_keeps_the_shift_open_on_overtime_and_the_clockwork_ends_it_later(
     county.do(
         ReportStatus(assignment_id=run_id, status=Status.READY), by=on_team(team_id), number="done"
     )
-    if county.a_team(team_id).duty is Duty.ENDING:
-        county.do(ended(county, team_id), by=SERVICE)
     assert county.a_team(team_id).duty is Duty.OFF_SHIFT
+    assert county.log[-1].body.reason == "fatigue"  # type: ignore[union-attr]
 
 
 def test_the_reason_given_when_the_shift_was_to_end_is_the_one_kept() -> None:
@@ -462,7 +461,7 @@ def test_the_reason_given_when_the_shift_was_to_end_is_the_one_kept() -> None:
     assert county.a_team(team_id).duty is Duty.ENDING
     county.do(AcknowledgeDuress(duress_id=duress_id))
     county.do(ResolveDuress(duress_id=duress_id, reason="safe"))
-    county.do(ended(county, team_id), by=SERVICE)
+    assert county.said() == ["duress_resolved", "shift_ended"]
     assert county.log[-1].body.reason == "illness"  # type: ignore[union-attr]
 
 
