@@ -2,12 +2,13 @@
 
 Two denominators stand side by side. *Arrived*: responses by the month of arrival, as the state
 asks. *Determined*: everyone who was promised a team, by the month of determination, once the team
-came or the deadline passed; it shows what arrived-only figures hide: cancelled late, unserved, still
-waiting, reached only by a crew that does not count. Durations are differences of instants; months
-are local. Must not know the database.
+came or the deadline passed; it shows what arrived-only figures hide: cancelled late, unserved,
+still waiting, reached only by a crew that does not count. Durations are differences of instants;
+months are local. Must not know the database.
 
 Sources: 60 and 120 minutes and their start and stop, SPA 22-0043; on time = at most the standard,
-60:00 included. Percentiles are nearest-rank: the smallest value with at least that share at or below.
+60:00 included. Percentiles are nearest-rank: the smallest value with at least that share of all at
+or below it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Response(Value, frozen=True, kw_only=True):
 
     @property
     def minutes(self) -> float | None:
-        """Determination to arrival, minutes; ``None`` = not measurable: missing or contradictory."""
+        """Determination to arrival, minutes; ``None`` = can't be measured: missing, contradictory."""
         if self.determined_at is None or self.arrived_at is None:
             return None
         if self.standard_minutes is None or self.arrived_at < self.determined_at:

@@ -34,7 +34,7 @@ from dispatch.decide import HANDLERS, Decision, RecordDraft, Rules, decide
 from dispatch.rulebook import Rulebook
 from dispatch.store.codec import UnknownEvent
 from dispatch.store.errors import ConnectionLost
-from dispatch.store.log import CountyLog, Group, Head, StoredResult
+from dispatch.store.log import AnsweredBefore, CountyLog, Group, Head, StoredResult
 from dispatch.store.pool import Connection, County, Database, Worker
 from dispatch.store.sealing import CountyKeys
 from dispatch.store.sql import load
@@ -301,11 +301,16 @@ class CountyRunner:
     async def _attempt_locked(self, batch: Sequence[_Waiting]) -> bool:
         """Take the county's lock, catch up, and only then decide."""
         self._stats.locked += 1
-        async with self._db.tx(County(self.county_id)) as con:
-            await con.fetchrow(COUNTIES["lock_county"], self.county_id)
-            await self._catch_up(con)
-            group, outcomes = await self._decide(batch)
-            outcome, repeated = await self.log.commit(self._head, group, con)
+        group: Group | None = None
+        try:
+            async with self._db.tx(County(self.county_id)) as con:
+                await con.fetchrow(COUNTIES["lock_county"], self.county_id)
+                await self._catch_up(con)
+                group, outcomes = await self._decide(batch)
+                outcome, repeated = await self.log.commit(self._head, group, con)
+        except AnsweredBefore:
+            outcome = "repeated"
+            repeated = await self.log.results_of(group.ids if group else [])
         if outcome == "repeated":
             self._remember(repeated)
             return False
@@ -364,9 +369,10 @@ class CountyRunner:
         except CrisisError as refusal:
             self._stats.refused += 1
             if env.source is Source.PHONE and not isinstance(refusal, Unavailable):
-                group.results.append(
-                    self._result_row(env, group.after.seq, {"refusal": refusal.to_builtins()}, now)
-                )
+                answer: dict[str, Any] = {"refusal": refusal.to_builtins()}
+                group.results.append(self._result_row(env, group.after.seq, answer, now))
+            else:
+                group.check.append(env.command_id)
             return _Outcome(refusal=refusal)
         after = decision.board
         for kind, entity in revived:
@@ -465,10 +471,8 @@ class CountyRunner:
         while True:
             try:
                 await self._catch_up()
-                for waiting in batch:
-                    known = await self.log.result_of(waiting.env.command_id)
-                    if known is not None:
-                        self._remember([known])
+                ids = [waiting.env.command_id for waiting in batch]
+                self._remember(await self.log.results_of(ids))
             except ConnectionLost:
                 if self._machine.monotonic() + pause > deadline:
                     raise

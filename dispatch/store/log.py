@@ -17,7 +17,7 @@ import msgspec
 from crisis.board import FOLD_VERSION, Board, Change, Entity
 from crisis.call import Call
 from crisis.duress import Duress
-from crisis.errors import NotFound, Unavailable
+from crisis.errors import Conflict, NotFound, Unavailable
 from crisis.events import Event
 from crisis.ids import CountyId
 from crisis.incident import Incident
@@ -26,6 +26,7 @@ from crisis.staffing import Responder
 from crisis.team import Shift, Team
 from dispatch.decide.context import Notice, RecordDraft
 from dispatch.store.codec import as_bytea, event_of, event_row, incident_of_row
+from dispatch.store.errors import register_constraint
 from dispatch.store.pool import Connection, County, Database, Record
 from dispatch.store.readmodel import models
 from dispatch.store.sealing import CountyKeys
@@ -84,7 +85,8 @@ class Group:
     Attributes:
         before: the board that the group began on.
         after: the board after its last command.
-        ids: of all its commands, refused ones included.
+        ids: of all its commands.
+        check: of those that were refused and are not kept: they may have been answered before.
         wrapped: data keys made for its new incidents.
         revived: things that had left the board and were brought back for one of its commands.
     """
@@ -92,6 +94,7 @@ class Group:
     before: Board
     after: Board
     ids: list[UUID] = field(default_factory=list)
+    check: list[UUID] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     records: list[tuple[RecordDraft, UUID | None]] = field(default_factory=list)
@@ -104,6 +107,16 @@ class Group:
     def is_empty(self) -> bool:
         """Whether nothing is to be written: refusals only."""
         return not self.events and not self.results
+
+
+class AnsweredBefore(Conflict):
+    """A command of the group is in the database already; its answer must be looked up."""
+
+
+register_constraint(
+    "command_results_pkey",
+    lambda: AnsweredBefore("answered_before", "This command was answered before."),
+)
 
 
 class StaleFold(Unavailable):
@@ -207,7 +220,9 @@ class CountyLog:
             ConnectionLost: with ``unknown_outcome`` the caller must look its commands up.
             Conflict: a constraint refused the group.
         """
-        payload = {"ids": group.ids} if group.is_empty else self._payload(head, group)
+        payload = {} if group.is_empty else self._payload(head, group)
+        if group.check:
+            payload["check"] = group.check
         args = (self.county_id, head.version, _encoder.encode(payload).decode())
         outcome = "failed"
         try:
@@ -216,6 +231,10 @@ class CountyLog:
             else:
                 rows = await con.fetch(SQL["commit_group"], *args)
             outcome = rows[0]["outcome"]
+        except AnsweredBefore:
+            if con is not None:
+                raise
+            return "repeated", await self.results_of(group.ids)
         finally:
             if outcome != "committed":
                 # A key that isn't stored must not be taken for one that is.
@@ -239,7 +258,6 @@ class CountyLog:
             ):
                 group.wrapped[entity.id] = keys.create(entity.id)
         payload: dict[str, Any] = {
-            "ids": group.ids,
             **models(county_id, group.changes, group.before.incidents, keys),
             "head_seq": group.after.seq,
             "last_recorded_at": group.after.last_recorded_at,
@@ -282,19 +300,20 @@ class CountyLog:
             "sealed": as_bytea(sealed),
         }
 
-    async def result_of(self, command_id: UUID) -> StoredResult | None:
-        """Return what a command was answered; ``None`` = it never committed."""
+    async def results_of(self, command_ids: Sequence[UUID]) -> list[StoredResult]:
+        """Return what commands were answered; those that never committed are missing."""
         async with self._db.tx(self._context, mode="read") as con:
-            row = await con.fetchrow(SQL["read_result"], self.county_id, command_id)
-        if row is None:
-            return None
-        return StoredResult(
-            command_id=row["command_id"],
-            actor_id=row["actor_id"],
-            body_hash=row["body_hash"],
-            seq=row["seq"],
-            answer=msgspec.json.decode(row["answer"]),
-        )
+            rows = await con.fetch(SQL["read_results"], self.county_id, command_ids)
+        return [
+            StoredResult(
+                command_id=row["command_id"],
+                actor_id=row["actor_id"],
+                body_hash=row["body_hash"],
+                seq=row["seq"],
+                answer=msgspec.json.decode(row["answer"]),
+            )
+            for row in rows
+        ]
 
     async def incident(self, incident_id: UUID, keys: CountyKeys) -> Incident | None:
         """Return an incident wherever it stands; ``None`` = not in this county."""

@@ -3,6 +3,8 @@
 
 -- The board's few fields that belong to no single thing.
 ALTER TABLE counties ADD COLUMN board jsonb NOT NULL DEFAULT '{}';
+-- Every group updates its county's row: room for its versions on the row's own page.
+ALTER TABLE counties SET (fillfactor = 10, autovacuum_vacuum_scale_factor = 0);
 
 -- Everything that happened, per county; commit order = seq order, without gaps, because a writer
 -- holds the county's row. No foreign keys here and in the read models: rows come from the fold of
@@ -491,16 +493,20 @@ $$;
 --
 -- Locks the county's row, and writes only if nobody wrote since the caller decided
 -- (``p_version`` = head_version of its board). Holds no rule of the domain: what is written was
--- decided by the caller. Answers ``stale`` (catch up and decide again), ``repeated`` with the known
--- results of some of the group's command ids (nothing was written), or ``committed``. A group
--- without events and results holds refusals only, and is answered once it is known that it was
--- decided on the newest board. Text in and out: drivers pass it on without looking at it.
+-- decided by the caller. Answers ``stale`` (catch up and decide again), ``repeated`` with what
+-- refused commands (``check``) were answered before, or ``committed``; only then was anything
+-- written. A command that was answered before and is not refused now meets the key of
+-- ``command_results``, and the whole group fails with that constraint. A group without ``head_seq``
+-- holds refusals only, and is answered once it is known that it was decided on the newest board.
+-- Text in and out: drivers pass it on without looking at it.
 CREATE FUNCTION commit_group(
     p_county integer, p_version bigint, p_group text,
     OUT outcome text, OUT known text
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_version bigint;
+    v_id text;
+    v_known jsonb := '[]';
     p jsonb := p_group::jsonb;
 BEGIN
     PERFORM set_config('app.county', p_county::text, true);
@@ -510,16 +516,22 @@ BEGIN
         outcome := 'stale';
         RETURN;
     END IF;
-    SELECT jsonb_agg(jsonb_build_object(
-        'command_id', r.command_id, 'actor_id', r.actor_id,
-        'body_hash', encode(r.body_hash, 'hex'), 'seq', r.seq, 'answer', r.answer
-    )) INTO known
-    FROM command_results AS r
-    WHERE r.county_id = p_county
-        AND r.command_id IN (SELECT i::uuid FROM jsonb_array_elements_text(p->'ids') AS i);
-    IF known IS NOT NULL THEN
-        outcome := 'repeated';
-        RETURN;
+    IF p ? 'check' THEN
+        FOR v_id IN SELECT jsonb_array_elements_text(p->'check') LOOP
+            v_known := v_known || coalesce((
+                SELECT jsonb_build_object(
+                    'command_id', r.command_id, 'actor_id', r.actor_id,
+                    'body_hash', encode(r.body_hash, 'hex'), 'seq', r.seq, 'answer', r.answer
+                )
+                FROM command_results AS r
+                WHERE r.county_id = p_county AND r.command_id = v_id::uuid
+            ), '[]');
+        END LOOP;
+        IF v_known <> '[]' THEN
+            outcome := 'repeated';
+            known := v_known;
+            RETURN;
+        END IF;
     END IF;
     outcome := 'committed';
     IF NOT p ? 'head_seq' THEN

@@ -114,12 +114,12 @@ SELECT incident_id
 FROM assignments
 WHERE county_id = $1 AND assignment_id = $2;
 
--- name: read_result
--- What a command was answered.
--- params: $1 county_id integer, $2 command_id uuid
+-- name: read_results
+-- What commands were answered.
+-- params: $1 county_id integer, $2 command_ids uuid[]
 SELECT command_id, actor_id, encode(body_hash, 'hex') AS body_hash, seq, answer
 FROM command_results
-WHERE county_id = $1 AND command_id = $2;
+WHERE county_id = $1 AND command_id = ANY ($2);
 
 -- name: read_record
 -- The newest version of a private record.
