@@ -64,6 +64,11 @@ class Passwords:
         #: Checked where there is no hash, so that it takes as long; nothing matches it.
         self._nobody = self._hasher.hash(secret_token())
 
+    @property
+    def is_full(self) -> bool:
+        """Whether further ones are refused at this moment."""
+        return self._inside >= self._room
+
     def close(self) -> None:
         """Give up what waits; what is being hashed ends by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -96,7 +101,7 @@ class Passwords:
         return encoded is not None
 
     async def _in_lane(self, work: Callable[[], T]) -> T:
-        if self._inside >= self._room:
+        if self.is_full:
             raise TooMany(
                 "slow_down", "Too many people are signing in at this moment.", retry_after_s=2.0
             )

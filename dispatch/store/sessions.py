@@ -230,10 +230,9 @@ class Sessions:
         except TooMany:
             await excuse(self._database, keys, self._clock.now())
             raise
-        if account is None or hashed is None:
-            raise _bad_credentials()
-        if not is_right or account["disabled_at"] is not None:
-            await self._run("note_failure", account["account_id"])
+        if account is None or hashed is None or not is_right or account["disabled_at"] is not None:
+            known_id = None if account is None else account["account_id"]
+            await self._run("note_failure", known_id, keys.pair)
             raise _bad_credentials()
         if self._passwords.is_outdated(hashed):
             fresh = await self._passwords.hash(password)

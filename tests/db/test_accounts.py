@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import asyncpg
@@ -25,6 +26,8 @@ from dispatch.store.sessions import Sessions
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
+
+Eventually = Callable[..., Awaitable[None]]
 
 ALPINE, KERN = CountyId(6003), CountyId(6029)
 PASSWORD = "correct horse battery"
@@ -159,7 +162,7 @@ class CountingHasher(PasswordHasher):
         super().__init__(time_cost=1, memory_cost=8, parallelism=1, hash_len=4, salt_len=8)
         self.checked: list[str] = []
 
-    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # type: ignore[override]  # noqa: A002 - the library's name
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - the library's name
         self.checked.append(str(hash))
         return super().verify(hash, password)
 
@@ -264,18 +267,55 @@ async def test_a_burst_of_guesses_at_once_is_counted_one_by_one(sessions: Sessio
     assert all(isinstance(answer, NotSignedIn | TooMany) for answer in answers)
 
 
+class HeldHasher(PasswordHasher):
+    """Checks nothing until it is let go."""
+
+    __slots__ = ("entered", "let_go")
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1, hash_len=4, salt_len=8)
+        self.entered, self.let_go = threading.Event(), threading.Event()
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - the library's name
+        self.entered.set()
+        self.let_go.wait(10)
+        return super().verify(hash, password)
+
+
+@pytest.mark.usefixtures("ada")
 async def test_when_too_many_sign_in_the_rest_are_refused_and_not_blamed(
-    database: Database, clock: FakeClock, ada: UserId, admin: Admin
+    database: Database, clock: FakeClock, admin: Admin, eventually: Eventually
 ) -> None:
-    crowded = Passwords(lanes=1, waiting=0, hasher=PasswordHasher(2, 20_000, 1))
+    hasher = HeldHasher()
+    crowded = Passwords(lanes=1, waiting=1, hasher=hasher)
     sessions = Sessions(database, clock, crowded)
-    answers = await asyncio.gather(
-        *(sessions.sign_in("ada", PASSWORD, address=f"192.0.2.{n}") for n in range(4)),
-        return_exceptions=True,
-    )
-    assert sum(isinstance(answer, TooMany) for answer in answers) >= 1
-    assert sum(isinstance(answer, tuple) for answer in answers) >= 1
+    first = asyncio.ensure_future(_signs_in(sessions, address=DESK))
+    await eventually(hasher.entered.is_set)
+    gone = asyncio.ensure_future(_signs_in(sessions, address=ELSEWHERE))
+    await eventually(lambda: crowded.is_full)
+    with pytest.raises(TooMany) as refused:
+        await _signs_in(sessions, address="203.0.113.1")
+    assert refused.value.code == "slow_down"
+    hasher.let_go.set()
+    await asyncio.gather(first, gone)
+    assert not crowded.is_full
     assert await admin.fetchval("SELECT sum(failures) FROM sign_in_attempts") == 0
+    crowded.close()
+
+
+async def test_hanging_up_does_not_free_a_lane(eventually: Eventually) -> None:
+    hasher = HeldHasher()
+    crowded = Passwords(lanes=1, waiting=0, hasher=hasher)
+    asked = asyncio.ensure_future(crowded.verify(hasher.hash("x"), "x"))
+    await eventually(hasher.entered.is_set)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    with pytest.raises(TooMany):
+        await crowded.verify(None, "x")
+    hasher.let_go.set()
+    await eventually(lambda: not crowded.is_full)
+    assert not await crowded.verify(None, "x")
     crowded.close()
 
 

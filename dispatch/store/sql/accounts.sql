@@ -285,11 +285,19 @@ WHERE at > clock_timestamp() - interval '60 seconds'
     );
 
 -- name: note_failure
--- An attempt to sign in to an account that exists failed.
+-- An attempt failed; logged if the account exists. It writes in any case, so that the time until
+-- the answer doesn't tell whether it does.
 -- role: worker
--- params: $1 account_id uuid
-INSERT INTO account_log (what, account_id)
-VALUES ('sign_in_failed', $1);
+-- params: $1 account_id uuid, $2 key bytea
+WITH noted AS (
+    INSERT INTO account_log (what, account_id)
+    SELECT 'sign_in_failed', account_id
+    FROM accounts
+    WHERE account_id = $1
+)
+UPDATE sign_in_attempts
+SET failures = failures
+WHERE key = $2;
 
 -- name: lock_attempts
 -- The counters of these keys, locked in one order for all; new ones begin at 0.
