@@ -52,8 +52,8 @@ PLANNED, SCHEDULED = "planned", "scheduled"
 def start_shift(d: Deciding, c: StartShift) -> dict[str, Any]:
     """Go on duty. What the crew lacks is told, not refused: help with one member is help."""
     team = find_team(d, c.team_id)
-    if team.retired or team.lent_to is not None:
-        raise Conflict("team_not_here", "The team is retired or lent to another county.")
+    if team.lent_to is not None:
+        raise Conflict("team_lent", "The team is on loan to another county.")
     if team.duty is not Duty.OFF_SHIFT:
         raise Conflict("team_on_shift", "The team is on shift.", shift_id=str(team.shift_id))
     planned = _planned_of(d, team, c.shift_id)

@@ -117,8 +117,6 @@ def plan_shift(d: Deciding, c: PlanShift) -> dict[str, Any]:
     """Roster a team for a window, or move a shift that has not begun."""
     team = find_team(d, c.team_id)
     d.require_own_agency(team.agency_id)
-    if team.retired:
-        raise Conflict("team_retired", "The team is retired.")
     shift_id = c.shift_id or ShiftId(d.id("shift"))
     known = d.board.shifts.get(shift_id)
     if known is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_a_caller_who_gave_up_is_called_back_where_anything_is_known_of_them() -
 
 def test_a_call_lost_during_an_outage_is_not_called_back_a_day_later() -> None:
     county = County(rules(clocks=policy().clocks))
-    how = {"by": SUPERVISOR, "source": Source.BACK_ENTRY, "reason": "system_outage"}
+    how: dict[str, Any] = {"by": SUPERVISOR, "source": Source.BACK_ENTRY, "reason": "system_outage"}
     at = county.now - timedelta(days=1)
     call_id = county.do(OfferCall(answered=True), occurred_at=at, **how).result["call_id"]
     done = county.do(LoseCall(call_id=call_id), occurred_at=at + timedelta(minutes=3), **how)

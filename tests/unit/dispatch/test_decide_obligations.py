@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crisis.assignment import Status
+from crisis.board import fold_all
 from crisis.commands import (
     AcknowledgeDuress,
     CompleteObligation,
@@ -26,13 +27,16 @@ from crisis.ids import AssignmentId, IncidentId, ObligationId, TeamId, UserId
 from crisis.obligation import Obligation, ObligationArose, ObligationKind, ObligationState
 from crisis.roles import Role
 from crisis.states import Source
+from dispatch.decide import decide
 from dispatch.decide.owed import check_in_every_s
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     SERVICE,
     SUPERVISOR,
     County,
+    changed,
     clinician,
+    envelope,
     on_team,
     person,
     uid,
@@ -379,3 +383,23 @@ def test_a_team_on_a_run_is_always_being_looked_after(acts: list[str]) -> None:
                 county.wait(3_000)
         assert len(open_of(county, K.CHECK_IN)) <= 1
         assert open_of(county, K.CHECK_IN) or county.board.duress
+
+
+def test_a_sign_of_life_that_comes_late_is_kept_and_the_alarm_stays() -> None:
+    county = County()
+    _, team_id, _ = on_the_road(county)
+    (check_in,) = open_of(county, K.CHECK_IN)
+    county.wait(3_000)
+    county.do(MissObligation(obligation_id=check_in.id), by=SERVICE)
+    missed = changed(check_in, state=ObligationState.MISSED, missed_at=county.now)
+    env = envelope(
+        CompleteObligation(obligation_id=check_in.id),
+        by=on_team(team_id),
+        occurred_at=county.now - HOUR / 2,
+    )
+    board = county.board.holding("obligations", missed)
+    decision = decide(board, env, county.now, county.rules, frozenset({check_in.id}))
+    done = decision.events[0]
+    assert done.off_board and done.body.late is False  # type: ignore[union-attr]
+    elsewhere = fold_all(county.board, decision.events)
+    assert check_in.id not in elsewhere.obligations and len(elsewhere.duress) == 1

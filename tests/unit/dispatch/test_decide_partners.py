@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from crisis.board import fold_all
 from crisis.commands import (
     AcknowledgePartner,
     CancelIncident,
+    MergeIncident,
     PartnerDeclined,
     PartnerGone,
     PartnerOnScene,
@@ -15,20 +19,22 @@ from crisis.commands import (
 from crisis.ids import IncidentId, PartnerResponseId
 from crisis.partner import PartnerResponse, PartnerState
 from crisis.states import Source
+from dispatch.decide import decide
 from tests.unit.dispatch.board_kit import (
     CALL_TAKER,
     DISPATCHER,
     SUPERVISOR,
     County,
+    envelope,
     on_team,
 )
 
 
 def asked(
-    county: County, incident_id: IncidentId, kind: str = "ems", **fields: object
+    county: County, incident_id: IncidentId, kind: Any = "ems", **fields: Any
 ) -> PartnerResponseId:
     how = {k: fields.pop(k) for k in ("by",) if k in fields}
-    command = RequestPartner(incident_id=incident_id, kind=kind, reason="medical", **fields)  # type: ignore[arg-type]
+    command = RequestPartner(incident_id=incident_id, kind=kind, reason="medical", **fields)
     return PartnerResponseId(county.do(command, **how).result["partner_id"])
 
 
@@ -81,7 +87,7 @@ def test_a_partners_way_is_told_to_the_teams_on_the_run() -> None:
     incident_id, team_id = county.determined(), county.team()
     county.running(incident_id, team_id)
     partner_id = asked(county, incident_id)
-    names = {"incident_id": incident_id, "partner_id": partner_id}
+    names: dict[str, Any] = {"incident_id": incident_id, "partner_id": partner_id}
     county.do(AcknowledgePartner(agency="county_ems", reference="42", **names))
     assert county.told() == [(f"team:{team_id}", "partner_coming")]
     county.do(PartnerOnScene(**names), by=on_team(team_id))
@@ -104,7 +110,7 @@ def test_a_hand_off_stays_open_until_taken_over_and_its_outcome_known() -> None:
     incident_id = county.opened()
     partner_id = asked(county, incident_id, "psap", handoff=True)
     assert county.told() == [("role:supervisor", "handed_off")]
-    names = {"incident_id": incident_id, "partner_id": partner_id}
+    names: dict[str, Any] = {"incident_id": incident_id, "partner_id": partner_id}
     county.do(PartnerOnScene(**names))
     county.refused("handoff_not_acknowledged", PartnerGone(outcome="transported", **names))
     county.do(AcknowledgePartner(agency="psap", reference="9-17", **names))
@@ -117,7 +123,7 @@ def test_a_supervisor_may_close_a_hand_off_whose_outcome_nobody_learns() -> None
     county = County()
     incident_id = county.opened()
     partner_id = asked(county, incident_id, "psap", handoff=True)
-    names = {"incident_id": incident_id, "partner_id": partner_id}
+    names: dict[str, Any] = {"incident_id": incident_id, "partner_id": partner_id}
     county.do(AcknowledgePartner(agency="psap", **names))
     county.do(PartnerGone(outcome="unknown", **names), by=SUPERVISOR)
     assert partner(county, incident_id).outcome == "unknown"
@@ -150,3 +156,30 @@ def test_an_unknown_request_is_refused_by_name() -> None:
     county.refused(
         "unknown_partner_response", PartnerOnScene(incident_id=incident_id, partner_id=missing)
     )
+
+
+def test_a_merged_incidents_partner_is_asked_on_the_one_that_goes_on() -> None:
+    county = County()
+    incident_id, into = county.opened(), county.opened()
+    county.do(MergeIncident(incident_id=incident_id, into=into))
+    merged = county.gone(incident_id)
+    county.board = county.board.holding("incidents", merged)
+    refusal = county.refused(
+        "incident_merged", RequestPartner(incident_id=incident_id, kind="ems", reason="medical")
+    )
+    assert refusal.facts["into"] == str(into)
+
+
+def test_help_for_a_filed_incident_is_recorded_and_said_to_be_off_the_board() -> None:
+    county = County()
+    incident_id = county.opened()
+    county.do(CancelIncident(incident_id=incident_id, reason="caller_cancelled"))
+    filed = county.gone(incident_id)
+    board = county.board.holding("incidents", filed)
+    command = RequestPartner(incident_id=incident_id, kind="psap", reason="medical")
+    off_board = frozenset({incident_id})
+    decision = decide(board, envelope(command), county.now, county.rules, off_board)
+    assert decision.result["on_board"] is False
+    assert [event.off_board for event in decision.events] == [True]
+    elsewhere = fold_all(county.board, decision.events)
+    assert incident_id not in elsewhere.incidents

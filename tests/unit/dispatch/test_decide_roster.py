@@ -25,12 +25,12 @@ from crisis.commands import (
     SetDuty,
     StartShift,
 )
-from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
+from crisis.ids import AgencyId, CountyId, DuressId, ResponderId, ShiftId, TeamId
 from crisis.responder import PresenceMode, Responder
 from crisis.roles import Actor, Role
 from crisis.staffing import TelehealthSecond
 from crisis.states import Source
-from crisis.team import CrewMember, Duty, ResponderRecorded
+from crisis.team import CrewMember, Duty, LoanGranted, ResponderRecorded
 from tests.unit.dispatch.board_kit import (
     AGENCY,
     DISPATCHER,
@@ -508,7 +508,7 @@ def test_a_planned_shift_that_never_began_is_taken_back_by_the_clockwork() -> No
 
 def test_a_shift_from_an_outage_may_lie_in_the_past() -> None:
     county, team_id = staffed()
-    how = {"by": SUPERVISOR, "source": Source.BACK_ENTRY, "reason": "system_outage"}
+    how: dict[str, Any] = {"by": SUPERVISOR, "source": Source.BACK_ENTRY, "reason": "system_outage"}
     at = county.now - timedelta(hours=20)
     command = StartShift(team_id=team_id, ends_at=at + 8 * HOUR, crew=crew(ANA, BEN))
     county.do(command, occurred_at=at, **how)
@@ -527,7 +527,7 @@ def test_shifts_never_overlap_and_nobody_is_on_two(acts: list[tuple[str, int]]) 
     for act, which in acts:
         team = county.a_team(teams[which])
         shift_id = team.shift_id or ShiftId(uid("none"))
-        alarms = [a.id for a in county.board.duress.values()] or [uid("none")]
+        alarms = [a.id for a in county.board.duress.values()] or [DuressId(uid("none"))]
         people = crew(ANA, BEN) if which else crew(ANA)
         match act:
             case "start":
@@ -554,9 +554,9 @@ def test_shifts_never_overlap_and_nobody_is_on_two(acts: list[tuple[str, int]]) 
             case "alarm":
                 county.do(RaiseDuress(), by=on_team(team.id))
             case "taken":
-                county._refusal(AcknowledgeDuress(duress_id=alarms[0]))  # type: ignore[arg-type]
+                county._refusal(AcknowledgeDuress(duress_id=alarms[0]))
             case "safe":
-                county._refusal(ResolveDuress(duress_id=alarms[0], reason="safe"))  # type: ignore[arg-type]
+                county._refusal(ResolveDuress(duress_id=alarms[0], reason="safe"))
             case _:
                 county.wait(3_000)
         assert_one_place(county)
@@ -575,3 +575,12 @@ def assert_one_place(county: County) -> None:
                 assert one.ends_at <= other.starts_at or other.ends_at <= one.starts_at
     for team in county.board.teams.values():
         assert (team.shift_id in county.board.shifts) == (team.duty is not Duty.OFF_SHIFT)
+
+
+def test_a_team_starts_neither_while_lent_nor_anothers_shift() -> None:
+    county, team_id = staffed()
+    start = StartShift(team_id=team_id, ends_at=county.now + HOUR, crew=crew(ANA, BEN))
+    other = county.team("Blue 2", on_shift=False)
+    county.refused("another_teams_shift", changed(start, shift_id=planned(county, other)))
+    county.happen(LoanGranted(team_id=team_id, to_county=CountyId(6013), loan_ref="1"))
+    county.refused("team_lent", start)
