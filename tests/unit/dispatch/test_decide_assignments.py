@@ -176,7 +176,7 @@ def test_a_phone_a_little_behind_reports_as_of_the_acceptance() -> None:
 
 def test_a_report_by_voice_says_whose_voice() -> None:
     run = Run()
-    voice = {"by": SUPERVISOR, "source": Source.DESK_BY_VOICE}
+    voice: dict[str, Any] = {"by": SUPERVISOR, "source": Source.DESK_BY_VOICE}
     run.refused("said_by_missing", S.EN_ROUTE, **voice)
     run.says(S.EN_ROUTE, said_by="Blue 1", **voice)
 
@@ -265,7 +265,7 @@ def test_a_lone_arrival_does_not_stop_the_clock_and_the_second_member_does() -> 
     run = Run(screening=SAFE_SCENE)
     crew = run.county.a_team(run.team).crew
     run.says(S.EN_ROUTE)
-    by = {"by": on_team(run.team)}
+    by: dict[str, Any] = {"by": on_team(run.team)}
     left = SwapCrew(assignment_id=run.id, crew=crew[:1], reason="member_left")
     assert run.county.do(left, **by).result["is_valid"] is False
     result = run.says(S.ON_SCENE, minutes=15)
@@ -455,7 +455,7 @@ def test_follow_ups_outlive_the_incident_they_came_from() -> None:
 def test_an_encounter_is_amended_and_the_last_word_counts() -> None:
     run = Run()
     run.arrives()
-    by = {"by": on_team(run.team)}
+    by: dict[str, Any] = {"by": on_team(run.team)}
     first = EncounterInput(disposition="stabilized_referral", note="first")
     made = run.county.do(RecordEncounter(assignment_id=run.id, encounter=first), **by)
     encounter_id = made.result["encounter_id"]
@@ -553,7 +553,7 @@ def test_a_county_may_forbid_diverting() -> None:
 
 def test_whether_anyone_is_still_needed_is_for_the_desk_to_say() -> None:
     run = Run()
-    by_team = {"by": on_team(run.team)}
+    by_team: dict[str, Any] = {"by": on_team(run.team)}
     gone = CancelAssignment(assignment_id=run.id, reason="person_left", still_needed=False)
     run.county.refused("desk_decides_need", gone, **by_team)
     needed = CancelAssignment(assignment_id=run.id, reason="person_left")
@@ -594,7 +594,7 @@ def test_a_phone_that_was_away_may_report_on_a_cancelled_incident() -> None:
 def test_a_swapped_crew_is_the_shifts_crew_and_known_to_the_roster() -> None:
     run = Run(screening=SAFE_SCENE)
     crew = alone(run)
-    by = {"by": on_team(run.team)}
+    by: dict[str, Any] = {"by": on_team(run.team)}
     run.county.do(SwapCrew(assignment_id=run.id, crew=crew, reason="illness"), **by)
     assert run.county.said() == ["crew_changed", "crew_swapped"]
     assert run.county.a_team(run.team).crew == crew

@@ -306,7 +306,7 @@ def test_that_nobody_can_come_is_no_reason_not_to_send(reason: str) -> None:
 
 def test_a_reason_that_hands_over_warns_until_a_partner_is_asked() -> None:
     county = County()
-    reason = {"decision": "no_dispatch", "reason": "life_threat_to_911"}
+    reason: dict[str, Any] = {"decision": "no_dispatch", "reason": "life_threat_to_911"}
     result = county.do(Determine(incident_id=county.opened(), **reason)).result
     assert codes(result) == ["partner_not_asked"]
     asked = county.opened()
@@ -378,7 +378,7 @@ def test_an_amendment_wakes_a_search_that_is_going_on_but_starts_none() -> None:
     county = County()
     county.team()
     idle = county.determined()
-    change = {"hazards": (Hazard(code="animals"),)}
+    change: dict[str, Any] = {"hazards": (Hazard(code="animals"),)}
     county.do(AmendIncident(incident_id=idle, **change))
     assert county.said() == ["incident_amended"]
 
