@@ -12,30 +12,28 @@ from uuid import UUID
 
 from crisis.board import Board
 from crisis.commands import Command, Envelope
-from dispatch.decide import (
-    assignments,
-    calls,
-    duress,
-    incidents,
-    obligations,
-    offers,
-    partners,
-    roster,
-)
+from dispatch.decide.assignments import HANDLERS as ASSIGNMENTS
+from dispatch.decide.calls import HANDLERS as CALLS
 from dispatch.decide.context import Decision, Handler, Notice, RecordDraft, Rules, begin
+from dispatch.decide.duress import HANDLERS as DURESS
+from dispatch.decide.incidents import HANDLERS as INCIDENTS
+from dispatch.decide.obligations import HANDLERS as OBLIGATIONS
+from dispatch.decide.offers import HANDLERS as OFFERS
+from dispatch.decide.partners import HANDLERS as PARTNERS
+from dispatch.decide.roster import HANDLERS as ROSTER
 
 __all__ = ["HANDLERS", "Decision", "Notice", "RecordDraft", "Rules", "decide"]
 
 #: Command → its handler; a test holds it against every command there is.
 HANDLERS: Mapping[type[Command], Handler] = {
-    **assignments.HANDLERS,
-    **calls.HANDLERS,
-    **duress.HANDLERS,
-    **incidents.HANDLERS,
-    **obligations.HANDLERS,
-    **offers.HANDLERS,
-    **partners.HANDLERS,
-    **roster.HANDLERS,
+    **ASSIGNMENTS,
+    **CALLS,
+    **DURESS,
+    **INCIDENTS,
+    **OBLIGATIONS,
+    **OFFERS,
+    **PARTNERS,
+    **ROSTER,
 }
 
 
