@@ -23,12 +23,11 @@ from crisis.staffing import (
     Responder,
     Shortfall,
     ShortfallCode,
-    TelehealthSecond,
     assess_crew,
     incident_needs,
 )
 from crisis.standards import local_day
-from crisis.team import CrewMember, Duty, Team
+from crisis.team import Duty, Team
 from crisis.triage import Hazard, Need
 from dispatch.matching.shapes import Reason, ReasonCode
 from geo.point import Point
@@ -91,9 +90,7 @@ class CrewProfile:
 class _Known:
     """A profile, and the very objects that it was made of."""
 
-    crew: tuple[CrewMember, ...]
-    telehealth: TelehealthSecond | None
-    capabilities: tuple[str, ...]
+    team: Team
     responders: Mapping[ResponderId, Responder]
     members: tuple[Responder | None, ...]
     profile: CrewProfile
@@ -112,17 +109,22 @@ class _Judged:
             hazards=tuple(Hazard(code=code) for code in sorted(hazards)),
         )
         self._known: dict[TeamId, _Known] = {}
-        # One object for equal reasons: thousands of crews lack the same few things.
+        # The same by the team's object: hashing a UUID costs more than all the rest of a look-up.
+        # An entry holds its team, so that no other object can take over its number.
+        self._by_object: dict[int, _Known] = {}
+        # One object for equal things: thousands of crews lack the same few.
         self._reasons: dict[Shortfall, Reason] = {}
+        self._unmet: dict[frozenset[str], frozenset[str]] = {}
 
     def holds_for(
         self, rules: Rules, on: date, needs: frozenset[str], hazards: frozenset[str]
     ) -> bool:
         mine = self.rules
+        # Equal is enough; the same objects, as a service has them, are told in no time.
         return (
             (mine.policy is rules.policy or mine.policy == rules.policy)
-            and mine.codes is rules.codes
-            and mine.standards is rules.standards
+            and (mine.codes is rules.codes or mine.codes == rules.codes)
+            and (mine.standards is rules.standards or mine.standards == rules.standards)
             and mine.lpha_reachable == rules.lpha_reachable
             and self.on == on
             and needs <= self.needs
@@ -130,35 +132,29 @@ class _Judged:
         )
 
     def profile(self, team: Team, responders: Mapping[ResponderId, Responder]) -> CrewProfile:
+        known = self._by_object.get(id(team))
+        if known is not None and known.team is team and known.responders is responders:
+            return known.profile
+        return self._judge(team, responders)
+
+    def _judge(self, team: Team, responders: Mapping[ResponderId, Responder]) -> CrewProfile:
+        members = tuple([responders.get(member.responder_id) for member in team.crew])
         known = self._known.get(team.id)
         if (
             known is not None
-            and known.crew is team.crew
-            and known.responders is responders
-            and known.telehealth is team.telehealth
-            and known.capabilities is team.capabilities
-        ):
-            return known.profile
-        return self._judge(team, responders, known)
-
-    def _judge(
-        self, team: Team, responders: Mapping[ResponderId, Responder], known: _Known | None
-    ) -> CrewProfile:
-        members = tuple(responders.get(member.responder_id) for member in team.crew)
-        if (
-            known is not None
-            and known.crew == team.crew
-            and known.telehealth == team.telehealth
-            and known.capabilities == team.capabilities
             and known.members == members
+            and known.team.crew == team.crew
+            and known.team.telehealth == team.telehealth
+            and known.team.capabilities == team.capabilities
         ):
             profile = known.profile
         else:
-            if len(self._known) > 2 * _MOST_TEAMS:
-                self._known.clear()
             profile = self._profile(assess(team, responders, self._asked, self.rules, self.on))
-        self._known[team.id] = _Known(
-            team.crew, team.telehealth, team.capabilities, responders, members, profile
+        if len(self._by_object) > _MOST_TEAMS:
+            self._by_object.clear()
+            self._known.clear()
+        self._known[team.id] = self._by_object[id(team)] = _Known(
+            team, responders, members, profile
         )
         return profile
 
@@ -174,7 +170,9 @@ class _Judged:
                 bars[subject] = (*bars.get(subject, ()), self._reason(shortfall))
             else:
                 base.append(self._reason(shortfall))
-        return CrewProfile(base=tuple(base), unmet=frozenset(unmet), bars=bars)
+        lacks = frozenset(unmet)
+        lacks = self._unmet.setdefault(lacks, lacks)
+        return CrewProfile(base=tuple(base), unmet=lacks, bars=bars)
 
     def _reason(self, shortfall: Shortfall) -> Reason:
         reason = self._reasons.get(shortfall)
@@ -183,8 +181,8 @@ class _Judged:
         return reason
 
 
-#: Far more teams than a county has; the memo starts anew beyond twice as many.
-_MOST_TEAMS = 5_000
+#: So many states of teams are remembered before the memo starts anew.
+_MOST_TEAMS = 20_000
 #: Rules in force at once in one process: the live ones, a change at midnight, a simulation.
 _MOST_RULES = 4
 

@@ -23,7 +23,7 @@ from crisis.staffing import ShortfallCode
 from crisis.standards import local_day, response_standard
 from crisis.team import Duty, Team
 from dispatch import coverage
-from dispatch.matching.eligibility import Asking, CrewMemo, CrewProfile
+from dispatch.matching.eligibility import Asking, CrewMemo
 from dispatch.matching.shapes import (
     Adjustment,
     Candidate,
@@ -118,7 +118,7 @@ def rank(
     drives = _drives(asking, travel, [*valid, *nearly], now)
     due_s = None if incident.due_at is None else (incident.due_at - now).total_seconds()
 
-    worth = _Worth(asking, frozenset(prior_contact))
+    worth = _Worth(asking, prior_contact)
     judged = zip(valid, drives, strict=False)
     candidates = _in_order([_candidate(one, drive, due_s, worth, now) for one, drive in judged])
     fastest = _mark_fastest(candidates)
@@ -203,15 +203,23 @@ def _drives(
     return travel.many_to_one(origins, asking.point, now)
 
 
+class _SoftNeed(msgspec.Struct, frozen=True):
+    """A soft need of the incident; ``seconds``: what it is worth, >= 0."""
+
+    code: str
+    label: str
+    seconds: float
+    by_contact: bool
+
+
 class _Worth:
     """What a crew's met soft needs are worth, worked out once per combination."""
 
-    def __init__(self, asking: Asking, prior_contact: frozenset[TeamId]) -> None:
+    def __init__(self, asking: Asking, prior_contact: Collection[TeamId]) -> None:
         policy = asking.rules.policy.matching
         self._asking = asking
-        self._known_to = prior_contact
-        self._memo: dict[tuple[bool, ...], tuple[float, tuple[Adjustment, ...]]] = {}
-        self._needs: list[tuple[str, str, float, bool]] = []
+        self._memo: dict[tuple[frozenset[str], bool], tuple[float, tuple[Adjustment, ...]]] = {}
+        self._needs: list[_SoftNeed] = []
         for code in asking.soft:
             known = asking.rules.codes.find("need", code)
             attributes = {} if known is None else known.attributes
@@ -223,32 +231,35 @@ class _Worth:
             else:
                 seconds = policy.soft_need_worth_s
             label = code if known is None else known.label
-            self._needs.append((code, label, seconds, by_contact))
+            self._needs.append(_SoftNeed(code, label, seconds, by_contact))
+        # Looked at only where the incident asks for it.
+        self._known_to = (
+            frozenset(prior_contact) if any(n.by_contact for n in self._needs) else frozenset()
+        )
 
     def of(self, team: Team) -> tuple[float, tuple[Adjustment, ...]]:
         """Return the seconds to add to the team's drive, and what they are made of."""
         if not self._needs:
             return 0.0, ()
-        crew = self._asking.crew(team)
-        met = tuple(self._meets(team, crew, need) for need in self._needs)
-        found = self._memo.get(met)
+        unmet = self._asking.crew(team).unmet
+        known = bool(self._known_to) and team.id in self._known_to
+        found = self._memo.get((unmet, known))
         if found is None:
-            found = self._memo[met] = self._adjust(met)
+            found = self._memo[unmet, known] = self._adjust(unmet, known)
         return found
 
-    def _meets(self, team: Team, crew: CrewProfile, need: tuple[str, str, float, bool]) -> bool:
-        return team.id in self._known_to if need[3] else need[0] not in crew.unmet
-
-    def _adjust(self, met: tuple[bool, ...]) -> tuple[float, tuple[Adjustment, ...]]:
-        parts = tuple(
-            Adjustment(
-                code=code,
-                seconds=-seconds if is_met else 0.0,
-                sentence=f"{label}: {'yes' if is_met else 'no'}.",
+    def _adjust(self, unmet: frozenset[str], known: bool) -> tuple[float, tuple[Adjustment, ...]]:
+        parts: list[Adjustment] = []
+        for need in self._needs:
+            is_met = known if need.by_contact else need.code not in unmet
+            parts.append(
+                Adjustment(
+                    code=need.code,
+                    seconds=-need.seconds if is_met else 0.0,
+                    sentence=f"{need.label}: {'yes' if is_met else 'no'}.",
+                )
             )
-            for (code, label, seconds, _), is_met in zip(self._needs, met, strict=True)
-        )
-        return sum(part.seconds for part in parts), parts
+        return sum(part.seconds for part in parts), tuple(parts)
 
 
 def _candidate(
@@ -336,9 +347,9 @@ def _break_tie(
     busy = coverage.busy_share(
         sum(team.offer is not None or team.run is not None for team in on_duty), len(on_duty)
     )
-    at = {one.team.id: one.point for one in valid if one.point is not None}
+    at = {one.team.id.int: one.point for one in valid if one.point is not None}
     lost = coverage.losses(
-        [at[candidates[index].team_id] for index in near],
+        [at[candidates[index].team_id.int] for index in near],
         list(at.values()),
         [team.base for team in board.teams.values() if team.base is not None],
         reach=coverage.reach_m(policy.travel, reach_s),
