@@ -34,7 +34,8 @@ def follow_run(d: Deciding, incident_id: IncidentId, run_id: AssignmentId, befor
     if owed.person_waits(incident):
         owed.next_waiting_contact(d, incident)
     else:
-        end_waiting(d, incident_id, "team_arrived")
+        came = any(has_arrived(r) and r.meets_need for r in incident.assignments)
+        end_waiting(d, incident_id, "team_arrived" if came else "not_needed")
 
 
 def end_check_ins(d: Deciding, run: Assignment) -> None:

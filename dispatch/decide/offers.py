@@ -372,7 +372,8 @@ def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
     )
     for to, template in _TOLD[rung.kind]:
         d.notify(to, template, incident=incident)
-    if rung.kind is not RungKind.SUPERVISOR and slot.escalations == 0:
+    told = rung.kind is RungKind.SUPERVISOR or slot.escalations > 0
+    if d.policy.offers.alert_when_nobody_left and not told:
         d.notify("role:supervisor", "nobody_left_to_ask", incident=incident)
     return {
         "incident_id": incident.id,

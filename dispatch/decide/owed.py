@@ -116,9 +116,10 @@ def open_check_ins(d: Deciding, run: Assignment) -> list[Obligation]:
 
 def person_waits(incident: Incident) -> bool:
     """Whether the person still waits: a team must come, and none has arrived."""
-    return incident.state is IncidentState.DETERMINED and not any(
-        run.meets_need and has_arrived(run) for run in incident.assignments
-    )
+    needed = any(slot.dropped is None for slot in incident.slots)
+    if incident.state is not IncidentState.DETERMINED or not needed:
+        return False
+    return not any(run.meets_need and has_arrived(run) for run in incident.assignments)
 
 
 def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None:

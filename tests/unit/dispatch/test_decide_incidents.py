@@ -678,3 +678,4 @@ def test_a_run_called_off_as_not_needed_proposes_the_close() -> None:
     run = county.running(incident_id, team)
     command = CancelAssignment(assignment_id=run, reason="person_left", still_needed=False)
     assert county.do(command).result["proposes_close"] is True
+    assert county.board.obligations == {}, "nobody waits any more"
