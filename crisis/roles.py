@@ -18,6 +18,8 @@ class Role(StrEnum):
     CALL_TAKER = "call_taker"
     DISPATCHER = "dispatcher"
     SUPERVISOR = "supervisor"
+    #: Rung for at night when nobody at the desk answers; gives no right of its own.
+    ON_CALL = "on_call"
     RESPONDER = "responder"
     REMOTE_CLINICIAN = "remote_clinician"
     FOLLOW_UP_WORKER = "follow_up_worker"

@@ -50,6 +50,7 @@ CLASSES: Mapping[Role, tuple[RoleClass, ...]] = {
     Role.REMOTE_CLINICIAN: (_C.TEAM,),
     Role.FOLLOW_UP_WORKER: (_C.FOLLOW_UP, _C.WALL),
     Role.COMPLIANCE: (_C.WALL,),
+    Role.ON_CALL: (_C.WALL,),
     Role.ADMIN: (_C.WALL,),
     Role.INTEGRATION: (_C.WALL,),
     Role.SYSTEM: (),

@@ -7,6 +7,7 @@ seconds from the account log.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, LiteralString
@@ -52,6 +53,9 @@ for _name in ("grant_names_an_agency", "token_names_an_agency"):
     )
 for _name in ("account_grants_county_id_fkey", "token_scopes_county_id_fkey"):
     register_constraint(_name, lambda: Invalid("unknown_county", "This county is not served here."))
+
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class Accounts:
@@ -126,6 +130,32 @@ class Accounts:
         """Return how colleagues see these accounts; unknown ones are left out."""
         rows = await self._run("label_accounts", list(account_ids))
         return {UserId(row["account_id"]): row["label"] for row in rows}
+
+    async def set_email(self, account_id: UUID, email: str | None) -> None:
+        """Set where alerts reach the person; ``None`` = nowhere.
+
+        Raises:
+            NotFound: ``no_account``.
+            Invalid: ``bad_email``.
+        """
+        if email is not None and not _EMAIL.fullmatch(email):
+            raise Invalid("bad_email", "An e-mail address looks like name@example.org.")
+        if not await self._run("set_email", account_id, email):
+            raise _no_account()
+
+    async def addresses(self, county_id: int, recipient: str) -> tuple[str, ...]:
+        """Return the addresses of ``role:<role>`` or ``user:<id>`` in a county; may be empty.
+
+        A team has none: its people are told on their phones.
+        """
+        kind, _, name = recipient.partition(":")
+        if kind == "role":
+            rows = await self._run("list_emails", county_id, None, name)
+        elif kind == "user":
+            rows = await self._run("list_emails", county_id, UUID(name), None)
+        else:
+            rows = []
+        return tuple(row["email"] for row in rows)
 
     async def set_password(
         self,

@@ -12,6 +12,8 @@ CREATE TABLE accounts (
     username text NOT NULL CHECK (username = lower(username) AND length(username) BETWEEN 2 AND 100),
     -- how colleagues see the person; never a caller's name
     label text NOT NULL CHECK (length(label) BETWEEN 1 AND 100),
+    -- where alerts go that must reach people away from their screens; NULL: nowhere
+    email text CHECK (email ~ '^[^@[:space:]]+@[^@[:space:]]+$'),
     -- argon2id, encoded; NULL: nobody can sign in with a password
     password_hash text,
     password_changed_at timestamptz,
@@ -30,7 +32,7 @@ CREATE TABLE account_grants (
     roles text[] NOT NULL CHECK (
         cardinality(roles) > 0
         -- system is the service itself; an integration's rights stand in token_scopes
-        AND roles <@ ARRAY['call_taker', 'dispatcher', 'supervisor', 'responder',
+        AND roles <@ ARRAY['call_taker', 'dispatcher', 'supervisor', 'on_call', 'responder',
             'remote_clinician', 'follow_up_worker', 'agency_manager', 'lead', 'compliance', 'admin']
     ),
     -- all of these roles end at this agency; NULL: the whole county

@@ -1,0 +1,329 @@
+"""The composition root: everything that one node runs, built in one place and stopped in order.
+
+    settings → PostgreSQL (embedded, or DATABASE_URL) → migrations → pools → service → live feed
+      → positions, pokes, outbox, ticker, audit, under one supervisor → the ASGI application
+
+Decides only what is wired to what. Rules are in ``crisis`` and ``dispatch``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import TextIO
+
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
+
+from crisis.clock import Clock, DomainClock, MachineClock
+from crisis.errors import CrisisError, Unavailable
+from crisis.ids import CountyId
+from dispatch.alerts import Adapter, LogAdapter, MailAdapter
+from dispatch.config import Settings
+from dispatch.county import GroupDone
+from dispatch.livefeed import Feed, Positions
+from dispatch.positions import FixBuffer
+from dispatch.seek import Seeker
+from dispatch.service import Service
+from dispatch.store import audit, positions, upkeep
+from dispatch.store.accounts import Accounts
+from dispatch.store.embedded import EmbeddedPostgres
+from dispatch.store.identity import SessionRules
+from dispatch.store.migrate import check_schema, is_simulated, migrate
+from dispatch.store.outbox import AlertFeed, Outbox
+from dispatch.store.passwords import Passwords
+from dispatch.store.pokes import Pokes
+from dispatch.store.pool import Database, PoolSizes
+from dispatch.store.rebuild import rebuild_stale
+from dispatch.store.sessions import Sessions
+from dispatch.store.upkeep import UpkeepRuns
+from dispatch.supervise import Supervisor
+from dispatch.ticker import Ticker
+from geo.travel import CalibratedEstimate
+from web.app import build_app
+from web.auth import Auth
+from web.fanout import Fanout
+from web.live import Live
+from web.metrics import Requests
+from web.sessions import SessionRegistry
+
+log = logging.getLogger(__name__)
+
+
+class Node:
+    """One running node; made by ``running``.
+
+    Attributes:
+        clock: the counties' time; real, or scaled in a database marked simulated.
+        machine: the host's time.
+        app: the ASGI application.
+    """
+
+    settings: Settings
+    database: Database
+    service: Service
+    accounts: Accounts
+    auth: Auth
+    feed: Feed
+    positions: FixBuffer
+    machine: Clock
+    requests: Requests
+    clock: Clock
+    supervisor: Supervisor
+    fanout: Fanout
+    live: Live
+    outbox: Outbox
+    registry: SessionRegistry
+    app: ASGIApp
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this node must not be sent work; empty = it is ready."""
+        return [
+            *self.service.problems,
+            *(f"{name} is failing" for name in self.supervisor.failing()),
+        ]
+
+
+@asynccontextmanager
+async def database_for(
+    settings: Settings, *, simulated: bool = False
+) -> AsyncIterator[tuple[Database, str]]:
+    """Return pools on a migrated database and its DSN: embedded where none is set.
+
+    Raises:
+        EmbeddedError: no server can be started, with what to do about it.
+        MigrationError: the schema is newer than this program, or can't be brought up to date.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.database_url is not None:
+            dsn = settings.database_url.reveal()
+        else:
+            server = EmbeddedPostgres(settings.data_dir, programs_folder=settings.postgres_programs)
+            dsn = (await stack.enter_async_context(server)).dsn
+        await migrate(dsn, simulated=simulated)
+        report = settings.report_database_url
+        database = await stack.enter_async_context(
+            Database.open(
+                dsn,
+                report_dsn=None if report is None else report.reveal(),
+                sizes=PoolSizes(
+                    app=settings.app_connections,
+                    worker=settings.worker_connections,
+                    report=settings.report_connections,
+                ),
+            )
+        )
+        await check_schema(database)
+        await rebuild_stale(database, settings.load_master_key())
+        yield database, dsn
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    database: Database,
+    *,
+    clock: Clock | None = None,
+    machine: Clock | None = None,
+    alert_log: TextIO | None = None,
+    ticking: bool = True,
+) -> AsyncIterator[Node]:
+    """Run a node on an open database until the block ends.
+
+    Args:
+        clock: the counties' time; ``None`` = real, or as the settings scale it where the database
+            is marked simulated.
+        alert_log: where alerts are also written, one line of JSON each; ``None`` = nowhere.
+        ticking: ``False`` leaves the ticks to the caller, who drives the clock (replay, tests).
+    """
+    machine = machine or MachineClock()
+    node = Node()
+    node.settings, node.database, node.machine = settings, database, machine
+    node.clock = clock or await _domain_clock(settings, database, machine)
+    node.requests = Requests()
+    async with AsyncExitStack() as stack:
+        node.supervisor = await stack.enter_async_context(Supervisor(machine))
+        node.positions = FixBuffer(
+            database,
+            machine,
+            limits=lambda county: node.service.county(county).rules().policy.fixes.plausibility,
+            serving=lambda: _served(node),
+        )
+        node.service = Service(
+            database,
+            node.clock,
+            machine,
+            settings.load_master_key(),
+            Seeker(CalibratedEstimate(), node.positions.latest),
+        )
+        await _sign_in(node, stack)
+        _live(node)
+        pokes = _pokes(node)
+        node.outbox = _outbox(node, alert_log)
+        alerts = AlertFeed(database, node.live.on_alerts, clock=node.clock)
+
+        def on_group(done: GroupDone) -> None:
+            node.live.on_group(done)
+            pokes.poke(done.county_id, done.after.seq)
+            alerts.wake(done.county_id)
+            node.outbox.wake()
+
+        node.service.listeners.append(on_group)
+        await alerts.begin()
+        await stack.enter_async_context(node.service)
+        for runner in node.service.counties:
+            node.feed.start(runner.board)
+        works: dict[str, Callable[[], Awaitable[None]]] = {
+            **pokes.works(),
+            "alerts": alerts.run,
+            "live": node.live.run,
+            "outbox": node.outbox.run,
+            "positions": node.positions.run,
+            "sessions": node.registry.run,
+        }
+        for name, work in works.items():
+            node.supervisor.start(name, work)
+        if ticking:
+            await stack.enter_async_context(_ticker(node))
+        node.app = build_app(node, routes=[WebSocketRoute("/api/v1/live", node.live)])
+        yield node
+
+
+async def _domain_clock(settings: Settings, database: Database, machine: Clock) -> Clock:
+    if settings.simulated_speed == 1.0:
+        return machine
+    if not await is_simulated(database):
+        raise Unavailable(
+            "not_simulated",
+            "County time can be scaled only in a database marked simulated; unset "
+            "CRISIS_SIMULATED_SPEED or use another database.",
+        )
+    return DomainClock(machine, speed=settings.simulated_speed)
+
+
+def _served(node: Node) -> Collection[CountyId]:
+    return [runner.county_id for runner in node.service.counties]
+
+
+async def _sign_in(node: Node, stack: AsyncExitStack) -> None:
+    passwords = Passwords()
+    stack.callback(passwords.close)
+    node.accounts = Accounts(node.database, node.machine, passwords)
+    sessions = Sessions(node.database, node.machine, passwords, rules=SessionRules())
+    node.registry = SessionRegistry(sessions, node.machine)
+    node.auth = Auth(node.accounts, sessions, node.registry)
+
+
+def _live(node: Node) -> None:
+    node.feed = Feed()
+    node.fanout = Fanout(node.machine)
+    node.live = Live(
+        feed=node.feed,
+        positions=Positions(node.feed, node.positions),
+        fanout=node.fanout,
+        door=node.auth,
+        watch=node.registry,
+        domain=node.clock,
+        catch_up=lambda county_id: node.service.county(county_id).catch_up(),
+    )
+
+
+def _pokes(node: Node) -> Pokes:
+    grown: set[int] = set()
+    wake = asyncio.Event()
+
+    def known(county_id: int) -> int:
+        try:
+            return node.service.county(county_id).board.seq
+        except CrisisError:
+            return -1
+
+    def on_poke(county_id: int, seq: int) -> None:
+        del seq
+        grown.add(county_id)
+        wake.set()
+
+    async def follow() -> None:
+        while True:
+            await wake.wait()
+            wake.clear()
+            while grown:
+                await _follow(node, grown.pop())
+
+    node.supervisor.start("follow", follow)
+    return Pokes(node.database, node.settings.node_name, on_poke, known=known)
+
+
+async def _follow(node: Node, county_id: int) -> None:
+    """Fold what another node wrote, or start serving a county that was added."""
+    try:
+        runner = node.service.county(county_id)
+    except CrisisError:
+        await node.service.refresh_counties()
+        node.feed.start(node.service.county(county_id).board)
+        return
+    await runner.catch_up()
+
+
+def _outbox(node: Node, alert_log: TextIO | None) -> Outbox:
+    async def addresses(county_id: int, recipient: str) -> tuple[str, ...]:
+        return await node.accounts.addresses(county_id, recipient)
+
+    adapters: list[Adapter] = []
+    if alert_log is not None:
+        adapters.append(LogAdapter(alert_log))
+    mail = MailAdapter.of(node.settings, addresses)
+    if mail is not None:
+        adapters.append(mail)
+    return Outbox(
+        node.database,
+        adapters,
+        node.settings.node_name,
+        clock=node.clock,
+        machine=node.machine,
+    )
+
+
+def _ticker(node: Node) -> Ticker:
+    database = node.database
+
+    async def fixes(now: datetime) -> None:
+        keep = {
+            runner.county_id: runner.rules(now).policy.retention.positions_days
+            for runner in node.service.counties
+        }
+        await positions.tidy(database, now.date(), keep)
+
+    async def results(now: datetime) -> None:
+        def days(county_id: int) -> int:
+            return node.service.county(county_id).rules(now).policy.retention.command_results_days
+
+        await upkeep.delete_old_results(database, days, now)
+
+    async def notices(now: datetime) -> None:
+        await upkeep.delete_done_notices(database, now)
+
+    async def seal() -> None:
+        await audit.seal(database, node.machine.now())
+
+    runs = UpkeepRuns(database, node.settings.node_name, node.machine)
+
+    async def rules(now: datetime) -> None:
+        del now
+        await node.service.refresh_counties()
+        await runs.forget_old()
+
+    return Ticker(
+        node.supervisor,
+        clock=node.clock,
+        machine=node.machine,
+        tick=node.service.tick,
+        runs=runs,
+        daily={"fixes": fixes, "results": results, "notices": notices},
+        hourly={"rules": rules},
+        seconds={"audit": seal},
+    )
