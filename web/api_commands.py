@@ -98,14 +98,12 @@ OPERATIONS: list[Operation] = [
         ("/assignments/{assignment_id}/cancel", c.CancelAssignment),
         ("/assignments/{assignment_id}/milestones", c.CorrectMilestone),
         ("/assignments/{assignment_id}/crew", c.SwapCrew),
-        ("/encounters", c.RecordEncounter),
         ("/encounters/{encounter_id}", c.RecordEncounter),
     ),
     *_all(
         "roster",
         ("/teams", c.RecordTeam),
         ("/teams/{team_id}/duty", c.SetDuty),
-        ("/teams/{team_id}/start-shift", c.StartShift),
         ("/responders", c.RecordResponder),
         ("/shifts", c.PlanShift),
         ("/shifts/{shift_id}/start", c.StartShift),
@@ -128,4 +126,7 @@ OPERATIONS: list[Operation] = [
         ("/obligations/{obligation_id}/except", c.ExceptObligation),
         ("/obligations/{obligation_id}/reassign", c.ReassignObligation),
     ),
+    # Two commands have a second path, for what has no id yet.
+    sends("/encounters", c.RecordEncounter, "assignments", send_command, "NewEncounter"),
+    sends("/teams/{team_id}/start-shift", c.StartShift, "roster", send_command, "StartTeamShift"),
 ]

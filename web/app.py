@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,10 +21,18 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from crisis.errors import CrisisError, Invalid, NotFound
 from dispatch.supervise import describe
-from web import api_commands, api_health, api_session
-from web.routes import Api, Node, Operation, Table
+from web import (
+    api_board,
+    api_commands,
+    api_health,
+    api_incidents,
+    api_positions,
+    api_session,
+)
+from web.openapi import describe as describe_api
+from web.routes import Api, Asked, Node, Operation, Table
 from web.security import Security, SecuritySettings
-from web.wire import WrongMethod, fault, refusal
+from web.wire import JSON, WrongMethod, fault, refusal
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +40,47 @@ log = logging.getLogger(__name__)
 OPERATIONS: tuple[Operation, ...] = (
     *api_session.OPERATIONS,
     *api_commands.OPERATIONS,
+    *api_incidents.OPERATIONS,
+    *api_board.OPERATIONS,
+    *api_positions.OPERATIONS,
     *api_health.OPERATIONS,
 )
+
+
+def table_of(operations: Iterable[Operation] = ()) -> Table:
+    """Return the table of all operations, its own description included."""
+    described: list[bytes] = []
+
+    async def openapi(asked: Asked) -> Response:
+        if not described:
+            described.append(msgspec.json.encode(describe_api(table, _version())))
+        return Response(described[0], media_type=JSON)
+
+    table = Table(
+        [
+            *OPERATIONS,
+            *operations,
+            Operation(
+                method="GET",
+                path="/openapi.json",
+                summary="This description.",
+                tag="health",
+                run=openapi,
+                answer=dict[str, Any],
+                is_public=True,
+                in_county=False,
+            ),
+        ]
+    )
+    return table
+
+
+def _version() -> str:
+    try:
+        return version("crisis-dispatch")
+    except PackageNotFoundError:
+        # Run from a checkout.
+        return "0"
 
 
 def build_app(
@@ -50,7 +99,7 @@ def build_app(
         lifespan: what must run around it; ``None`` = the caller sees to that.
         security: ``None`` = made from the node's settings.
     """
-    table = Table([*OPERATIONS, *operations])
+    table = table_of(operations)
     pages = Starlette(
         routes=list(routes),
         lifespan=lifespan,

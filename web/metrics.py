@@ -64,8 +64,8 @@ class Requests:
         for operation, row in sorted(self._durations.items()):
             total = 0.0
             buckets: list[tuple[str, float]] = []
-            for edge, count in zip((*map(str, _EDGES), "+Inf"), row[:-1], strict=True):
-                total += count
+            for edge, more in zip((*map(str, _EDGES), "+Inf"), row[:-1], strict=True):
+                total += more
                 buckets.append((edge, total))
             lasted.add_metric([operation], buckets, row[-1])
         yield lasted

@@ -10,6 +10,7 @@ few microseconds, where a list of patterns would be tried one after the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,8 @@ from crisis.errors import CrisisError, Invalid, NotFound
 from crisis.ids import CountyId
 from crisis.roles import Actor
 from dispatch.config import Settings
+from dispatch.livefeed import Feed
+from dispatch.positions import FixBuffer
 from dispatch.service import CountyRunner, Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.identity import Grant, Principal
@@ -51,14 +54,50 @@ _LONGEST_QUERY = 4_096
 class Node(Protocol):
     """What the API needs of the node that it runs on."""
 
-    settings: Settings
-    database: Database
-    service: Service
-    accounts: Accounts
-    auth: Auth
-    machine: Clock
-    #: Counts requests, for the metrics.
-    requests: Requests
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """The pools."""
+        ...
+
+    @property
+    def service(self) -> Service:
+        """The counties."""
+        ...
+
+    @property
+    def accounts(self) -> Accounts:
+        """How colleagues see each other."""
+        ...
+
+    @property
+    def auth(self) -> Auth:
+        """Who asks."""
+        ...
+
+    @property
+    def feed(self) -> Feed:
+        """What each view shows."""
+        ...
+
+    @property
+    def positions(self) -> FixBuffer:
+        """Where teams are."""
+        ...
+
+    @property
+    def machine(self) -> Clock:
+        """The host's clock."""
+        ...
+
+    @property
+    def requests(self) -> Requests:
+        """Counts requests, for the metrics."""
+        ...
 
 
 class Asked:
@@ -197,6 +236,7 @@ class Operation:
         command: how its body becomes a command; ``None`` = it sends none.
         body: the body's type where that isn't a command's.
         answer: what a success holds; ``None`` = nothing (204).
+        may_be_empty: some successes are 204 though others have an answer.
         media: of the answer.
         refusals: kinds of refusal beyond those of its sort of operation.
         is_public: reachable without a session.
@@ -213,9 +253,9 @@ class Operation:
     description: str = ""
     command: CommandBody | None = None
     body: Any = None
-    body_media: str = "application/json"
     answer: Any = None
     media: str = "application/json"
+    may_be_empty: bool = False
     parameters: tuple[Parameter, ...] = ()
     refusals: frozenset[str] = frozenset()
     is_public: bool = False
@@ -224,7 +264,7 @@ class Operation:
 
     def __post_init__(self) -> None:
         if not self.name:
-            words = [part.strip("{}.").replace("-", "_") for part in _parts(self.path)]
+            words = [re.sub(r"\W", "_", part.strip("{}")) for part in _parts(self.path)]
             object.__setattr__(self, "name", "_".join([self.method.lower(), *words]))
 
     @property
@@ -247,8 +287,11 @@ def command_type(command: type[Command]) -> str:
     return str(command.__struct_config__.tag)
 
 
-def sends(path: str, command: type[Command], tag: str, run: Handler) -> Operation:
-    """Return the operation that sends ``command``; ids in the path are its fields."""
+def sends(path: str, command: type[Command], tag: str, run: Handler, name: str = "") -> Operation:
+    """Return the operation that sends ``command``; ids in the path are its fields.
+
+    ``name``: tells the bodies of a command's several paths apart; "" = the command's own.
+    """
     names = frozenset(p[1:-1] for p in _parts(path) if p.startswith("{"))
     summary, _, more = (command.__doc__ or command.__name__).strip().partition("\n")
     return Operation(
@@ -258,7 +301,7 @@ def sends(path: str, command: type[Command], tag: str, run: Handler) -> Operatio
         description=" ".join(more.split()),
         tag=tag,
         run=run,
-        command=command_body(command, names),
+        command=command_body(command, names, name),
         needs=command_type(command),
     )
 

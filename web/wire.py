@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID, uuid5
 
 import msgspec
@@ -114,10 +114,11 @@ def refusal(error: CrisisError) -> Response:
     return Response(_encode(problem), problem.status, headers, PROBLEM_JSON)
 
 
+FAULT_STATUS = 500
 #: Answered where the service failed: it says nothing of what went wrong inside.
 FAULT = Problem(
     title="The service failed",
-    status=500,
+    status=FAULT_STATUS,
     code="internal_fault",
     detail="The service could not answer; it has been logged. The same request may be sent again.",
 )
@@ -380,8 +381,13 @@ def _slot_no(text: str) -> int:
 
 
 @cache
-def command_body(command: type[Command], from_path: frozenset[str] = frozenset()) -> CommandBody:
-    """Return how ``command`` is read; made once, when the routes are."""
+def command_body(
+    command: type[Command], from_path: frozenset[str] = frozenset(), name: str = ""
+) -> CommandBody:
+    """Return how ``command`` is read; made once, when the routes are.
+
+    ``name``: of the body's shape; "" = the command's.
+    """
     ours = _OURS.get(command.__name__, frozenset())
     fields: list[Any] = []
     known = set()
@@ -401,7 +407,7 @@ def command_body(command: type[Command], from_path: frozenset[str] = frozenset()
     if clash := known & _BESIDE_NAMES:
         raise AssertionError(f"{command.__name__} must not have {clash}")
     shape = msgspec.defstruct(
-        f"{command.__name__}Body",
+        f"{name or command.__name__}Body",
         [*fields, *_BESIDE],
         kw_only=True,
         frozen=True,
@@ -469,7 +475,6 @@ def source_of(actor: Actor, beside: Mapping[str, Any], command: Command, on_phon
 class Answered(Struct, frozen=True, kw_only=True):
     """What a command came to. ``seq``: the head of the county's log after it."""
 
-    STATUS: ClassVar[int] = 200
     seq: int
     result: dict[str, Any] = {}
 

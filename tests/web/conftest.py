@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ from argon2.profiles import CHEAPEST
 
 from crisis.clock import FakeClock
 from dispatch.config import load
-from dispatch.service import Service
+from dispatch.livefeed import Feed
+from dispatch.positions import FixBuffer
+from dispatch.service import GroupDone, Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
@@ -22,6 +24,12 @@ from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_coun
 from web.app import build_app
 from web.auth import Auth
 from web.sessions import SessionRegistry
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @pytest.fixture
@@ -36,6 +44,22 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
         stack.callback(passwords.close)
         service = Service(database, clock, clock, MASTER_KEY)
         await stack.enter_async_context(service)
+        feed = Feed()
+        for county in service.counties:
+            feed.start(county.board)
+
+        def follow(done: GroupDone) -> None:
+            feed.on_group(done)
+
+        service.listeners.append(follow)
+        positions = FixBuffer(
+            database,
+            clock,
+            limits=lambda county_id: service.county(county_id).rules().policy.fixes.plausibility,
+            serving=lambda: (ALAMEDA, KERN),
+        )
+        background = asyncio.create_task(positions.run())
+        stack.push_async_callback(_end, background)
         node = TestNode(
             settings=load({"CRISIS_DATA_DIR": str(tmp_path)}, working_dir=tmp_path),
             database=database,
@@ -43,9 +67,9 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             accounts=accounts,
             auth=Auth(accounts, sessions, SessionRegistry(sessions, clock)),
             machine=clock,
+            feed=feed,
+            positions=positions,
         )
         made = Site(node, build_app(node), passwords)
         await stack.enter_async_context(made.http)
         yield made
-        # Lets tasks that a test cancelled come to their end before the pool closes.
-        await asyncio.sleep(0)

@@ -20,6 +20,8 @@ from crisis.clock import FakeClock, new_id
 from crisis.ids import AgencyId, CountyId, ResponderId, TeamId
 from crisis.roles import Role
 from dispatch.config import Settings
+from dispatch.livefeed import Feed
+from dispatch.positions import FixBuffer
 from dispatch.service import Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.identity import Grant
@@ -48,6 +50,8 @@ class TestNode:
     accounts: Accounts
     auth: Auth
     machine: FakeClock
+    feed: Feed
+    positions: FixBuffer
     requests: Requests = field(default_factory=Requests)
 
 
@@ -153,14 +157,11 @@ class Site:
         result = await boss.do("/teams", agency_id=str(AGENCY), call_sign=call_sign, base=OAKLAND)
         team_id = result["team_id"]
         crew = [ResponderId(new_id()), ResponderId(new_id())]
-        for responder_id, facts in zip(
-            crew,
-            (
-                {"provider_type": "lcsw", "can_assess": True, "is_lpha": True},
-                {"provider_type": "peer_support_specialist"},
-            ),
-            strict=True,
-        ):
+        kinds: tuple[dict[str, Any], ...] = (
+            {"provider_type": "lcsw", "can_assess": True, "is_lpha": True},
+            {"provider_type": "peer_support_specialist"},
+        )
+        for responder_id, facts in zip(crew, kinds, strict=True):
             await boss.do(
                 "/responders",
                 responder={

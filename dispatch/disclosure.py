@@ -1,0 +1,115 @@
+"""Who may open the private part of an incident, and who must say why.
+
+Opening one's own or assigned incident asks no purpose; anybody else whose role can need it names
+one, which is kept with the reading. Decides only this: what is read, and that it is written down,
+is seen to by whoever asks. Pure.
+"""
+
+from __future__ import annotations
+
+from crisis.board import Board
+from crisis.call import Call
+from crisis.errors import Invalid, NotAllowed
+from crisis.incident import Incident
+from crisis.roles import DESK, Actor, Role
+
+#: Why an incident that isn't one's own may be opened; kept with each reading.
+PURPOSES = frozenset(
+    {
+        "care_coordination",
+        "complaint",
+        "emergency",
+        "follow_up",
+        "legal",
+        "quality_review",
+        "record_request",
+        "supervision",
+        "audit",
+    }
+)
+#: Roles that may open any incident of the county, with a purpose.
+WITH_PURPOSE = DESK | {Role.LEAD, Role.COMPLIANCE, Role.FOLLOW_UP_WORKER}
+
+
+def is_own(actor: Actor, incident: Incident, board: Board) -> bool:
+    """Whether the incident is the actor's own: at the desk, on their team's run, or owed by them.
+
+    Whoever was on the crew of a run keeps it, for their notes; a desk has all that is on the board.
+    """
+    if actor.has(*DESK) and actor.agency_id is None:
+        mine = actor.user_id is not None and actor.user_id in {
+            incident.owner,
+            incident.pending_owner,
+        }
+        if mine or incident.id in board.incidents:
+            return True
+    if actor.has(Role.RESPONDER, Role.REMOTE_CLINICIAN) and _is_on_it(actor, incident):
+        return True
+    return actor.has(Role.FOLLOW_UP_WORKER) and any(
+        owed.incident_id == incident.id and owed.owner in {None, actor.user_id}
+        for owed in board.obligations.values()
+    )
+
+
+def _is_on_it(actor: Actor, incident: Incident) -> bool:
+    team = actor.team_id
+    if team is not None and (
+        any(run.team_id == team and run.is_open for run in incident.assignments)
+        or any(offer.team_id == team and offer.is_pending for offer in incident.offers)
+    ):
+        return True
+    me = actor.responder_id
+    return me is not None and any(me in run.crew for run in incident.assignments)
+
+
+def require_access(actor: Actor, incident: Incident, board: Board, purpose: str | None) -> None:
+    """Refuse who may not open the incident, or must say why.
+
+    Raises:
+        NotAllowed: ``not_your_incident``, ``purpose_needed``.
+        Invalid: ``unknown_purpose``.
+    """
+    if purpose is not None and purpose not in PURPOSES:
+        raise Invalid("unknown_purpose", "Not a purpose.", purposes=sorted(PURPOSES))
+    if is_own(actor, incident, board):
+        return
+    if not _may_with_purpose(actor, incident, board):
+        raise NotAllowed("not_your_incident", "This incident is not yours to open.")
+    if purpose is None:
+        raise NotAllowed(
+            "purpose_needed",
+            "This incident is not your own: say why you open it.",
+            purposes=sorted(PURPOSES),
+        )
+
+
+def _may_with_purpose(actor: Actor, incident: Incident, board: Board) -> bool:
+    roles = WITH_PURPOSE | {Role.AGENCY_MANAGER}
+    if actor.agency_id is None:
+        return actor.has(*WITH_PURPOSE)
+    # Whoever ends at an agency reaches the incidents that its teams ran to, and no others.
+    agencies = {
+        team.agency_id
+        for run in incident.assignments
+        if (team := board.teams.get(run.team_id)) is not None
+    }
+    return actor.has(*roles) and actor.agency_id in agencies
+
+
+def require_call_access(actor: Actor, call: Call, purpose: str | None) -> None:
+    """Refuse who may not read who called, or must say why.
+
+    Raises:
+        NotAllowed: ``not_your_call``, ``purpose_needed``.
+        Invalid: ``unknown_purpose``.
+    """
+    if purpose is not None and purpose not in PURPOSES:
+        raise Invalid("unknown_purpose", "Not a purpose.", purposes=sorted(PURPOSES))
+    if actor.agency_id is not None or not actor.has(*WITH_PURPOSE):
+        raise NotAllowed("not_your_call", "Who called is for the county's desk.")
+    if purpose is None and not (actor.has(*DESK) and call.is_open):
+        raise NotAllowed(
+            "purpose_needed",
+            "This call is over: say why you open it.",
+            purposes=sorted(PURPOSES),
+        )

@@ -1,0 +1,177 @@
+"""The county as it stands: the board, its teams, and the rules in force.
+
+Nothing private is here; what a view shows is the live feed's to say.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from crisis.codes import CodeSet
+from crisis.policy import CountyPolicy
+from crisis.roles import DESK, Actor, Role
+from crisis.team import Duty, Team
+from dispatch.livefeed import RoleClass, view_of
+from geo.fix import Fix
+from web.routes import Asked, Operation, Parameter
+from web.wire import JSON, answer, convert
+
+
+class _View(Struct, frozen=True):
+    view: RoleClass | None = None
+    county: str | None = None
+
+
+class BoardSnapshot(Struct, frozen=True, kw_only=True):
+    """The board as the live feed's snapshot. ``up``: things, each with its kind ``k``."""
+
+    t: str
+    seq: int
+    up: list[dict[str, Any]]
+
+
+class TeamNow(Struct, frozen=True, kw_only=True):
+    """A team, and where it was last; ``fix`` ``None`` = not known, or not to be shown."""
+
+    team: Team
+    fix: Fix | None = None
+
+
+class Teams(Struct, frozen=True, kw_only=True):
+    """The county's teams by call sign, as of ``seq``."""
+
+    seq: int
+    teams: list[TeamNow]
+
+
+class Codes(Struct, frozen=True, kw_only=True):
+    """The code sets of a local day."""
+
+    on: date
+    version: str
+    sets: dict[str, CodeSet]
+
+
+class PolicyNow(Struct, frozen=True, kw_only=True):
+    """What is in force in the county at ``now``."""
+
+    now: datetime
+    policy: CountyPolicy
+
+
+async def read_board(asked: Asked) -> Response:
+    """Answer with what a live socket's snapshot would hold."""
+    wanted = convert(asked.query, _View).view
+    view = view_of(asked.actor, asked.county_id, wanted)
+    payload = asked.node.feed.catch_up(view, None)
+    return Response(payload, headers={"cache-control": "no-store"}, media_type=JSON)
+
+
+#: Roles that see every team of the county, or of the agency that they end at.
+_SEE_ALL = DESK | {
+    Role.LEAD,
+    Role.ADMIN,
+    Role.COMPLIANCE,
+    Role.AGENCY_MANAGER,
+    Role.FOLLOW_UP_WORKER,
+    Role.INTEGRATION,
+}
+#: Of these, the ones that see where teams are: staff are tracked for dispatch, nothing else.
+_SEE_PLACES = DESK | {Role.LEAD, Role.AGENCY_MANAGER}
+
+
+async def list_teams(asked: Asked) -> Response:
+    """Answer with the teams that the actor may see; a crew sees its own."""
+    actor, board = asked.actor, asked.county.board
+    latest = asked.node.positions.latest(asked.county_id)
+    rows = [
+        TeamNow(team=team, fix=latest.get(team.id) if _sees_place(actor, team) else None)
+        for team in board.teams.values()
+        if _sees(actor, team)
+    ]
+    rows.sort(key=lambda row: row.team.call_sign)
+    return answer(Teams(seq=board.seq, teams=rows))
+
+
+def _sees(actor: Actor, team: Team) -> bool:
+    if team.id == actor.team_id:
+        return True
+    return actor.has(*_SEE_ALL) and actor.agency_id in {None, team.agency_id}
+
+
+def _sees_place(actor: Actor, team: Team) -> bool:
+    if team.duty is Duty.OFF_SHIFT:
+        return False
+    return team.id == actor.team_id or actor.has(*_SEE_PLACES)
+
+
+async def list_codes(asked: Asked) -> Response:
+    """Answer with the code sets of the county's day."""
+    _ = asked.actor
+    codes = asked.county.rules().codes
+    return answer(
+        Codes(
+            on=codes.on,
+            version=codes.catalogue.version,
+            sets={name: codes[name] for name in codes},
+        )
+    )
+
+
+async def read_policy(asked: Asked) -> Response:
+    """Answer with the policy in force."""
+    _ = asked.actor
+    now = asked.now
+    return answer(PolicyNow(now=now, policy=asked.county.rules(now).policy))
+
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/board",
+        summary="What a view of the board shows now, as the live socket's snapshot.",
+        tag="board",
+        run=read_board,
+        answer=BoardSnapshot,
+        parameters=(
+            Parameter(
+                "view",
+                "default: the widest that the roles open",
+                schema={"type": "string", "enum": [role.value for role in RoleClass]},
+            ),
+        ),
+        refusals=frozenset({"invalid"}),
+        needs="view:board",
+    ),
+    Operation(
+        method="GET",
+        path="/teams",
+        summary="The county's teams, their duty and where they are.",
+        tag="roster",
+        run=list_teams,
+        answer=Teams,
+        needs="view:teams",
+    ),
+    Operation(
+        method="GET",
+        path="/codes",
+        summary="The code sets of the county's day.",
+        tag="board",
+        run=list_codes,
+        answer=Codes,
+        needs="view:codes",
+    ),
+    Operation(
+        method="GET",
+        path="/policy",
+        summary="The county's policy in force.",
+        tag="board",
+        run=read_policy,
+        answer=PolicyNow,
+        needs="view:policy",
+    ),
+]

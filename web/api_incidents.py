@@ -1,0 +1,254 @@
+"""Opening an incident: its whole state, its timeline, its private records, and who could go.
+
+Each of the first three holds what is private, so each reading is noted before it is answered. Must
+not know who may read: ``dispatch.disclosure`` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from crisis.call import Call
+from crisis.errors import NotAllowed, NotFound
+from crisis.events import Event
+from crisis.ids import IncidentId, RecordId, SlotNo, UserId
+from crisis.incident import Incident, Phase
+from crisis.roles import DESK, Actor, Role
+from dispatch.disclosure import PURPOSES, require_access, require_call_access
+from dispatch.matching import Recommendation
+from dispatch.store.audit import note_read
+from dispatch.store.pool import County
+from dispatch.store.records import OpenRecord, list_records, read_record
+from web.routes import Asked, Operation, Parameter
+from web.wire import answer, convert
+
+#: Accounts by id, as colleagues see them; those that are gone are left out.
+Labels = dict[UserId, str]
+
+
+class OpenedIncident(Struct, frozen=True, kw_only=True):
+    """An incident with its private part: the exact point and the clinical facts.
+
+    ``phase``: what it is waiting for.
+    """
+
+    phase: Phase
+    incident: Incident
+    labels: Labels
+
+
+class Timeline(Struct, frozen=True, kw_only=True):
+    """Everything that happened to an incident, oldest recorded first."""
+
+    events: list[Event]
+    labels: Labels
+
+
+class OpenedRecords(Struct, frozen=True, kw_only=True):
+    """Private records, opened; oldest first."""
+
+    records: list[OpenRecord]
+    labels: Labels
+
+
+class _Purpose(Struct, frozen=True):
+    purpose: Annotated[str, Meta(max_length=64)] | None = None
+    county: str | None = None
+
+
+class _Slot(Struct, frozen=True):
+    slot: Annotated[int, Meta(ge=1, le=99)] | None = None
+    county: str | None = None
+
+
+class _Reading(NamedTuple):
+    """A reading that was allowed: who reads, when, and why (``None`` = it is their own)."""
+
+    actor: Actor
+    at: datetime
+    purpose: str | None
+
+
+async def _opened(asked: Asked) -> tuple[Incident, _Reading]:
+    """Return the incident, once it is decided that it may be opened."""
+    actor = asked.actor
+    incident_id = IncidentId(asked.id("incident_id"))
+    purpose = convert(asked.query, _Purpose).purpose
+    county = asked.county
+    incident = await county.incident(incident_id)
+    require_access(actor, incident, county.board, purpose)
+    return incident, _Reading(actor, asked.now, purpose)
+
+
+async def _note(asked: Asked, reading: _Reading, what: str, incident_id: IncidentId) -> None:
+    """Put the reading into the audit; what isn't noted is not answered."""
+    async with asked.node.database.tx(County(asked.county_id)) as con:
+        await note_read(
+            con,
+            asked.county_id,
+            at=reading.at,
+            reader=reading.actor,
+            what=what,
+            incident_id=incident_id,
+            purpose=reading.purpose,
+        )
+
+
+async def read_incident(asked: Asked) -> Response:
+    """Answer with the whole incident."""
+    incident, reading = await _opened(asked)
+    await _note(asked, reading, "incident_read", incident.id)
+    people = {incident.owner, incident.pending_owner}
+    return answer(
+        OpenedIncident(phase=incident.phase, incident=incident, labels=await _labels(asked, people))
+    )
+
+
+async def read_timeline(asked: Asked) -> Response:
+    """Answer with the incident's events."""
+    incident, reading = await _opened(asked)
+    await _note(asked, reading, "timeline_read", incident.id)
+    events = await asked.county.timeline(incident.id)
+    labels = await _labels(asked, {event.actor for event in events})
+    return answer(Timeline(events=events, labels=labels))
+
+
+async def read_incident_records(asked: Asked) -> Response:
+    """Answer with the incident's records, those of its calls included."""
+    incident, reading = await _opened(asked)
+    heads = await list_records(asked.node.database, asked.county_id, incident.id)
+    calls = [await _call(asked, call_id) for call_id in incident.calls]
+    callers = [call.caller_record for call in calls if call.caller_record is not None]
+    return await _records(asked, reading, [*(head.id for head in heads), *callers])
+
+
+async def read_call_records(asked: Asked) -> Response:
+    """Answer with who called."""
+    actor: Actor = asked.actor
+    purpose = convert(asked.query, _Purpose).purpose
+    call = await _call(asked, asked.id("call_id"))
+    require_call_access(actor, call, purpose)
+    known = [] if call.caller_record is None else [call.caller_record]
+    return await _records(asked, _Reading(actor, asked.now, purpose), known)
+
+
+async def _call(asked: Asked, call_id: UUID) -> Call:
+    county = asked.county
+    held = county.board.calls.get(call_id)  # type: ignore[call-overload]
+    if isinstance(held, Call):
+        return held
+    for _, thing in await county.log.closed([call_id], county.keys):
+        if isinstance(thing, Call):
+            return thing
+    raise NotFound("unknown_call", "There is no such call in this county.")
+
+
+async def _records(asked: Asked, reading: _Reading, ids: list[RecordId]) -> Response:
+    records = [
+        await read_record(
+            asked.node.database,
+            asked.county.keys,
+            record_id,
+            reading.actor,
+            purpose=reading.purpose,
+            # Whether one was needed has been decided.
+            needs_purpose=False,
+            now=reading.at,
+        )
+        for record_id in ids
+    ]
+    people = {record.head.created_by for record in records} - {None}
+    labels = await _labels(asked, [UserId(person) for person in people if person is not None])
+    return answer(OpenedRecords(records=records, labels=labels))
+
+
+async def _labels(asked: Asked, people: Iterable[UserId | None]) -> Labels:
+    known = {person for person in people if person is not None}
+    return await asked.node.accounts.labels(known) if known else {}
+
+
+async def recommend(asked: Asked) -> Response:
+    """Answer with the ranking for one slot."""
+    if not asked.actor.has(*DESK, Role.LEAD):
+        raise NotAllowed("role", "Rankings are for the county's desk.")
+    slot = convert(asked.query, _Slot).slot
+    ranking = await asked.node.service.recommend(
+        asked.county_id,
+        IncidentId(asked.id("incident_id")),
+        None if slot is None else SlotNo(slot),
+    )
+    return answer(ranking)
+
+
+_PURPOSE = Parameter(
+    "purpose",
+    "why it is opened; asked for where it is not one's own",
+    schema={"type": "string", "enum": sorted(PURPOSES)},
+)
+_READS = frozenset({"invalid", "not_found"})
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/incidents/{incident_id}",
+        summary="The whole incident, with its exact place and clinical facts. Noted.",
+        tag="incidents",
+        run=read_incident,
+        answer=OpenedIncident,
+        parameters=(_PURPOSE,),
+        refusals=_READS,
+        needs="view:incident",
+    ),
+    Operation(
+        method="GET",
+        path="/incidents/{incident_id}/timeline",
+        summary="Everything that happened to the incident. Noted.",
+        tag="incidents",
+        run=read_timeline,
+        answer=Timeline,
+        parameters=(_PURPOSE,),
+        refusals=_READS,
+        needs="view:incident",
+    ),
+    Operation(
+        method="GET",
+        path="/incidents/{incident_id}/records",
+        summary="Names, numbers, addresses, narrative and notes. Each is noted.",
+        tag="incidents",
+        run=read_incident_records,
+        answer=OpenedRecords,
+        parameters=(_PURPOSE,),
+        refusals=_READS,
+        needs="view:records",
+    ),
+    Operation(
+        method="GET",
+        path="/calls/{call_id}/records",
+        summary="Who called and how to reach them. Noted.",
+        tag="calls",
+        run=read_call_records,
+        answer=OpenedRecords,
+        parameters=(_PURPOSE,),
+        refusals=_READS,
+        needs="view:records",
+    ),
+    Operation(
+        method="GET",
+        path="/incidents/{incident_id}/recommendations",
+        summary="Teams ranked for a slot, with reasons, exclusions and shortfalls.",
+        tag="offers",
+        run=recommend,
+        answer=Recommendation,
+        parameters=(
+            Parameter("slot", "default: the first that needs a team", schema={"type": "integer"}),
+        ),
+        refusals=_READS | {"conflict"},
+        needs="view:recommendations",
+    ),
+]
