@@ -1,0 +1,125 @@
+"""Serving a node over HTTP until a signal ends it.
+
+Decides how the server is set up and in which order things stop. Must not know what any path does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from dispatch.config import Settings
+from web.frames import UVICORN_OPTIONS
+from web.node import Node, database_for, running
+
+#: Seconds that requests under way have to end after a signal.
+_GRACE_S = 5
+#: Connections that the kernel holds for us while we accept: a county's screens come back at once.
+_BACKLOG = 4096
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to its caller.
+
+    uvicorn's own handling raises the signal again once it has stopped, which would end the process
+    before the database is stopped.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+Started = Callable[[Node, str], Awaitable[None]]
+
+
+async def serve(
+    settings: Settings, started: Started | None = None, *, simulated: bool = False
+) -> None:
+    """Run a node and its HTTP server until SIGINT or SIGTERM.
+
+    Args:
+        started: called with the node and its address once requests are answered.
+        simulated: mark a new database as simulated.
+
+    Raises:
+        CrisisError: it can't start, with what to do about it.
+        OSError: the port is taken.
+    """
+    listening = _listen(settings.host, settings.port)
+    try:
+        async with (
+            database_for(settings, simulated=simulated) as (database, _),
+            running(settings, database) as node,
+        ):
+            await answer(node, listening, started)
+    finally:
+        listening.close()
+
+
+async def answer(node: Node, listening: socket.socket, started: Started | None = None) -> None:
+    """Answer requests to ``node`` on an open socket until a signal, or until cancelled."""
+    server = _Server(
+        uvicorn.Config(
+            node.app,
+            **UVICORN_OPTIONS,
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        # Asked twice: don't wait for requests under way.
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if started is not None and not serving.done():
+            await started(node, address_of(listening))
+        await serving
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        if not serving.done():
+            server.should_exit = True
+            await asyncio.wait([serving])
+
+
+def address_of(listening: socket.socket) -> str:
+    """Return the address that a browser on this machine opens."""
+    host, port = listening.getsockname()[:2]
+    host = "localhost" if host in {"0.0.0.0", "::", "127.0.0.1", "::1"} else host  # noqa: S104
+    return f"http://{host}:{port}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
