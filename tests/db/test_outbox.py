@@ -125,6 +125,27 @@ async def test_two_nodes_draining_at_once_never_send_one_notice_twice(
     assert {outcome for outcome, _ in await _outcomes(admin)} == {"sent"}
 
 
+async def test_a_notice_that_another_node_is_just_taking_is_passed_over(
+    database: Database, admin: Admin, clock: FakeClock
+) -> None:
+    await _notice(admin, clock)
+    key = await _notice(admin, clock)
+    await admin.execute("BEGIN")
+    await admin.execute(
+        "UPDATE outbox SET leased_by = 'b', leased_until = $1 WHERE outbox_id = 1",
+        clock.now() + timedelta(seconds=60),
+    )
+    mail = Recording()
+    draining = asyncio.create_task(_outbox(database, clock, mail).drain())
+    try:
+        done, _ = await asyncio.wait([draining], timeout=3)
+    finally:
+        await admin.execute("COMMIT")
+    await draining
+    assert done, "it waited for the other node"
+    assert mail.keys == [key]
+
+
 async def test_a_leased_notice_is_left_alone_while_it_is_being_sent(
     database: Database, admin: Admin, clock: FakeClock, eventually: Eventually
 ) -> None:
