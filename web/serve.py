@@ -32,9 +32,17 @@ class _Server(uvicorn.Server):
     before the database is stopped.
     """
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
 
 
 Started = Callable[[Node, str], Awaitable[None]]
@@ -92,8 +100,9 @@ async def answer(node: Node, listening: socket.socket, started: Started | None =
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
+        up = asyncio.create_task(server.is_up.wait())
+        await asyncio.wait([up, serving], return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
         if started is not None and not serving.done():
             await started(node, address_of(listening))
         await serving
