@@ -44,16 +44,20 @@ _COLUMNS = (
     "speed_mps",
     "heading_deg",
     "battery",
-    "source",
+    "source_no",
     "newest",
 )
-# Number of columns, then each column's length and value; NaN stands for "not reported", so that
-# every row of a source has the same layout.
-_LAYOUTS: Mapping[FixSource, Struct] = MappingProxyType(
-    {source: Struct(f"!hiii16siqiqididififififi{len(source)}s") for source in FixSource}
-)
-_WORDS: Mapping[FixSource, bytes] = MappingProxyType(
-    {source: source.value.encode() for source in FixSource}
+#: Number of columns, then each column's length and value but for ``newest``. NaN stands for "not
+#: reported", so that every row has the same layout.
+_LAYOUT = Struct("!h" + "ii" + "i16s" + "iq" * 2 + "id" * 2 + "if" * 4 + "ih")
+#: As ``store_incoming_fixes`` counts them.
+_SOURCES: Mapping[FixSource, int] = MappingProxyType(
+    {
+        FixSource.PHONE: 1,
+        FixSource.TRACKER: 2,
+        FixSource.DESK: 3,
+        FixSource.SIMULATED: 4,
+    }
 )
 
 
@@ -99,14 +103,12 @@ def _microseconds(instant: datetime) -> int:
 def encode(county_id: CountyId, team_id: TeamId, fix: Fix) -> Row:
     """Return a fix as a row; about 2 microseconds."""
     fixed_us = _microseconds(fix.fixed_at)
-    source = fix.source
-    word = _WORDS[source]
     point = fix.point
     accuracy, speed = fix.accuracy_m, fix.speed_mps
     heading, battery = fix.heading_deg, fix.battery
     return Row(
         fixed_us,
-        _LAYOUTS[source].pack(
+        _LAYOUT.pack(
             12,
             4,
             county_id,
@@ -128,8 +130,8 @@ def encode(county_id: CountyId, team_id: TeamId, fix: Fix) -> Row:
             nan if heading is None else heading,
             4,
             nan if battery is None else battery,
-            len(word),
-            word,
+            2,
+            _SOURCES[fix.source],
         ),
     )
 
@@ -165,7 +167,8 @@ async def store(database: Database, tracks: Iterable[Sequence[Row]]) -> Stored:
     """
     data = copy_bytes(tracks)
     async with database.tx(Worker()) as con:
-        await con.execute(SQL["open_incoming"])
+        if not await con.fetchval(SQL["has_incoming"]):
+            await con.execute(SQL["open_incoming"])
         await con.copy_to_table(
             "incoming_fixes",
             schema_name="pg_temp",

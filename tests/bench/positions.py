@@ -111,7 +111,7 @@ async def _floor(dsn: str, rows_each: int, seconds: float, start: datetime) -> f
             "CREATE TABLE IF NOT EXISTS public.plain_fixes (county_id integer, team_id uuid, "
             "fixed_at timestamptz, received_at timestamptz, lat_deg double precision, "
             "lon_deg double precision, accuracy_m real, speed_mps real, heading_deg real, "
-            "battery real, source text, newest boolean)"
+            "battery real, source_no smallint, newest boolean)"
         )
         total, begun = 0, time.perf_counter()
         while time.perf_counter() < begun + seconds:

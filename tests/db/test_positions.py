@@ -105,6 +105,12 @@ async def test_every_field_comes_back_as_it_was_sent(taking: FixBuffer, database
     assert [held.fix for held in await store.latest_since(database, None, [FRESNO])] == [bare]
 
 
+async def test_every_source_comes_back_as_itself(taking: FixBuffer, database: Database) -> None:
+    sent = [fix(second, source=source) for second, source in enumerate(FixSource)]
+    await taking.submit(FRESNO, TEAM, sent, NOW, on_shift=always)
+    assert await store.track(database, FRESNO, TEAM, NOW, NOW + timedelta(minutes=1)) == sent
+
+
 async def test_fixes_of_several_counties_and_sources_share_a_flush(
     database: Database, admin: Admin
 ) -> None:

@@ -52,9 +52,12 @@ SELECT secure_county_table('latest_fixes', 'SELECT');
 SELECT open_to_worker('latest_fixes', 'SELECT, INSERT, UPDATE, DELETE');
 
 -- Moves what a flush has copied into pg_temp.incoming_fixes to both tables. Rows come ordered by
--- key, so that two nodes never wait for each other in a circle; ``newest``: the last one of a team.
+-- key, so that two nodes never wait for each other in a circle. NaN stands for "not reported";
+-- ``source_no`` counts the sources from 1; ``newest``: the last one of a team.
 CREATE FUNCTION store_incoming_fixes(OUT stored integer, OUT newer integer)
 LANGUAGE plpgsql AS $$
+DECLARE
+    sources constant text[] := ARRAY['phone', 'tracker', 'desk', 'simulated'];
 BEGIN
     INSERT INTO fixes (
         county_id, team_id, fixed_at, received_at, lat_deg, lon_deg,
@@ -63,7 +66,7 @@ BEGIN
     SELECT
         county_id, team_id, fixed_at, received_at, lat_deg, lon_deg,
         nullif(accuracy_m, 'NaN'), nullif(speed_mps, 'NaN'), nullif(heading_deg, 'NaN'),
-        nullif(battery, 'NaN'), source
+        nullif(battery, 'NaN'), sources[source_no]
     FROM pg_temp.incoming_fixes
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS stored = ROW_COUNT;
@@ -75,7 +78,7 @@ BEGIN
     SELECT
         county_id, team_id, fixed_at, received_at, lat_deg, lon_deg,
         nullif(accuracy_m, 'NaN'), nullif(speed_mps, 'NaN'), nullif(heading_deg, 'NaN'),
-        nullif(battery, 'NaN'), source, clock_timestamp()
+        nullif(battery, 'NaN'), sources[source_no], clock_timestamp()
     FROM pg_temp.incoming_fixes
     WHERE newest
     ON CONFLICT (county_id, team_id) DO UPDATE SET

@@ -1,5 +1,6 @@
 -- name: open_incoming
--- Make the session's table that a flush copies into; it is emptied at each commit.
+-- Make the session's table that a flush copies into; it is emptied at each commit. It has columns of
+-- fixed width alone: one text would give it a second table for long values, emptied each time, too.
 -- role: worker
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_fixes (
     county_id integer NOT NULL,
@@ -12,9 +13,14 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming_fixes (
     speed_mps real NOT NULL,
     heading_deg real NOT NULL,
     battery real NOT NULL,
-    source text NOT NULL,
+    source_no smallint NOT NULL,
     newest boolean NOT NULL
 ) ON COMMIT DELETE ROWS;
+
+-- name: has_incoming
+-- Whether this session has made that table already; asking is cheaper than making it in vain.
+-- role: worker
+SELECT to_regclass('pg_temp.incoming_fixes') IS NOT NULL AS is_there;
 
 -- name: store_incoming
 -- Move what was copied to the history and to the latest; returns how many rows each took.
