@@ -168,14 +168,14 @@ class CountyRunner:
         """
         found = self._head.board.incidents.get(incident_id)  # type: ignore[call-overload]
         if found is None:
-            found = await self.log.incident(incident_id, self._head.keys)
+            found = await self.log.incident(incident_id)
         if found is None:
             raise NotFound("unknown_incident", "There is no such incident in this county.")
         return found  # type: ignore[no-any-return]
 
     async def timeline(self, incident_id: UUID) -> list[Event]:
         """Return all events of an incident, oldest recorded first."""
-        return await self.log.timeline(incident_id, self._head.keys)
+        return await self.log.timeline(incident_id)
 
     async def submit(self, env: Envelope, records: Sequence[RecordDraft] = ()) -> Answer:
         """Decide and commit a command; returns once it is durable.

@@ -163,7 +163,7 @@ async def running(
         await _sign_in(node, stack)
         _live(node)
         pokes = _pokes(node)
-        node.outbox = _outbox(node, alert_log)
+        node.outbox = _outbox(node, alert_log, mail=not await is_simulated(database))
         alerts = AlertFeed(database, node.live.on_alerts, clock=node.clock)
 
         def on_group(done: GroupDone) -> None:
@@ -269,16 +269,18 @@ async def _follow(node: Node, county_id: int) -> None:
     await runner.catch_up()
 
 
-def _outbox(node: Node, alert_log: TextIO | None) -> Outbox:
+def _outbox(node: Node, alert_log: TextIO | None, *, mail: bool) -> Outbox:
+    """Return the outbox; nobody is mailed out of a simulated county."""
+
     async def addresses(county_id: int, recipient: str) -> tuple[str, ...]:
         return await node.accounts.addresses(county_id, recipient)
 
     adapters: list[Adapter] = []
     if alert_log is not None:
         adapters.append(LogAdapter(alert_log))
-    mail = MailAdapter.of(node.settings, addresses)
-    if mail is not None:
-        adapters.append(mail)
+    mailer = MailAdapter.of(node.settings, addresses) if mail else None
+    if mailer is not None:
+        adapters.append(mailer)
     return Outbox(
         node.database,
         adapters,

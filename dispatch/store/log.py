@@ -139,7 +139,7 @@ class CountyLog:
             NotFound: ``unknown_county``.
             StaleFold: the rows are of another ``FOLD_VERSION``.
         """
-        keys = CountyKeys(self._master, self.county_id)
+        keys = self._fresh_keys()
         async with self._db.tx(self._context, mode="snapshot") as con:
             head = await con.fetchrow(SQL["read_head"], self.county_id)
             if head is None:
@@ -315,11 +315,14 @@ class CountyLog:
             for row in rows
         ]
 
-    async def incident(self, incident_id: UUID, keys: CountyKeys) -> Incident | None:
-        """Return an incident wherever it stands; ``None`` = not in this county."""
+    async def incident(self, incident_id: UUID) -> Incident | None:
+        """Return an incident wherever it stands; ``None`` = not in this county.
+
+        Its key is not kept: once it is erased on another node, it must not open here either.
+        """
         async with self._db.tx(self._context, mode="read") as con:
             row = await con.fetchrow(SQL["read_incident"], self.county_id, incident_id)
-        return None if row is None else _incident(row, keys)
+        return None if row is None else _incident(row, self._fresh_keys())
 
     async def closed(self, ids: Iterable[UUID], keys: CountyKeys) -> list[tuple[str, Entity]]:
         """Return the things among ``ids`` that have left the board, by the board's field.
@@ -339,12 +342,16 @@ class CountyLog:
                     found.append((thing["kind"], _DECODERS[thing["kind"]].decode(thing["body"])))
         return found
 
-    async def timeline(self, incident_id: UUID, keys: CountyKeys) -> list[Event]:
+    async def timeline(self, incident_id: UUID) -> list[Event]:
         """Return an incident's events in order; empty = not in this county."""
+        keys = self._fresh_keys()
         async with self._db.tx(self._context, mode="read") as con:
             rows = await con.fetch(SQL["read_incident_events"], self.county_id, incident_id)
             await self._load_keys(con, keys, rows)
         return [event_of(row, keys) for row in rows]
+
+    def _fresh_keys(self) -> CountyKeys:
+        return CountyKeys(self._master, self.county_id)
 
 
 def _check_fold(version: int) -> None:
