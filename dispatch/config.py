@@ -69,8 +69,6 @@ class Settings:
     smtp_from: str | None
     master_key: Secret | None
     session_hours: float
-    offer_seconds: int
-    fixes_retention_days: int
     metrics_token: Secret | None
     simulated_speed: float
 

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TextIO
 
 from starlette.routing import WebSocketRoute
@@ -213,7 +213,8 @@ async def _sign_in(node: Node, stack: AsyncExitStack) -> None:
     passwords = Passwords()
     stack.callback(passwords.close)
     node.accounts = Accounts(node.database, node.machine, passwords)
-    sessions = Sessions(node.database, node.machine, passwords, rules=SessionRules())
+    rules = SessionRules(cookie_life=timedelta(hours=node.settings.session_hours))
+    sessions = Sessions(node.database, node.machine, passwords, rules=rules)
     node.registry = SessionRegistry(sessions, node.machine)
     node.auth = Auth(node.accounts, sessions, node.registry)
 
