@@ -20,7 +20,8 @@ from starlette.types import ASGIApp
 
 from crisis.clock import Clock, DomainClock, MachineClock
 from crisis.errors import CrisisError, Unavailable
-from crisis.ids import CountyId
+from crisis.ids import CountyId, TeamId
+from crisis.team import Duty, Team
 from dispatch.alerts import Adapter, LogAdapter, MailAdapter
 from dispatch.config import Settings
 from dispatch.county import GroupDone
@@ -166,8 +167,11 @@ async def running(
         node.outbox = _outbox(node, alert_log, mail=not await is_simulated(database))
         alerts = AlertFeed(database, node.live.on_alerts, clock=node.clock)
 
+        gone = _forgetting(node)
+
         def on_group(done: GroupDone) -> None:
             node.live.on_group(done)
+            gone(done)
             pokes.poke(done.county_id, done.after.seq)
             alerts.wake(done.county_id)
             node.outbox.wake()
@@ -268,6 +272,27 @@ async def _follow(node: Node, county_id: int) -> None:
         node.feed.start(node.service.county(county_id).board)
         return
     await runner.catch_up()
+
+
+def _forgetting(node: Node) -> Callable[[GroupDone], None]:
+    """Return a listener that lets the last known place of a team go when its shift ends."""
+    ended: asyncio.Queue[tuple[CountyId, TeamId]] = asyncio.Queue()
+
+    def listen(done: GroupDone) -> None:
+        for change in done.changes:
+            team = change.entity
+            if isinstance(team, Team) and team.duty is Duty.OFF_SHIFT:
+                before = done.before.teams.get(team.id)
+                if before is not None and before.duty is not Duty.OFF_SHIFT:
+                    ended.put_nowait((done.after.county_id, team.id))
+
+    async def forget() -> None:
+        while True:
+            county_id, team_id = await ended.get()
+            await node.positions.forget(county_id, team_id)
+
+    node.supervisor.start("forget", forget)
+    return listen
 
 
 def _outbox(node: Node, alert_log: TextIO | None, *, mail: bool) -> Outbox:

@@ -64,10 +64,10 @@ def test_a_named_file_is_used_and_must_exist(tmp_path: Path) -> None:
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     (tmp_path / "crisis.toml").write_text('prot = 1\nlog_level = "loud"\n')
     problems = _problems(
-        {"CRISIS_PORT": "many", "CRISIS_SESION_HOURS": "1", "CRISIS_OFFER_SECONDS": "5"}, tmp_path
+        {"CRISIS_PORT": "many", "CRISIS_SESION_HOURS": "1", "CRISIS_APP_CONNECTIONS": "0"}, tmp_path
     )
     assert sorted(problems) == [
-        "CRISIS_OFFER_SECONDS must lie between 15 and 900 seconds",
+        "CRISIS_APP_CONNECTIONS must lie between 2 and 200",
         "CRISIS_PORT must be a whole number",
         "CRISIS_SESION_HOURS is unknown; did you mean CRISIS_SESSION_HOURS?",
         "crisis.toml: log_level must be one of debug, info, warning, error",
