@@ -46,7 +46,7 @@ async def ready(asked: Asked) -> Response:
 
 async def problems_of(node: Node) -> list[str]:
     """Return why this node must not be sent work; empty = it is ready."""
-    problems = list(node.service.problems)
+    problems = list(node.problems)
     before = node.machine.now()
     try:
         async with asyncio.timeout(_PATIENCE_S):

@@ -25,7 +25,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 #: Upper edges of the classes of a request's duration, seconds.
 _EDGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: Parts of the node that may count something in ``stats``.
-_PARTS = ("service", "fanout", "feed", "positions", "pokes", "ticker", "outbox", "live")
+_PARTS = ("service", "fanout", "feed", "positions", "pokes", "outbox", "live")
 #: Fields that go up and down; all others only go up.
 _GAUGES = frozenset(
     {"sockets", "views", "slow", "waiting", "queued", "buffered", "open", "in_use", "tracked"}
@@ -87,6 +87,7 @@ class NodeCollector:
                 stats = stats()
             yield from _numbers(part, stats)
         yield from self._boards()
+        yield from self._background()
         yield from self._pools()
 
     def _boards(self) -> Iterator[Metric]:
@@ -101,6 +102,22 @@ class NodeCollector:
                 held.add_metric([county, kind], len(getattr(board, kind)))
         yield held
         yield seqs
+
+    def _background(self) -> Iterator[Metric]:
+        supervisor = getattr(self._node, "supervisor", None)
+        if supervisor is None:
+            return
+        failures = CounterMetricFamily(
+            "crisis_background_failures", "Failures of background work.", labels=["work"]
+        )
+        failing = GaugeMetricFamily(
+            "crisis_background_failing", "Background work that is down now.", labels=["work"]
+        )
+        for name, health in sorted(supervisor.health().items()):
+            failures.add_metric([name], health.failures)
+            failing.add_metric([name], float(health.is_failing))
+        yield failures
+        yield failing
 
     def _pools(self) -> Iterator[Metric]:
         pools = GaugeMetricFamily(

@@ -99,6 +99,11 @@ class Node(Protocol):
         """Counts requests, for the metrics."""
         ...
 
+    @property
+    def problems(self) -> list[str]:
+        """Why this node must not be sent work; empty = it is ready."""
+        ...
+
 
 class Asked:
     """One request to the API.
@@ -190,8 +195,9 @@ class Asked:
         Raises:
             NotAllowed: ``not_your_county``, or ``out_of_scope`` for a token.
         """
+        county = self.county
         require_scope(self.principal, self.county_id, self.operation.needs)
-        return actor_for(self.principal, self.county_id, self.county.board)
+        return actor_for(self.principal, self.county_id, county.board)
 
     @property
     def on_phone(self) -> bool:

@@ -15,11 +15,13 @@ from crisis.clock import FakeClock
 from dispatch.config import load
 from dispatch.livefeed import Feed
 from dispatch.positions import FixBuffer
+from dispatch.seek import Seeker
 from dispatch.service import GroupDone, Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
+from geo.travel import CalibratedEstimate
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_county
 from web.app import build_app
 from web.auth import Auth
@@ -42,7 +44,14 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
     sessions = Sessions(database, clock, passwords)
     async with AsyncExitStack() as stack:
         stack.callback(passwords.close)
-        service = Service(database, clock, clock, MASTER_KEY)
+        positions = FixBuffer(
+            database,
+            clock,
+            limits=lambda county_id: service.county(county_id).rules().policy.fixes.plausibility,
+            serving=lambda: (ALAMEDA, KERN),
+        )
+        seeker = Seeker(CalibratedEstimate(), positions.latest)
+        service = Service(database, clock, clock, MASTER_KEY, seeker)
         await stack.enter_async_context(service)
         feed = Feed()
         for county in service.counties:
@@ -52,12 +61,6 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             feed.on_group(done)
 
         service.listeners.append(follow)
-        positions = FixBuffer(
-            database,
-            clock,
-            limits=lambda county_id: service.county(county_id).rules().policy.fixes.plausibility,
-            serving=lambda: (ALAMEDA, KERN),
-        )
         background = asyncio.create_task(positions.run())
         stack.push_async_callback(_end, background)
         node = TestNode(
@@ -70,6 +73,6 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             feed=feed,
             positions=positions,
         )
-        made = Site(node, build_app(node), passwords)
+        made = Site(node, build_app(node), clock)
         await stack.enter_async_context(made.http)
         yield made

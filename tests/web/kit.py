@@ -16,7 +16,7 @@ import httpx
 import msgspec
 from starlette.types import ASGIApp
 
-from crisis.clock import FakeClock, new_id
+from crisis.clock import Clock, FakeClock, new_id
 from crisis.ids import AgencyId, CountyId, ResponderId, TeamId
 from crisis.roles import Role
 from dispatch.config import Settings
@@ -25,7 +25,6 @@ from dispatch.positions import FixBuffer
 from dispatch.service import Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.identity import Grant
-from dispatch.store.passwords import Passwords
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load as load_sql
 from web.auth import Auth
@@ -49,10 +48,15 @@ class TestNode:
     service: Service
     accounts: Accounts
     auth: Auth
-    machine: FakeClock
+    machine: Clock
     feed: Feed
     positions: FixBuffer
     requests: Requests = field(default_factory=Requests)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why it must not be sent work."""
+        return self.service.problems
 
 
 class Client:
@@ -100,7 +104,7 @@ def problem(response: httpx.Response, status: int) -> str:
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
     assert body["status"] == status
-    assert body["title"] and body["detail"] and body["type"]
+    assert body["title"] and body["detail"]
     code: str = body["code"]
     return code
 
@@ -108,9 +112,11 @@ def problem(response: httpx.Response, status: int) -> str:
 class Site:
     """The node, its application, and what tests begin with."""
 
-    def __init__(self, node: TestNode, app: ASGIApp, passwords: Passwords) -> None:
+    def __init__(self, node: TestNode, app: ASGIApp, clock: FakeClock) -> None:
         self.node = node
         self.app = app
+        #: The counties' time and the host's, both.
+        self.clock = clock
         self._numbers = iter(range(1_000_000))
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False),
@@ -148,7 +154,7 @@ class Site:
         secret, _ = await accounts.issue_token(
             account_id,
             {CountyId(county): scopes},
-            expires_at=self.node.machine.now() + timedelta(days=1),
+            expires_at=self.clock.now() + timedelta(days=1),
         )
         return Client(self.http, {"authorization": f"Bearer {secret}"})
 
@@ -176,7 +182,7 @@ class Site:
             )
         await boss.do(
             f"/teams/{team_id}/start-shift",
-            ends_at=(self.node.machine.now() + timedelta(hours=10)).isoformat(),
+            ends_at=(self.clock.now() + timedelta(hours=10)).isoformat(),
             crew=[{"responder_id": str(r), "carries_naloxone": True} for r in crew],
         )
         return TeamId(UUID(team_id)), crew[0]
