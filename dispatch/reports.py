@@ -7,8 +7,8 @@ still waiting, reached only by a crew that does not count. Durations are differe
 months are local. Must not know the database.
 
 Sources: 60 and 120 minutes and their start and stop, SPA 22-0043; on time = at most the standard,
-60:00 included. Percentiles are nearest-rank: the smallest value with at least that share of all at
-or below it.
+60:00 included. p90 is nearest-rank: the smallest value that at least 90 % of all do not exceed; the
+median of an even number is the mean of the two in the middle.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from crisis.errors import Invalid
 from crisis.shapes import Value
-from crisis.standards import local_day
+from crisis.standards import local_day, utc
 
 #: The class of rows that hold every class.
 ALL = "all"
@@ -34,7 +35,7 @@ class Response(Value, frozen=True, kw_only=True):
 
     Attributes:
         determined_at: ``None`` = an arrival without a determination, which can't be measured.
-        due_at: ``determined_at`` + its standard.
+        due_at: the last instant that was on time: ``determined_at`` + its standard.
         arrived_at: first qualifying arrival; ``None`` = none.
         reached_at: first arrival of any crew, one that does not count included.
         ended_at: when it was closed or cancelled; ``None`` = open.
@@ -58,12 +59,19 @@ class Response(Value, frozen=True, kw_only=True):
 
     @property
     def minutes(self) -> float | None:
-        """Determination to arrival, minutes; ``None`` = can't be measured: missing, contradictory."""
+        """Determination to arrival, minutes; ``None`` = can't be measured."""
         if self.determined_at is None or self.arrived_at is None:
             return None
         if self.standard_minutes is None or self.arrived_at < self.determined_at:
             return None
         return (self.arrived_at - self.determined_at).total_seconds() / 60
+
+    @property
+    def is_on_time(self) -> bool | None:
+        """Whether a qualifying team came by the due instant; ``None`` = can't be measured."""
+        if self.minutes is None or self.arrived_at is None or self.due_at is None:
+            return None
+        return self.arrived_at <= self.due_at
 
 
 class Fate(StrEnum):
@@ -95,23 +103,28 @@ JUDGED = (
 
 
 def fate_of(response: Response, now: datetime) -> Fate:
-    """Return what became of a response as of ``now``."""
+    """Return what became of a response as of ``now``.
+
+    One that was reached is judged whenever it ended: a crew that doesn't count, come within the
+    hour, is no "called off in time".
+    """
     if response.excluded_setting:
         return Fate.EXCLUDED_SETTING
     if response.arrived_at is not None:
-        minutes = response.minutes
-        if minutes is None or response.standard_minutes is None:
+        on_time = response.is_on_time
+        if on_time is None:
             return Fate.NOT_MEASURABLE
-        return Fate.ON_TIME if minutes <= response.standard_minutes else Fate.LATE
+        return Fate.ON_TIME if on_time else Fate.LATE
     if response.determined_at is None or response.due_at is None:
         return Fate.NOT_MEASURABLE
     if response.state == "closed" and response.outcome == "unserved":
         return Fate.UNSERVED
     end = response.ended_at
-    if (end or now) <= response.due_at:
-        return Fate.CANCELLED_IN_TIME if end is not None else Fate.NOT_DUE_YET
-    if response.reached_at is not None:
+    is_overdue = (end or now) > response.due_at
+    if response.reached_at is not None and (end is not None or is_overdue):
         return Fate.NOT_QUALIFYING
+    if not is_overdue:
+        return Fate.NOT_DUE_YET if end is None else Fate.CANCELLED_IN_TIME
     if end is None:
         return Fate.STILL_WAITING
     return Fate.CANCELLED_LATE if response.state == "cancelled" else Fate.UNSERVED
@@ -132,21 +145,23 @@ class Share(Value, frozen=True, kw_only=True):
 
     numerator: int
     denominator: int
+    percent: float | None
 
-    @property
-    def percent(self) -> float | None:
-        """Return the rate in percent."""
-        return None if self.denominator == 0 else 100 * self.numerator / self.denominator
+
+def share(numerator: int, denominator: int) -> Share:
+    """Return the rate of ``numerator`` in ``denominator``."""
+    percent = None if denominator == 0 else 100 * numerator / denominator
+    return Share(numerator=numerator, denominator=denominator, percent=percent)
 
 
 class Spread(Value, frozen=True, kw_only=True):
     """How long it took, minutes; all ``None`` where nothing was measured."""
 
     n: int
-    mean: float | None = None
-    median: float | None = None
-    p90: float | None = None
-    longest: float | None = None
+    mean: float | None
+    median: float | None
+    p90: float | None
+    longest: float | None
 
 
 class Line(Value, frozen=True, kw_only=True):
@@ -154,9 +169,10 @@ class Line(Value, frozen=True, kw_only=True):
 
     Attributes:
         month: ``YYYY-MM``, local; ``all`` = the whole period.
-        standard_minutes: the standards in force, more than one where it changed in the month.
-        arrived: on time / arrived in the month.
+        standard_minutes: the standards in force; several where it changed, or over all classes.
+        arrived: on time / arrived in the month and measurable.
         determined: on time / determined in the month and judged.
+        not_measurable: arrived in the month with instants that are missing or contradict.
         spread: of the measurable arrivals of the month.
         by_arrival, by_determination: fate → the responses, for either cohort.
     """
@@ -201,12 +217,10 @@ def response_times(
         as_of: judged as of this instant.
     """
     judged = [(r, fate_of(r, as_of)) for r in responses]
+    judged.sort(key=lambda x: x[0].number)
     by_arrival = [(r, f) for r, f in judged if _within(r.arrived_at, since, until)]
     by_determination = [(r, f) for r, f in judged if _within(r.determined_at, since, until)]
-    months = sorted(
-        {_month(r.arrived_at, zone) for r, _ in by_arrival}
-        | {_month(r.determined_at, zone) for r, _ in by_determination}
-    )
+    months = _months(since, until, zone)
     lines = []
     for month in [*months, ALL]:
         arrived = [x for x in by_arrival if month in (ALL, _month(x[0].arrived_at, zone))]
@@ -240,10 +254,10 @@ def _line(
         standard_minutes=tuple(
             sorted({r.standard_minutes for r, _ in (*reached, *owed) if r.standard_minutes})
         ),
-        arrived=Share(numerator=len(in_arrival.get(Fate.ON_TIME, ())), denominator=len(minutes)),
-        determined=Share(
-            numerator=len(in_determination.get(Fate.ON_TIME, ())),
-            denominator=sum(len(in_determination.get(f, ())) for f in JUDGED),
+        arrived=share(len(in_arrival.get(Fate.ON_TIME, ())), len(minutes)),
+        determined=share(
+            len(in_determination.get(Fate.ON_TIME, ())),
+            sum(len(in_determination.get(f, ())) for f in JUDGED),
         ),
         not_measurable=len(in_arrival.get(Fate.NOT_MEASURABLE, ())),
         spread=spread(minutes),
@@ -252,10 +266,35 @@ def _line(
     )
 
 
+def period(since: date, until: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the instants of local days, ``until`` included: its first and the one after its last.
+
+    Raises:
+        Invalid: ``bad_period``: it ends before it begins, or is longer than ten years.
+    """
+    is_sane = since.year >= 2000 and until.year <= 2200
+    if not is_sane or not timedelta(0) <= until - since <= timedelta(days=3_660):
+        raise Invalid("bad_period", "The period must end after it begins, within ten years.")
+    after = until + timedelta(days=1)
+    return (
+        utc(datetime.combine(since, time.min, tzinfo=zone)),
+        utc(datetime.combine(after, time.min, tzinfo=zone)),
+    )
+
+
+def last_full_months(today: date, count: int = 3) -> tuple[date, date]:
+    """Return the first and the last day of the ``count`` (> 0) months before this one."""
+    last = today.replace(day=1) - timedelta(days=1)
+    first = last.replace(day=1)
+    for _ in range(count - 1):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first, last
+
+
 def spread(minutes: Sequence[float]) -> Spread:
     """Return the figures of sorted ``minutes``."""
     if not minutes:
-        return Spread(n=0)
+        return Spread(n=0, mean=None, median=None, p90=None, longest=None)
     return Spread(
         n=len(minutes),
         mean=statistics.fmean(minutes),
@@ -267,7 +306,7 @@ def spread(minutes: Sequence[float]) -> Spread:
 
 def _grouped(judged: Sequence[_Judged]) -> dict[str, tuple[Ref, ...]]:
     groups: dict[str, list[Ref]] = {}
-    for response, fate in sorted(judged, key=lambda x: x[0].number):
+    for response, fate in judged:
         groups.setdefault(fate, []).append(
             Ref(
                 incident_id=response.incident_id,
@@ -282,6 +321,16 @@ def _grouped(judged: Sequence[_Judged]) -> dict[str, tuple[Ref, ...]]:
 
 def _class(response: Response) -> str:
     return response.area_class or UNCLASSIFIED
+
+
+def _months(since: datetime, until: datetime, zone: ZoneInfo) -> list[str]:
+    """Return every local month of the period: one without a response is shown as such."""
+    day, last = local_day(since, zone), local_day(until - timedelta(microseconds=1), zone)
+    months = []
+    while (day.year, day.month) <= (last.year, last.month):
+        months.append(f"{day:%Y-%m}")
+        day = (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return months
 
 
 def _within(instant: datetime | None, since: datetime, until: datetime) -> bool:

@@ -1,0 +1,320 @@
+"""The response-time report as tables for people, as CSV for spreadsheets, and as JSON.
+
+Decides how figures are written: a rate of nothing is "n/a", a rate is never rounded up to 100, and
+every form names both denominators. Must not know the database, nor how a figure is computed.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from io import StringIO
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from dispatch.reports import ALL, Fate, Line, Ref, ResponseTimes, Share
+
+#: Fates as a person reads them.
+FATE_LABELS: Mapping[Fate, str] = {
+    Fate.ON_TIME: "On time",
+    Fate.LATE: "Late",
+    Fate.NOT_MEASURABLE: "Not measurable",
+    Fate.NOT_QUALIFYING: "Crew did not count",
+    Fate.CANCELLED_LATE: "Cancelled late",
+    Fate.UNSERVED: "Unserved",
+    Fate.STILL_WAITING: "Still waiting",
+    Fate.CANCELLED_IN_TIME: "Cancelled in time",
+    Fate.NOT_DUE_YET: "Not due yet",
+    Fate.EXCLUDED_SETTING: "Excluded setting",
+}
+#: Beside the kept promises, what the second table counts: broken ones, then those not judged.
+_BROKEN = (
+    Fate.LATE,
+    Fate.NOT_QUALIFYING,
+    Fate.CANCELLED_LATE,
+    Fate.UNSERVED,
+    Fate.STILL_WAITING,
+)
+_NOT_JUDGED = (
+    Fate.CANCELLED_IN_TIME,
+    Fate.NOT_DUE_YET,
+    Fate.NOT_MEASURABLE,
+    Fate.EXCLUDED_SETTING,
+)
+_NOTES = (
+    "Minutes run from the determination that a team must go to the first arrival of a valid team; "
+    "exactly the standard is on time.",
+    "Arrived: on time / arrived and measurable, by the local month of arrival. Determined: on time "
+    "/ all that were promised a team and reached, or whose deadline passed, by the local month of "
+    "determination.",
+    "p90: at least 90 % took no longer. n/a: nothing to divide by.",
+)
+
+
+class Cohort(StrEnum):
+    """Which of the two denominators a response stands in."""
+
+    ARRIVED = "arrived"
+    DETERMINED = "determined"
+
+
+def as_json(report: ResponseTimes) -> bytes:
+    """Return the report as JSON; ``json_schema`` describes it."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of ``as_json``."""
+    return msgspec.json.schema(ResponseTimes)
+
+
+def percent_text(share: Share, none: str = "n/a") -> str:
+    """Return a rate with one decimal, cut, not rounded: 99.97 must not read as 100."""
+    if share.percent is None:
+        return none
+    # The smallest step that floats can be wrong by must not turn 29.0 into 28.9.
+    return f"{math.floor(share.percent * 10 + 1e-9) / 10:.1f}"
+
+
+def _minutes_text(minutes: float | None, none: str = "n/a") -> str:
+    return none if minutes is None else f"{minutes:.1f}"
+
+
+def _standard_text(line: Line) -> str:
+    return ", ".join(str(minutes) for minutes in line.standard_minutes) or "n/a"
+
+
+def _count(group: Mapping[str, tuple[Ref, ...]], fate: Fate) -> int:
+    return len(group.get(fate, ()))
+
+
+# CSV
+
+_FIGURES = (
+    "month",
+    "area_class",
+    "standard_minutes",
+    "arrived_on_time",
+    "arrived_measurable",
+    "arrived_on_time_percent",
+    "mean_minutes",
+    "median_minutes",
+    "p90_minutes",
+    "longest_minutes",
+    "not_measurable",
+    "determined_on_time",
+    "determined_judged",
+    "determined_on_time_percent",
+    *(f"determined_{fate}" for fate in (*_BROKEN, *_NOT_JUDGED)),
+)
+_RESPONSES = (
+    "cohort",
+    "month",
+    "area_class",
+    "fate",
+    "number",
+    "incident_id",
+    "determined_at",
+    "arrived_at",
+    "minutes",
+)
+
+
+def as_csv(report: ResponseTimes) -> str:
+    """Return one row per month and class, ``all`` included; an empty cell = nothing to divide."""
+    return _csv(_FIGURES, (_figures(line) for line in report.lines))
+
+
+def responses_as_csv(report: ResponseTimes) -> str:
+    """Return one row per response and denominator that it stands in; times are RFC 3339 UTC."""
+    rows = (
+        (
+            cohort,
+            line.month,
+            line.area_class,
+            fate,
+            ref.number,
+            ref.incident_id,
+            _utc_text(ref.determined_at),
+            _utc_text(ref.arrived_at),
+            "" if ref.minutes is None else repr(round(ref.minutes, 3)),
+        )
+        for cohort, line, fate, refs in _listed(report)
+        for ref in refs
+    )
+    return _csv(_RESPONSES, rows)
+
+
+def _figures(line: Line) -> tuple[object, ...]:
+    spread = line.spread
+    return (
+        line.month,
+        line.area_class,
+        " ".join(str(minutes) for minutes in line.standard_minutes),
+        line.arrived.numerator,
+        line.arrived.denominator,
+        percent_text(line.arrived, ""),
+        *(
+            "" if minutes is None else f"{minutes:.2f}"
+            for minutes in (spread.mean, spread.median, spread.p90, spread.longest)
+        ),
+        line.not_measurable,
+        line.determined.numerator,
+        line.determined.denominator,
+        percent_text(line.determined, ""),
+        *(_count(line.by_determination, fate) for fate in (*_BROKEN, *_NOT_JUDGED)),
+    )
+
+
+def _csv(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _utc_text(instant: datetime | None) -> str:
+    return "" if instant is None else instant.isoformat().replace("+00:00", "Z")
+
+
+def _listed(report: ResponseTimes) -> Iterator[tuple[Cohort, Line, str, tuple[Ref, ...]]]:
+    """Yield every group of responses once: the lines that sum others up are left out."""
+    for cohort in Cohort:
+        for line in report.lines:
+            if ALL in (line.month, line.area_class):
+                continue
+            group = line.by_arrival if cohort is Cohort.ARRIVED else line.by_determination
+            for fate, refs in group.items():
+                yield cohort, line, fate, refs
+
+
+# Tables
+
+
+def as_table(
+    report: ResponseTimes, *, title: str, width: int = 100, with_responses: bool = False
+) -> str:
+    """Return the report as text, at most ``width`` columns wide.
+
+    Args:
+        title: what it is a report of: the county's name.
+        with_responses: below the figures, list the responses behind each of them.
+    """
+    zone = ZoneInfo(report.zone)
+    last = report.until.astimezone(zone).date() - timedelta(days=1)
+    first = report.since.astimezone(zone).date()
+    as_of = report.as_of.astimezone(zone)
+    text = StringIO()
+    console = Console(file=text, width=width, highlight=False, color_system=None)
+    console.print(f"Response times, {title}, {first} to {last} ({report.zone})")
+    console.print(f"As of {as_of:%Y-%m-%d %H:%M %Z}.")
+    console.print()
+    console.print(_arrived_table(report))
+    console.print(_determined_table(report))
+    console.print(_not_judged_table(report))
+    for note in _NOTES:
+        console.print(note)
+    if with_responses:
+        console.print()
+        for cohort, row, fate, refs in _listed(report):
+            label = FATE_LABELS[Fate(fate)].lower()
+            head = f"{cohort.capitalize()} {row.month}, {row.area_class}, {label} ({len(refs)}):"
+            console.print(head, ", ".join(_ref_text(ref) for ref in refs))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+
+
+def _ref_text(ref: Ref) -> str:
+    return f"#{ref.number}" + ("" if ref.minutes is None else f" {ref.minutes:.1f} min")
+
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for head in heads:
+        longest = max(len(word) for word in head.split())
+        is_word = head in ("Month", "Area")
+        table.add_column(head, justify="left" if is_word else "right", min_width=longest)
+    return table
+
+
+def _arrived_table(report: ResponseTimes) -> Table:
+    table = _table(
+        "Arrived: by month of arrival",
+        *("Month", "Area", "Standard", "On time", "Arrived", "On time %"),
+        *("Mean", "Median", "p90", "Longest", "Not measurable", "Excluded setting"),
+    )
+    for line in report.lines:
+        spread = line.spread
+        table.add_row(
+            line.month,
+            line.area_class,
+            _standard_text(line),
+            str(line.arrived.numerator),
+            str(line.arrived.denominator),
+            percent_text(line.arrived),
+            _minutes_text(spread.mean),
+            _minutes_text(spread.median),
+            _minutes_text(spread.p90),
+            _minutes_text(spread.longest),
+            str(line.not_measurable),
+            str(_count(line.by_arrival, Fate.EXCLUDED_SETTING)),
+            end_section=line.area_class == ALL,
+        )
+    return table
+
+
+def _determined_table(report: ResponseTimes) -> Table:
+    table = _table(
+        "Determined: by month of determination",
+        *("Month", "Area", "On time", "Judged", "On time %"),
+        *(FATE_LABELS[fate] for fate in _BROKEN),
+    )
+    for line in report.lines:
+        table.add_row(
+            line.month,
+            line.area_class,
+            str(line.determined.numerator),
+            str(line.determined.denominator),
+            percent_text(line.determined),
+            *(str(_count(line.by_determination, fate)) for fate in _BROKEN),
+            end_section=line.area_class == ALL,
+        )
+    return table
+
+
+def _not_judged_table(report: ResponseTimes) -> Table | str:
+    left_out = [
+        line
+        for line in report.lines
+        if any(_count(line.by_determination, fate) for fate in _NOT_JUDGED)
+    ]
+    if not left_out:
+        return "Determined, but not judged: none.\n"
+    table = _table(
+        "Determined, but not judged: by month of determination",
+        *("Month", "Area"),
+        *(FATE_LABELS[fate] for fate in _NOT_JUDGED),
+    )
+    for line in left_out:
+        table.add_row(
+            line.month,
+            line.area_class,
+            *(str(_count(line.by_determination, fate)) for fate in _NOT_JUDGED),
+            end_section=line.area_class == ALL,
+        )
+    return table

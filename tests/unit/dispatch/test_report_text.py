@@ -1,0 +1,118 @@
+"""The report as people and programs read it."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from typing import Any
+
+import msgspec
+import pytest
+
+from dispatch.report_text import (
+    FATE_LABELS,
+    as_csv,
+    as_json,
+    as_table,
+    json_schema,
+    percent_text,
+    responses_as_csv,
+)
+from dispatch.reports import Fate, ResponseTimes, period, share
+from tests.unit.dispatch.test_reports import PACIFIC, line, report, response
+
+
+def made() -> ResponseTimes:
+    """One on time, one late, one unserved, in March; nothing in February."""
+    return report(
+        response(1, arrived=20),
+        response(2, arrived=75.5, area_class="rural"),
+        response(3, ended=200, state="closed", outcome="unserved"),
+        within=period(date(2026, 2, 1), date(2026, 3, 31), PACIFIC),
+    )
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """The rows of a CSV text, by column."""
+    return list(csv.DictReader(text.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "text"),
+    [(1, 3, "33.3"), (2, 3, "66.6"), (9_999, 10_000, "99.9"), (29, 100, "29.0"), (3, 3, "100.0")],
+)
+def test_a_rate_is_cut_and_never_rounded_up_to_a_hundred(
+    numerator: int, denominator: int, text: str
+) -> None:
+    assert percent_text(share(numerator, denominator)) == text
+
+
+def test_a_rate_of_nothing_reads_not_available() -> None:
+    assert percent_text(share(0, 0)) == "n/a"
+
+
+def test_the_table_shows_both_denominators_and_who_was_not_served() -> None:
+    text = as_table(made(), title="Alameda County", width=140)
+    assert "Response times, Alameda County, 2026-02-01 to 2026-03-31" in text
+    arrived, determined = text.split("Determined: by month of determination")
+    assert _whole(arrived) == "all all 60 1 2 50.0 47.8 47.8 75.5 75.5 0 0"
+    assert _whole(determined) == "all all 1 3 33.3 1 0 0 1 0"
+    assert "not judged: none" in determined
+    assert "2026-02" in arrived and "n/a" in arrived
+
+
+def _whole(table: str) -> str:
+    """The figures of the whole period, one space between them."""
+    [whole] = [x.split() for x in table.splitlines() if x.split()[:2] == ["all", "all"]]
+    return " ".join(whole)
+
+
+def test_who_was_promised_a_team_and_is_not_judged_is_shown_beside() -> None:
+    text = as_table(report(response(1, ended=10, state="cancelled")), title="x")
+    _, left_out = text.split("Determined, but not judged: by month")
+    assert _whole(left_out) == "all all 1 0 0 0"
+
+
+def test_the_list_names_every_response_behind_a_figure() -> None:
+    text = as_table(made(), title="x", width=200, with_responses=True)
+    assert "Arrived 2026-03, urban, on time (1): #1 20.0 min" in text
+    assert "Determined 2026-03, urban, unserved (1): #3" in text
+    assert "Arrived 2026-03, rural, late (1): #2 75.5 min" in text
+
+
+def test_csv_holds_the_same_figures_as_the_report() -> None:
+    whole = line(made())
+    [row] = [r for r in rows(as_csv(made())) if (r["month"], r["area_class"]) == ("all", "all")]
+    assert row["arrived_on_time"] == str(whole.arrived.numerator)
+    assert row["arrived_measurable"] == str(whole.arrived.denominator)
+    assert row["determined_judged"] == "3"
+    assert row["determined_unserved"] == "1"
+    assert row["longest_minutes"] == "75.50"
+    [empty] = [r for r in rows(as_csv(made())) if r["month"] == "2026-02"]
+    assert empty["arrived_on_time_percent"] == ""
+
+
+def test_csv_of_responses_lists_each_once_per_denominator() -> None:
+    listed = [(r["cohort"], r["number"], r["fate"]) for r in rows(responses_as_csv(made()))]
+    assert sorted(listed) == [
+        ("arrived", "1", "on_time"),
+        ("arrived", "2", "late"),
+        ("determined", "1", "on_time"),
+        ("determined", "2", "late"),
+        ("determined", "3", "unserved"),
+    ]
+
+
+def test_json_reads_back_as_the_report_and_fits_its_schema() -> None:
+    assert msgspec.json.decode(as_json(made()), type=ResponseTimes) == made()
+    schema = json_schema()
+    properties: dict[str, Any] = schema["$defs"]["Line"]["properties"]
+    shown = msgspec.json.decode(as_json(made()))["lines"][0]
+    assert set(shown) == set(properties)
+    # A rate of nothing is told as null, not left out.
+    assert shown["arrived"] == {"numerator": 0, "denominator": 0, "percent": None}
+    assert shown["spread"]["mean"] is None
+
+
+def test_every_fate_has_words() -> None:
+    assert set(FATE_LABELS) == set(Fate)

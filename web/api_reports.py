@@ -1,0 +1,144 @@
+"""Reports over HTTP: figures with the responses behind them, as JSON or CSV.
+
+Decides who may see a county's figures, which period is meant and in which form it is answered. The
+figures themselves are ``dispatch.reports``'s.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from crisis.errors import NotAllowed
+from crisis.roles import Role
+from crisis.standards import local_day
+from dispatch.report_text import as_csv, as_json, responses_as_csv
+from dispatch.reports import ResponseTimes, last_full_months, period, response_times
+from dispatch.store.reporting import read_responses
+from web.routes import Asked, Operation, Parameter
+from web.wire import JSON, convert, header
+
+CSV = "text/csv"
+#: Who sees a county's figures; people who end at an agency don't see the others'.
+READERS = frozenset({Role.LEAD, Role.SUPERVISOR, Role.COMPLIANCE, Role.ADMIN, Role.INTEGRATION})
+
+
+class _Asked(Struct, frozen=True):
+    """``since``, ``until``: local days, both included; both absent = the last three full months."""
+
+    since: date | None = None
+    until: date | None = None
+    rows: Literal["figures", "responses"] = "figures"
+    county: str | None = None
+
+
+async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
+    """Return the report that a request asks for.
+
+    Raises:
+        NotAllowed: ``role``: the figures of a whole county are not for everybody.
+        Invalid: ``bad_query`` or ``bad_period``.
+    """
+    actor = asked.actor
+    if not actor.has(*READERS) or actor.agency_id is not None:
+        raise NotAllowed("role", "A county's figures are for its lead, supervisors and auditors.")
+    query: _Asked = convert(asked.query, _Asked)
+    now = asked.now
+    zone = asked.county.rules(now).policy.tz()
+    first, last = last_full_months(local_day(now, zone))
+    if query.since is not None:
+        first, last = query.since, local_day(now, zone)
+    since, until = period(first, query.until or last, zone)
+    responses = await read_responses(asked.node.database, asked.county_id, since, until)
+    report = response_times(
+        asked.county_id, responses, since=since, until=until, as_of=now, zone=zone
+    )
+    return report, query
+
+
+async def response_times_json(asked: Asked) -> Response:
+    """Answer as JSON."""
+    report, _ = await report_of(asked)
+    return _response(as_json(report), JSON)
+
+
+async def response_times_csv(asked: Asked) -> Response:
+    """Answer as CSV: the figures, or with ``rows=responses`` the responses behind them."""
+    report, query = await report_of(asked)
+    text = responses_as_csv(report) if query.rows == "responses" else as_csv(report)
+    response = _response(text.encode(), CSV)
+    response.headers["content-disposition"] = 'attachment; filename="response-times.csv"'
+    return response
+
+
+async def response_times_as_accepted(asked: Asked) -> Response:
+    """Answer in the form that the request accepts; JSON where it says nothing."""
+    if wants_csv(header(asked.scope, b"accept") or ""):
+        return await response_times_csv(asked)
+    return await response_times_json(asked)
+
+
+def wants_csv(accept: str) -> bool:
+    """Whether an ``Accept`` header prefers CSV to JSON."""
+    return _quality(accept, CSV) > _quality(accept, JSON)
+
+
+def _quality(accept: str, media: str) -> float:
+    """Return the q-value that a header gives a media type; 0 = it doesn't name it."""
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if name != media:
+            continue
+        given = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        try:
+            return float(given)
+        except ValueError:
+            return 0.0
+    return 0.0
+
+
+def _response(content: bytes, media: str) -> Response:
+    return Response(content, headers={"cache-control": "no-store"}, media_type=media)
+
+
+_DAY = {"type": "string", "format": "date"}
+_PERIOD = (
+    Parameter("since", "first local day; default: of the last three full months", schema=_DAY),
+    Parameter(
+        "until",
+        "last local day, included; default: today where since is given, else of the last full "
+        "month",
+        schema=_DAY,
+    ),
+)
+_ROWS = Parameter(
+    "rows",
+    "in CSV: figures (default), or the responses behind them",
+    schema={"type": "string", "enum": ["figures", "responses"]},
+)
+_PATH = "/reports/response-times"
+_SUMMARY = "Response times against the standard, by month and area class, over both denominators."
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path=path,
+        name=name,
+        summary=_SUMMARY,
+        tag="reports",
+        run=run,
+        answer=str if media == CSV else ResponseTimes,
+        media=media,
+        parameters=(*_PERIOD, *more),
+        refusals=frozenset({"invalid"}),
+        needs="view:reports",
+    )
+    for path, name, run, media, more in (
+        (_PATH, "get_response_times", response_times_as_accepted, JSON, (_ROWS,)),
+        (f"{_PATH}.json", "get_response_times_json", response_times_json, JSON, ()),
+        (f"{_PATH}.csv", "get_response_times_csv", response_times_csv, CSV, (_ROWS,)),
+    )
+]
