@@ -27,6 +27,7 @@ from web import (
     api_health,
     api_incidents,
     api_positions,
+    api_reports,
     api_session,
 )
 from web.openapi import describe as describe_api
@@ -43,6 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_incidents.OPERATIONS,
     *api_board.OPERATIONS,
     *api_positions.OPERATIONS,
+    *api_reports.OPERATIONS,
     *api_health.OPERATIONS,
 )
 
