@@ -85,7 +85,8 @@ class RunView(_Part, frozen=True, kw_only=True):
         milestones: status → earliest valid instant.
         eta_at: when it should be on scene; ``None`` = not known, or it was there.
         acknowledged: the newest version of the incident that the crew has acknowledged.
-        unacknowledged: the incident was amended since.
+        unacknowledged: it has hazards, or was amended since, and the crew hasn't confirmed them.
+        briefed: somebody told the crew of them by voice.
         arrival_shortfalls: what the crew lacked on arrival; ``None`` = not arrived, or not judged.
         qualifies: its arrival stopped the regulatory clock.
     """
@@ -370,7 +371,7 @@ class ObligationView(_Entity, frozen=True, kw_only=True, tag="obligation"):
 class CountsView(_Entity, frozen=True, kw_only=True, tag="counts"):
     """How many things of each sort: ``incident.waiting``, ``team.available``, ``call.held``."""
 
-    id: str = "county"
+    id: str
     n: dict[str, int]
 
 

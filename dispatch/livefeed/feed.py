@@ -21,7 +21,7 @@ from crisis.ids import CountyId
 from crisis.roles import Actor
 from dispatch.livefeed import frames
 from dispatch.livefeed.entities import CountsView
-from dispatch.livefeed.rules import RULES, Key, Scope, count_label, touched
+from dispatch.livefeed.rules import RULES, UNSCOPED, Key, Scope, count_label, touched
 from dispatch.livefeed.views import RoleClass, View, epoch_of
 
 _encode = msgspec.json.Encoder().encode
@@ -79,6 +79,9 @@ class _Scoped:
             del self.shown[key]
         else:
             self.shown[key] = content
+        self.mark(key, seq, most)
+
+    def mark(self, key: Key, seq: int, most: int) -> None:
         self.changed.pop(key, None)
         self.changed[key] = seq
         if len(self.changed) > most:
@@ -180,9 +183,21 @@ class _Class:
             elif was:
                 del self.seen_by[key]
             self._count(key, shared.board)
+            if self.role_class in UNSCOPED and key[0] in RULES[self.role_class]:
+                # What came and went within the group was seen by clients of nodes that cut their
+                # groups elsewhere.
+                self.scope(None).mark(key, seq, most)
         if self.role_class is RoleClass.WALL:
             self._put(_COUNTS, None, self._counted(), seq, most, out)
+            self.scope(None).mark(_COUNTS, seq, most)
         return out
+
+    def begin_anew(self, seq: int) -> None:
+        """Let nobody resume from before ``seq``."""
+        self.since_seq = seq
+        for scoped in self.scopes.values():
+            scoped.changed.clear()
+            scoped.floor = seq
 
     def _put(
         self,
@@ -217,7 +232,8 @@ class _Class:
             self.counts[label] = self.counts.get(label, 0) + 1
 
     def _counted(self) -> bytes:
-        return _encode(CountsView(n={k: n for k, n in sorted(self.counts.items()) if n}))
+        counts = {k: n for k, n in sorted(self.counts.items()) if n}
+        return _encode(CountsView(id=str(_COUNTS[1]), n=counts))
 
 
 def keys_of(board: Board) -> Iterable[Key]:
@@ -230,11 +246,17 @@ def keys_of(board: Board) -> Iterable[Key]:
 _SHOWN_KINDS = tuple(sorted({kind for rules in RULES.values() for kind in rules}))
 
 
+#: Ends of groups that are remembered.
+_ENDS = 4096
+
+
 class _County:
-    __slots__ = ("beaten", "board", "classes")
+    __slots__ = ("beaten", "board", "classes", "ends")
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        #: Seqs at which this node's groups ended, the newest last.
+        self.ends: dict[int, None] = {board.seq: None}
         self.classes: dict[RoleClass, _Class] = {}
         #: Seq of the last heartbeat to all of its views.
         self.beaten = 0
@@ -313,10 +335,17 @@ class Feed:
     def _rebase(self, county: _County, board: Board) -> list[Frame]:
         if board.seq <= county.board.seq:
             return []
-        return self._advance(county, board, {*keys_of(county.board), *keys_of(board)})
+        out = self._advance(county, board, {*keys_of(county.board), *keys_of(board)})
+        # Nobody here knows what came and went in between.
+        for live in county.classes.values():
+            live.begin_anew(board.seq)
+        return out
 
     def _advance(self, county: _County, board: Board, keys: Collection[Key]) -> list[Frame]:
         county.board = board
+        county.ends[board.seq] = None
+        if len(county.ends) > _ENDS:
+            del county.ends[next(iter(county.ends))]
         shared = _Shared(board)
         out: list[Frame] = []
         for role_class, live in county.classes.items():
@@ -350,7 +379,10 @@ class Feed:
         live.idle = 0
         scoped = live.scopes.get(view.scope)
         floor = scoped.floor if scoped is not None else live.since_seq
-        if last_seq is not None and floor <= last_seq <= seq:
+        # A client from a node that cut its groups elsewhere may have seen a scope that a thing
+        # passed through within one group of ours: only unscoped classes remember all of those.
+        is_known = view.role_class in UNSCOPED or last_seq in county.ends
+        if last_seq is not None and is_known and floor <= last_seq <= seq:
             up, rm = scoped.since(last_seq) if scoped is not None else ([], [])
             return frames.changes(seq, last_seq, up, rm)
         if scoped is None:

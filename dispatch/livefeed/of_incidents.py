@@ -94,8 +94,8 @@ def _runs(incident: Incident, board: Board) -> tuple[RunView, ...]:
 
 
 def _is_unacknowledged(incident: Incident, run: Assignment) -> bool:
-    amended = incident.version > 1
-    return amended and run.is_open and run.acknowledged < incident.version
+    is_told = incident.version > 1 or bool(incident.hazards)
+    return is_told and run.is_open and run.acknowledged < incident.version
 
 
 _TRAVELS = frozenset({Status.ACCEPTED, Status.EN_ROUTE})

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from crisis.board import Board, Change
 from crisis.duress import Duress
-from crisis.ids import IncidentId, TeamId
+from crisis.ids import IncidentId
 from crisis.incident import Incident
 from crisis.obligation import Obligation, ObligationKind
 from crisis.team import Shift, Team
@@ -147,6 +147,9 @@ RULES: Mapping[RoleClass, Mapping[str, Rule]] = {
     },
 }
 
+#: Classes of which everybody sees every thing of the kinds shown.
+UNSCOPED = frozenset({RoleClass.DESK, RoleClass.WALL})
+
 #: The board's field → the kind on the wire.
 WIRE_KINDS: Mapping[str, str] = {
     "incidents": "incident",
@@ -178,47 +181,49 @@ def count_label(kind: str, thing: Any, board: Board) -> str | None:
 
 
 def touched(before: Board, after: Board, changes: Iterable[Change]) -> set[Key]:
-    """Return every thing whose projection in any class may differ between two boards.
+    """Return every thing whose projection in any class differs anywhere between two boards.
 
-    ``changes`` lists each thing that changed between them at least once.
+    That it is the same again in the end doesn't matter. ``changes``: everything that changed, in
+    order, each of its steps.
     """
-    changed: set[Key] = {(change.kind, change.entity.id) for change in changes}
-    keys = set(changed)
-    for kind, thing_id in changed:
-        if kind == "incidents":
-            incident_id = IncidentId(thing_id)
-            _lean_on_incident(
-                keys, before.incidents.get(incident_id), after.incidents.get(incident_id), after
-            )
-        elif kind == "teams":
-            team_id = TeamId(thing_id)
-            _lean_on_team(keys, before.teams.get(team_id), after.teams.get(team_id), after)
+    keys: set[Key] = set()
+    newest: dict[Key, Any] = {}
+    for kind, entity, on_board in changes:
+        key = (kind, entity.id)
+        keys.add(key)
+        if isinstance(entity, Incident):
+            known = newest.get(key) or before.incidents.get(entity.id)
+            _lean_on_incident(keys, known, entity, after, has_left=not on_board)
+            newest[key] = entity
+        elif isinstance(entity, Team):
+            known = newest.get(key) or before.teams.get(entity.id)
+            _lean_on_team(keys, known, entity, after, has_left=not on_board)
+            newest[key] = entity if on_board else None
     return keys
 
 
 def _lean_on_incident(
-    keys: set[Key], before: Incident | None, after: Incident | None, board: Board
+    keys: set[Key], before: Incident | None, incident: Incident, board: Board, *, has_left: bool
 ) -> None:
     """A team shows its offer and run; an obligation belongs to the team of its run."""
-    for incident in (before, after):
-        if incident is not None:
-            keys.update(("teams", t) for t in _busy_teams(incident))
-    if before is not None and after is None:
+    keys.update(("teams", t) for t in _busy_teams(incident))
+    if before is not None:
+        keys.update(("teams", t) for t in _busy_teams(before))
+    if has_left:
         owed = board.obligations.values()
-        keys.update(("obligations", o.id) for o in owed if o.incident_id == before.id)
+        keys.update(("obligations", o.id) for o in owed if o.incident_id == incident.id)
 
 
-def _lean_on_team(keys: set[Key], before: Team | None, after: Team | None, board: Board) -> None:
+def _lean_on_team(
+    keys: set[Key], before: Team | None, team: Team, board: Board, *, has_left: bool
+) -> None:
     """Runs show the call sign; incidents, shifts and alarms belong to the team's agency."""
     if (
-        before is not None
-        and after is not None
-        and before.agency_id == after.agency_id
-        and before.call_sign == after.call_sign
+        not has_left
+        and before is not None
+        and before.agency_id == team.agency_id
+        and before.call_sign == team.call_sign
     ):
-        return
-    team = after if after is not None else before
-    if team is None:
         return
     keys.update(("shifts", s.id) for s in board.shifts.values() if s.team_id == team.id)
     keys.update(("duress", d.id) for d in board.duress.values() if d.team_id == team.id)
