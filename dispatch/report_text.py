@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from io import StringIO
@@ -16,9 +17,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from dispatch.reports import ALL, Fate, Line, Ref, ResponseTimes, Share
 
@@ -49,6 +47,8 @@ _NOT_JUDGED = (
     Fate.NOT_MEASURABLE,
     Fate.EXCLUDED_SETTING,
 )
+#: Leading columns that hold words, not numbers.
+_WORDS = 2
 _NOTES = (
     "Minutes run from the determination that a team must go to the first arrival of a valid team; "
     "exactly the standard is on time.",
@@ -203,118 +203,125 @@ def _listed(report: ResponseTimes) -> Iterator[tuple[Cohort, Line, str, tuple[Re
 def as_table(
     report: ResponseTimes, *, title: str, width: int = 100, with_responses: bool = False
 ) -> str:
-    """Return the report as text, at most ``width`` columns wide.
+    """Return the report as plain text.
 
     Args:
         title: what it is a report of: the county's name.
+        width: at which sentences are broken; tables are as wide as they must be, about 95.
         with_responses: below the figures, list the responses behind each of them.
     """
     zone = ZoneInfo(report.zone)
     last = report.until.astimezone(zone).date() - timedelta(days=1)
     first = report.since.astimezone(zone).date()
     as_of = report.as_of.astimezone(zone)
-    text = StringIO()
-    console = Console(file=text, width=width, highlight=False, color_system=None)
-    console.print(f"Response times, {title}, {first} to {last} ({report.zone})")
-    console.print(f"As of {as_of:%Y-%m-%d %H:%M %Z}.")
-    console.print()
-    console.print(_arrived_table(report))
-    console.print(_determined_table(report))
-    console.print(_not_judged_table(report))
-    for note in _NOTES:
-        console.print(note)
+    parts = [
+        f"Response times, {title}, {first} to {last} ({report.zone})\n"
+        f"As of {as_of:%Y-%m-%d %H:%M %Z}.\n",
+        _arrived_table(report),
+        _determined_table(report),
+        _not_judged_table(report),
+        "".join(textwrap.fill(note, width) + "\n" for note in _NOTES),
+    ]
     if with_responses:
-        console.print()
-        for cohort, row, fate, refs in _listed(report):
-            label = FATE_LABELS[Fate(fate)].lower()
-            head = f"{cohort.capitalize()} {row.month}, {row.area_class}, {label} ({len(refs)}):"
-            console.print(head, ", ".join(_ref_text(ref) for ref in refs))
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+        parts.append("".join(_responses_text(report, width)))
+    return "\n".join(parts)
+
+
+def _responses_text(report: ResponseTimes, width: int) -> Iterator[str]:
+    for cohort, line, fate, refs in _listed(report):
+        label = FATE_LABELS[Fate(fate)].lower()
+        listed = ", ".join(_ref_text(ref) for ref in refs)
+        head = f"{cohort.capitalize()} {line.month}, {line.area_class}, {label} ({len(refs)}): "
+        yield textwrap.fill(head + listed, width, subsequent_indent="  ") + "\n"
 
 
 def _ref_text(ref: Ref) -> str:
     return f"#{ref.number}" + ("" if ref.minutes is None else f" {ref.minutes:.1f} min")
 
 
-def _table(title: str, *heads: str) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="",
-        box=box.SIMPLE,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    for head in heads:
-        longest = max(len(word) for word in head.split())
-        is_word = head in ("Month", "Area")
-        table.add_column(head, justify="left" if is_word else "right", min_width=longest)
-    return table
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with the words of each head above each other; the first two columns are words.
+
+    Never narrower than its content: a cut figure is a wrong figure.
+    """
+    stacked = [head.split() for head in heads]
+    deepest = max(len(words) for words in stacked)
+    columns = [[""] * (deepest - len(words)) + words for words in stacked]
+    widths = [
+        max(len(text) for text in (*words, *(row[i] for row in rows)))
+        for i, words in enumerate(columns)
+    ]
+
+    def written(cells: Iterable[str]) -> str:
+        placed = (
+            cell.ljust(width) if i < _WORDS else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(placed).rstrip()
+
+    lines = [title, "", *(written(level) for level in zip(*columns, strict=True))]
+    lines.append("-" * (sum(widths) + 2 * (len(widths) - 1)))
+    for row in rows:
+        lines.append(written(row))
+        if row[1] == ALL and row is not rows[-1]:
+            lines.append("")
+    return "\n".join(lines) + "\n"
 
 
-def _arrived_table(report: ResponseTimes) -> Table:
-    table = _table(
-        "Arrived: by month of arrival",
+def _arrived_table(report: ResponseTimes) -> str:
+    heads = (
         *("Month", "Area", "Standard", "On time", "Arrived", "On time %"),
         *("Mean", "Median", "p90", "Longest", "Not measurable", "Excluded setting"),
     )
-    for line in report.lines:
-        spread = line.spread
-        table.add_row(
+    rows = [
+        (
             line.month,
             line.area_class,
             _standard_text(line),
             str(line.arrived.numerator),
             str(line.arrived.denominator),
             percent_text(line.arrived),
-            _minutes_text(spread.mean),
-            _minutes_text(spread.median),
-            _minutes_text(spread.p90),
-            _minutes_text(spread.longest),
+            _minutes_text(line.spread.mean),
+            _minutes_text(line.spread.median),
+            _minutes_text(line.spread.p90),
+            _minutes_text(line.spread.longest),
             str(line.not_measurable),
             str(_count(line.by_arrival, Fate.EXCLUDED_SETTING)),
-            end_section=line.area_class == ALL,
         )
-    return table
+        for line in report.lines
+    ]
+    return _table("Arrived: by month of arrival", heads, rows)
 
 
-def _determined_table(report: ResponseTimes) -> Table:
-    table = _table(
-        "Determined: by month of determination",
-        *("Month", "Area", "On time", "Judged", "On time %"),
-        *(FATE_LABELS[fate] for fate in _BROKEN),
-    )
-    for line in report.lines:
-        table.add_row(
+def _determined_table(report: ResponseTimes) -> str:
+    heads = ("Month", "Area", "On time", "Judged", "On time %")
+    rows = [
+        (
             line.month,
             line.area_class,
             str(line.determined.numerator),
             str(line.determined.denominator),
             percent_text(line.determined),
             *(str(_count(line.by_determination, fate)) for fate in _BROKEN),
-            end_section=line.area_class == ALL,
         )
-    return table
-
-
-def _not_judged_table(report: ResponseTimes) -> Table | str:
-    left_out = [
-        line
         for line in report.lines
-        if any(_count(line.by_determination, fate) for fate in _NOT_JUDGED)
     ]
-    if not left_out:
-        return "Determined, but not judged: none.\n"
-    table = _table(
-        "Determined, but not judged: by month of determination",
-        *("Month", "Area"),
-        *(FATE_LABELS[fate] for fate in _NOT_JUDGED),
-    )
-    for line in left_out:
-        table.add_row(
+    labels = (FATE_LABELS[fate] for fate in _BROKEN)
+    return _table("Determined: by month of determination", (*heads, *labels), rows)
+
+
+def _not_judged_table(report: ResponseTimes) -> str:
+    rows = [
+        (
             line.month,
             line.area_class,
             *(str(_count(line.by_determination, fate)) for fate in _NOT_JUDGED),
-            end_section=line.area_class == ALL,
         )
-    return table
+        for line in report.lines
+        if any(_count(line.by_determination, fate) for fate in _NOT_JUDGED)
+    ]
+    if not rows:
+        return "Determined, but not judged: none.\n"
+    labels = (FATE_LABELS[fate] for fate in _NOT_JUDGED)
+    title = "Determined, but not judged: by month of determination"
+    return _table(title, ("Month", "Area", *labels), rows)
