@@ -22,11 +22,13 @@ from uuid import UUID
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from crisis.board import Board
 from crisis.clock import Clock
 from crisis.commands import Command
 from crisis.errors import CrisisError, Invalid, NotFound
-from crisis.ids import CountyId
+from crisis.ids import CountyId, TeamId, UserId
 from crisis.roles import Actor
+from crisis.team import Team
 from dispatch.config import Settings
 from dispatch.livefeed import Feed
 from dispatch.positions import FixBuffer
@@ -105,6 +107,30 @@ class Node(Protocol):
         ...
 
 
+class Actors:
+    """What accounts act as, remembered until a team of their county changes.
+
+    Finding a responder's team looks at every team; phones that report positions ask all the time.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[Mapping[TeamId, Team], dict[UserId, tuple[Grant, Actor]]]] = {}
+
+    def of(self, principal: Principal, grant: Grant, board: Board) -> Actor:
+        """Return what ``actor_for`` does."""
+        county_id = board.county_id
+        teams, known = self._held.get(county_id, (None, {}))
+        if teams is not board.teams:
+            known = {}
+            self._held[county_id] = (board.teams, known)
+        found = known.get(principal.account_id)
+        if found is not None and found[0] is grant:
+            return found[1]
+        actor = actor_for(principal, county_id, board)
+        known[principal.account_id] = (grant, actor)
+        return actor
+
+
 class Asked:
     """One request to the API.
 
@@ -121,8 +147,10 @@ class Asked:
         receive: Receive,
         path: Mapping[str, str],
         principal: Principal | None,
+        actors: Actors,
     ) -> None:
         self.node = node
+        self._actors = actors
         self.operation = operation
         self.scope = scope
         self.path = path
@@ -197,7 +225,7 @@ class Asked:
         """
         county = self.county
         require_scope(self.principal, self.county_id, self.operation.needs)
-        return actor_for(self.principal, self.county_id, county.board)
+        return self._actors.of(self.principal, self.grant, county.board)
 
     @property
     def on_phone(self) -> bool:
@@ -384,6 +412,7 @@ class Api:
     def __init__(self, node: Node, table: Table) -> None:
         self._node = node
         self._table = table
+        self._actors = Actors()
         self._alone = frozenset(o.path for o in table if not o.prefix)
 
     def owns(self, path: str) -> bool:
@@ -401,7 +430,7 @@ class Api:
         status = 500
         try:
             principal = None if operation.is_public else await node.auth.authenticate(scope)
-            asked = Asked(node, operation, scope, receive, values, principal)
+            asked = Asked(node, operation, scope, receive, values, principal, self._actors)
             response = await run(asked)
             status = response.status_code
         except CrisisError as error:
