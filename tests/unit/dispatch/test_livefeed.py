@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisis.assignment import RUN, Status
+from crisis.assignment import RUN, Status, StatusReported
 from crisis.board import KINDS, Board, empty_board
 from crisis.call import CallAbandoned, CallEnded, CallOffered
 from crisis.clock import generator
@@ -726,6 +726,52 @@ def test_every_client_shows_its_node_s_newest_board_whatever_it_missed_and_where
             roaming.leave(client)
             node.connect(client)
         roaming.check()
+
+
+@pytest.mark.parametrize("role_class", [RoleClass.DESK, RoleClass.WALL, RoleClass.TEAM])
+def test_what_came_and_went_within_one_group_is_taken_from_a_client_that_saw_it_elsewhere(
+    role_class: RoleClass,
+) -> None:
+    county = County()
+    blue = county.team("Blue 1")
+    incident_id = county.determined()
+    start = county.board
+    call_id = CallId(uid("call"))
+    county.happen(CallOffered(call_id=call_id))
+    offer_id = county.offered(incident_id, blue)
+    middle = county.board
+    county.do(DeclineOffer(offer_id=offer_id, reason="too_far"), by=on_team(blue))
+    county.happen(CallAbandoned(call_id=call_id))
+    scope = blue if role_class is RoleClass.TEAM else None
+    view = View(county_id=COUNTY, role_class=role_class, scope=scope)
+
+    client = Client(view)
+    elsewhere = Feed()
+    elsewhere.start(middle)
+    client.take(elsewhere.catch_up(view, None))
+    here = Feed(warm=tuple(RoleClass))
+    here.start(start)
+    here.on_group(group_of(start, county.log[start.seq :]))
+    client.take(here.catch_up(view, client.seq))
+    assert client.shown == shown_anew(county.board, view)
+
+
+def test_a_team_that_leaves_the_board_takes_along_what_its_agency_saw_through_it() -> None:
+    screens = Screens()
+    county, manager = screens.county, screens.client(OWN_AGENCY)
+    blue = county.team("Blue 1")
+    incident_id = county.determined()
+    run = county.running(incident_id, blue)
+    county.happen(
+        StatusReported(incident_id=incident_id, assignment_id=run, status=Status.READY),
+        ShiftEnded(shift_id=ShiftId(uid("shift Blue 1")), team_id=blue),
+    )
+    screens.catch_up()
+    assert {kind for kind, _ in manager.shown} == {"team", "incident"}
+    county.happen(TeamRecorded(team_id=blue, agency_id=AGENCY, call_sign="Blue 1", retired=True))
+    screens.catch_up()
+    assert manager.shown == {} == shown_anew(county.board, OWN_AGENCY)
+    assert screens.client(DESK).shown == shown_anew(county.board, DESK)
 
 
 def test_roaming_clients_resume_and_not_only_begin_anew() -> None:
