@@ -11,6 +11,7 @@ from crisis.board import Board
 from crisis.call import Call
 from crisis.errors import Invalid, NotAllowed
 from crisis.incident import Incident
+from crisis.obligation import ObligationKind
 from crisis.roles import DESK, Actor, Role
 
 #: Why an incident that isn't one's own may be opened; kept with each reading.
@@ -27,6 +28,8 @@ PURPOSES = frozenset(
         "audit",
     }
 )
+#: Owed after a run by whichever follow-up worker takes it, until it has an owner.
+FOLLOW_UP_KINDS = frozenset({ObligationKind.FOLLOW_UP, ObligationKind.PLAN_NOTICE})
 #: Roles that may open any incident of the county, with a purpose.
 WITH_PURPOSE = DESK | {Role.LEAD, Role.COMPLIANCE, Role.FOLLOW_UP_WORKER}
 
@@ -46,7 +49,8 @@ def is_own(actor: Actor, incident: Incident, board: Board) -> bool:
     if actor.has(Role.RESPONDER, Role.REMOTE_CLINICIAN) and _is_on_it(actor, incident):
         return True
     return actor.has(Role.FOLLOW_UP_WORKER) and any(
-        owed.incident_id == incident.id and owed.owner in {None, actor.user_id}
+        owed.incident_id == incident.id
+        and (owed.owner == actor.user_id or (owed.owner is None and owed.kind in FOLLOW_UP_KINDS))
         for owed in board.obligations.values()
     )
 

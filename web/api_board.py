@@ -12,8 +12,10 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from crisis.codes import CodeSet
+from crisis.errors import NotAllowed
 from crisis.policy import CountyPolicy
-from crisis.roles import DESK, Actor, Role
+from crisis.responder import Responder
+from crisis.roles import DESK, STAFFING, Actor, Role
 from crisis.team import Duty, Team
 from dispatch.livefeed import RoleClass, view_of
 from geo.fix import Fix
@@ -46,6 +48,12 @@ class Teams(Struct, frozen=True, kw_only=True):
 
     seq: int
     teams: list[TeamNow]
+
+
+class Responders(Struct, frozen=True, kw_only=True):
+    """The roster's people with their qualifications, without their names."""
+
+    responders: list[Responder]
 
 
 class Codes(Struct, frozen=True, kw_only=True):
@@ -109,6 +117,16 @@ def _sees_place(actor: Actor, team: Team) -> bool:
     return team.id == actor.team_id or actor.has(*_SEE_PLACES)
 
 
+async def list_responders(asked: Asked) -> Response:
+    """Answer with the people whom a crew can be made of."""
+    actor = asked.actor
+    if not actor.has(*DESK, *STAFFING, Role.LEAD):
+        raise NotAllowed("role", "The roster is for those who staff and lead teams.")
+    people = asked.county.board.responders.values()
+    mine = [one for one in people if actor.agency_id in {None, one.agency_id}]
+    return answer(Responders(responders=mine))
+
+
 async def list_codes(asked: Asked) -> Response:
     """Answer with the code sets of the county's day."""
     _ = asked.actor
@@ -155,6 +173,15 @@ OPERATIONS: list[Operation] = [
         run=list_teams,
         answer=Teams,
         needs="view:teams",
+    ),
+    Operation(
+        method="GET",
+        path="/responders",
+        summary="The people on the roster and what they are trained and licensed for.",
+        tag="roster",
+        run=list_responders,
+        answer=Responders,
+        needs="view:responders",
     ),
     Operation(
         method="GET",

@@ -19,15 +19,12 @@ async def send_command(asked: Asked) -> Response:
     if operation.command is None:
         raise AssertionError(f"{operation.path} sends no command")
     actor = asked.actor
-    raw = await asked.body()
-    command, beside = operation.command.read(raw, asked.path)
+    command, beside = operation.command.read(await asked.body(), asked.path)
     env = envelope(
         county_id=asked.county_id,
         actor=actor,
         account=asked.principal.account_id,
         key=header(asked.scope, b"idempotency-key"),
-        path=asked.scope["path"],
-        raw=raw,
         command=command,
         beside=beside,
         on_phone=asked.on_phone,

@@ -81,6 +81,8 @@ _HTTP_ONLY: Mapping[type[CrisisError], tuple[int, str]] = {
     TooLarge: (413, "Too long"),
     WrongMethod: (405, "Method not allowed"),
 }
+FAULT_STATUS = 500
+_FAILED = (FAULT_STATUS, "The service failed")
 #: Every status that a refusal of each kind can have, for the API's description.
 STATUSES: Mapping[str, int] = {kind: status for kind, (status, _) in _STATUS.items()}
 #: Seconds after which an unavailable service may be asked again, where nothing better is known.
@@ -89,7 +91,7 @@ _TRY_AGAIN_S = 1
 
 def problem_of(error: CrisisError) -> Problem:
     """Return the refusal as it goes over the wire."""
-    status, title = _HTTP_ONLY.get(type(error)) or _STATUS[error.kind]
+    status, title = _HTTP_ONLY.get(type(error)) or _STATUS.get(error.kind) or _FAILED
     return Problem(
         title=title,
         status=status,
@@ -114,10 +116,9 @@ def refusal(error: CrisisError) -> Response:
     return Response(_encode(problem), problem.status, headers, PROBLEM_JSON)
 
 
-FAULT_STATUS = 500
 #: Answered where the service failed: it says nothing of what went wrong inside.
 FAULT = Problem(
-    title="The service failed",
+    title=_FAILED[1],
     status=FAULT_STATUS,
     code="internal_fault",
     detail="The service could not answer; it has been logged. The same request may be sent again.",
@@ -447,11 +448,19 @@ def command_id(key: str | None, account: UserId) -> CommandId:
     return CommandId(uuid5(account, key))
 
 
-def body_hash(method: str, path: str, raw: bytes) -> bytes:
-    """Return what tells this request from another one under the same key."""
-    digest = blake2b(f"{method} {path}\n".encode(), digest_size=32)
-    digest.update(raw)
-    return digest.digest()
+def body_hash(command: Command, beside: Mapping[str, Any]) -> bytes:
+    """Return what tells this command from another one under the same key.
+
+    Made from what was understood, not from the bytes: a phone that sends again says anew when it
+    does (``sent_at``), and that is no other command.
+    """
+    said = [command, *(beside[name] for name in _HASHED)]
+    return blake2b(_canonical.encode(said), digest_size=32).digest()
+
+
+_HASHED = ("occurred_at", "by_voice", "back_entry_reason")
+#: Sets and mappings in the order of their keys, on every node.
+_canonical = msgspec.json.Encoder(order="deterministic")
 
 
 def source_of(actor: Actor, beside: Mapping[str, Any], command: Command, on_phone: bool) -> Source:
@@ -485,8 +494,6 @@ def envelope(
     actor: Actor,
     account: UserId,
     key: str | None,
-    path: str,
-    raw: bytes,
     command: Command,
     beside: Mapping[str, Any],
     on_phone: bool,
@@ -497,7 +504,7 @@ def envelope(
         command_id=command_id(key, account),
         actor=actor,
         source=source_of(actor, beside, command, on_phone),
-        body_hash=body_hash("POST", path, raw),
+        body_hash=body_hash(command, beside),
         occurred_at=beside["occurred_at"],
         sent_at=beside["sent_at"],
         reason=beside["back_entry_reason"],

@@ -196,6 +196,16 @@ async def test_teams_are_listed_to_those_who_may_see_them(site: Site) -> None:
     assert [r["team"]["id"] for r in (await phone.get("/teams")).json()["teams"]] == [str(team_id)]
 
 
+async def test_the_roster_has_qualifications_and_no_names(site: Site) -> None:
+    boss = await site.client(Role.SUPERVISOR, Role.ADMIN)
+    _, responder_id = await site.team(boss)
+    response = await boss.get("/responders")
+    assert str(responder_id) in {r["id"] for r in response.json()["responders"]}
+    assert CANARY not in response.text
+    phone = await site.client(Role.RESPONDER, responder_id=responder_id)
+    assert problem(await phone.get("/responders"), 403) == "role"
+
+
 async def test_codes_and_policy_are_those_of_the_day(site: Site) -> None:
     desk = await site.client(Role.CALL_TAKER)
     codes = (await desk.get("/codes")).json()

@@ -196,10 +196,31 @@ def test_a_command_without_a_usable_key_is_refused(key: str | None) -> None:
         wire.command_id(key, ACCOUNT)
 
 
-def test_the_same_body_to_another_path_is_another_request() -> None:
-    assert wire.body_hash("POST", "/a", b"{}") != wire.body_hash("POST", "/b", b"{}")
-    assert wire.body_hash("POST", "/a", b"{}") != wire.body_hash("POST", "/a", b"{ }")
-    assert wire.body_hash("POST", "/a", b"{}") == wire.body_hash("POST", "/a", b"{}")
+def test_a_commands_hash_follows_its_meaning() -> None:
+    def hashed(raw: bytes) -> bytes:
+        return wire.body_hash(*OPEN.read(raw, {}))
+
+    plain = hashed(b'{"narrative": "a", "acuity": "urgent"}')
+    assert hashed(b'{ "acuity":"urgent","narrative":"a" }') == plain
+    assert hashed(b'{"narrative": "b", "acuity": "urgent"}') != plain
+    at = b'"occurred_at": "2026-03-02T08:00:00Z"'
+    timed = hashed(b'{"narrative": "a", "acuity": "urgent", ' + at + b"}")
+    assert timed != plain
+    sent = b', "sent_at": "2026-03-02T09:00:00Z"}'
+    assert hashed(b'{"narrative": "a", "acuity": "urgent", ' + at + sent) == timed
+
+
+def test_a_hash_is_the_same_on_every_node() -> None:
+    languages = ["es", "vi", "tl", "zh", "hmn", "fa", "ru", "ko"]
+    body = wire.command_body(c.RecordResponder)
+    responder = {"id": str(UUID(int=1)), "agency_id": str(UUID(int=2)), "provider_type": "lcsw"}
+    hashes = {
+        wire.body_hash(
+            *body.read(msgspec.json.encode({"responder": {**responder, "languages": order}}), {})
+        )
+        for order in (languages, languages[::-1])
+    }
+    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize(
