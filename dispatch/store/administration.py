@@ -1,0 +1,211 @@
+"""What administrators set up before anybody dispatches: counties, agencies, policies and zones.
+
+Decides what each of them must look like in the database. Teams, people and shifts are no part of
+it: they are commands. Running nodes read policies and zones anew within the hour, and serve a
+county that was added from its first command on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from crisis.errors import Conflict, Invalid
+from crisis.ids import AgencyId, CountyId, UserId
+from crisis.policy import CountyPolicy, from_mapping, to_mapping
+from crisis.shapes import Value
+from geo.counties import counties, county_class
+from geo.geojson import GeoJsonError, parse_zones
+from geo.zone import AreaClass
+
+from .pool import County, Database, Worker
+from .sql import load
+
+COUNTIES, LOG, SQL = load("counties"), load("log"), load("administration")
+
+#: Namespace of the ids of agencies that are made by name.
+_AGENCIES = UUID("0f2b6a54-5b6e-5a0c-9f6d-7c1f1a52c3d1")
+
+
+class ServedCounty(Value, frozen=True, kw_only=True):
+    """A county of this database. ``head_seq``: how many events its log holds."""
+
+    county_id: CountyId
+    name: str
+    time_zone: str
+    area_class: str
+    head_seq: int
+
+
+class Agency(Value, frozen=True, kw_only=True):
+    """An organisation whose teams work for a county."""
+
+    agency_id: AgencyId
+    name: str
+
+
+def find_county(text: str) -> tuple[CountyId, str]:
+    """Return the id and name of a county of California, given by name or FIPS code.
+
+    Raises:
+        Invalid: ``unknown_county``.
+    """
+    wanted = text.strip().casefold().removesuffix(" county")
+    for fips, county in counties().items():
+        if wanted in (county.name.casefold(), fips, fips.lstrip("0"), fips[2:]):
+            return CountyId(int(fips)), county.name
+    raise Invalid(
+        "unknown_county", f"{text} is no county of California; give its name or FIPS code."
+    )
+
+
+async def add_county(
+    database: Database, county_id: CountyId, on: date, *, time_zone: str = "America/Los_Angeles"
+) -> bool:
+    """Start serving a county, urban or rural as its class of the day says; False = it was there."""
+    fips = f"{county_id:05d}"
+    area_class = county_class(fips, on).area_class
+    async with database.tx(County(county_id)) as con:
+        added = await con.fetchval(
+            COUNTIES["create_county"],
+            county_id,
+            counties()[fips].name,
+            time_zone,
+            area_class.value,
+        )
+    return added is not None
+
+
+async def list_counties(database: Database) -> list[ServedCounty]:
+    """Return every county of this database, by id."""
+    rows = await database.call(Worker(), COUNTIES["list_counties"])
+    names = ServedCounty.__struct_fields__
+    return [ServedCounty(**{name: row[name] for name in names}) for row in rows]
+
+
+def agency_id_of(county_id: CountyId, name: str) -> AgencyId:
+    """Return the id that an agency gets by its name: the same for the same name."""
+    return AgencyId(uuid5(_AGENCIES, f"{county_id}/{name.strip().casefold()}"))
+
+
+async def add_agency(database: Database, county_id: CountyId, name: str) -> AgencyId:
+    """Add an agency, or find the one of that name.
+
+    Raises:
+        Invalid: ``bad_name``.
+    """
+    name = name.strip()
+    if not 1 <= len(name) <= 100 or not name.isprintable():
+        raise Invalid("bad_name", "An agency's name has 1 to 100 characters.")
+    agency_id = agency_id_of(county_id, name)
+    async with database.tx(County(county_id)) as con:
+        await con.execute(SQL["write_agency"], county_id, agency_id, name)
+    return agency_id
+
+
+async def list_agencies(database: Database, county_id: CountyId) -> list[Agency]:
+    """Return a county's agencies, by name."""
+    async with database.tx(County(county_id), mode="read") as con:
+        rows = await con.fetch(SQL["list_agencies"], county_id)
+    return [Agency(agency_id=AgencyId(row["agency_id"]), name=row["name"]) for row in rows]
+
+
+async def add_policy(
+    database: Database, county_id: CountyId, policy: CountyPolicy, *, by: UserId | None = None
+) -> None:
+    """Add a version of a county's policy; versions are never changed.
+
+    Raises:
+        Conflict: ``policy_version_taken``.
+    """
+    known = await list_policies(database, county_id)
+    if any(one.version == policy.version for one in known):
+        raise Conflict(
+            "policy_version_taken",
+            f"The county has a policy {policy.version}; a changed one needs another version.",
+        )
+    async with database.tx(County(county_id)) as con:
+        await con.execute(
+            LOG["write_policy"],
+            county_id,
+            policy.version,
+            policy.effective_from,
+            msgspec.json.encode(to_mapping(policy)),
+            by,
+        )
+
+
+async def list_policies(database: Database, county_id: CountyId) -> list[CountyPolicy]:
+    """Return the versions of a county's own policy, oldest first; empty = the defaults hold."""
+    async with database.tx(County(county_id), mode="read") as con:
+        rows = await con.fetch(LOG["read_policies"], county_id)
+    return [from_mapping(msgspec.json.decode(row["body"])) for row in rows]
+
+
+class ZoneLine(Value, frozen=True, kw_only=True):
+    """A zone in a list; ``area_class`` ``None`` = it says nothing of urban or rural."""
+
+    version: str
+    name: str
+    area_class: AreaClass | None
+
+
+async def add_zones(
+    database: Database, county_id: CountyId, version: str, geojson: bytes
+) -> list[ZoneLine]:
+    """Load an edition of a county's zones; the newest by name of the edition is in force.
+
+    Raises:
+        Invalid: ``bad_zones``: what is wrong with the file, or the edition is there already.
+    """
+    try:
+        zones = parse_zones(geojson)
+    except GeoJsonError as error:
+        raise Invalid("bad_zones", str(error)) from error
+    if not version.strip() or len(version) > 64:
+        raise Invalid("bad_zones", "An edition's name has 1 to 64 characters, like 2026-11.")
+    geometries = _geometries(msgspec.json.decode(geojson))
+    lines = [
+        ZoneLine(version=version, name=zone.name, area_class=zone.area_class) for zone in zones
+    ]
+    async with database.tx(County(county_id)) as con:
+        for line, geometry in zip(lines, geometries, strict=True):
+            added = await con.fetchval(
+                SQL["write_zone"],
+                county_id,
+                version,
+                line.name,
+                line.area_class.value if line.area_class else None,
+                msgspec.json.encode(geometry),
+            )
+            if added is None:
+                raise Invalid(
+                    "bad_zones",
+                    f"Edition {version} has a zone {line.name} already; names are used once, and "
+                    "a changed edition needs another name.",
+                )
+    return lines
+
+
+def _geometries(document: Mapping[str, Any]) -> list[Any]:
+    if document["type"] == "FeatureCollection":
+        return [feature["geometry"] for feature in document["features"]]
+    return [document["geometry"] if document["type"] == "Feature" else document]
+
+
+async def list_zones(database: Database, county_id: CountyId) -> list[ZoneLine]:
+    """Return all editions of a county's zones, the one in force first."""
+    async with database.tx(County(county_id), mode="read") as con:
+        rows = await con.fetch(SQL["list_zones"], county_id)
+    return [
+        ZoneLine(
+            version=row["version"],
+            name=row["name"],
+            area_class=AreaClass(row["area_class"]) if row["area_class"] else None,
+        )
+        for row in rows
+    ]
