@@ -18,11 +18,17 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-class Value(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A value or a thing's state; equal when all its fields are."""
+class Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A value or a thing's state; equal when all its fields are.
+
+    Values hold values and never come back to themselves, so the cycle collector, which would
+    otherwise walk every board again and again, may leave them out.
+    """
 
 
-class EventBody(msgspec.Struct, frozen=True, omit_defaults=True, tag=snake, tag_field="type"):
+class EventBody(
+    msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag=snake, tag_field="type"
+):
     """What happened. The subclass's name in snake_case is its type in the log.
 
     Fields named in ``SEALED`` are private: the codec encrypts them with the incident's data key

@@ -188,6 +188,7 @@ def _team(county_id: int, team: Team) -> Row:
         "team_id": team.id,
         "agency_id": team.agency_id,
         "call_sign": team.call_sign,
+        "spoken_as": team.call_sign.lower() if team.is_open else None,
         "duty": team.duty,
         "fold_version": FOLD_VERSION,
         "body": team,

@@ -9,6 +9,7 @@ and keeps the board; it makes up for it by group commit and by one round trip pe
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,14 +19,16 @@ from uuid import UUID
 import asyncpg
 
 from crisis.clock import MachineClock, new_id
-from crisis.commands import SetDuty
-from crisis.ids import CountyId, TeamId
+from crisis.commands import Envelope, SetDuty
+from crisis.ids import CommandId, CountyId, TeamId
+from crisis.states import Source
 from dispatch.service import Service
 from dispatch.store.pool import Database, PoolSizes
 from geo.counties import counties
 from tests.bench.place import fresh_database
 from tests.bench.rows import Row
 from tests.db.service_kit import MASTER_KEY, Desk, create_county
+from tests.unit.dispatch.board_kit import DISPATCHER
 
 AT_ONCE = 32
 _PAYLOAD = '{"type": "team_unavailable", "team_id": "0", "reason": "break", "until": null}'
@@ -46,12 +49,11 @@ async def run(quick: bool) -> list[Row]:
                 desks = [Desk(service, CountyId(c)) for c in ids]
                 teams = [[await desk.team(f"T{n}") for n in range(4)] for desk in desks]
                 hot = [await desks[0].team(f"H{n}") for n in range(60)]
-                return await _compare(service, desks, teams, hot, floor, ids, seconds)
+                return await _compare(service, teams, hot, floor, ids, seconds)
 
 
 async def _compare(
     service: Service,
-    desks: Sequence[Desk],
     teams: Sequence[Sequence[TeamId]],
     hot: Sequence[TeamId],
     floor: Callable[[int], Awaitable[None]],
@@ -59,12 +61,12 @@ async def _compare(
     seconds: float,
 ) -> list[Row]:
     async def hot_command(n: int) -> None:
-        await desks[0].do(_toggle(hot[n % len(hot)], n // len(hot)))
+        await service.submit(_envelope(ids[0], _toggle(hot[n % len(hot)], n // len(hot))))
 
     async def spread_command(n: int) -> None:
-        desk, own = desks[n % len(desks)], teams[n % len(desks)]
-        turn = n // len(desks)
-        await desk.do(_toggle(own[turn % len(own)], turn // len(own)))
+        county_id, own = ids[n % len(ids)], teams[n % len(ids)]
+        turn = n // len(ids)
+        await service.submit(_envelope(county_id, _toggle(own[turn % len(own)], turn // len(own))))
 
     async def hot_floor(n: int) -> None:
         await floor(ids[0])
@@ -72,7 +74,9 @@ async def _compare(
     async def spread_floor(n: int) -> None:
         await floor(ids[n % len(ids)])
 
-    del service
+    # As ``web.serve`` does once a node is up: what was loaded stays, and needs no collecting.
+    gc.collect()
+    gc.freeze()
     rows = []
     for name, ours, theirs in (
         ("commands, one hot county, 32 at once", hot_command, hot_floor),
@@ -86,18 +90,38 @@ async def _compare(
         value, base = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
         rows.append(
             Row(
-                name=name, unit="1/s", value=value, floor=base, ratio=value / base,
-                target="ratio >= 1", met=value >= base,
+                name=name,
+                unit="1/s",
+                value=value,
+                floor=base,
+                ratio=value / base,
+                target="ratio >= 1",
+                met=value >= base,
             )
         )
     value, base = await _p99(hot_command, seconds / 2), await _p99(hot_floor, seconds / 2)
     rows.append(
         Row(
-            name="one command alone, p99", unit="ms", value=value * 1e3, floor=base * 1e3,
-            ratio=value / base, target="ratio <= 3", met=value <= 3 * base,
+            name="one command alone, p99",
+            unit="ms",
+            value=value * 1e3,
+            floor=base * 1e3,
+            ratio=value / base,
+            target="ratio <= 3",
+            met=value <= 3 * base,
         )
     )
     return rows
+
+
+def _envelope(county_id: int, command: SetDuty) -> Envelope:
+    return Envelope(
+        county_id=CountyId(county_id),
+        command_id=CommandId(new_id()),
+        actor=DISPATCHER,
+        source=Source.DESK,
+        command=command,
+    )
 
 
 def _toggle(team_id: TeamId, turn: int) -> SetDuty:

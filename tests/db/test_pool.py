@@ -51,7 +51,7 @@ async def test_a_county_sees_and_changes_only_its_own_rows(
     await _two_counties(admin)
     async with database.tx(County(ALPINE)) as con:
         assert _plain(await con.fetch("SELECT county_id FROM counties")) == [(ALPINE,)]
-        assert await con.execute("UPDATE counties SET head_seq = 7") == "UPDATE 1"
+        assert await con.execute("UPDATE county_heads SET head_seq = 7") == "UPDATE 1"
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with savepoint(con):
                 await con.execute(
@@ -61,7 +61,7 @@ async def test_a_county_sees_and_changes_only_its_own_rows(
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with savepoint(con):
                 await con.execute("UPDATE counties SET county_id = 6029")
-    assert await admin.fetchval("SELECT head_seq FROM counties WHERE county_id = 6029") == 0
+    assert await admin.fetchval("SELECT head_seq FROM county_heads WHERE county_id = 6029") == 0
 
 
 async def test_a_connection_given_back_keeps_no_county(dsn: str, admin: Admin) -> None:
@@ -91,7 +91,7 @@ async def test_the_worker_reads_all_counties_and_writes_nothing_it_was_not_opene
         assert len(await con.fetch("SELECT county_id FROM counties")) == 2
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with savepoint(con):
-                await con.execute("UPDATE counties SET head_seq = 1")
+                await con.execute("UPDATE county_heads SET head_seq = 1")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with savepoint(con):
                 await con.fetch("SELECT name FROM agencies")
@@ -107,7 +107,7 @@ async def test_a_report_reads_one_county_or_all_and_never_writes(
         assert [row["county_id"] for row in rows] == seen
     with pytest.raises((asyncpg.InsufficientPrivilegeError, ConnectionLost)):
         async with database.tx(Report(county_id)) as con:
-            await con.execute("UPDATE counties SET head_seq = 1")
+            await con.execute("UPDATE county_heads SET head_seq = 1")
 
 
 async def test_json_goes_in_as_text_or_bytes_and_comes_out_as_text(database: Database) -> None:
@@ -122,12 +122,12 @@ async def test_a_failed_block_leaves_nothing_behind(database: Database, admin: A
 
     async def fail() -> None:
         async with database.tx(County(ALPINE)) as con:
-            await con.execute("UPDATE counties SET head_seq = 9")
+            await con.execute("UPDATE county_heads SET head_seq = 9")
             raise LookupError
 
     with pytest.raises(LookupError):
         await fail()
-    assert await admin.fetchval("SELECT max(head_seq) FROM counties") == 0
+    assert await admin.fetchval("SELECT max(head_seq) FROM county_heads") == 0
     assert database.usage()["crisis_app"][0] == 0
 
 
@@ -139,7 +139,7 @@ async def test_a_cancelled_block_leaves_nothing_behind_and_frees_the_row(
 
     async def hold() -> None:
         async with database.tx(County(ALPINE)) as con:
-            await con.execute("UPDATE counties SET head_seq = 9")
+            await con.execute("UPDATE county_heads SET head_seq = 9")
             holding.set()
             await con.execute("SELECT pg_sleep(60)")
 
@@ -149,7 +149,7 @@ async def test_a_cancelled_block_leaves_nothing_behind_and_frees_the_row(
     with pytest.raises(asyncio.CancelledError):
         await task
     async with asyncio.timeout(5), database.tx(County(ALPINE)) as con:
-        assert await con.fetchval("SELECT head_seq FROM counties FOR UPDATE") == 0
+        assert await con.fetchval("SELECT head_seq FROM county_heads FOR UPDATE") == 0
 
 
 async def test_an_error_swallowed_inside_a_transaction_is_not_taken_for_a_commit(
@@ -169,14 +169,14 @@ async def test_savepoints_nest(database: Database, admin: Admin) -> None:
 
     async def fail(con: Connection) -> None:
         async with savepoint(con):
-            await con.execute("UPDATE counties SET head_seq = 2")
+            await con.execute("UPDATE county_heads SET head_seq = 2")
             raise LookupError
 
     async with database.tx(County(ALPINE)) as con, savepoint(con):
-        await con.execute("UPDATE counties SET head_seq = 1")
+        await con.execute("UPDATE county_heads SET head_seq = 1")
         with pytest.raises(LookupError):
             await fail(con)
-    assert await admin.fetchval("SELECT head_seq FROM counties WHERE county_id = 6003") == 1
+    assert await admin.fetchval("SELECT head_seq FROM county_heads WHERE county_id = 6003") == 1
 
 
 async def test_a_registered_constraint_becomes_its_refusal(
@@ -227,14 +227,14 @@ async def test_a_connection_lost_before_commit_is_known_not_to_have_committed(
 
     async def lose() -> None:
         async with database.tx(County(ALPINE)) as con:
-            await con.execute("UPDATE counties SET head_seq = 1")
+            await con.execute("UPDATE county_heads SET head_seq = 1")
             assert await _kill(admin) == 1
-            await con.execute("UPDATE counties SET head_seq = 2")
+            await con.execute("UPDATE county_heads SET head_seq = 2")
 
     with pytest.raises(ConnectionLost) as caught:
         await lose()
     assert not caught.value.unknown_outcome
-    assert await admin.fetchval("SELECT max(head_seq) FROM counties") == 0
+    assert await admin.fetchval("SELECT max(head_seq) FROM county_heads") == 0
 
 
 async def test_a_connection_lost_at_commit_is_unknown(
@@ -245,13 +245,13 @@ async def test_a_connection_lost_at_commit_is_unknown(
     await admin.execute(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;"
-        "CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON counties "
+        "CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON county_heads "
         "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow();"
     )
 
     async def commit() -> None:
         async with database.tx(County(ALPINE)) as con:
-            await con.execute("UPDATE counties SET head_seq = 1")
+            await con.execute("UPDATE county_heads SET head_seq = 1")
 
     task = asyncio.create_task(commit())
     await eventually(
@@ -351,7 +351,7 @@ async def test_a_write_on_a_server_that_became_a_standby_is_a_lost_connection(
 ) -> None:
     with pytest.raises(ConnectionLost) as caught:
         async with database.tx(County(ALPINE), mode="read") as con:
-            await con.execute("UPDATE counties SET head_seq = 1")
+            await con.execute("UPDATE county_heads SET head_seq = 1")
     assert not caught.value.unknown_outcome
 
 

@@ -92,7 +92,7 @@ BEGIN
 END
 $$;
 
--- A county and the head of its log. The row's lock is what makes one writer at a time.
+-- The counties that this database serves.
 CREATE TABLE counties (
     -- FIPS code; California's counties are the odd numbers
     county_id integer PRIMARY KEY CHECK (county_id BETWEEN 6001 AND 6115 AND county_id % 2 = 1),
@@ -101,17 +101,37 @@ CREATE TABLE counties (
     time_zone text NOT NULL DEFAULT 'America/Los_Angeles',
     -- class of a place that no zone classifies
     area_class text NOT NULL CHECK (area_class IN ('urban', 'rural')),
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- seq of the newest event; the log is gapless from 1
-    head_seq bigint NOT NULL DEFAULT 0 CHECK (head_seq >= 0),
-    -- number of committed groups
-    head_version bigint NOT NULL DEFAULT 0 CHECK (head_version >= 0),
-    -- recorded_at of the newest event; NULL: none yet
-    last_recorded_at timestamptz
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 SELECT secure_county_table('counties', 'SELECT, INSERT, UPDATE');
 SELECT open_to_worker('counties', 'SELECT');
 SELECT open_to_report('counties');
+
+-- The head of each county's log. The row's lock is what makes one writer at a time. Every group of
+-- commands updates it: a small row apart, without checks (each is parsed anew by every statement),
+-- with room for its versions on its own page.
+CREATE TABLE county_heads (
+    county_id integer PRIMARY KEY REFERENCES counties,
+    -- seq of the newest event; the log is gapless from 1
+    head_seq bigint NOT NULL DEFAULT 0,
+    -- number of committed groups
+    head_version bigint NOT NULL DEFAULT 0,
+    -- recorded_at of the newest event; NULL: none yet
+    last_recorded_at timestamptz,
+    -- the board's few fields that belong to no single thing
+    board jsonb NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0);
+SELECT secure_county_table('county_heads', 'SELECT, INSERT, UPDATE');
+SELECT open_to_worker('county_heads', 'SELECT');
+SELECT open_to_report('county_heads');
+
+CREATE FUNCTION begin_log() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO county_heads (county_id) VALUES (NEW.county_id);
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER begin_log AFTER INSERT ON counties FOR EACH ROW EXECUTE FUNCTION begin_log();
 
 -- The organisations whose teams and people work for a county.
 CREATE TABLE agencies (

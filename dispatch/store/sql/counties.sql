@@ -1,15 +1,16 @@
 -- name: list_counties
 -- Every county this database serves, with the head of its log: what the timers ask about.
 -- role: worker
-SELECT county_id, name, time_zone, area_class, head_seq, head_version, last_recorded_at
-FROM counties
-ORDER BY county_id;
+SELECT c.county_id, c.name, c.time_zone, c.area_class, h.head_seq, h.head_version, h.last_recorded_at
+FROM counties AS c
+JOIN county_heads AS h USING (county_id)
+ORDER BY c.county_id;
 
 -- name: lock_county
 -- Become the county's one writer until the transaction ends; returns the head of its log.
 -- params: $1 county_id integer
 SELECT head_seq, head_version, last_recorded_at
-FROM counties
+FROM county_heads
 WHERE county_id = $1
 FOR NO KEY UPDATE;
 

@@ -7,8 +7,8 @@ FROM commit_group($1, $2, $3);
 -- name: read_head
 -- The head of a county's log.
 -- params: $1 county_id integer
-SELECT head_seq, head_version, last_recorded_at, board, name, time_zone, area_class
-FROM counties
+SELECT head_seq, head_version, last_recorded_at, board
+FROM county_heads
 WHERE county_id = $1;
 
 -- name: read_events_after

@@ -6,6 +6,6 @@ SELECT write_models($1);
 -- name: write_board_state
 -- Write the board's few own fields.
 -- params: $1 county_id integer, $2 board jsonb
-UPDATE counties
+UPDATE county_heads
 SET board = $2
 WHERE county_id = $1;
