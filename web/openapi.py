@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+from web.intake import Answered
 from web.routes import Operation
-from web.wire import FAULT_STATUS, PROBLEM_JSON, STATUSES, Answered, Problem
+from web.wire import FAULT_STATUS, PROBLEM_JSON, STATUSES, Problem
 
 _REF: Final = "#/components/schemas/{name}"
 

@@ -37,12 +37,11 @@ from dispatch.store.accounts import Accounts
 from dispatch.store.identity import Grant, Principal
 from dispatch.store.pool import Database
 from web.auth import Auth, actor_for, grant_for, require_scope
+from web.intake import CommandBody, command_body
 from web.metrics import Requests
 from web.wire import (
     BODY_LIMIT,
-    CommandBody,
     WrongMethod,
-    command_body,
     header,
     read_body,
     refusal,
