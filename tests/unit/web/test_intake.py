@@ -192,9 +192,3 @@ def test_said_by_somebody_is_by_voice() -> None:
     command = c.ClearAssignment(assignment_id=new_id(), said_by="Blue 1")  # type: ignore[arg-type]
     actor = Actor(user_id=ACCOUNT, roles=frozenset({Role.DISPATCHER}))
     assert intake.source_of(actor, BESIDE, command, False) is Source.DESK_BY_VOICE
-
-
-@pytest.mark.parametrize("chunks", [[b"abcd"], [b"ab", b"cd"]])
-async def test_a_body_beyond_the_limit_is_refused(chunks: list[bytes]) -> None:
-    with pytest.raises(wire.TooLarge):
-        await _read(chunks, 3)

@@ -95,3 +95,9 @@ async def test_a_body_that_ends_in_the_middle_is_no_request() -> None:
 
     with pytest.raises(wire.BadRequest):
         await wire.read_body({"headers": []}, receive)
+
+
+@pytest.mark.parametrize("chunks", [[b"abcd"], [b"ab", b"cd"]])
+async def test_a_body_beyond_the_limit_is_refused(chunks: list[bytes]) -> None:
+    with pytest.raises(wire.TooLarge):
+        await _read(chunks, 3)
