@@ -290,6 +290,9 @@ class CountyRunner:
             except ConnectionLost:
                 self._stats.reconnects += 1
                 await self._recover(open_, deadline)
+                if self._machine.monotonic() > deadline and not self._knows(open_):
+                    # It can be read, but no commit gets through.
+                    raise
                 continue
             if written:
                 return
@@ -302,17 +305,22 @@ class CountyRunner:
         """Take the county's lock, catch up, and only then decide."""
         self._stats.locked += 1
         group = Group(before=self._head.board, after=self._head.board)
+        committed = False
         try:
             async with self._db.tx(County(self.county_id)) as con:
                 await con.fetchrow(COUNTIES["lock_county"], self.county_id)
                 await self._catch_up(con)
                 group, outcomes = await self._decide(batch)
                 outcome, repeated = await self.log.commit(self._head, group, con)
+            committed = outcome == "committed"
         except AnsweredBefore:
             outcome = "repeated"
             repeated = await self.log.results_of(group.ids)
+        finally:
+            self.log.settle(self._head, group, committed=committed)
         if outcome == "repeated":
             self._remember(repeated)
+        if not committed:
             return False
         self._finish(group, outcomes)
         return True
@@ -480,6 +488,9 @@ class CountyRunner:
                 pause = min(pause * 2, 1.0)
             else:
                 return
+
+    def _knows(self, batch: Sequence[_Waiting]) -> bool:
+        return all(waiting.env.command_id in self._recent for waiting in batch)
 
     def _fail_all(self, batch: Sequence[_Waiting], error: CrisisError) -> None:
         for waiting in batch:

@@ -211,21 +211,25 @@ class CountyLog:
     ) -> tuple[str, list[StoredResult]]:
         """Write a group in one round trip.
 
+        Args:
+            con: a transaction that holds the county's lock; its caller calls ``settle`` once that
+                has ended. ``None`` = in one of its own.
+
         Returns:
             ``("committed", [])``; ``("stale", [])`` when somebody wrote since ``head.version``;
             or ``("repeated", results)`` when some of its commands were answered before. Only in
-            the first case was anything written, and ``head.version`` raised.
+            the first case was anything written.
 
         Raises:
             ConnectionLost: with ``unknown_outcome`` the caller must look its commands up.
             Conflict: a constraint refused the group.
         """
-        payload = {} if group.is_empty else self._payload(head, group)
-        if group.check:
-            payload["check"] = group.check
-        args = (self.county_id, head.version, _encoder.encode(payload).decode())
         outcome = "failed"
         try:
+            payload = {} if group.is_empty else self._payload(head, group)
+            if group.check:
+                payload["check"] = group.check
+            args = (self.county_id, head.version, _encoder.encode(payload).decode())
             if con is None:
                 rows = await self._db.call(self._context, SQL["commit_group"], *args)
             else:
@@ -236,15 +240,24 @@ class CountyLog:
                 raise
             return "repeated", await self.results_of(group.ids)
         finally:
-            if outcome != "committed":
-                # A key that isn't stored must not be taken for one that is.
-                for incident_id in group.wrapped:
-                    head.keys.forget(incident_id)
+            if con is None:
+                self.settle(head, group, committed=outcome == "committed")
         if outcome == "repeated":
             return outcome, msgspec.json.decode(rows[0]["known"], type=list[StoredResult])
-        if outcome == "committed" and not group.is_empty:
-            head.version += 1
         return outcome, []
+
+    def settle(self, head: Head, group: Group, *, committed: bool) -> None:
+        """Note what became of a group: count it, or forget the keys made for it.
+
+        A key that isn't stored must not be taken for one that is, and a version that wasn't reached
+        must not be written upon. Where the outcome is unknown it counts as not committed, and the
+        next catch-up reads what is.
+        """
+        if not committed:
+            for incident_id in group.wrapped:
+                head.keys.forget(incident_id)
+        elif not group.is_empty:
+            head.version += 1
 
     def _payload(self, head: Head, group: Group) -> dict[str, Any]:
         county_id, keys = self.county_id, head.keys

@@ -1,0 +1,140 @@
+"""A proxy in front of PostgreSQL that cuts connections at the worst moments.
+
+    async with CuttingProxy.before(dsn) as proxy:
+        async with Database.open(proxy.dsn) as database:
+            proxy.cut_at(COMMIT_GROUP, when="after")
+
+It reads no protocol: it looks for a mark in what a client sends. ``before``: what was sent never
+arrives. ``after``: it arrives and is answered, and the answer is lost on its way back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Self
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+When = Literal["before", "after"]
+
+#: Stands in every group that writes something.
+COMMIT_GROUP = b'"head_seq"'
+#: The end of a transaction of several round trips.
+COMMIT = b"COMMIT\x00"
+
+
+@dataclass
+class CuttingProxy:
+    """Passes bytes on, until told to cut.
+
+    Attributes:
+        dsn: where to connect to it.
+        cuts: how often it has cut.
+    """
+
+    dsn: str
+    _host: str
+    _port: int
+    cuts: int = 0
+    _mark: bytes = b""
+    _when: When = "before"
+    _times: int = 0
+    _is_down: bool = False
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    @asynccontextmanager
+    async def before(cls, dsn: str) -> AsyncIterator[Self]:
+        """A proxy in front of the server that ``dsn`` names."""
+        parts = urlsplit(dsn)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        host = query.pop("host", parts.hostname or "localhost")
+        port = int(query.pop("port", parts.port or 5432))
+        proxy = cls("", host, port)
+        server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+        own_port: int = server.sockets[0].getsockname()[1]
+        login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        netloc = f"{login}127.0.0.1:{own_port}"
+        query["sslmode"] = "disable"
+        proxy.dsn = urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
+        try:
+            yield proxy
+        finally:
+            server.close()
+            proxy.cut_all()
+            for task in list(proxy._tasks):
+                task.cancel()
+            await asyncio.gather(*proxy._tasks, return_exceptions=True)
+
+    def cut_at(self, mark: bytes, *, when: When, times: int = 1) -> None:
+        """Cut the next ``times`` connections whose client sends ``mark``."""
+        self._mark, self._when, self._times = mark, when, times
+
+    def go_down(self) -> None:
+        """Cut everything and take no connection until ``come_back``."""
+        self._is_down = True
+        self.cut_all()
+
+    def come_back(self) -> None:
+        """Be as if nothing had been."""
+        self._is_down = False
+        self._times = 0
+
+    def cut_all(self) -> None:
+        """Cut every connection at once."""
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self._is_down:
+            writer.transport.abort()
+            return
+        if self._host.startswith("/"):
+            path = f"{self._host}/.s.PGSQL.{self._port}"
+            theirs, to_server = await asyncio.open_unix_connection(path)
+        else:
+            theirs, to_server = await asyncio.open_connection(self._host, self._port)
+        self._open |= {writer, to_server}
+        silent = asyncio.Event()
+        back = asyncio.create_task(_pass_back(theirs, writer, silent))
+        try:
+            while data := await reader.read(1 << 16):
+                if self._times and self._mark in data:
+                    self._times -= 1
+                    self.cuts += 1
+                    if self._when == "before":
+                        break
+                    # What is sent may be longer than this piece: it all goes there, and the
+                    # connection ends when the answer would come back.
+                    silent.set()
+                to_server.write(data)
+        except OSError:
+            pass
+        finally:
+            back.cancel()
+            await asyncio.gather(back, return_exceptions=True)
+            self._open -= {writer, to_server}
+            for one in (writer, to_server):
+                one.transport.abort()
+
+
+async def _pass_back(
+    theirs: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
+) -> None:
+    """Pass the server's answers on until one comes that must be lost."""
+    try:
+        while data := await theirs.read(1 << 16):
+            if silent.is_set():
+                break
+            writer.write(data)
+    except OSError:
+        pass
+    finally:
+        writer.transport.abort()
