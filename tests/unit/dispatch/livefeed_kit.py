@@ -12,16 +12,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from crisis.board import Board, Change, apply
+from crisis.board import Board, Change, apply, empty_board
 from crisis.events import Event
+from crisis.ids import AgencyId
 from crisis.roles import Actor, Role
 from dispatch.livefeed import Feed, RoleClass, View
-from tests.unit.dispatch.board_kit import AGENCY, COUNTY, person
+from tests.unit.dispatch.board_kit import AGENCY, COUNTY, County, person, uid
 
 DESK = View(county_id=COUNTY, role_class=RoleClass.DESK)
 WALL = View(county_id=COUNTY, role_class=RoleClass.WALL)
 FOLLOW_UP = View(county_id=COUNTY, role_class=RoleClass.FOLLOW_UP)
 OWN_AGENCY = View(county_id=COUNTY, role_class=RoleClass.AGENCY, scope=AGENCY)
+OTHER_AGENCY = AgencyId(uid("other agency"))
+THEIR_AGENCY = View(county_id=COUNTY, role_class=RoleClass.AGENCY, scope=OTHER_AGENCY)
 SOMEBODY: Actor = person("somebody", Role.DISPATCHER)
 
 Shown = dict[tuple[str, str], dict[str, Any]]
@@ -111,3 +114,28 @@ class Client:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The entities of a kind that it shows."""
         return [entity for (k, _), entity in self.shown.items() if k == kind]
+
+
+class Screens:
+    """A county with a feed behind it and clients in front."""
+
+    def __init__(self, county: County | None = None) -> None:
+        self.county = county or County()
+        self.feed = Feed(warm=tuple(RoleClass))
+        self.feed.start(empty_board(COUNTY))
+        self.clients: dict[View, Client] = {}
+
+    def client(self, view: View) -> Client:
+        client = self.clients[view] = Client(view)
+        client.take(self.feed.catch_up(view, None))
+        return client
+
+    def catch_up(self) -> dict[View, dict[str, Any]]:
+        """Send all that happened as one group; the last frame of each view that got one."""
+        events = self.county.log[self.feed.seq(COUNTY) :]
+        out: dict[View, dict[str, Any]] = {}
+        for view, payload in self.feed.on_group(group_of(self.feed.board(COUNTY), events)):
+            out[view] = json.loads(payload)
+            if view in self.clients:
+                self.clients[view].take(payload)
+        return out

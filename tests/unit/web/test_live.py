@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from crisis.board import empty_board
 from crisis.clock import FakeClock
-from crisis.errors import NotSignedIn, Unavailable
-from crisis.ids import CountyId, TeamId, UserId
+from crisis.ids import CountyId
 from crisis.roles import Role
 from crisis.team import CrewChanged
 from dispatch.alerts import Alert
 from dispatch.livefeed import Feed, Positions, RoleClass, View
-from dispatch.store.identity import Grant, Principal, Purpose
-from geo.fix import Fix, FixSource
-from tests.unit.dispatch.board_kit import AGENCY, COUNTY, MONDAY, OAKLAND, County, uid
+from tests.unit.dispatch.board_kit import AGENCY, COUNTY, MONDAY, County, uid
 from tests.unit.dispatch.livefeed_kit import DESK, WALL, Client, group_of, team_view
+from tests.unit.web.live_kit import Buffer, Door, Registry
 from web.fanout import Fanout
 from web.frames import FRAMES, SinkListener
 from web.live import Live, LiveLimits
-from web.sessions import Listener, Notice
+from web.sessions import Notice
 
 
 class Sink:
@@ -76,7 +72,7 @@ class Peer:
         self.inbox.put_nowait({"type": "websocket.connect"})
         scope = {
             "type": "websocket",
-            "headers": [(b"authorization", token.encode())],
+            "headers": [(b"authorization", b"Bearer " + token.encode())],
             "extensions": {FRAMES: self.sink},
         }
         self.task = asyncio.create_task(live(scope, self.inbox.get, self._send))
@@ -100,89 +96,6 @@ class Peer:
             return self.sink.closed
         closes = [m for m in self.sent if m["type"] == "websocket.close"]
         return (closes[0]["code"], closes[0].get("reason", "")) if closes else None
-
-
-class Door:
-    """Lets in who has a known token; tickets work once."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, Principal] = {}
-        self.tickets: dict[str, UUID] = {}
-        self.is_away = False
-        self.slow: asyncio.Event | None = None
-
-    def account(
-        self,
-        name: str,
-        *roles: Role,
-        purpose: Purpose = "bearer",
-        counties: tuple[CountyId, ...] = (COUNTY,),
-        **grant: Any,
-    ) -> str:
-        session_id = uid(f"session of {name}")
-        self.known[name] = Principal(
-            account_id=UserId(uid(name)),
-            session_id=session_id,
-            label=name,
-            purpose=purpose,
-            device="",
-            expires_at=MONDAY + timedelta(hours=10),
-            grants={c: Grant(county_id=c, roles=frozenset(roles), **grant) for c in counties},
-        )
-        self.tickets[f"ticket of {name}"] = session_id
-        return name
-
-    async def authenticate(self, scope: Any) -> Principal:
-        if self.slow is not None:
-            await self.slow.wait()
-        if self.is_away:
-            raise Unavailable("database_connection_lost", "Try again.")
-        token = scope["headers"][0][1].decode()
-        if token not in self.known:
-            raise NotSignedIn("not_signed_in", "Sign in first.")
-        return self.known[token]
-
-    async def redeem_ticket(self, principal: Principal, ticket: str) -> None:
-        if self.tickets.pop(ticket, None) != principal.session_id:
-            raise NotSignedIn("bad_ticket", "This ticket can't be used; ask for a new one.")
-
-
-class Registry:
-    """Who watches which session."""
-
-    def __init__(self) -> None:
-        self.listeners: dict[UUID, list[Listener]] = {}
-        self.touched: list[UUID] = []
-
-    def watch(self, principal: Principal, listener: Listener) -> Callable[[], None]:
-        self.listeners.setdefault(principal.session_id, []).append(listener)
-        return lambda: self.listeners[principal.session_id].remove(listener)
-
-    def touch(self, session_id: Any) -> None:
-        self.touched.append(session_id)
-
-    def tell(self, name: str, notice: Notice) -> None:
-        for listener in list(self.listeners[uid(f"session of {name}")]):
-            listener(notice)
-
-
-class Buffer:
-    """Positions as the buffer of fixes gives them."""
-
-    def __init__(self) -> None:
-        self.now: dict[TeamId, Fix] = {}
-        self.moved: dict[TeamId, Fix] = {}
-
-    def put(self, team_id: TeamId) -> None:
-        fix = Fix(fixed_at=MONDAY, received_at=MONDAY, point=OAKLAND, source=FixSource.PHONE)
-        self.now[team_id] = self.moved[team_id] = fix
-
-    def latest(self, county_id: CountyId) -> dict[TeamId, Fix]:
-        return self.now
-
-    def take_moved(self, county_id: CountyId) -> dict[TeamId, Fix]:
-        moved, self.moved = self.moved, {}
-        return moved
 
 
 class Stage:
