@@ -10,7 +10,7 @@ import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import uvicorn
 
@@ -62,15 +62,16 @@ async def serve(
         CrisisError: it can't start, with what to do about it.
         OSError: the port is taken.
     """
-    listening = _listen(settings.host, settings.port)
-    try:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (
+        closing(_listen(settings.host, settings.port)) as listening,
+        (settings.data_dir / "alerts.log").open("a", encoding="utf-8") as alert_log,
+    ):
         async with (
             database_for(settings, simulated=simulated) as (database, _),
-            running(settings, database) as node,
+            running(settings, database, alert_log=alert_log) as node,
         ):
             await answer(node, listening, started)
-    finally:
-        listening.close()
 
 
 async def answer(node: Node, listening: socket.socket, started: Started | None = None) -> None:
