@@ -43,7 +43,6 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "max_connections": "60",
         "shared_buffers": "128MB",
-        "wal_compression": "on",
         "max_wal_size": "1GB",
         "checkpoint_timeout": "10min",
         "random_page_cost": "1.1",

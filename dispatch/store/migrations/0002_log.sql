@@ -77,6 +77,8 @@ CREATE TABLE incidents (
     referral_source text NOT NULL,
     excluded_setting boolean NOT NULL,
     back_entered boolean NOT NULL,
+    -- the reserved number under which it was kept on paper
+    paper_number text,
     merged_into uuid,
     fold_version integer NOT NULL,
     body jsonb NOT NULL,
@@ -88,6 +90,8 @@ CREATE TABLE incidents (
 SELECT secure_county_table('incidents');
 SELECT open_to_report('incidents');
 CREATE INDEX incidents_open_v1 ON incidents (county_id) WHERE is_open;
+CREATE UNIQUE INDEX one_incident_per_paper_number ON incidents (county_id, paper_number)
+    WHERE paper_number IS NOT NULL;
 CREATE INDEX incidents_received_v1 ON incidents (county_id, received_at);
 CREATE INDEX incidents_determined_v1 ON incidents (county_id, determined_at)
     WHERE determined_at IS NOT NULL;
@@ -259,6 +263,11 @@ SELECT open_to_report('obligations');
 CREATE INDEX obligations_open_v1 ON obligations (county_id) WHERE is_open;
 CREATE INDEX obligations_incident_v1 ON obligations (county_id, incident_id)
     WHERE incident_id IS NOT NULL;
+
+-- Bodies are read and written whole and often; compressing each costs more than its few kilobytes.
+ALTER TABLE event_log SET (toast_tuple_target = 8160);
+ALTER TABLE incidents SET (toast_tuple_target = 8160);
+ALTER TABLE command_results SET (toast_tuple_target = 8160);
 
 -- An incident's data key under its county's key. Erasure destroys ``wrapped`` and keeps the row.
 CREATE TABLE incident_keys (
