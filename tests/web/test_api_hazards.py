@@ -260,12 +260,12 @@ async def test_times_beyond_reason_are_refused(site: Site) -> None:
 
 async def test_back_entry_needs_its_role_and_takes_past_times(site: Site) -> None:
     at = (site.clock.now() - timedelta(hours=20)).isoformat()
-    body = {"occurred_at": at, "back_entry_reason": "outage", "paper_number": "p17"}
+    body = {"occurred_at": at, "back_entry_reason": "power_outage", "paper_number": "p17"}
     taker, boss = await site.client(Role.CALL_TAKER), await site.client(Role.SUPERVISOR)
     assert await taker.refused("/incidents", 403, **body) == "back_entry_role"
     result = await boss.do("/incidents", **body)
     [event, *_] = await site.node.service.county(ALAMEDA).timeline(UUID(result["incident_id"]))
-    assert event.source == "back_entry" and event.reason == "outage"
+    assert event.source == "back_entry" and event.reason == "power_outage"
 
 
 async def test_wrong_states_are_conflicts_that_name_them(site: Site) -> None:
