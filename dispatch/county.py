@@ -34,10 +34,18 @@ from dispatch.decide import HANDLERS, Decision, RecordDraft, Rules, decide
 from dispatch.rulebook import Rulebook
 from dispatch.store.codec import UnknownEvent
 from dispatch.store.errors import ConnectionLost
-from dispatch.store.log import AnsweredBefore, CountyLog, Group, Head, StoredResult
+from dispatch.store.log import (
+    AnsweredBefore,
+    CountyLog,
+    Group,
+    Head,
+    StaleFold,
+    StoredResult,
+)
 from dispatch.store.pool import Connection, County, Database
 from dispatch.store.sealing import CountyKeys
 from dispatch.store.sql import load
+from dispatch.supervise import describe
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +58,7 @@ _OPTIMISTIC_TRIES = 2
 #: How long a lost connection is tried again before its commands are given up, machine seconds.
 _RECOVERY_S = 8.0
 _REMEMBERED = 4_096
+_OUTAGES = frozenset({"database_connection_lost", "database_busy", "database_contended"})
 
 
 class Answer(Value, frozen=True, kw_only=True):
@@ -213,8 +222,8 @@ class CountyRunner:
     async def _catch_up(self, con: Connection | None = None) -> int:
         try:
             events = await self.log.catch_up(self._head, con)
-        except UnknownEvent as unknown:
-            self.blocked = unknown
+        except (UnknownEvent, StaleFold) as newer:
+            self.blocked = newer
             raise
         if events:
             self._fold(events)
@@ -243,20 +252,27 @@ class CountyRunner:
         """Answer every command of the batch, whatever happens."""
         try:
             await self._write(batch)
-        except Unavailable as error:
-            self._fail_all(batch, error)
         except asyncio.CancelledError:
             self._fail_all(batch, Unavailable("shutting_down", "This node is shutting down."))
             raise
         except Exception as error:
             # The border of the county's writer: one command that can't be written, or a fault in
             # deciding it, must neither take the others of its group along nor stop the county.
-            if len(batch) > 1:
+            if all(waiting.answer.done() for waiting in batch):
+                extra = {"action": "listener_failed", "error": describe(error)}
+                log.error("listener failed", extra=extra)  # noqa: TRY400 - its text is private
+            elif len(batch) == 1 or self._is_outage(error):
+                self._fail_all(batch, self._meaning(batch[0], error))
+            else:
                 for waiting in batch:
                     if not waiting.answer.done():
                         await self._serve([waiting])
-                return
-            self._fail_all(batch, self._meaning(batch[0], error))
+
+    def _is_outage(self, error: Exception) -> bool:
+        """Whether no command can be written now, so that there is no use in trying each alone."""
+        if self.blocked is not None:
+            return True
+        return isinstance(error, Unavailable) and error.code in _OUTAGES
 
     def _meaning(self, waiting: _Waiting, error: Exception) -> CrisisError:
         if isinstance(error, CrisisError):
@@ -439,15 +455,18 @@ class CountyRunner:
         self._stats.commands += len(outcomes)
         for row in group.results:
             self._remember_row(row)
-        if group.events:
-            self._advance(group.before, group.after, group.changes)
-        for waiting, outcome in outcomes:
-            if waiting.answer.done():
-                continue
-            if outcome.answer is not None:
-                waiting.answer.set_result(outcome.answer)
-            elif outcome.refusal is not None:
-                _fail(waiting, outcome.refusal)
+        try:
+            if group.events:
+                self._advance(group.before, group.after, group.changes)
+        finally:
+            # It is durable, whatever a listener makes of it.
+            for waiting, outcome in outcomes:
+                if waiting.answer.done():
+                    continue
+                if outcome.answer is not None:
+                    waiting.answer.set_result(outcome.answer)
+                elif outcome.refusal is not None:
+                    _fail(waiting, outcome.refusal)
 
     def _remember_row(self, row: dict[str, Any]) -> None:
         self._remember(

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from crisis.board import Board
 from crisis.clock import Clock
 from crisis.commands import Envelope, OfferTeam
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import IncidentId, SlotNo
 from dispatch.county import Answer, CommandStats, CountyRunner, GroupDone, Listener
-from dispatch.decide import RecordDraft
-from dispatch.escalate import TimerCommand, due
+from dispatch.decide import RecordDraft, Rules
+from dispatch.escalate import Due, TimerCommand, due
 from dispatch.matching import Recommendation
 from dispatch.rulebook import Rulebook
 from dispatch.seek import Seeker, Sent, is_persons_offer
+from dispatch.store.errors import ConnectionLost
 from dispatch.store.log import CountyLog
 from dispatch.store.pool import Database, Worker
 from dispatch.store.sql import load
@@ -62,6 +64,7 @@ class Service:
         self._master_key = master_key
         self._counties: dict[int, CountyRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._refreshing = asyncio.Lock()
 
     async def __aenter__(self) -> Service:
         """Load every county's board and start writing."""
@@ -77,15 +80,17 @@ class Service:
 
     async def refresh_counties(self) -> None:
         """Start serving counties that were added to the database, and read rules anew."""
-        async with self.database.tx(Worker(), mode="read") as con:
-            rows = await con.fetch(COUNTIES["list_counties"])
-        for row in rows:
-            county_id = row["county_id"]
-            runner = self._counties.get(county_id)
-            if runner is None:
-                await self._start(county_id)
-            else:
-                await runner.read_rules()
+        # Asked twice at once, a new county must not get two writers.
+        async with self._refreshing:
+            async with self.database.tx(Worker(), mode="read") as con:
+                rows = await con.fetch(COUNTIES["list_counties"])
+            for row in rows:
+                county_id = row["county_id"]
+                runner = self._counties.get(county_id)
+                if runner is None:
+                    await self._start(county_id)
+                else:
+                    await runner.read_rules()
 
     async def _start(self, county_id: int) -> None:
         log_ = CountyLog(self.database, self._master_key, county_id)
@@ -157,21 +162,50 @@ class Service:
         """See to everything that is due in any county; asked each second, on every node.
 
         What another node did first, or what a command overtook, is refused and needs nothing more.
+
+        Raises:
+            ExceptionGroup: what could not be seen to; all the rest was.
         """
-        await asyncio.gather(*(self._see_to(runner) for runner in self.counties))
+        outcomes = await asyncio.gather(
+            *(self._see_to(runner) for runner in self.counties), return_exceptions=True
+        )
+        _raise_all("counties whose deadlines could not all be seen to", outcomes)
 
     async def _see_to(self, runner: CountyRunner) -> None:
         if runner.blocked is not None:
             return
         now, board = runner.now(), runner.board
         rules = runner.rules(now)
+        outcomes: list[BaseException | None] = []
         for item in due(board, now, rules):
-            sent: Sent = (
-                (item.envelope, ())
-                if isinstance(item, TimerCommand)
-                else self.seeker.answer(board, rules, item)
+            # One that can't be carried out must not keep the others waiting for ever.
+            (outcome,) = await asyncio.gather(
+                self._answer(runner, board, rules, item), return_exceptions=True
             )
-            try:
-                await runner.submit(*sent)
-            except (Conflict, NotFound, Invalid) as overtaken:
-                log.debug("overtaken", extra={"action": "tick", "code": overtaken.code})
+            outcomes.append(outcome)
+            if isinstance(outcome, ConnectionLost):
+                break
+        _raise_all("deadlines that could not be seen to", outcomes)
+
+    async def _answer(self, runner: CountyRunner, board: Board, rules: Rules, item: Due) -> None:
+        sent: Sent = (
+            (item.envelope, ())
+            if isinstance(item, TimerCommand)
+            else self.seeker.answer(board, rules, item)
+        )
+        try:
+            await runner.submit(*sent)
+        except (Conflict, NotFound, Invalid) as overtaken:
+            log.debug("overtaken", extra={"action": "tick", "code": overtaken.code})
+
+
+def _raise_all(what: str, outcomes: Iterable[BaseException | None]) -> None:
+    """Raise whatever stands among ``outcomes``; a cancellation goes first."""
+    faults: list[Exception] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            faults.append(outcome)
+        elif outcome is not None:
+            raise outcome
+    if faults:
+        raise ExceptionGroup(what, faults)

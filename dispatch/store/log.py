@@ -177,16 +177,22 @@ class CountyLog:
 
         Raises:
             UnknownEvent: the log holds what only a newer program knows.
+            StaleFold: another version of the program has built the snapshot anew.
         """
         if con is None:
             async with self._db.tx(self._context, mode="snapshot") as own:
-                return await self._read_after(head, own)
-        return await self._read_after(head, con)
+                events, version = await self._read_after(head, own)
+        else:
+            events, version = await self._read_after(head, con)
+        # Only now: where reading failed up to its end, nothing is folded either.
+        head.version = version
+        return events
 
-    async def _read_after(self, head: Head, con: Connection) -> list[Event]:
+    async def _read_after(self, head: Head, con: Connection) -> tuple[list[Event], int]:
         row = await con.fetchrow(SQL["read_head"], self.county_id)
         if row is None:
             raise NotFound("unknown_county", "This county is not served here.")
+        _check_fold(msgspec.json.decode(row["board"], type=BoardState).fold_version)
         events: list[Event] = []
         seq = head.board.seq
         while seq < row["head_seq"]:
@@ -194,8 +200,7 @@ class CountyLog:
             await self._load_keys(con, head.keys, rows)
             events.extend(event_of(r, head.keys) for r in rows)
             seq = rows[-1]["seq"]
-        head.version = row["head_version"]
-        return events
+        return events, row["head_version"]
 
     async def _load_keys(self, con: Connection, keys: CountyKeys, rows: Sequence[Record]) -> None:
         wanted = {r["incident_id"] for r in rows} - {None}

@@ -42,6 +42,7 @@ class CuttingProxy:
     _when: When = "before"
     _times: int = 0
     _is_down: bool = False
+    _stays_down: bool = False
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -64,28 +65,26 @@ class CuttingProxy:
             yield proxy
         finally:
             server.close()
-            proxy.cut_all()
+            proxy._cut_all()
             for task in list(proxy._tasks):
                 task.cancel()
             await asyncio.gather(*proxy._tasks, return_exceptions=True)
 
-    def cut_at(self, mark: bytes, *, when: When, times: int = 1) -> None:
-        """Cut the next ``times`` connections whose client sends ``mark``."""
-        self._mark, self._when, self._times = mark, when, times
+    def cut_at(self, mark: bytes, *, when: When, times: int = 1, stay_down: bool = False) -> None:
+        """Cut the next ``times`` connections whose client sends ``mark``.
 
-    def go_down(self) -> None:
-        """Cut everything and take no connection until ``come_back``."""
-        self._is_down = True
-        self.cut_all()
+        ``stay_down``: cut all others then, too, and take no connection until ``come_back``.
+        """
+        self._mark, self._when, self._times = mark, when, times
+        self._stays_down = stay_down
 
     def come_back(self) -> None:
         """Be as if nothing had been."""
         self._is_down = False
         self._times = 0
 
-    def cut_all(self) -> None:
-        """Cut every connection at once."""
-        for writer in list(self._open):
+    def _cut_all(self, *but: asyncio.StreamWriter) -> None:
+        for writer in self._open.difference(but):
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,6 +108,9 @@ class CuttingProxy:
                 if self._times and self._mark in data:
                     self._times -= 1
                     self.cuts += 1
+                    if self._stays_down:
+                        self._is_down = True
+                        self._cut_all(writer, to_server)
                     if self._when == "before":
                         break
                     # What is sent may be longer than this piece: it all goes there, and the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -19,7 +19,6 @@ from tests.db.cutting_proxy import COMMIT, COMMIT_GROUP, CuttingProxy, When
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, create_county
 from tests.unit.dispatch.board_kit import OAKLAND, on_team
 
-Eventually = Callable[..., Awaitable[None]]
 WHEN = pytest.mark.parametrize("when", ["before", "after"])
 PLACED = OpenIncident(place=PlaceInput(point=OAKLAND, location_type="home"))
 
@@ -107,19 +106,15 @@ async def test_a_database_that_stays_away_is_a_clear_503_and_the_county_heals_af
     clock: FakeClock,
     when: When,
     locked: bool,
-    eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if locked:
         monkeypatch.setattr("dispatch.county._OPTIMISTIC_TRIES", 0)
     async with behind_a_proxy(dsn, database, clock) as (proxy, desk):
         first = new_id()
-        proxy.cut_at(COMMIT if locked else COMMIT_GROUP, when=when)
-        sent = asyncio.create_task(desk.do(PLACED, command_id=first))
-        await eventually(lambda: proxy.cuts)
-        proxy.go_down()
+        proxy.cut_at(COMMIT if locked else COMMIT_GROUP, when=when, stay_down=True)
         with pytest.raises(Unavailable) as refusal:
-            await sent
+            await desk.do(PLACED, command_id=first)
         assert refusal.value.code == "database_connection_lost"
         proxy.come_back()
         # Other commands first: what became of the first one is unknown here until it is looked up.
