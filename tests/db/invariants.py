@@ -34,9 +34,8 @@ async def check_whole(database: Database, county_id: int) -> None:
         head = await con.fetchval(
             "SELECT head_seq FROM county_heads WHERE county_id = $1", county_id
         )
-        log = await con.fetchrow(
-            "SELECT count(*) AS events, coalesce(max(seq), 0) AS last FROM event_log"
-        )
+        events = await con.fetchval("SELECT count(*) FROM event_log")
+        last = await con.fetchval("SELECT coalesce(max(seq), 0) FROM event_log")
         halves = await con.fetch(
             "SELECT DISTINCT e.command_id FROM event_log AS e "
             "LEFT JOIN command_results AS r USING (county_id, command_id) "
@@ -48,7 +47,7 @@ async def check_whole(database: Database, county_id: int) -> None:
             "HAVING count(*) > 1 UNION ALL "
             "SELECT team_id FROM assignments WHERE is_open GROUP BY team_id HAVING count(*) > 1"
         )
-    assert log["events"] == log["last"] == head, "the log has a gap, or ends elsewhere than it says"
+    assert events == last == head, "the log has a gap, or ends elsewhere than it says"
     assert not halves, "commands whose events stand without their answer"
     assert ahead == 0, "answers that name events which aren't there"
     assert not doubled, "teams with two open offers or runs"

@@ -14,6 +14,7 @@ from crisis.commands import AcceptOffer, OpenIncident, PlaceInput
 from crisis.errors import Unavailable
 from crisis.ids import IncidentId
 from dispatch.service import Service
+from dispatch.store.errors import ConnectionLost
 from dispatch.store.pool import Database, PoolSizes
 from tests.db.cutting_proxy import COMMIT, COMMIT_GROUP, CuttingProxy, When
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, create_county
@@ -168,3 +169,16 @@ async def test_two_nodes_whose_connections_are_cut_at_random_carry_everything_ou
 def locked_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every group takes the county's lock, as after losing twice to another node."""
     monkeypatch.setattr("dispatch.county._OPTIMISTIC_TRIES", 0)
+
+
+@WHEN
+async def test_a_reading_cut_at_its_end_is_read_again(
+    dsn: str, database: Database, clock: FakeClock, when: When
+) -> None:
+    async with behind_a_proxy(dsn, database, clock) as (proxy, desk):
+        async with Service(database, clock, clock, MASTER_KEY) as service:
+            await Desk(service).do(PLACED)
+        proxy.cut_at(COMMIT, when=when)
+        with pytest.raises(ConnectionLost):
+            await desk.service.county(ALAMEDA).catch_up()
+        assert (await desk.do(PLACED)).result["number"] == 2

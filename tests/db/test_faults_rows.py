@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -23,7 +24,8 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Unavailable
 from crisis.events import REGISTRY
-from crisis.ids import CountyId, OfferId, TeamId
+from crisis.ids import CountyId, IncidentId, OfferId, TeamId
+from crisis.offer import OfferDeclined
 from dispatch.service import Service
 from dispatch.store import codec
 from dispatch.store.log import StaleFold
@@ -218,6 +220,7 @@ def test_an_older_body_is_lifted_version_by_version(monkeypatch: pytest.MonkeyPa
     for version, name in ((1, "cause"), (2, "why"), (3, "reason")):
         row = _row("offer_declined", version, f'{{{ids},"{name}":"vehicle"}}')
         event = codec.event_of(row, keys)  # type: ignore[arg-type]  # a row is read by its names
+        assert isinstance(event.body, OfferDeclined)
         assert event.body.reason == "vehicle"
 
 
@@ -277,7 +280,7 @@ async def test_a_fault_in_writing_one_command_costs_its_neighbours_neither_answe
         codes = [r.code for r in results if isinstance(r, Unavailable)]
         assert codes == ["key_missing"]
         head = await desk.service.county(ALAMEDA).log.load()
-        opened = [head.board.incidents[r] for r in results if not isinstance(r, BaseException)]
+        opened = [head.board.incidents[IncidentId(r)] for r in results if isinstance(r, UUID)]
         assert len(opened) == 6
         assert not any(incident.clinical.erased for incident in opened)
 
@@ -287,7 +290,7 @@ async def test_a_deadline_that_can_not_be_seen_to_keeps_no_other_waiting(
 ) -> None:
     async with running(database, clock, counties=(ALAMEDA, KERN)) as desk:
         kern = Desk(desk.service, KERN)
-        waiting = []
+        waiting: list[tuple[Desk, IncidentId]] = []
         for one in (desk, desk, kern):
             team = await one.team(f"Blue {len(waiting)}")
             incident = await one.determined()
