@@ -19,6 +19,8 @@ import msgspec
 from crisis.errors import IllegalTransition
 from crisis.ids import AssignmentId, IncidentId, OfferId, ResponderId, SlotNo, TeamId, UserId
 from crisis.shapes import EventBody, Value
+from crisis.staffing import TelehealthSecond
+from crisis.team import CrewMember
 
 
 class Status(StrEnum):
@@ -85,7 +87,8 @@ class AssignmentBegun(EventBody, frozen=True, kw_only=True):
     """The team accepted: the run begins.
 
     Attributes:
-        crew: who is on it, on site or by telehealth.
+        crew: who is on it, on site or by telehealth; ``members``: how each of them takes part.
+        telehealth: the decision for a remote second; ``None`` = none was taken.
         shortfalls: codes of what the crew lacked when it accepted; empty = a valid team.
     """
 
@@ -95,6 +98,8 @@ class AssignmentBegun(EventBody, frozen=True, kw_only=True):
     slot: SlotNo
     team_id: TeamId
     crew: tuple[ResponderId, ...] = ()
+    members: tuple[CrewMember, ...] = ()
+    telehealth: TelehealthSecond | None = None
     shortfalls: tuple[str, ...] = ()
 
 
@@ -104,12 +109,14 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
     Attributes:
         moves: decided when recorded: whether it changes the state (``False`` = a late fact).
         device_at: what the phone's clock said, where it was corrected; ``None`` = not corrected.
-        said_by: who said it, for a report by voice: a role or call sign, never a name.
-        cleared_scene_by: who declared a staged scene safe; required for staged → on scene.
-        briefed_by: who briefed the crew of hazards by voice, in place of their acknowledgement.
+        said_by: code of who said it, for a report by voice.
+        cleared_scene_by: code of who declared a staged scene safe; required for staged → on scene.
+        briefed_by: code of who briefed the crew of hazards by voice, in place of their
+            acknowledgement.
         staging_reason: code.
         shortfalls: at arrival: codes of what the crew lacked; ``None`` = not judged here.
         qualifies: at arrival: whether the team was a valid one, so that the regulatory clock stops.
+        completed_at: when a later change of crew made it one, where it was none; ``None`` = never.
     """
 
     incident_id: IncidentId
@@ -123,6 +130,7 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
     staging_reason: str | None = None
     shortfalls: tuple[str, ...] | None = None
     qualifies: bool = True
+    completed_at: datetime | None = None
 
 
 class ReportDisputed(EventBody, frozen=True, kw_only=True):
@@ -142,7 +150,9 @@ class ReportDisputed(EventBody, frozen=True, kw_only=True):
 class MilestoneCorrected(EventBody, frozen=True, kw_only=True):
     """A person corrects an instant; the old value stays in the log beside it.
 
-    ``instant``: the right one; ``None`` = the status was never reached.
+    Attributes:
+        instant: the right one; ``None`` = the status was never reached.
+        shortfalls: of an arrival: what the crew of that instant lacked; ``None`` = not judged.
     """
 
     incident_id: IncidentId
@@ -151,6 +161,7 @@ class MilestoneCorrected(EventBody, frozen=True, kw_only=True):
     instant: datetime | None
     reason: str
     by: UserId | None = None
+    shortfalls: tuple[str, ...] | None = None
 
 
 class HazardsAcknowledged(EventBody, frozen=True, kw_only=True):
@@ -189,8 +200,10 @@ class CrewSwapped(EventBody, frozen=True, kw_only=True):
     incident_id: IncidentId
     assignment_id: AssignmentId
     crew: tuple[ResponderId, ...]
+    members: tuple[CrewMember, ...] = ()
+    telehealth: TelehealthSecond | None = None
     shortfalls: tuple[str, ...] = ()
-    reason: str = ""
+    reason: str = "other"
     qualifies: bool = False
 
 
@@ -206,10 +219,19 @@ AssignmentEvent = (
 )
 
 
+class CrewStint(Value, frozen=True, kw_only=True):
+    """Who was on a run's crew from an instant on, until the next stint."""
+
+    since: datetime
+    members: tuple[CrewMember, ...]
+    telehealth: TelehealthSecond | None = None
+
+
 class Assignment(Value, frozen=True, kw_only=True):
     """A team's run.
 
     Attributes:
+        crew: who is on it now; ``stints``: who was since when, in the order of those instants.
         milestones: status → earliest valid instant.
         corrected: statuses whose instant a person set; later reports no longer move them.
         moved_at: instant of the report that set the present state.
@@ -230,6 +252,7 @@ class Assignment(Value, frozen=True, kw_only=True):
     milestones: dict[Status, datetime]
     corrected: tuple[Status, ...] = ()
     crew: tuple[ResponderId, ...] = ()
+    stints: tuple[CrewStint, ...] = ()
     acknowledged: int = 0
     briefed_by: str | None = None
     staging_reason: str | None = None
@@ -238,6 +261,11 @@ class Assignment(Value, frozen=True, kw_only=True):
     shortfalls: tuple[str, ...] = ()
     arrival_shortfalls: tuple[str, ...] | None = None
     qualified_at: datetime | None = None
+
+    def stint_at(self, instant: datetime) -> CrewStint | None:
+        """Return the crew of an instant; before the first its own; ``None`` = not known."""
+        past = [stint for stint in self.stints if stint.since <= instant]
+        return past[-1] if past else next(iter(self.stints), None)
 
     @property
     def qualifying(self) -> bool:
@@ -305,6 +333,7 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
             moved_at=at,
             milestones={Status.ACCEPTED: at},
             crew=event.crew,
+            stints=(CrewStint(since=at, members=event.members, telehealth=event.telehealth),),
             shortfalls=event.shortfalls,
         )
     if run is None:
@@ -331,8 +360,13 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
             qualified_at = run.qualified_at
             if event.qualifies and qualified_at is None:
                 qualified_at = at
+            stint = CrewStint(since=at, members=event.members, telehealth=event.telehealth)
             return replace(
-                run, crew=event.crew, shortfalls=event.shortfalls, qualified_at=qualified_at
+                run,
+                crew=event.crew,
+                stints=tuple(sorted((*run.stints, stint), key=lambda s: s.since)),
+                shortfalls=event.shortfalls,
+                qualified_at=qualified_at,
             )
         case AssignmentDiverted():
             return _ended(run, Status.DIVERTED, event.reason, at)
@@ -347,8 +381,7 @@ def _requalified(run: Assignment, event: MilestoneCorrected) -> datetime | None:
     if event.instant is None:
         return None
     if run.qualified_at is None:
-        # Where nobody judged an arrival, the crew counts as it stood when it accepted.
-        judged = run.arrival_shortfalls
+        judged = event.shortfalls if run.arrival_shortfalls is None else run.arrival_shortfalls
         lacked = run.shortfalls if judged is None else judged
         return None if lacked else event.instant
     if run.qualified_at == run.milestones.get(Status.ON_SCENE):
@@ -358,10 +391,10 @@ def _requalified(run: Assignment, event: MilestoneCorrected) -> datetime | None:
 
 def _qualified_at(run: Assignment, event: StatusReported, at: datetime) -> datetime | None:
     """Return the earliest arrival of a valid team; a corrected arrival stands."""
-    arrived = event.status is Status.ON_SCENE and event.qualifies
-    if not arrived or Status.ON_SCENE in run.corrected:
+    valid_at = at if event.qualifies else event.completed_at
+    if event.status is not Status.ON_SCENE or valid_at is None or Status.ON_SCENE in run.corrected:
         return run.qualified_at
-    return at if run.qualified_at is None else min(run.qualified_at, at)
+    return valid_at if run.qualified_at is None else min(run.qualified_at, valid_at)
 
 
 def _reported(run: Assignment, event: StatusReported, at: datetime) -> Assignment:

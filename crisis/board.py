@@ -23,7 +23,7 @@ from crisis.assignment import (
     StatusReported,
 )
 from crisis.call import Call, CallEvent, evolve_call
-from crisis.duress import Duress, DuressEvent, evolve_duress
+from crisis.duress import Duress, DuressEvent, DuressResolved, evolve_duress
 from crisis.events import Event
 from crisis.ids import (
     AssignmentId,
@@ -51,6 +51,8 @@ from crisis.partner import PartnerEvent
 from crisis.shapes import Value
 from crisis.staffing import Responder
 from crisis.team import (
+    CrewChanged,
+    LoanReturned,
     ResponderRecorded,
     Shift,
     ShiftStarted,
@@ -163,10 +165,11 @@ def apply(board: Board, event: Event) -> tuple[Board, tuple[Change, ...]]:
     fields: dict[str, Any] = {"seq": event.seq, "last_recorded_at": event.recorded_at}
     if isinstance(event.body, IncidentOpened):
         fields["next_number"] = max(board.next_number, event.body.number + 1)
-    for change in changes:
-        _place(board, fields, change)
     if _frees_a_team(event):
         fields["freed_at"] = event.recorded_at
+        changes = tuple(_freed_now(change, event) for change in changes)
+    for change in changes:
+        _place(board, fields, change)
     return msgspec.structs.replace(board, **fields), changes
 
 
@@ -267,7 +270,16 @@ def _freed(board: Board, incident: Incident, assignment_id: AssignmentId) -> Ite
         yield Change("teams", msgspec.structs.replace(team, run=None), True)
 
 
+def _freed_now(change: Change, event: Event) -> Change:
+    if not isinstance(change.entity, Team):
+        return change
+    return change._replace(
+        entity=msgspec.structs.replace(change.entity, freed_at=event.recorded_at)
+    )
+
+
 def _frees_a_team(event: Event) -> bool:
+    """Whether a team may be asked (again), or one that may is another than it was."""
     match event.body:
         case (
             OfferDeclined()
@@ -276,7 +288,10 @@ def _frees_a_team(event: Event) -> bool:
             | AssignmentDiverted()
             | AssignmentCancelled()
             | ShiftStarted()
+            | CrewChanged()
             | TeamAvailable()
+            | LoanReturned()
+            | DuressResolved()
         ):
             return True
         case StatusReported(status=Status.READY, moves=True):
@@ -312,6 +327,10 @@ def _of_duress(board: Board, event: Event) -> Iterator[Change]:
         return
     after = evolve_duress(before, body, event.occurred_at)
     yield Change("duress", after, after.is_open)
+    team = board.teams.get(after.team_id) if after.team_id is not None else None
+    if team is not None and isinstance(body, DuressResolved):
+        # Its alarm had kept it from being asked.
+        yield Change("teams", team, team.is_open)
 
 
 def _of_obligation(board: Board, event: Event) -> Iterator[Change]:

@@ -79,22 +79,26 @@ class CallTransferStarted(EventBody, frozen=True, kw_only=True):
 
     call_id: CallId
     to: str
-    reason: str = ""
+    reason: str = "other"
 
 
 class CallTransferConfirmed(EventBody, frozen=True, kw_only=True):
-    """One side (``us`` or ``them``) confirmed the transfer; done when both have."""
+    """One side (``us`` or ``them``) confirmed a transfer; done when both have.
+
+    On a call that another line's agent brought and stayed on, both sides' word lets that agent go.
+    ``record``: the reference by which they know it, encrypted.
+    """
 
     call_id: CallId
     side: str
-    reference: str = ""
+    record: RecordId | None = None
 
 
 class CallTransferFailed(EventBody, frozen=True, kw_only=True):
     """The other side did not take the caller, who is with us again."""
 
     call_id: CallId
-    reason: str = ""
+    reason: str = "other"
 
 
 class CallEnded(EventBody, frozen=True, kw_only=True):
@@ -140,6 +144,7 @@ TRANSITIONS: Mapping[tuple[CallState, type], CallState] = {
     (_C.ON_LINE, CallTransferStarted): _C.TRANSFERRING,
     (_C.HELD, CallTransferStarted): _C.TRANSFERRING,
     (_C.TRANSFERRING, CallTransferConfirmed): _C.TRANSFERRING,
+    **{(state, CallTransferConfirmed): state for state in (_C.ON_LINE, _C.HELD)},
     (_C.TRANSFERRING, CallTransferFailed): _C.ON_LINE,
     (_C.ON_LINE, CallEnded): _C.ENDED,
     (_C.HELD, CallEnded): _C.ENDED,
@@ -157,7 +162,7 @@ class Call(Value, frozen=True, kw_only=True):
         offered_at: when it rang (or was placed).
         answered_at: ``None`` = nobody has answered.
         ended_at: when it reached a final state; ``None`` = still open.
-        agent_stays: a 988 or 911 agent stays on the line until both have confirmed.
+        agent_stays: a 988 or 911 agent stays on the line until both sides have confirmed.
         incident_id: the incident that it belongs to; ``None`` = none (yet).
         caller_record: who called and how to reach them, as an encrypted record.
         confirmed: the sides that have confirmed a transfer.
@@ -211,12 +216,7 @@ def evolve_call(call: Call | None, event: CallEvent, at: datetime) -> Call:
         case CallTransferStarted():
             return msgspec.structs.replace(changed, transfer_to=event.to, confirmed=())
         case CallTransferConfirmed():
-            confirmed = tuple(sorted({*call.confirmed, event.side}))
-            if confirmed == ("them", "us"):
-                return msgspec.structs.replace(
-                    changed, state=CallState.TRANSFERRED, confirmed=confirmed, ended_at=at
-                )
-            return msgspec.structs.replace(changed, confirmed=confirmed)
+            return _confirmed(changed, event.side, at)
         case CallTransferFailed():
             return msgspec.structs.replace(changed, transfer_to=None, confirmed=())
         case CallEnded():
@@ -227,3 +227,15 @@ def evolve_call(call: Call | None, event: CallEvent, at: datetime) -> Call:
             return msgspec.structs.replace(changed, incident_id=event.incident_id)
         case _:
             return changed
+
+
+def _confirmed(call: Call, side: str, at: datetime) -> Call:
+    confirmed = tuple(sorted({*call.confirmed, side}))
+    if confirmed != ("them", "us"):
+        return msgspec.structs.replace(call, confirmed=confirmed)
+    if call.state is CallState.TRANSFERRING:
+        return msgspec.structs.replace(
+            call, state=CallState.TRANSFERRED, confirmed=confirmed, ended_at=at
+        )
+    # The caller is ours now: the agent who brought them has left the line.
+    return msgspec.structs.replace(call, agent_stays=False, confirmed=())

@@ -42,10 +42,17 @@ from crisis.team import CrewMember
 from crisis.triage import Acuity, Answer, Hazard, Need
 from geo.point import Point
 
+#: A prefix and a number: no room for a name.
+PAPER_NUMBER = r"^[A-Za-z]{0,4}[-_]?[0-9]{1,10}$"
+
 Code = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="a code of a code set")
 ]
-Short = Annotated[str, Meta(max_length=200)]
+Short = Annotated[str, Meta(max_length=200, description="free text; kept encrypted")]
+PaperNumber = Annotated[
+    str,
+    Meta(pattern=PAPER_NUMBER, description="a reserved number: up to 4 letters, then digits"),
+]
 Text = Annotated[str, Meta(max_length=20_000, description="free text; kept encrypted")]
 Aware = Annotated[datetime, Meta(tz=True)]
 Codes = Annotated[tuple[Code, ...], Meta(max_length=40)]
@@ -120,6 +127,14 @@ class SubjectInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=True)
     description: Text | None = None
 
 
+class PartnerInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom an incident is handed off to, or who is asked beside; ``reason`` ``None`` = not said."""
+
+    kind: Code
+    reason: Code | None = None
+    handoff: bool = True
+
+
 class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one person's encounter ended."""
 
@@ -189,7 +204,7 @@ class TransferCall(Command, frozen=True, kw_only=True):
 
 
 class ConfirmTransfer(Command, frozen=True, kw_only=True):
-    """Confirm one side of a transfer."""
+    """Confirm one side of a transfer, ours or one that brought us the caller."""
 
     ROLES = DESK | {Role.INTEGRATION}
     call_id: CallId
@@ -240,7 +255,7 @@ class OpenIncident(Command, frozen=True, kw_only=True):
     screening: dict[Code, Answer] = {}
     narrative: Text | None = None
     subjects: Annotated[tuple[SubjectInput, ...], Meta(max_length=20)] = ()
-    paper_number: Code | None = None
+    paper_number: PaperNumber | None = None
 
 
 class StartScreening(Command, frozen=True, kw_only=True):
@@ -251,7 +266,10 @@ class StartScreening(Command, frozen=True, kw_only=True):
 
 
 class Determine(Command, frozen=True, kw_only=True):
-    """Decide whether a team must go. Dispatching starts the regulatory clock."""
+    """Decide whether a team must go. Dispatching starts the regulatory clock.
+
+    ``partner``: who is asked in the same act; some reasons for sending no team need one.
+    """
 
     ROLES = DISPATCH
     incident_id: IncidentId
@@ -265,6 +283,7 @@ class Determine(Command, frozen=True, kw_only=True):
     slots: Annotated[int, Meta(ge=1, le=8)] = 1
     reason: Code | None = None
     rationale: Text | None = None
+    partner: PartnerInput | None = None
 
 
 class AmendIncident(Command, frozen=True, kw_only=True):
@@ -369,26 +388,46 @@ class AcceptOwnership(Command, frozen=True, kw_only=True):
     incident_id: IncidentId
 
 
+class LeaveDesk(Command, frozen=True, kw_only=True):
+    """Somebody leaves the desk: what they own falls to the supervisor, who is told.
+
+    ``user_id``: who leaves; ``None`` = the sender. Only a supervisor (or the service, when a
+    session ends) says so of somebody else.
+    """
+
+    ROLES = DESK | SYSTEM
+    user_id: UserId | None = None
+
+
+class FlagIncident(Command, frozen=True, kw_only=True):
+    """Timer: something about it went wrong by waiting; see ``IncidentFlagged``."""
+
+    ROLES = SYSTEM
+    incident_id: IncidentId
+    flag: Code
+    about: Annotated[str, Meta(max_length=64)] = ""
+
+
 # Partner responses
 
 
 class RequestPartner(Command, frozen=True, kw_only=True):
-    """Ask law enforcement, EMS, fire, 911 or another county. Never blocked for privacy."""
+    """Ask law enforcement, EMS, fire, 911 or another partner. Never blocked for privacy."""
 
     ROLES = DESK | FIELD
     incident_id: IncidentId
-    kind: Literal["law_enforcement", "ems", "fire", "psap", "other_county", "other"]
+    kind: Code
     reason: Code
     handoff: bool = False
 
 
 class AcknowledgePartner(Command, frozen=True, kw_only=True):
-    """The partner takes it."""
+    """The partner takes it: which agency, and their number for it, kept encrypted."""
 
     ROLES = DESK | FIELD
     incident_id: IncidentId
     partner_id: PartnerResponseId
-    agency: Short
+    agency: Short = ""
     reference: Short = ""
 
 
@@ -463,7 +502,7 @@ class WithdrawOffer(Command, frozen=True, kw_only=True):
 
     ROLES = DISPATCH
     offer_id: OfferId
-    reason: Code = "other"
+    reason: Code = "dispatcher"
 
 
 class ExpireOffer(Command, frozen=True, kw_only=True):
@@ -492,9 +531,9 @@ class ReportStatus(Command, frozen=True, kw_only=True):
     ROLES = DISPATCH | FIELD
     assignment_id: AssignmentId
     status: Status
-    said_by: Short | None = None
-    cleared_scene_by: Short | None = None
-    briefed_by: Short | None = None
+    said_by: Code | None = None
+    cleared_scene_by: Code | None = None
+    briefed_by: Code | None = None
     staging_reason: Code | None = None
 
 
@@ -513,7 +552,7 @@ class ClearAssignment(Command, frozen=True, kw_only=True):
     assignment_id: AssignmentId
     encounters: Annotated[tuple[EncounterInput, ...], Meta(max_length=20)] = ()
     ready: bool = True
-    said_by: Short | None = None
+    said_by: Code | None = None
 
 
 class RecordEncounter(Command, frozen=True, kw_only=True):
@@ -580,7 +619,10 @@ class RecordTeam(Command, frozen=True, kw_only=True):
 
 
 class RecordResponder(Command, frozen=True, kw_only=True):
-    """Add a responder or change their qualifications; ``name`` is kept encrypted."""
+    """Add a responder or change their qualifications.
+
+    The name and the licence's number are kept encrypted; what is left out stays as it was.
+    """
 
     ROLES = STAFFING
     responder: Responder
@@ -642,7 +684,7 @@ class EndShift(Command, frozen=True, kw_only=True):
 
     ROLES = STAFFING | FIELD | {Role.DISPATCHER, Role.SYSTEM}
     shift_id: ShiftId
-    reason: Code = "planned"
+    reason: Code = "scheduled"
 
 
 # Duress
@@ -669,7 +711,7 @@ class SendHelp(Command, frozen=True, kw_only=True):
 
     ROLES = DESK
     duress_id: DuressId
-    who: Short
+    who: Code
     reference: Short = ""
 
 
@@ -708,7 +750,7 @@ class RecordAttempt(Command, frozen=True, kw_only=True):
     ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     obligation_id: ObligationId
     outcome: Code
-    mode: Code = "phone"
+    mode: Code = "telehealth_audio"
 
 
 class CompleteObligation(Command, frozen=True, kw_only=True):
@@ -717,7 +759,7 @@ class CompleteObligation(Command, frozen=True, kw_only=True):
     ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     obligation_id: ObligationId
     outcome: Code = "done"
-    mode: Code = "phone"
+    mode: Code = "telehealth_audio"
 
 
 class ExceptObligation(Command, frozen=True, kw_only=True):

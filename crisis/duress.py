@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from crisis.ids import AssignmentId, DuressId, ResponderId, TeamId, UserId
+from crisis.ids import AssignmentId, DuressId, RecordId, ResponderId, TeamId, UserId
 from crisis.shapes import EventBody, Value
 from crisis.states import step
 
@@ -36,6 +36,7 @@ class DuressRaised(EventBody, frozen=True, kw_only=True):
         raised_by: the account that pressed; ``None`` = a timer. Pressed again = the same alarm.
         cause: ``button``, ``voice`` or ``missed_check_in``.
         next_rung_at: when the ladder climbs unless acknowledged; ``None`` = past, no ladder.
+        policy_version: the policy under which the ladder runs.
     """
 
     duress_id: DuressId
@@ -45,6 +46,7 @@ class DuressRaised(EventBody, frozen=True, kw_only=True):
     raised_by: UserId | None = None
     cause: str = "button"
     next_rung_at: datetime | None = None
+    policy_version: str = ""
 
 
 class DuressEscalated(EventBody, frozen=True, kw_only=True):
@@ -64,11 +66,11 @@ class DuressAcknowledged(EventBody, frozen=True, kw_only=True):
 
 
 class DuressHelpSent(EventBody, frozen=True, kw_only=True):
-    """Help is on its way: who, and by which reference they know it."""
+    """Help is on its way: ``who`` is a code; ``record``: their reference for it, encrypted."""
 
     duress_id: DuressId
     who: str
-    reference: str = ""
+    record: RecordId | None = None
 
 
 class DuressResolved(EventBody, frozen=True, kw_only=True):
@@ -94,7 +96,12 @@ TRANSITIONS: Mapping[tuple[DuressState, type], DuressState] = {
 
 
 class Duress(Value, frozen=True, kw_only=True):
-    """One alarm. ``next_rung_at``: ``None`` = the ladder rests (acknowledged, or at its end)."""
+    """One alarm.
+
+    Attributes:
+        next_rung_at: ``None`` = the ladder rests (acknowledged, or at its end).
+        help: code of the help that was sent last; ``help_record``: their reference for it.
+    """
 
     id: DuressId
     state: DuressState = DuressState.RAISED
@@ -106,10 +113,12 @@ class Duress(Value, frozen=True, kw_only=True):
     cause: str = "button"
     rung: int = 0
     next_rung_at: datetime | None = None
+    policy_version: str = ""
     acknowledged_at: datetime | None = None
     acknowledged_by: UserId | None = None
     help_sent_at: datetime | None = None
     help: str | None = None
+    help_record: RecordId | None = None
     resolved_at: datetime | None = None
     reason: str | None = None
 
@@ -135,6 +144,7 @@ def evolve_duress(duress: Duress | None, event: DuressEvent, at: datetime) -> Du
             raised_by=event.raised_by,
             cause=event.cause,
             next_rung_at=event.next_rung_at,
+            policy_version=event.policy_version,
         )
     if duress is None:
         raise AssertionError("only DuressRaised begins an alarm")
@@ -156,7 +166,8 @@ def evolve_duress(duress: Duress | None, event: DuressEvent, at: datetime) -> Du
                 duress,
                 state=state,
                 help_sent_at=duress.help_sent_at or at,
-                help=f"{event.who} {event.reference}".strip(),
+                help=event.who,
+                help_record=event.record or duress.help_record,
                 next_rung_at=None,
             )
         case DuressResolved():

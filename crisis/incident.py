@@ -19,6 +19,7 @@ import msgspec
 
 from crisis.assignment import (
     Assignment,
+    AssignmentBegun,
     AssignmentCancelled,
     AssignmentDiverted,
     AssignmentEvent,
@@ -186,18 +187,22 @@ class SlotDropped(EventBody, frozen=True, kw_only=True):
 
 
 class SlotEscalated(EventBody, frozen=True, kw_only=True):
-    """Nobody is left to ask: a person is told, and we look again at ``wake_at``.
+    """Nobody is left to ask: a person is told, and the ladder climbs on at ``wake_at``.
 
-    ``rung``: which rung of the ladder this takes; ``to``: supervisor, partners, on_call.
-    ``exclusions``: how many teams were left out, by reason code.
+    Attributes:
+        rung: which rung of the ladder this takes; ``to``: who is told.
+        exclusions: how many teams were left out, by reason code.
+        climbs: ``False`` = we only looked again before the next rung was due (a team was freed,
+            the incident changed) and still found nobody: no rung is taken and nobody is told.
     """
 
     incident_id: IncidentId
     slot: SlotNo
     rung: int
-    to: str
+    to: str | None = None
     wake_at: datetime | None = None
     exclusions: dict[str, int] = {}
+    climbs: bool = True
 
 
 class SlotWoken(EventBody, frozen=True, kw_only=True):
@@ -209,14 +214,20 @@ class SlotWoken(EventBody, frozen=True, kw_only=True):
 
 
 class OwnerOffered(EventBody, frozen=True, kw_only=True):
-    """The owner hands the incident over; nothing changes until the receiver accepts."""
+    """The owner hands the incident over; nothing changes until the receiver accepts.
+
+    ``to``: ``None`` = the handover is off, because the receiver left.
+    """
 
     incident_id: IncidentId
-    to: UserId
+    to: UserId | None
 
 
 class OwnerChanged(EventBody, frozen=True, kw_only=True):
-    """Another person owns the incident; ``None`` = it falls to the supervisor."""
+    """Another person owns the incident; ``None`` = it falls to the supervisor.
+
+    A handover that was offered stays open when the owner leaves before it is accepted.
+    """
 
     incident_id: IncidentId
     owner: UserId | None
@@ -323,6 +334,18 @@ class IncidentReleased(EventBody, frozen=True, kw_only=True):
     calls: tuple[CallId, ...] = ()
 
 
+class IncidentFlagged(EventBody, frozen=True, kw_only=True):
+    """Something about it went wrong by waiting, and people were told: once for each mark.
+
+    ``flag``: code; ``about`` tells several of one code apart: the percent of a deadline warning,
+    the id of a partner's response or of a run, the number of runs that were lost.
+    """
+
+    incident_id: IncidentId
+    flag: str
+    about: str = ""
+
+
 class IncidentArchived(EventBody, frozen=True, kw_only=True):
     """Settled, and nothing of it is open: it leaves the board and stays in the database."""
 
@@ -351,6 +374,7 @@ OwnEvent = (
     | IncidentAbsorbed
     | IncidentSplit
     | IncidentReleased
+    | IncidentFlagged
     | IncidentArchived
 )
 IncidentEvent = OwnEvent | OfferEvent | AssignmentEvent | PartnerEvent
@@ -377,7 +401,11 @@ class Slot(Value, frozen=True, kw_only=True):
 
     Attributes:
         rung: how many tries were made for it (offers and escalations).
+        escalations: how many rungs of the ladder were climbed since a team was last on it.
         wake_at: when the next team must be sought by the service; ``None`` = a person offers.
+        climb_at: not before this may the ladder climb its next rung; ``None`` = at once.
+        climbed: the rung at which it last climbed or was met: whoever was asked at that rung or
+            before may be asked again.
         exhausted_at: when nobody was left to ask; cleared by the next offer.
         dropped: code; set when its team is not needed any more.
     """
@@ -386,8 +414,18 @@ class Slot(Value, frozen=True, kw_only=True):
     rung: int = 0
     escalations: int = 0
     wake_at: datetime | None = None
+    climb_at: datetime | None = None
+    climbed: int = 0
     exhausted_at: datetime | None = None
     dropped: str | None = None
+
+
+class Flag(Value, frozen=True, kw_only=True):
+    """A mark that was set and told once; see ``IncidentFlagged``."""
+
+    flag: str
+    about: str = ""
+    at: datetime
 
 
 class Subject(Value, frozen=True, kw_only=True):
@@ -426,7 +464,10 @@ class Incident(Value, frozen=True, kw_only=True):
         own_determined_at, own_due_at: its own, kept for a split.
         due_at: ``determined_at`` + the standard; ``None`` = not determined.
         absorbed: incidents merged into this one.
-        pending_owner: who was asked to take it over.
+        owner: who answers for it, since ``owner_since``; ``None`` = the supervisor.
+        pending_owner, handed_over_at: who was asked to take it over, and when.
+        amended_at: when the present version became known; ``None`` = as opened.
+        flags: what went wrong by waiting, each told once.
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
         clinical, encounters' codes: private.
     """
@@ -441,6 +482,9 @@ class Incident(Value, frozen=True, kw_only=True):
     referral_source: str = "unknown"
     owner: UserId | None = None
     pending_owner: UserId | None = None
+    handed_over_at: datetime | None = None
+    owner_since: datetime | None = None
+    amended_at: datetime | None = None
     paper_number: str | None = None
     screening_at: datetime | None = None
     determined_at: datetime | None = None
@@ -464,6 +508,7 @@ class Incident(Value, frozen=True, kw_only=True):
     partners: tuple[PartnerResponse, ...] = ()
     subjects: tuple[Subject, ...] = ()
     encounters: tuple[Encounter, ...] = ()
+    flags: tuple[Flag, ...] = ()
     clinical: Clinical = Clinical()
     archived: bool = False
 
@@ -515,6 +560,26 @@ class Incident(Value, frozen=True, kw_only=True):
             for s in self.slots
             if s.dropped is None and self.slot_run(s.no) is None and not self.slot_offers(s.no)
         ]
+
+    def has_flag(self, flag: str, about: str = "") -> bool:
+        """Whether this mark was set before."""
+        return any(known.flag == flag and known.about == about for known in self.flags)
+
+    @property
+    def is_unassigned(self) -> bool:
+        """Whether it needs a team that nobody has accepted to be."""
+        return self.state is IncidentState.DETERMINED and any(
+            slot.dropped is None and self.slot_run(slot.no) is None for slot in self.slots
+        )
+
+    @property
+    def lacks_handoff(self) -> bool:
+        """Whether it was handed off instead of served, and the partner did not take it.
+
+        Such an incident is nobody's: it stays on the board until another hand-off stands.
+        """
+        last = next((p for p in reversed(self.partners) if p.handoff), None)
+        return self.outcome == "no_dispatch" and last is not None and last.refused
 
     @property
     def open_runs(self) -> list[Assignment]:
@@ -599,6 +664,7 @@ def _opened(event: IncidentOpened, at: datetime) -> Incident:
         place=event.place,
         referral_source=event.referral_source,
         owner=event.owner,
+        owner_since=at,
         paper_number=event.paper_number,
         acuity=event.acuity,
         needs=event.needs,
@@ -629,6 +695,11 @@ def _with_offer(incident: Incident, event: OfferEvent, at: datetime) -> Incident
 def _with_assignment(incident: Incident, event: AssignmentEvent, at: datetime) -> Incident:
     run = evolve_assignment(incident.assignment(event.assignment_id), event, at)
     after = _change(incident, assignments=_put(incident.assignments, run))
+    if isinstance(event, AssignmentBegun):
+        # Should this team be lost, everybody may be asked again, and the ladder begins anew.
+        slot = after.slot(run.slot)
+        tried = slot.rung if slot is not None else 0
+        return _with_slot(after, run.slot, escalations=0, climb_at=None, climbed=tried)
     if isinstance(event, AssignmentDiverted | AssignmentCancelled):
         return _with_slot(after, run.slot, wake_at=event.wake_at)
     return after
@@ -684,6 +755,7 @@ def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incide
     return _change(
         incident,
         version=event.version,
+        amended_at=at,
         place=event.place,
         acuity=event.acuity,
         needs=event.needs,
@@ -705,14 +777,17 @@ def _slot_dropped(incident: Incident, event: SlotDropped, at: datetime) -> Incid
 
 def _slot_escalated(incident: Incident, event: SlotEscalated, at: datetime) -> Incident:
     step(TRANSITIONS, incident.state, type(event), "incident")
+    if not event.climbs:
+        return _with_slot(incident, event.slot, wake_at=event.wake_at, exhausted_at=at)
     slot = incident.slot(event.slot)
-    escalations = 1 + (slot.escalations if slot else 0)
     return _with_slot(
         incident,
         event.slot,
         rung=event.rung,
-        escalations=escalations,
+        escalations=1 + (slot.escalations if slot else 0),
         wake_at=event.wake_at,
+        climb_at=event.wake_at,
+        climbed=event.rung,
         exhausted_at=at,
     )
 
@@ -723,11 +798,16 @@ def _slot_woken(incident: Incident, event: SlotWoken, at: datetime) -> Incident:
 
 
 def _owner_offered(incident: Incident, event: OwnerOffered, at: datetime) -> Incident:
-    return _change(incident, pending_owner=event.to)
+    return _change(
+        incident, pending_owner=event.to, handed_over_at=None if event.to is None else at
+    )
 
 
 def _owner_changed(incident: Incident, event: OwnerChanged, at: datetime) -> Incident:
-    return _change(incident, owner=event.owner, pending_owner=None)
+    changed = _change(incident, owner=event.owner, owner_since=at)
+    if event.owner is None:
+        return changed
+    return _change(changed, pending_owner=None, handed_over_at=None)
 
 
 def _call_attached(incident: Incident, event: CallAttached, at: datetime) -> Incident:
@@ -815,6 +895,11 @@ def _released(incident: Incident, event: IncidentReleased, at: datetime) -> Inci
     )
 
 
+def _flagged(incident: Incident, event: IncidentFlagged, at: datetime) -> Incident:
+    flag = Flag(flag=event.flag, about=event.about, at=at)
+    return _change(incident, flags=(*incident.flags, flag))
+
+
 def _archived(incident: Incident, event: IncidentArchived, at: datetime) -> Incident:
     return _change(incident, archived=True)
 
@@ -840,5 +925,6 @@ _OWN: dict[type, Callable[[Incident, Any, datetime], Incident]] = {
     IncidentAbsorbed: _absorbed,
     IncidentSplit: _split,
     IncidentReleased: _released,
+    IncidentFlagged: _flagged,
     IncidentArchived: _archived,
 }

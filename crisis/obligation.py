@@ -54,12 +54,14 @@ class ObligationArose(EventBody, frozen=True, kw_only=True):
         rule: which rule and version set the instant.
         stage: for check-ins: en_route, on_scene or transport.
         owner: the person who must see to it; ``None`` = whoever owns the incident.
+        lapses_at: when it counts as missed; ``None`` = at ``due_at``, without grace.
     """
 
     obligation_id: ObligationId
     kind: ObligationKind
     due_at: datetime
     rule: str
+    lapses_at: datetime | None = None
     incident_id: IncidentId | None = None
     call_id: CallId | None = None
     assignment_id: AssignmentId | None = None
@@ -73,7 +75,7 @@ class ObligationAttempted(EventBody, frozen=True, kw_only=True):
 
     obligation_id: ObligationId
     outcome: str
-    mode: str = "phone"
+    mode: str = "telehealth_audio"
 
 
 class ObligationDone(EventBody, frozen=True, kw_only=True):
@@ -81,7 +83,7 @@ class ObligationDone(EventBody, frozen=True, kw_only=True):
 
     obligation_id: ObligationId
     outcome: str
-    mode: str = "phone"
+    mode: str = "telehealth_audio"
     late: bool = False
 
 
@@ -140,12 +142,18 @@ STAYS_WHEN_MISSED = frozenset(
 
 
 class Obligation(Value, frozen=True, kw_only=True):
-    """One thing owed. ``missed_at``: ``None`` = its instant has not passed unmet."""
+    """One thing owed.
+
+    Attributes:
+        lapses_at: when it counts as missed unless met: ``due_at``, or later by a grace.
+        missed_at: ``None`` = its instant has not passed unmet.
+    """
 
     id: ObligationId
     kind: ObligationKind
     state: ObligationState = ObligationState.DUE
     due_at: datetime
+    lapses_at: datetime
     arose_at: datetime
     rule: str
     incident_id: IncidentId | None = None
@@ -182,6 +190,7 @@ def evolve_obligation(
             id=event.obligation_id,
             kind=event.kind,
             due_at=event.due_at,
+            lapses_at=event.lapses_at or event.due_at,
             arose_at=at,
             rule=event.rule,
             incident_id=event.incident_id,

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from crisis.ids import IncidentId, PartnerResponseId
+from crisis.ids import IncidentId, PartnerResponseId, RecordId
 from crisis.shapes import EventBody, Value
 from crisis.states import step
 
@@ -34,7 +34,7 @@ CLOSED_PARTNER_STATES = frozenset({PartnerState.LEFT, PartnerState.NOT_COMING})
 
 
 class PartnerRequested(EventBody, frozen=True, kw_only=True):
-    """A partner was asked. ``kind``: law_enforcement, ems, fire, psap, other_county, other.
+    """A partner was asked; ``kind`` and ``reason`` are codes.
 
     ``requested_by``: a role, never a name. ``handoff``: instead of a team, not beside one.
     """
@@ -48,12 +48,11 @@ class PartnerRequested(EventBody, frozen=True, kw_only=True):
 
 
 class PartnerAcknowledged(EventBody, frozen=True, kw_only=True):
-    """The partner takes it; ``reference`` is the number by which they know it."""
+    """The partner takes it; ``record``: which agency, and their number for it, encrypted."""
 
     incident_id: IncidentId
     partner_id: PartnerResponseId
-    agency: str
-    reference: str = ""
+    record: RecordId | None = None
 
 
 class PartnerArrived(EventBody, frozen=True, kw_only=True):
@@ -72,11 +71,12 @@ class PartnerLeft(EventBody, frozen=True, kw_only=True):
 
 
 class PartnerNotComing(EventBody, frozen=True, kw_only=True):
-    """The partner refused, or the request was taken back."""
+    """The partner refused, or the request was taken back (``taken_back``)."""
 
     incident_id: IncidentId
     partner_id: PartnerResponseId
     reason: str
+    taken_back: bool = False
 
 
 PartnerEvent = (
@@ -98,7 +98,12 @@ TRANSITIONS: Mapping[tuple[PartnerState, type], PartnerState] = {
 
 
 class PartnerResponse(Value, frozen=True, kw_only=True):
-    """One partner's response; each instant ``None`` until it happened."""
+    """One partner's response; each instant ``None`` until it happened.
+
+    Attributes:
+        record: which agency took it, and their number for it, encrypted; ``None`` = not told.
+        refused: they did not take it (a request that we took back was not refused).
+    """
 
     id: PartnerResponseId
     kind: str
@@ -110,9 +115,9 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
     acknowledged_at: datetime | None = None
     arrived_at: datetime | None = None
     ended_at: datetime | None = None
-    agency: str | None = None
-    reference: str | None = None
+    record: RecordId | None = None
     outcome: str | None = None
+    refused: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -143,16 +148,16 @@ def evolve_partner(
     replace = msgspec.structs.replace
     match event:
         case PartnerAcknowledged():
-            return replace(
-                partner,
-                state=state,
-                acknowledged_at=at,
-                agency=event.agency,
-                reference=event.reference,
-            )
+            return replace(partner, state=state, acknowledged_at=at, record=event.record)
         case PartnerArrived():
             return replace(partner, state=state, arrived_at=at)
         case PartnerLeft():
             return replace(partner, state=state, ended_at=at, outcome=event.outcome)
         case PartnerNotComing():
-            return replace(partner, state=state, ended_at=at, outcome=event.reason)
+            return replace(
+                partner,
+                state=state,
+                ended_at=at,
+                outcome=event.reason,
+                refused=not event.taken_back,
+            )

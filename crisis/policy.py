@@ -128,6 +128,12 @@ class WaitingPolicy(Value, frozen=True, kw_only=True):
     unassigned_alert_s: PerAcuity = PerAcuity(emergent=300, urgent=900, routine=1_800)
     #: parts of the response standard after which the board warns, ascending
     deadline_warnings: tuple[Share, ...] = (0.5, 0.75, 0.9)
+    #: seconds after which a hand-off that no partner has taken is told to the supervisor
+    handoff_alert_s: Seconds = 120
+    #: seconds after which a handover or an incident without an owner is told to the supervisor
+    unowned_alert_s: Seconds = 120
+    #: seconds after which the dispatcher is told of a crew that has not read a change
+    unread_change_s: Seconds = 120
 
 
 class ObligationPolicy(Value, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from crisis.codes import CodeSets
-from crisis.ids import AgencyId, ResponderId
+from crisis.ids import AgencyId, RecordId, ResponderId
 from crisis.shapes import Value
 from crisis.standards import Standards, packaged
 
@@ -20,7 +20,8 @@ class Credential(Value, frozen=True, kw_only=True):
     """A licence, registration or certification.
 
     Attributes:
-        number: as the board prints it; ``None`` = not on file.
+        number: as the board prints it, on its way to an encrypted record; ``None`` in every event
+            and on every board.
         expires_on: last local day on which it is in force; ``None`` = it doesn't expire.
     """
 
@@ -48,6 +49,8 @@ class Responder(Value, frozen=True, kw_only=True):
         competencies: codes (youth, tribal, idd, ...).
         may_write_5150: designated by the county to write holds.
         law_enforcement: a sworn officer, whatever the provider type says.
+        name_record, licence_record: the name and the licence's number, as encrypted records;
+            ``None`` = not given. Set by the service, whatever a sender says.
     """
 
     id: ResponderId
@@ -63,6 +66,8 @@ class Responder(Value, frozen=True, kw_only=True):
     competencies: frozenset[str] = frozenset()
     may_write_5150: bool = False
     law_enforcement: bool = False
+    name_record: RecordId | None = None
+    licence_record: RecordId | None = None
 
     @property
     def licence_expires_on(self) -> date | None:

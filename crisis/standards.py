@@ -149,7 +149,8 @@ def response_standard(
 ) -> ResponseStandard:
     """Return the response-time standard of an area class on a local day (of determination).
 
-    A place that isn't classed (``None``) gets the stricter of the two. ``standards``: ``None`` = the packaged ones.
+    A place that is not classed (``None``) gets the stricter of the two. ``standards``: ``None`` =
+    the packaged ones.
 
     Raises:
         Invalid: ``no_standard``: before the benefit began.
@@ -166,15 +167,6 @@ def response_standard(
         verified=fact.verified,
         effective_from=fact.effective_from,
     )
-
-
-def area_class_by_density(
-    people_per_sq_mile: float, on: date, standards: Standards | None = None
-) -> AreaClass:
-    """Return rural below the threshold in force, else urban; the threshold itself is urban."""
-    book = packaged() if standards is None else standards
-    threshold = book.number("area.rural_below_people_per_sq_mile", on)
-    return AreaClass.RURAL if people_per_sq_mile < threshold else AreaClass.URBAN
 
 
 def response_due(determined_at: datetime, standard: ResponseStandard | Standard) -> datetime:
@@ -255,7 +247,7 @@ def plan_notice_due(
 ) -> datetime:
     """Return the last instant (UTC) for alerting the member's managed care plan.
 
-    ``hours``: a county's own, stricter limit; ``None`` = the standard's. A looser one has no effect.
+    ``hours``: a county's own, stricter limit; ``None`` = the standard's. A looser one is ignored.
     """
     book = packaged() if standards is None else standards
     standard = book.number("plan_notice.hours", local_day(arrived_at))

@@ -88,7 +88,7 @@ class ShiftCancelled(EventBody, frozen=True, kw_only=True):
 
     shift_id: ShiftId
     team_id: TeamId
-    reason: str = ""
+    reason: str = "other"
 
 
 class ShiftStarted(EventBody, frozen=True, kw_only=True):
@@ -109,7 +109,7 @@ class CrewChanged(EventBody, frozen=True, kw_only=True):
     team_id: TeamId
     crew: tuple[CrewMember, ...]
     telehealth: TelehealthSecond | None = None
-    reason: str = ""
+    reason: str = "other"
 
 
 class TeamUnavailable(EventBody, frozen=True, kw_only=True):
@@ -246,6 +246,8 @@ class Team(Value, frozen=True, kw_only=True):
         run: the open assignment (with its incident); at most one.
         available_since: when it was last able to be asked; ``None`` = not now.
         lent_to: county that borrows it; ``None`` = at home.
+        freed_at: when the server last learnt that it may be asked (again), or that its crew is
+            another: what may make a search worth repeating; ``None`` = never yet.
     """
 
     id: TeamId
@@ -267,6 +269,7 @@ class Team(Value, frozen=True, kw_only=True):
     duty_since: datetime | None = None
     available_since: datetime | None = None
     lent_to: CountyId | None = None
+    freed_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:

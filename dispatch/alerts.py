@@ -46,6 +46,14 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "ownership_offered": "an incident is handed to you",
         "ownership_accepted": "your handover was accepted",
         "ownership_taken_over": "an incident was taken over from you",
+        # marks on incidents
+        "unassigned": "an incident waits without a team",
+        "unowned": "an incident has no owner",
+        "deadline_warning": "a response deadline comes near",
+        "deadline_breached": "a response deadline has passed",
+        "handoff_unacknowledged": "nobody has taken a hand-off",
+        "handover_unanswered": "nobody has accepted your handover",
+        "amendment_unacknowledged": "a crew has not read a change",
         # crews
         "crew_short": "a crew is short",
         "crew_no_longer_valid": "a crew no longer meets the standard",

@@ -11,6 +11,7 @@ left out of ``next_due`` too, so that asking at ``next_due`` always finds someth
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,17 +23,18 @@ from crisis.commands import (
     Envelope,
     EscalateDuress,
     ExpireOffer,
+    FlagIncident,
     MissObligation,
 )
 from crisis.ids import IncidentId, SlotNo, timer_command_id
 from crisis.incident import IncidentState
-from crisis.obligation import ObligationKind, ObligationState
+from crisis.obligation import ObligationState
 from crisis.roles import THE_SERVICE
 from crisis.shapes import Value
 from crisis.states import Source
 from crisis.team import Duty
 from dispatch.decide.context import Rules
-from dispatch.decide.owed import lapses_at
+from dispatch.decide.flags import marks
 
 
 class TimerCommand(Value, frozen=True, kw_only=True):
@@ -44,12 +46,16 @@ class TimerCommand(Value, frozen=True, kw_only=True):
 class WakeUp(Value, frozen=True, kw_only=True):
     """A slot whose next team must be sought: the caller ranks, then offers or escalates.
 
-    ``rung``: the one that the offer or escalation will take; refused if it was taken meanwhile.
+    Attributes:
+        rung: the one that the offer or escalation will take; refused if it was taken meanwhile.
+        due_at: the deadline that it follows from; with the rung it makes the command's id, because
+            a search that is only repeated takes no rung.
     """
 
     incident_id: IncidentId
     slot: SlotNo
     rung: int
+    due_at: datetime
 
 
 Due = TimerCommand | WakeUp
@@ -59,8 +65,9 @@ class Overdue(Value, frozen=True, kw_only=True):
     """Something due that nobody has seen to, which is a fault of the clockwork.
 
     Attributes:
-        kind: duress, offer, search, obligation or shift.
-        subject: id of the alarm, offer, obligation or shift; ``<incident>/<slot>`` of a search.
+        kind: duress, offer, search, obligation, shift or flag.
+        subject: id of the alarm, offer, obligation or shift; ``<incident>/<slot>`` of a search,
+            ``<incident>/<flag>`` of a mark.
         due_at: when it was due.
         late_s: seconds since then.
     """
@@ -74,8 +81,11 @@ class Overdue(Value, frozen=True, kw_only=True):
 #: One deadline: when, what kind of thing (its order among equals), the thing itself, and the rung
 #: that an alarm or a search will take, else 0. A plain tuple: thousands are made each second.
 _Deadline = tuple[datetime, int, Any, int]
-_ALARM, _OFFER, _SEARCH, _OWED, _SHIFT = range(5)
-_KINDS = ("duress", "offer", "search", "obligation", "shift")
+_ALARM, _OFFER, _SEARCH, _OWED, _SHIFT, _FLAG = range(6)
+_KINDS = ("duress", "offer", "search", "obligation", "shift", "flag")
+
+#: A search that found nobody is repeated because teams were freed no sooner than this.
+SEARCH_AGAIN = timedelta(seconds=15)
 
 
 def next_due(board: Board, rules: Rules) -> datetime | None:
@@ -118,8 +128,9 @@ def _deadlines(board: Board, rules: Rules) -> Iterator[_Deadline]:
     yield from _alarms(board)
     yield from _offers(board)
     yield from _searches(board)
-    yield from _owed(board, rules)
+    yield from _owed(board)
     yield from _shifts(board)
+    yield from _flags(board, rules)
 
 
 def _alarms(board: Board) -> Iterator[_Deadline]:
@@ -140,8 +151,13 @@ def _offers(board: Board) -> Iterator[_Deadline]:
 
 
 def _searches(board: Board) -> Iterator[_Deadline]:
-    """Slots that wait for a team: at their own instant, or as soon as one was freed."""
-    freed_at = board.freed_at
+    """Slots that wait for a team: at their own instant, or once a team has been freed since.
+
+    Only a team that is free counts, and only one that was freed since the last search. In a busy
+    county teams are freed all the time and found unfit again: a slot is looked at no more than once
+    for each, and not more often than every ``SEARCH_AGAIN``.
+    """
+    newest, freed = board.freed_at, None
     for incident in board.incidents.values():
         if incident.state is not IncidentState.DETERMINED:
             continue
@@ -149,21 +165,29 @@ def _searches(board: Board) -> Iterator[_Deadline]:
             at = slot.wake_at
             if at is None:
                 continue  # a person offers
-            exhausted_at = slot.exhausted_at
-            if exhausted_at is not None and freed_at is not None and freed_at > exhausted_at:
-                at = min(at, freed_at)
+            if slot.exhausted_at is not None and newest is not None and newest >= slot.exhausted_at:
+                # What was freed in the very instant of the search may have come after it.
+                freed = _freed(board) if freed is None else freed
+                since = bisect_left(freed, slot.exhausted_at)
+                if since < len(freed):
+                    at = min(at, max(freed[since], slot.exhausted_at + SEARCH_AGAIN))
             if slot in incident.waiting_slots():
                 yield at, _SEARCH, (incident, slot), slot.rung + 1
 
 
-def _owed(board: Board, rules: Rules) -> Iterator[_Deadline]:
-    due_state, check_in = ObligationState.DUE, ObligationKind.CHECK_IN
+def _freed(board: Board) -> list[datetime]:
+    return sorted(
+        team.freed_at
+        for team in board.teams.values()
+        if team.freed_at is not None and team.is_free and team.lent_to is None
+    )
+
+
+def _owed(board: Board) -> Iterator[_Deadline]:
+    due_state = ObligationState.DUE
     for obligation in board.obligations.values():
         if obligation.state is due_state:
-            if obligation.kind is check_in:
-                yield lapses_at(obligation, rules.policy), _OWED, obligation, 0
-            else:
-                yield obligation.due_at, _OWED, obligation, 0
+            yield obligation.lapses_at, _OWED, obligation, 0
 
 
 def _shifts(board: Board) -> Iterator[_Deadline]:
@@ -177,6 +201,12 @@ def _shifts(board: Board) -> Iterator[_Deadline]:
             yield shift.ends_at, _SHIFT, shift, 0
         elif team.offer is None and team.run is None and team.id not in alarmed:
             yield team.duty_since or shift.ends_at, _SHIFT, shift, 1
+
+
+def _flags(board: Board, rules: Rules) -> Iterator[_Deadline]:
+    for incident in board.incidents.values():
+        for mark in marks(incident, rules.policy_of(incident.policy_version)):
+            yield mark.at, _FLAG, (incident, mark), 0
 
 
 def _since(board: Board, deadline: _Deadline) -> datetime:
@@ -196,6 +226,9 @@ def _name(deadline: _Deadline) -> str:
     if order == _SEARCH:
         incident, slot = thing
         return f"{incident.id}/{slot.no}"
+    if order == _FLAG:
+        incident, mark = thing
+        return f"{incident.id}/{mark.flag}/{mark.about}"
     return str(thing.id)
 
 
@@ -203,7 +236,7 @@ def _calls_for(board: Board, deadline: _Deadline) -> Due:
     at, order, thing, rung = deadline
     if order == _SEARCH:
         incident, slot = thing
-        return WakeUp(incident_id=incident.id, slot=slot.no, rung=rung)
+        return WakeUp(incident_id=incident.id, slot=slot.no, rung=rung, due_at=at)
     command: Command
     if order == _ALARM:
         command = EscalateDuress(duress_id=thing.id, rung=rung)
@@ -211,13 +244,16 @@ def _calls_for(board: Board, deadline: _Deadline) -> Due:
         command = ExpireOffer(offer_id=thing.id)
     elif order == _OWED:
         command = MissObligation(obligation_id=thing.id)
+    elif order == _FLAG:
+        incident, mark = thing
+        command = FlagIncident(incident_id=incident.id, flag=mark.flag, about=mark.about)
     else:
         command = EndShift(shift_id=thing.id)
     return TimerCommand(
         envelope=Envelope(
             county_id=board.county_id,
             command_id=timer_command_id(
-                board.county_id, thing.id, f"{_KINDS[order]}/{rung}", at.isoformat()
+                board.county_id, _name(deadline), f"{_KINDS[order]}/{rung}", at.isoformat()
             ),
             actor=THE_SERVICE,
             source=Source.TIMER,

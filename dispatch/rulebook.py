@@ -39,6 +39,7 @@ class Rulebook:
     ) -> None:
         self.county_id = CountyId(county_id)
         self._policies = (DEFAULT_POLICY, *policies)
+        self._versions = {policy.version: policy for policy in self._policies}
         self._areas = areas or AreaMap(version="none")
         self._kept: tuple[date, str, Rules] | None = None
 
@@ -62,6 +63,7 @@ class Rulebook:
             return self._kept[2]
         rules = Rules(
             policy=policy,
+            policies=self._versions,
             codes=code_sets(day),
             standards=packaged_standards(),
             areas=self._areas,

@@ -24,6 +24,7 @@ from crisis.ids import (
     timer_command_id,
 )
 from crisis.incident import Incident
+from crisis.offer import OfferState
 from crisis.roles import THE_SERVICE, Role
 from crisis.states import Source
 from dispatch.decide import RecordDraft, Rules
@@ -77,7 +78,7 @@ class Seeker:
             self._latest(board.county_id),
             self._travel,
             board.last_recorded_at or incident.received_at,
-            rules,
+            rules.under(incident.policy_version),
             limit=limit,
             memo=self._memo,
         )
@@ -104,16 +105,17 @@ class Seeker:
     def answer(self, board: Board, rules: Rules, wake: WakeUp) -> Sent:
         """Return the offer to the next best team, or the escalation where nobody is left.
 
-        Who declined or let an offer for this slot expire is asked again only after an escalation:
-        the need is still there, and so are they.
+        Who declined or let an offer for this slot expire is asked again only after the ladder has
+        climbed, once for each rung: the need is still there, and so are they.
         """
         found = self.recommend(board, rules, wake.incident_id, wake.slot, limit=_KEPT)
-        incident = board.incidents[wake.incident_id]
-        slot = incident.slot(wake.slot)
-        again = slot is not None and slot.escalations > 0
-        best = next((c for c in found.candidates if again or not c.asked_before), None)
+        asked = _asked_this_round(board.incidents[wake.incident_id], wake.slot)
+        best = next((c for c in found.candidates if c.team_id not in asked), None)
         command_id = timer_command_id(
-            board.county_id, f"{wake.incident_id}/{wake.slot}", wake.rung, "wake-up"
+            board.county_id,
+            f"{wake.incident_id}/{wake.slot}",
+            wake.rung,
+            f"wake-up/{wake.due_at.isoformat()}",
         )
         record = _record(command_id, found)
         command: Command
@@ -142,6 +144,18 @@ class Seeker:
             command=command,
         )
         return env, (record,)
+
+
+def _asked_this_round(incident: Incident, no: SlotNo) -> set[TeamId]:
+    """Return the teams that answered no, or not at all, since the slot's ladder last climbed."""
+    slot = incident.slot(no)
+    climbed = slot.climbed if slot is not None else 0
+    failed = {OfferState.DECLINED, OfferState.EXPIRED}
+    return {
+        offer.team_id
+        for offer in incident.offers
+        if offer.slot == no and offer.state in failed and offer.rung > climbed
+    }
 
 
 def is_persons_offer(env: Envelope) -> bool:

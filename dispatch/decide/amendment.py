@@ -33,7 +33,7 @@ def is_quiet(d: Deciding, incident: Incident) -> bool:
 
 def first_wake(d: Deciding, incident: Incident) -> datetime | None:
     """Return when the service itself seeks a team for a new need; ``None`` = a person offers."""
-    if is_quiet(d, incident) or not d.policy.offers.auto_offer:
+    if is_quiet(d, incident) or not d.policy_of(incident).offers.auto_offer:
         return None
     return d.now
 
@@ -82,5 +82,5 @@ def wake_again(d: Deciding, incident: Incident) -> None:
     if is_quiet(d, incident):
         return
     for slot in incident.waiting_slots():
-        if slot.rung > 0 or d.policy.offers.auto_offer:
+        if slot.rung > 0 or d.policy_of(incident).offers.auto_offer:
             d.emit(SlotWoken(incident_id=incident.id, slot=slot.no, wake_at=d.now), at=d.now)

@@ -12,8 +12,9 @@ def archive_if_settled(d: Deciding, incident_id: IncidentId) -> bool:
     """Let a settled incident leave the board once no run, offer or partner of it is open.
 
     Call it last in every handler that may have ended something of an incident. Obligations live
-    apart and don't hold it. A merged one stays as long as the one that it was merged into, because
-    it may be split off again; then it leaves with it. Returns whether it left now.
+    apart and don't hold it. One that was handed off instead of served, to a partner who did not
+    take it, is nobody's and stays. A merged one stays as long as the one that it was merged into,
+    because it may be split off again; then it leaves with it. Returns whether it left now.
     """
     incident = d.board.incidents.get(incident_id)
     if incident is None or incident.archived or not can_leave(d.board, incident):
@@ -31,5 +32,6 @@ def can_leave(board: Board, incident: Incident) -> bool:
         and not incident.open_runs
         and not any(offer.is_pending for offer in incident.offers)
         and not any(partner.is_open for partner in incident.partners)
+        and not incident.lacks_handoff
         and (incident.merged_into is None or incident.merged_into not in board.incidents)
     )

@@ -8,7 +8,7 @@ is asked for what safety needs: hazards read before leaving, a cleared scene bef
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from crisis.assignment import (
@@ -36,11 +36,7 @@ from crisis.states import Source
 from dispatch.decide import dues, encounters, interventions
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import (
-    assess,
-    codes_of,
-    reason_of,
-)
+from dispatch.decide.crew_check import codes_of, crew_at, reason_of
 from dispatch.decide.endings import propose_close
 from dispatch.decide.situation import hazards_known, warning
 from dispatch.decide.team_free import team_is_free
@@ -119,8 +115,13 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
     if reason is not None:
         return _dispute(d, incident, run, c.status, reason)
     _check_voice(d, c.said_by)
-    if c.staging_reason is not None:
-        d.code("staging_reason", c.staging_reason)
+    for set_name, code in (
+        ("spoken_by", c.briefed_by),
+        ("scene_cleared_by", c.cleared_scene_by),
+        ("staging_reason", c.staging_reason),
+    ):
+        if code is not None:
+            d.code(set_name, code)
     if run.is_open and not is_late(run, c.status, d.occurred_at):
         _check_forward(d, incident, run, c)
     warnings = _reported(d, incident, run, c)
@@ -128,8 +129,10 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
 
 
 def _check_voice(d: Deciding, said_by: str | None) -> None:
-    if d.env.source is Source.DESK_BY_VOICE and not said_by:
-        raise Invalid("said_by_missing", "Say who of the team told it (a role or call sign).")
+    if said_by is not None:
+        d.code("spoken_by", said_by)
+    elif d.env.source is Source.DESK_BY_VOICE:
+        raise Invalid("said_by_missing", "Say who told it.", set="spoken_by")
 
 
 def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportStatus) -> None:
@@ -139,7 +142,9 @@ def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportSt
             "staging_reason_missing", "Say why the team waits aside.", set="staging_reason"
         )
     if run.state is Status.STAGED and c.status in _ENTERS_SCENE and not c.cleared_scene_by:
-        raise Invalid("cleared_by_missing", "Say who declared the scene safe.")
+        raise Invalid(
+            "cleared_by_missing", "Say who declared the scene safe.", set="scene_cleared_by"
+        )
     if c.status is not Status.EN_ROUTE or c.briefed_by or run.briefed_by:
         return
     hazards = hazards_known(d, incident.hazards, incident.clinical)
@@ -159,9 +164,10 @@ def _reported(
     """Let the report happen and everything that follows from it; return what to warn of."""
     warnings: list[dict[str, Any]] = []
     lacks: tuple[str, ...] | None = None
-    qualifies = True
+    valid_at: datetime | None = d.occurred_at
     if c.status is Status.ON_SCENE:
-        lacks, qualifies = _arrival(d, incident, run, warnings)
+        lacks, valid_at = _arrival(d, incident, run, warnings)
+    qualifies = valid_at == d.occurred_at
     d.emit(
         StatusReported(
             incident_id=incident.id,
@@ -175,6 +181,7 @@ def _reported(
             staging_reason=c.staging_reason,
             shortfalls=lacks,
             qualifies=qualifies,
+            completed_at=None if qualifies else valid_at,
         )
     )
     dues.owe_after(d, incident, run.id)
@@ -189,21 +196,24 @@ def _reported(
 
 def _arrival(
     d: Deciding, incident: Incident, run: Assignment, warnings: list[dict[str, Any]]
-) -> tuple[tuple[str, ...], bool]:
-    """Judge the crew on arrival: its shortfalls' codes, and whether it stops the clock."""
-    if not run.is_open:
-        # The crew that stood there then is the one that accepted; a run called off before
-        # the arrival was no response any more.
-        ended_at = run.milestones.get(run.state, run.moved_at)
-        came_after = run.state is not Status.READY and d.occurred_at > ended_at
-        if came_after:
-            warnings.append(warning("run_ended", "The run had been called off by then."))
-        return run.shortfalls, not came_after and not run.shortfalls
-    judged = assess(d, incident, d.board.teams[run.team_id])
-    if not judged.is_valid:
-        warnings += [reason_of(shortfall) for shortfall in judged.hard]
+) -> tuple[tuple[str, ...], datetime | None]:
+    """Judge the crew of the arrival: its shortfalls' codes, and when the clock stops for it.
+
+    ``None`` = it doesn't: no valid crew was there, or the run had been called off by then, so that
+    it was no response any more.
+    """
+    lacked, valid_at = crew_at(d, incident, run, d.occurred_at)
+    ended_at = None if run.is_open else run.milestones.get(run.state, run.moved_at)
+    if ended_at is not None and run.state is not Status.READY and d.occurred_at > ended_at:
+        warnings.append(warning("run_ended", "The run had been called off by then."))
+        return codes_of(lacked), None
+    left_at = run.milestones.get(Status.CLEARED, ended_at)
+    if valid_at is not None and left_at is not None and d.occurred_at < left_at < valid_at:
+        valid_at = None
+    if valid_at != d.occurred_at:
+        warnings += [reason_of(shortfall) for shortfall in lacked]
         d.notify("role:supervisor", "arrival_not_qualifying", incident=incident)
-    return codes_of(judged.hard), judged.is_valid
+    return codes_of(lacked), valid_at
 
 
 def _told(

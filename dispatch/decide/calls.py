@@ -109,22 +109,34 @@ def resume_call(d: Deciding, c: ResumeCall) -> dict[str, Any]:
 
 def transfer_call(d: Deciding, c: TransferCall) -> dict[str, Any]:
     """Begin a warm transfer: we stay on until both sides have confirmed."""
-    d.emit(CallTransferStarted(call_id=_call(d, c.call_id).id, to=c.to, reason=c.reason))
+    call = _call(d, c.call_id)
+    to, reason = d.code("transfer_target", c.to), d.code("transfer_reason", c.reason)
+    d.emit(CallTransferStarted(call_id=call.id, to=to, reason=reason))
     return _told(d, c.call_id)
 
 
 def confirm_transfer(d: Deciding, c: ConfirmTransfer) -> dict[str, Any]:
-    """Confirm one side; only a person of ours can say that we have let go."""
+    """Confirm one side; only a person of ours can speak for us.
+
+    Of a call that another line's agent brought and stayed on it lets that agent go.
+    """
     call = _call(d, c.call_id)
     if c.side == "us" and not d.env.actor.has(*DESK):
         raise NotAllowed("side", "Only the desk can confirm for us.")
-    d.emit(CallTransferConfirmed(call_id=call.id, side=c.side, reference=c.reference))
+    with_agent = call.state in {CallState.ON_LINE, CallState.HELD}
+    if with_agent and not call.agent_stays:
+        raise Conflict(
+            "nothing_to_confirm", "The call is not being transferred, and no agent is waiting."
+        )
+    record = d.record("reference", "reference", None, {"reference": c.reference})
+    d.emit(CallTransferConfirmed(call_id=call.id, side=c.side, record=record))
     return _told(d, c.call_id)
 
 
 def fail_transfer(d: Deciding, c: FailTransfer) -> dict[str, Any]:
     """The other side did not take the caller, who is with us again."""
-    d.emit(CallTransferFailed(call_id=_call(d, c.call_id).id, reason=c.reason))
+    call = _call(d, c.call_id)
+    d.emit(CallTransferFailed(call_id=call.id, reason=d.code("transfer_failure", c.reason)))
     return _told(d, c.call_id)
 
 

@@ -6,10 +6,12 @@ that what the handler reads next is what the log will say. Must not know the dat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from crisis.assignment import Assignment
 from crisis.board import Board, Change, apply
@@ -19,9 +21,12 @@ from crisis.commands import (
     AcknowledgeHazards,
     ClearAssignment,
     Command,
+    CompleteObligation,
     DeclineOffer,
     Envelope,
     RaiseDuress,
+    RecordAttempt,
+    RecordEncounter,
     ReportStatus,
 )
 from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound
@@ -40,6 +45,8 @@ class Rules(Value, frozen=True, kw_only=True):
     """What is in force in a county at an instant.
 
     Attributes:
+        policy: the newest in force, for whatever begins now.
+        policies: every version there ever was, by its name: what has begun runs on under its own.
         codes: the code sets of the day, with the county's own changes.
         areas: the county's class and the finer polygons that it has loaded.
         lpha_reachable: whether a licensed professional can be reached by any crew now.
@@ -49,7 +56,19 @@ class Rules(Value, frozen=True, kw_only=True):
     codes: CodeSets
     standards: Standards
     areas: AreaMap
+    policies: Mapping[str, CountyPolicy] = {}
     lpha_reachable: bool = True
+
+    def policy_of(self, version: str) -> CountyPolicy:
+        """Return the policy of that version; one that nobody knows (any more) = the newest."""
+        return self.policies.get(version, self.policy)
+
+    def under(self, version: str) -> Rules:
+        """Return these rules with the policy of that version in force."""
+        policy = self.policy_of(version)
+        if policy is self.policy:
+            return self
+        return msgspec.structs.replace(self, policy=policy)
 
 
 class RecordDraft(Value, frozen=True, kw_only=True):
@@ -101,15 +120,19 @@ class Decision(Value, frozen=True, kw_only=True):
     refusal: CrisisError | None = None
 
 
-#: Sent by people in the field, whose phone's clock may be wrong: never refused for their instant.
-#: Where it lies out of bounds, reports are kept as disputed and acts count as of now.
+#: Acts of people in the field: never refused for their instant, whoever enters them. Where it lies
+#: out of bounds, reports are kept as disputed and acts count as of now. So does everything that
+#: comes from a phone, whose clock may be wrong: a check-in refused would ring an alarm.
 FROM_THE_FIELD: frozenset[type[Command]] = frozenset(
     {
         AcceptOffer,
         AcknowledgeHazards,
         ClearAssignment,
+        CompleteObligation,
         DeclineOffer,
         RaiseDuress,
+        RecordAttempt,
+        RecordEncounter,
         ReportStatus,
     }
 )
@@ -154,8 +177,12 @@ class Deciding:
 
     @property
     def policy(self) -> CountyPolicy:
-        """The county's policy in force."""
+        """The county's policy in force, for whatever begins now."""
         return self.rules.policy
+
+    def policy_of(self, incident: Incident | None) -> CountyPolicy:
+        """Return the policy that the incident runs under; ``None`` = about none, the newest."""
+        return self.policy if incident is None else self.rules.policy_of(incident.policy_version)
 
     @property
     def is_back_entry(self) -> bool:
@@ -231,12 +258,19 @@ class Deciding:
         return {}
 
     def code(self, set_name: str, code: str) -> str:
-        """Return ``code`` where the set of the day holds it.
+        """Return ``code`` where the set of the day holds it, for people to choose.
 
         Raises:
-            Invalid: ``unknown_code``, naming near matches.
+            Invalid: ``unknown_code``, naming near matches; ``code_of_service``.
         """
-        self.rules.codes.require(set_name, code)
+        known = self.rules.codes.require(set_name, code)
+        if "by_service" in known.flags and not self.env.actor.has(Role.SYSTEM):
+            raise Invalid(
+                "code_of_service",
+                f"{known.label}: only the service itself says so.",
+                set=set_name,
+                code=known.code,
+            )
         return code
 
     def in_s(self, seconds: float) -> datetime:
@@ -335,6 +369,8 @@ def resolve_instant(d: Deciding) -> None:
     env, clocks = d.env, d.policy.clocks
     if env.source is Source.BACK_ENTRY:
         _check_back_entry(d)
+    elif env.reason is not None:
+        d.code("correction_reason", env.reason)
     if env.occurred_at is None:
         return
     claimed = env.occurred_at
@@ -384,6 +420,7 @@ def _check_back_entry(d: Deciding) -> None:
         )
     if not d.env.reason:
         raise Invalid("back_entry_reason", "Say why past times are entered.")
+    d.code("back_entry_reason", d.env.reason)
 
 
 def check_role(env: Envelope) -> None:
@@ -418,7 +455,8 @@ def begin(
     try:
         resolve_instant(d)
     except Invalid as refusal:
-        if type(env.command) not in FROM_THE_FIELD or refusal.code not in _OUT_OF_BOUNDS:
+        from_the_field = env.source is Source.PHONE or type(env.command) in FROM_THE_FIELD
+        if not from_the_field or refusal.code not in _OUT_OF_BOUNDS:
             raise
         d.out_of_bounds = refusal
     return d

@@ -14,6 +14,7 @@ import msgspec
 
 from crisis.assignment import Assignment, CrewSwapped, Status, has_arrived
 from crisis.errors import NotFound
+from crisis.ids import AgencyId
 from crisis.incident import Incident
 from crisis.staffing import (
     CrewAssessment,
@@ -44,6 +45,7 @@ def assess(
     """
     members = team.crew if crew is None else crew
     decision = team.telehealth if crew is None else telehealth
+    policy = d.policy_of(incident)
     return assess_crew(
         [
             Presence(
@@ -55,16 +57,45 @@ def assess(
             if m.responder_id in d.board.responders
         ],
         incident_needs(
-            incident.needs, incident.hazards, incident.clinical.screening, d.policy, d.rules.codes
+            incident.needs, incident.hazards, incident.clinical.screening, policy, d.rules.codes
         ),
-        local_day(d.occurred_at if at is None else at, d.policy.tz()),
+        local_day(d.occurred_at if at is None else at, policy.tz()),
         lpha_reachable=d.rules.lpha_reachable,
         telehealth=decision,
-        policy=d.policy,
+        policy=policy,
         codes=d.rules.codes,
         capabilities=frozenset(team.capabilities),
         standards=d.rules.standards,
     )
+
+
+def crew_at(
+    d: Deciding, incident: Incident, run: Assignment, at: datetime
+) -> tuple[tuple[Shortfall, ...], datetime | None]:
+    """Judge the crew that the run had at that instant, whoever is on it now.
+
+    Returns what barred it then, and from when on a valid crew was there: ``at`` itself, or the
+    later change of crew that completed it; ``None`` = none was.
+    """
+    team = d.board.teams.get(run.team_id) or _bare(run)
+    lacked: tuple[Shortfall, ...] | None = None
+    stints = [(at, run.stint_at(at)), *((s.since, s) for s in run.stints if s.since > at)]
+    for since, stint in stints:
+        if stint is None:
+            continue
+        judged = assess(
+            d, incident, team, crew=stint.members, telehealth=stint.telehealth, at=since
+        )
+        if lacked is None:
+            lacked = judged.hard
+        if judged.is_valid:
+            return lacked, since
+    return lacked or (), None
+
+
+def _bare(run: Assignment) -> Team:
+    """Return a team that is in use no more, without what it offered as such."""
+    return Team(id=run.team_id, agency_id=AgencyId(run.team_id), call_sign="")
 
 
 def codes_of(shortfalls: Sequence[Shortfall]) -> tuple[str, ...]:
@@ -87,6 +118,7 @@ def swap(
     incident: Incident,
     run: Assignment,
     crew: Sequence[CrewMember],
+    telehealth: TelehealthSecond | None,
     judged: CrewAssessment,
     reason: str,
 ) -> None:
@@ -97,6 +129,8 @@ def swap(
             incident_id=incident.id,
             assignment_id=run.id,
             crew=tuple(m.responder_id for m in crew),
+            members=tuple(crew),
+            telehealth=telehealth,
             shortfalls=codes_of(judged.hard),
             reason=reason,
             qualifies=completed and not run.qualifying,

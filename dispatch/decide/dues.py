@@ -81,7 +81,8 @@ def _owe_person(
     arrived_at = _arrived_at(run, d)
     cleared_at = run.milestones.get(Status.CLEARED)
     about = encounter.id if encounter is not None else None
-    rule, standards = d.policy.obligations.followup, d.rules.standards
+    obligations, standards = d.policy_of(incident).obligations, d.rules.standards
+    rule = obligations.followup
     owed.arise(
         d,
         ObligationKind.FOLLOW_UP,
@@ -95,7 +96,7 @@ def _owe_person(
     owed.arise(
         d,
         ObligationKind.PLAN_NOTICE,
-        plan_notice_due(arrived_at, d.policy.obligations.plan_notice_hours, standards),
+        plan_notice_due(arrived_at, obligations.plan_notice_hours, standards),
         rule=f"plan_notice.hours/{standards.version}",
         thing=f"plan_notice/{run.id}/{number}",
         incident_id=incident.id,

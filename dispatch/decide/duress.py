@@ -77,6 +77,7 @@ def raise_alarm(
             raised_by=d.env.actor.user_id,
             cause=cause,
             next_rung_at=ladder_at,
+            policy_version=d.policy.version,
         )
     )
     _ring(d, d.board.duress[duress_id], "duress_raised", ("role:dispatcher",))
@@ -101,7 +102,10 @@ def acknowledge_duress(d: Deciding, c: AcknowledgeDuress) -> dict[str, Any]:
 def send_help(d: Deciding, c: SendHelp) -> dict[str, Any]:
     """Help is on its way: who, and by which reference they know it."""
     duress = _duress(d, c.duress_id)
-    d.emit(DuressHelpSent(duress_id=duress.id, who=c.who, reference=c.reference))
+    who = d.code("help_kind", c.who)
+    # Under the county's own key: alarms outlive incidents, and many have none.
+    record = d.record("reference", "reference", None, {"reference": c.reference})
+    d.emit(DuressHelpSent(duress_id=duress.id, who=who, record=record))
     _ring(d, duress, "duress_help_sent", ("role:supervisor",), urgency="soon")
     return _told(d, duress)
 
@@ -130,7 +134,8 @@ def escalate_duress(d: Deciding, c: EscalateDuress) -> dict[str, Any]:
     if due_at is None or d.now < due_at or c.rung != duress.rung + 1:
         raise Conflict("rung_not_due", "That rung is not due.", rung=c.rung, reached=duress.rung)
     to, addressees = LADDER[min(c.rung, len(LADDER)) - 1]
-    until_next = timedelta(seconds=until_next_rung_s(d.policy.duress, c.rung))
+    policy = d.rules.policy_of(duress.policy_version)
+    until_next = timedelta(seconds=until_next_rung_s(policy.duress, c.rung))
     # After a standstill the rungs that it missed follow at once; only repeats count from now.
     next_at = (d.now if c.rung >= len(LADDER) else due_at) + until_next
     d.emit(DuressEscalated(duress_id=duress.id, rung=c.rung, to=to, next_rung_at=next_at))

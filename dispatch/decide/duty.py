@@ -45,9 +45,6 @@ from dispatch.decide.shifts import (
     require_planned,
 )
 
-#: What a sender says who names no reason to end a shift, and the code for it.
-PLANNED, SCHEDULED = "planned", "scheduled"
-
 
 def start_shift(d: Deciding, c: StartShift) -> dict[str, Any]:
     """Go on duty. What the crew lacks is told, not refused: help with one member is help."""
@@ -112,7 +109,7 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
     run = incident.assignment(assignment_id)
     judged = assess(d, incident, team)
     if run is not None:
-        swap(d, incident, run, team.crew, judged, c.reason)
+        swap(d, incident, run, team.crew, team.telehealth, judged, c.reason)
     if not judged.is_valid:
         d.notify("role:supervisor", "crew_no_longer_valid", incident=incident)
     return {
@@ -167,7 +164,7 @@ def end_shift(d: Deciding, c: EndShift) -> dict[str, Any]:
     if timed and team.duty is not Duty.ENDING and d.now < shift.ends_at:
         raise Conflict("not_due", "The shift has not come to its end.")
     _require_may_act_for(d, team)
-    reason = SCHEDULED if c.reason == PLANNED else d.code("shift_end_reason", c.reason)
+    reason = d.code("shift_end_reason", c.reason)
     if team.offer is not None and not timed:
         _withdraw_or_refuse(d, team)
         team = d.board.teams[team.id]

@@ -10,7 +10,7 @@ from typing import Any
 
 from crisis.commands import EncounterInput
 from crisis.errors import Conflict, Invalid, NotFound
-from crisis.ids import AssignmentId, EncounterId, IncidentId
+from crisis.ids import AssignmentId, EncounterId, IncidentId, SubjectId
 from crisis.incident import Encounter, EncounterRecorded
 from dispatch.decide import dues
 from dispatch.decide.context import Deciding
@@ -26,18 +26,20 @@ def record(
     thing: str,
     encounter_id: EncounterId | None = None,
 ) -> Encounter:
-    """Record an encounter of the run, or amend the one with ``encounter_id``; the last one counts.
+    """Record an encounter of the run, or amend the one that there is; the last word counts.
+
+    That is the one with ``encounter_id``, or the named person's.
 
     ``thing`` tells apart several new ones of one command. What an amendment leaves out of the
     note keeps the earlier note.
 
     Raises:
         NotFound: ``unknown_encounter``, ``unknown_subject``.
-        Conflict: ``encounter_of_other_run``.
+        Conflict: ``encounter_of_other_run``, ``encounter_exists``.
         Invalid: ``unknown_code``, ``disposition_contradicts``.
     """
     before = d.incident(incident_id)
-    known = _known(before.encounters, run_id, encounter_id)
+    known = _known(before.encounters, run_id, encounter_id, given.subject_id)
     if given.subject_id is not None and all(s.id != given.subject_id for s in before.subjects):
         raise NotFound("unknown_subject", "The incident has no such person.")
     _check_codes(d, given)
@@ -71,15 +73,31 @@ def record(
 
 
 def _known(
-    encounters: tuple[Encounter, ...], run_id: AssignmentId, encounter_id: EncounterId | None
+    encounters: tuple[Encounter, ...],
+    run_id: AssignmentId,
+    encounter_id: EncounterId | None,
+    subject_id: SubjectId | None,
 ) -> Encounter | None:
+    """Return the encounter to amend; one person and one response have one encounter."""
+    same = (
+        e
+        for e in encounters
+        if subject_id is not None and (e.assignment_id, e.subject_id) == (run_id, subject_id)
+    )
+    twin = next(same, None)
     if encounter_id is None:
-        return None
+        return twin
     known = next((e for e in encounters if e.id == encounter_id), None)
     if known is None:
         raise NotFound("unknown_encounter", "The incident has no such encounter.")
     if known.assignment_id != run_id:
         raise Conflict("encounter_of_other_run", "The encounter belongs to another team's run.")
+    if twin is not None and twin.id != encounter_id:
+        raise Conflict(
+            "encounter_exists",
+            "This person has an encounter of this run already; amend that one.",
+            encounter_id=str(twin.id),
+        )
     return known
 
 
@@ -95,6 +113,8 @@ def _check_codes(d: Deciding, given: EncounterInput) -> None:
         d.code("hold_type", given.hold)
     if given.transport is not None:
         d.code("transport_mode", given.transport)
+    if given.plan is not None:
+        d.code("safety_plan", given.plan)
     if given.plan_exception is not None:
         d.code("obligation_exception", given.plan_exception)
 

@@ -151,6 +151,8 @@ def close(d: Deciding, c: CloseIncident) -> dict[str, Any]:
             raise Invalid("reason_missing", "Say why no team came.", set="unserved_reason")
         d.code("unserved_reason", c.reason)
     else:
+        if c.reason is not None:
+            raise Invalid("reason_only_unserved", "Only an unserved incident has a reason.")
         _require_served(incident, came=came)
     withdraw_offers(d, incident, "incident_closed")
     d.emit(IncidentClosed(incident_id=incident.id, outcome=c.outcome, reason=c.reason))

@@ -6,11 +6,13 @@ stands in ``endings``, who owns them and what is written down in ``keeping``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from crisis.call import CallJoined
 from crisis.commands import (
+    PAPER_NUMBER,
     AddSlot,
     AmendIncident,
     Command,
@@ -20,7 +22,7 @@ from crisis.commands import (
     StartScreening,
 )
 from crisis.errors import Conflict, IllegalTransition, Invalid, NotFound
-from crisis.ids import CallId, IncidentId, SlotNo, SubjectId
+from crisis.ids import CallId, IncidentId, PartnerResponseId, SlotNo, SubjectId
 from crisis.incident import (
     Incident,
     IncidentOpened,
@@ -33,10 +35,11 @@ from crisis.incident import (
     TeamDetermined,
 )
 from crisis.offer import OfferWithdrawn
+from crisis.partner import PartnerState
 from crisis.standards import local_day, response_due, response_standard
 from crisis.states import Source
 from crisis.triage import Place
-from dispatch.decide import dues, endings, keeping, owed
+from dispatch.decide import dues, endings, flags, keeping, owed, partners
 from dispatch.decide.amendment import amendment, apply_amendment, first_wake, situation_of
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
@@ -44,7 +47,10 @@ from dispatch.decide.situation import Situation, told, warning, warnings_of
 
 
 def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
-    """Open an incident; the sender owns it, where they work the desk."""
+    """Open an incident; the sender owns it, where they work the desk.
+
+    One that another system opened has no owner yet: it rings at the desk.
+    """
     _check_paper_number(d, c.paper_number)
     incident_id = IncidentId(d.id("incident"))
     referral = c.referral_source or _referral_of_call(d, c.call_id)
@@ -77,6 +83,8 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
             clinical=situation.clinical,
         )
     )
+    if not d.env.actor.is_desk:
+        d.notify("role:dispatcher", "unowned", incident=d.incident(incident_id))
     if c.call_id is not None:
         d.emit(CallJoined(call_id=c.call_id, incident_id=incident_id))
     subjects = []
@@ -105,6 +113,10 @@ def _check_paper_number(d: Deciding, paper_number: str | None) -> None:
         )
     if paper_number is None:
         return
+    if not re.fullmatch(PAPER_NUMBER, paper_number):
+        raise Invalid(
+            "paper_number_malformed", "A paper number has up to 4 letters and then digits."
+        )
     if d.env.source is not Source.BACK_ENTRY:
         raise Invalid(
             "paper_number_only_back_entry",
@@ -173,10 +185,14 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
         screening=c.screening,
     )
     rationale = d.record("rationale", "rationale", incident.id, {"text": c.rationale})
+    partner_id = _asked_beside(d, incident, c)
     if c.decision == "no_dispatch":
-        return _no_dispatch(d, incident, situation, c.reason, rationale)
+        told_of = _no_dispatch(d, incident, situation, c.reason, rationale)
+        return {**told_of, "partner_id": partner_id}
     if situation.acuity is None:
         raise Invalid("acuity_missing", "Say how soon a team is needed.")
+    if c.reason is not None:
+        d.code("dispatch_reason", c.reason)
     on = local_day(d.occurred_at, d.policy.tz())
     standard = response_standard(situation.place.area_class, on, d.rules.standards)
     d.emit(
@@ -202,9 +218,20 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
         "due_at": determined.due_at,
         "area_class": situation.place.area_class,
         "standard_minutes": standard.minutes,
+        "partner_id": partner_id,
         "slots": [slot.no for slot in determined.slots],
         "warnings": warnings_of(situation),
     }
+
+
+def _asked_beside(d: Deciding, incident: Incident, c: Determine) -> PartnerResponseId | None:
+    """Let the partner of the same act be asked; ``None`` = none was named."""
+    if c.partner is None:
+        return None
+    d.code("partner_kind", c.partner.kind)
+    reason = d.code("partner_reason", c.partner.reason or partners.UNSAID)
+    handoff = c.partner.handoff and c.decision == "no_dispatch"
+    return partners.request(d, incident, c.partner.kind, reason, handoff=handoff)
 
 
 def _no_dispatch(
@@ -220,14 +247,19 @@ def _no_dispatch(
             set="no_dispatch_reason",
         )
     kind = d.rules.codes.require("no_dispatch_reason", reason)
+    asked = d.incident(incident.id).partners
+    handed_off = any(p.is_open or (p.handoff and p.state is PartnerState.LEFT) for p in asked)
+    if "needs_partner" in kind.flags and not handed_off:
+        raise Invalid(
+            "partner_needed",
+            f"{kind.label}: say in the same act to whom it is handed off.",
+            set="partner_kind",
+            reason=kind.code,
+        )
     if situation != situation_of(incident):
         d.emit(amendment(incident, situation))
     d.emit(NoDispatchDetermined(incident_id=incident.id, reason=reason, rationale_record=rationale))
     warnings = []
-    if "needs_partner" in kind.flags and not incident.partners:
-        warnings.append(
-            warning("partner_not_asked", f"{kind.label}: no partner has been asked yet.")
-        )
     if "needs_followup" in kind.flags:
         warnings.append(warning("follow_up_by_hand", f"{kind.label}: somebody must follow it up."))
     archived = archive_if_settled(d, incident.id)
@@ -301,7 +333,8 @@ def drop_slot(d: Deciding, c: DropSlot) -> dict[str, Any]:
             at=d.now,
         )
         d.notify(f"team:{offer.team_id}", "offer_withdrawn", incident=incident)
-    d.emit(SlotDropped(incident_id=incident.id, slot=c.slot, reason=c.reason))
+    reason = d.code("slot_drop_reason", c.reason)
+    d.emit(SlotDropped(incident_id=incident.id, slot=c.slot, reason=reason))
     after = d.incident(incident.id)
     if not owed.person_waits(after):
         dues.end_waiting(d, incident.id, "team_arrived")
@@ -321,4 +354,5 @@ HANDLERS: Mapping[type[Command], Handler] = {
     DropSlot: drop_slot,
     **endings.HANDLERS,
     **keeping.HANDLERS,
+    **flags.HANDLERS,
 }

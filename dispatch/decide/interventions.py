@@ -33,7 +33,7 @@ from dispatch.decide import dues
 from dispatch.decide.amendment import is_quiet
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import approved, assess, reason_of, swap
+from dispatch.decide.crew_check import approved, assess, codes_of, crew_at, reason_of, swap
 from dispatch.decide.endings import propose_close
 from dispatch.decide.shifts import check_crew, check_on_one_shift
 from dispatch.decide.team_free import team_is_free
@@ -53,7 +53,7 @@ def divert(d: Deciding, c: DivertAssignment) -> dict[str, Any]:
     """Pull a travelling team away; its slot seeks another at once."""
     incident, run = d.run(c.assignment_id)
     d.code("divert_reason", c.reason)
-    if not d.policy.divert.allowed:
+    if not d.policy_of(incident).divert.allowed:
         raise Conflict("divert_not_allowed", "The county's policy lets no team be diverted.")
     _require_goes_on(run)
     if has_arrived(run):
@@ -109,7 +109,7 @@ def cancel(d: Deciding, c: CancelAssignment) -> dict[str, Any]:
         )
     )
     if not c.still_needed and incident.state is IncidentState.DETERMINED:
-        d.emit(SlotDropped(incident_id=incident.id, slot=run.slot, reason=c.reason))
+        d.emit(SlotDropped(incident_id=incident.id, slot=run.slot, reason="run_cancelled"))
     return _run_ended(d, incident, run, "run_cancelled")
 
 
@@ -152,6 +152,7 @@ def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
             instant=c.instant,
             reason=c.reason,
             by=d.env.actor.user_id,
+            shortfalls=_lacked_at(d, incident, run, c),
         )
     )
     dues.owe_after(d, incident, run.id)
@@ -164,6 +165,15 @@ def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
         "first_on_scene_at": after.first_on_scene_at,
         "warnings": [],
     }
+
+
+def _lacked_at(
+    d: Deciding, incident: Incident, run: Assignment, c: CorrectMilestone
+) -> tuple[str, ...] | None:
+    """Return what the crew lacked at a corrected arrival; ``None`` = not an arrival."""
+    if c.status is not Status.ON_SCENE or c.instant is None:
+        return None
+    return codes_of(crew_at(d, incident, run, c.instant)[0])
 
 
 def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:
@@ -193,7 +203,7 @@ def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:
             )
         )
     judged = assess(d, incident, team, crew=c.crew, telehealth=telehealth)
-    swap(d, incident, run, c.crew, judged, c.reason)
+    swap(d, incident, run, c.crew, telehealth, judged, c.reason)
     if not judged.is_valid:
         d.notify("role:supervisor", "crew_no_longer_valid", incident=incident)
     return {

@@ -1,7 +1,8 @@
 """Who owns an incident, and what is written down about it: notes, people, calls.
 
-An incident always has someone who answers for it: handing over needs the receiver's acceptance,
-and a supervisor may take it over. Must not know how incidents are decided or end.
+An incident always has someone who answers for it: handing over needs the receiver's acceptance, a
+supervisor may take it over, and what an absent person owned is the supervisor's. Must not know how
+incidents are decided or end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from crisis.commands import (
     AttachCall,
     Command,
     HandOver,
+    LeaveDesk,
     SubjectInput,
 )
 from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -153,6 +155,32 @@ def accept_ownership(d: Deciding, c: AcceptOwnership) -> dict[str, Any]:
     return _owned(d, incident, "accepted")
 
 
+def leave_desk(d: Deciding, c: LeaveDesk) -> dict[str, Any]:
+    """Somebody leaves the desk: what they own falls to the supervisor; nothing is left to nobody.
+
+    A handover that they were asked for is off, and its owner is told.
+    """
+    actor = d.env.actor
+    leaver = c.user_id or actor.user_id
+    if leaver is None:
+        raise Invalid("user_missing", "Say who leaves the desk.")
+    if leaver != actor.user_id and not actor.has(Role.SUPERVISOR, Role.SYSTEM):
+        raise NotAllowed("not_yourself", "Only a supervisor says that somebody else has left.")
+    fallen = []
+    for incident in list(d.board.incidents.values()):
+        if incident.is_settled:
+            continue
+        if incident.pending_owner == leaver:
+            d.emit(OwnerOffered(incident_id=incident.id, to=None))
+            if incident.owner != leaver:
+                tell_owner(d, incident, "handover_unanswered")
+        if incident.owner == leaver:
+            d.emit(OwnerChanged(incident_id=incident.id, owner=None, reason="absent"))
+            d.notify("role:supervisor", "unowned", incident=incident)
+            fallen.append(incident.id)
+    return {"user_id": leaver, "incident_ids": fallen, "warnings": []}
+
+
 def _owned(d: Deciding, incident: Incident, reason: str) -> dict[str, Any]:
     actor = d.env.actor.user_id
     if incident.owner is not None:
@@ -166,5 +194,6 @@ HANDLERS: Mapping[type[Command], Handler] = {
     AddSubject: add_subject,
     AttachCall: attach_call,
     HandOver: hand_over,
+    LeaveDesk: leave_desk,
     AcceptOwnership: accept_ownership,
 }

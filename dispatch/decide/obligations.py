@@ -34,13 +34,11 @@ from crisis.obligation import (
 from crisis.roles import Role
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.duress import open_alarm, raise_alarm
-from dispatch.decide.owed import STAGES, arise, lapses_at, next_check_in, next_waiting_contact
+from dispatch.decide.owed import STAGES, arise, next_check_in, next_waiting_contact
 
 _K = ObligationKind
 #: Owed to a person whom someone must reach; their outcomes are those of a follow-up.
 CONTACTS = frozenset({_K.CALLBACK, _K.WAITING_CONTACT, _K.FOLLOW_UP, _K.CHECK_IN})
-#: What people say of a call; in the set that reports read it is telehealth by audio.
-PHONE, AUDIO = "phone", "telehealth_audio"
 #: Met, with nothing more to say.
 DONE = "done"
 #: The exception that a follow-up may take only after the tries that the policy asks for.
@@ -80,7 +78,9 @@ def record_attempt(d: Deciding, c: RecordAttempt) -> dict[str, Any]:
             outcome=c.outcome,
         )
     d.emit(
-        ObligationAttempted(obligation_id=obligation.id, outcome=c.outcome, mode=_mode(d, c.mode))
+        ObligationAttempted(
+            obligation_id=obligation.id, outcome=c.outcome, mode=d.code("contact_mode", c.mode)
+        )
     )
     return {"obligation_id": obligation.id, "attempts": obligation.attempts + 1}
 
@@ -93,8 +93,8 @@ def complete_obligation(d: Deciding, c: CompleteObligation) -> dict[str, Any]:
         ObligationDone(
             obligation_id=obligation.id,
             outcome=c.outcome,
-            mode=_mode(d, c.mode),
-            late=d.occurred_at > lapses_at(obligation, d.policy),
+            mode=d.code("contact_mode", c.mode),
+            late=d.occurred_at > obligation.lapses_at,
         )
     )
     known = d.rules.codes.find("followup_outcome", c.outcome)
@@ -119,7 +119,8 @@ def except_obligation(d: Deciding, c: ExceptObligation) -> dict[str, Any]:
             kind=obligation.kind.value,
             allowed=[code.code for code in known if obligation.kind.value in code.flags],
         )
-    needed = d.policy.obligations.followup_attempts
+    policy = d.policy_of(_incident(d, obligation.incident_id))
+    needed = policy.obligations.followup_attempts
     if c.reason == UNREACHABLE and obligation.kind is _K.FOLLOW_UP and obligation.attempts < needed:
         raise Conflict(
             "too_few_attempts",
@@ -152,9 +153,12 @@ def miss_obligation(d: Deciding, c: MissObligation) -> dict[str, Any]:
     followed by the next; everything else stays on the board until someone has seen to it.
     """
     obligation = _obligation(d, c.obligation_id)
-    lapses = lapses_at(obligation, d.policy)
-    if d.now < lapses:
-        raise Conflict("not_lapsed", "Its instant has not passed.", lapses_at=lapses.isoformat())
+    if d.now < obligation.lapses_at:
+        raise Conflict(
+            "not_lapsed",
+            "Its instant has not passed.",
+            lapses_at=obligation.lapses_at.isoformat(),
+        )
     if obligation.kind is _K.CHECK_IN:
         return _missed_check_in(d, obligation)
     d.emit(ObligationMissed(obligation_id=obligation.id))
@@ -236,14 +240,10 @@ def _incident(d: Deciding, incident_id: IncidentId | None) -> Incident | None:
     return d.board.incidents.get(incident_id) if incident_id is not None else None
 
 
-def _mode(d: Deciding, mode: str) -> str:
-    return AUDIO if mode == PHONE else d.code("contact_mode", mode)
-
-
 def _check_outcome(d: Deciding, obligation: Obligation, c: CompleteObligation) -> None:
     """Refuse an outcome or a way that doesn't meet this kind."""
     is_follow_up = obligation.kind is _K.FOLLOW_UP
-    if c.outcome == DONE and not is_follow_up:
+    if c.outcome == d.code("obligation_outcome", DONE) and not is_follow_up:
         return
     if obligation.kind not in CONTACTS:
         raise Invalid("outcome", "This kind is simply done.", kind=obligation.kind.value)
@@ -253,7 +253,7 @@ def _check_outcome(d: Deciding, obligation: Obligation, c: CompleteObligation) -
             "The person was not reached: record an attempt or an exception.",
             outcome=c.outcome,
         )
-    mode = d.rules.codes.require("contact_mode", _mode(d, c.mode))
+    mode = d.rules.codes.require("contact_mode", c.mode)
     if is_follow_up and "counts_as_followup" not in mode.flags:
         raise Invalid(
             "mode_not_enough",

@@ -21,7 +21,7 @@ from crisis.commands import (
     WithdrawOffer,
 )
 from crisis.errors import Conflict, Invalid, NotFound, OfferClosed
-from crisis.ids import AssignmentId, OfferId
+from crisis.ids import AssignmentId, OfferId, SlotNo
 from crisis.incident import Incident, IncidentState, Slot, SlotEscalated
 from crisis.offer import (
     Offer,
@@ -178,7 +178,8 @@ def _expires_at(d: Deciding, incident: Incident) -> datetime:
     if is_quiet(d, incident):
         return d.in_s(BACK_ENTRY_WINDOW_S)
     remaining_s = (incident.due_at - d.now).total_seconds() if incident.due_at else None
-    return d.in_s(offer_window_s(d.policy, incident.acuity or Acuity.EMERGENT, remaining_s))
+    policy = d.policy_of(incident)
+    return d.in_s(offer_window_s(policy, incident.acuity or Acuity.EMERGENT, remaining_s))
 
 
 def _pending(d: Deciding, offer_id: OfferId) -> tuple[Incident, Offer]:
@@ -248,6 +249,8 @@ def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
             slot=offer.slot,
             team_id=team.id,
             crew=crew,
+            members=team.crew,
+            telehealth=team.telehealth,
             shortfalls=codes_of(lacks),
         ),
         at=at,
@@ -298,7 +301,7 @@ def decline(d: Deciding, c: DeclineOffer) -> dict[str, Any]:
 def withdraw(d: Deciding, c: WithdrawOffer) -> dict[str, Any]:
     """Take the question back; a person goes on, unless the service was already looking."""
     incident, offer = _pending(d, c.offer_id)
-    reason = "dispatcher" if c.reason == "other" else d.code("withdraw_reason", c.reason)
+    reason = d.code("withdraw_reason", c.reason)
     wake_at = _wake_after_answer(d, incident, offer)
     if offer.rung == 1:
         wake_at = wake_at and first_wake(d, incident)
@@ -340,7 +343,11 @@ _TOLD: Mapping[RungKind, tuple[tuple[str, str], ...]] = {
 
 
 def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
-    """Nobody is left to ask: tell the next rung of the ladder, and look again later."""
+    """Nobody is left to ask: tell the next rung of the ladder, and look again later.
+
+    Where the search was only repeated before the next rung was due (a team was freed, or the
+    incident changed), no rung is taken and nobody is told again.
+    """
     incident = d.incident(c.incident_id)
     slot = incident.slot(c.slot)
     if slot is None:
@@ -351,7 +358,19 @@ def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
         raise Conflict(
             "rung_taken", "This try was made meanwhile.", rung=c.rung, next_rung=slot.rung + 1
         )
-    ladder = [r for r in d.policy.offers.ladder if r.kind is not RungKind.NEXT_BEST]
+    if slot.climb_at is not None and d.now < slot.climb_at:
+        d.emit(
+            SlotEscalated(
+                incident_id=incident.id,
+                slot=slot.no,
+                rung=slot.rung,
+                wake_at=slot.climb_at,
+                climbs=False,
+            )
+        )
+        return _escalated(incident, slot.no, slot.rung, None, slot.climb_at)
+    offers = d.policy_of(incident).offers
+    ladder = [r for r in offers.ladder if r.kind is not RungKind.NEXT_BEST]
     if not ladder:
         ladder = [Rung(kind=RungKind.SUPERVISOR)]
     rung = ladder[min(slot.escalations, len(ladder) - 1)]
@@ -373,13 +392,19 @@ def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
     for to, template in _TOLD[rung.kind]:
         d.notify(to, template, incident=incident)
     told = rung.kind is RungKind.SUPERVISOR or slot.escalations > 0
-    if d.policy.offers.alert_when_nobody_left and not told:
+    if offers.alert_when_nobody_left and not told:
         d.notify("role:supervisor", "nobody_left_to_ask", incident=incident)
+    return _escalated(incident, slot.no, c.rung, rung.kind.value, wake_at)
+
+
+def _escalated(
+    incident: Incident, slot: SlotNo, rung: int, to: str | None, wake_at: datetime | None
+) -> dict[str, Any]:
     return {
         "incident_id": incident.id,
-        "slot": slot.no,
-        "rung": c.rung,
-        "to": rung.kind.value,
+        "slot": slot,
+        "rung": rung,
+        "to": to,
         "wake_at": wake_at,
         "warnings": [],
     }

@@ -44,20 +44,24 @@ def arise(
     encounter_id: EncounterId | None = None,
     stage: str | None = None,
     owner: UserId | None = None,
+    grace_s: float = 0.0,
 ) -> ObligationId:
     """Let an obligation arise and return its id.
 
     Args:
         rule: the setting or standard that set ``due_at``; the policy's version is added.
         thing: tells apart several of one kind in one command; ``None`` = the kind.
+        grace_s: seconds after ``due_at`` until it counts as missed.
     """
     obligation_id = ObligationId(d.id(f"obligation/{thing or kind.value}"))
+    policy = d.policy_of(d.board.incidents.get(incident_id) if incident_id is not None else None)
     d.emit(
         ObligationArose(
             obligation_id=obligation_id,
             kind=kind,
             due_at=due_at,
-            rule=f"{rule}@{d.policy.version}",
+            lapses_at=due_at + timedelta(seconds=grace_s) if grace_s else None,
+            rule=f"{rule}@{policy.version}",
             incident_id=incident_id,
             call_id=call_id,
             assignment_id=run.id if run is not None else None,
@@ -93,7 +97,8 @@ def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> Obligatio
         return None
     if open_check_ins(d, run):
         return None
-    every_s = check_in_every_s(d.policy, stage, d.board.teams.get(run.team_id))
+    policy = d.policy_of(incident)
+    every_s = check_in_every_s(policy, stage, d.board.teams.get(run.team_id))
     return arise(
         d,
         ObligationKind.CHECK_IN,
@@ -102,6 +107,8 @@ def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> Obligatio
         incident_id=incident.id,
         run=run,
         stage=stage,
+        # Only check-ins have a grace: their miss is an alarm.
+        grace_s=policy.check_ins.grace_s,
     )
 
 
@@ -134,7 +141,7 @@ def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None
         for o in d.board.obligations.values()
     ):
         return None
-    every_s = d.policy.waiting.contact_every_s.of(incident.acuity or Acuity.EMERGENT)
+    every_s = d.policy_of(incident).waiting.contact_every_s.of(incident.acuity or Acuity.EMERGENT)
     return arise(
         d,
         ObligationKind.WAITING_CONTACT,
@@ -147,13 +154,3 @@ def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None
 def _from_the_act(d: Deciding, every_s: float) -> datetime:
     """Return ``every_s`` after the present act, told late or not, but never an instant gone by."""
     return max(d.occurred_at + timedelta(seconds=every_s), d.now)
-
-
-def lapses_at(obligation: Obligation, policy: CountyPolicy) -> datetime:
-    """Return the instant from which an unmet obligation counts as missed.
-
-    Only check-ins have a grace: their miss is an alarm.
-    """
-    if obligation.kind is ObligationKind.CHECK_IN:
-        return obligation.due_at + timedelta(seconds=policy.check_ins.grace_s)
-    return obligation.due_at

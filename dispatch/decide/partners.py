@@ -18,7 +18,7 @@ from crisis.commands import (
     PartnerOnScene,
     RequestPartner,
 )
-from crisis.errors import Conflict, NotAllowed, NotFound
+from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import IncidentId, PartnerResponseId
 from crisis.incident import Incident, IncidentState
 from crisis.partner import (
@@ -33,59 +33,76 @@ from crisis.roles import Role
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 
-#: Help in danger to life: nobody who is signed in for the field or the desk is kept from asking.
-EMERGENCY = frozenset({"psap", "ems", "fire", "law_enforcement"})
 #: What ``PartnerGone`` says where nobody could learn what became of it.
 UNKNOWN = "unknown"
+#: Stands for a reason that was not said in words that we know.
+UNSAID = "other"
 
 
 def request_partner(d: Deciding, c: RequestPartner) -> dict[str, Any]:
-    """Ask a partner; a request from the field rings at the desk, who makes the call."""
+    """Ask a partner; a request from the field rings at the desk, who makes the call.
+
+    Help in danger to life: nobody who is signed in for the field or the desk is kept from asking,
+    and a reason that nobody knows is as good as any.
+    """
     incident = d.incident(c.incident_id)
-    if c.kind not in EMERGENCY:
+    kind, reason = d.rules.codes.require("partner_kind", c.kind), c.reason
+    if "emergency" not in kind.flags:
         _require_own(d, incident)
+        d.code("partner_reason", reason)
+    elif reason not in d.rules.codes["partner_reason"]:
+        reason = UNSAID
     if incident.state is IncidentState.MERGED:
         raise Conflict(
             "incident_merged",
             "It was merged; ask for the partner on the incident that goes on.",
             into=str(incident.merged_into),
         )
+    if incident.archived:
+        raise Conflict(
+            "incident_filed",
+            f"Incident {incident.number} is over and nobody watches it any more: open a new "
+            "incident for this and ask there. In danger to life call 911 first.",
+            number=incident.number,
+        )
+    partner_id = request(d, incident, c.kind, reason, handoff=c.handoff)
+    if not d.env.actor.is_desk:
+        # A live cry for help rings even where the incident itself was kept on paper.
+        named = None if incident.back_entered else incident
+        d.notify("role:dispatcher", "partner_requested_by_team", incident=named)
+    return {"incident_id": incident.id, "partner_id": partner_id}
+
+
+def request(
+    d: Deciding, incident: Incident, kind: str, reason: str, *, handoff: bool
+) -> PartnerResponseId:
+    """Let a partner be asked, and return the response's id."""
     partner_id = PartnerResponseId(d.id("partner"))
     d.emit(
         PartnerRequested(
             incident_id=incident.id,
             partner_id=partner_id,
-            kind=c.kind,
-            reason=c.reason,
+            kind=kind,
+            reason=reason,
             requested_by=_requester(d),
-            handoff=c.handoff,
+            handoff=handoff,
         )
     )
-    if not d.env.actor.is_desk:
-        # A live cry for help rings even where the incident itself was kept on paper.
-        named = None if incident.back_entered else incident
-        d.notify("role:dispatcher", "partner_requested_by_team", incident=named)
-    if c.handoff:
+    if handoff:
         d.notify("role:supervisor", "handed_off", urgency="soon", incident=incident)
-    return {
-        "incident_id": incident.id,
-        "partner_id": partner_id,
-        # Of a filed incident it is recorded only: nothing of it is on the board to be watched.
-        "on_board": not incident.archived,
-    }
+    return partner_id
 
 
 def acknowledge_partner(d: Deciding, c: AcknowledgePartner) -> dict[str, Any]:
     """The partner takes it; the reference is the number by which they know it."""
     incident, partner = _partner(d, c.incident_id, c.partner_id)
-    d.emit(
-        PartnerAcknowledged(
-            incident_id=incident.id,
-            partner_id=partner.id,
-            agency=c.agency,
-            reference=c.reference,
+    told = {"agency": c.agency, "reference": c.reference}
+    record = d.record("partner", "partner", incident.id, told)
+    if partner.handoff and record is None:
+        raise Invalid(
+            "handoff_reference_missing", "Say who took the hand-off, or under which number."
         )
-    )
+    d.emit(PartnerAcknowledged(incident_id=incident.id, partner_id=partner.id, record=record))
     _tell_teams(d, incident, "partner_coming")
     return _told(d, incident, partner)
 
@@ -104,6 +121,7 @@ def partner_gone(d: Deciding, c: PartnerGone) -> dict[str, Any]:
     A supervisor may close one whose outcome nobody could learn.
     """
     incident, partner = _partner(d, c.incident_id, c.partner_id)
+    d.code("partner_outcome", c.outcome)
     if partner.handoff and partner.is_open:
         if partner.acknowledged_at is None:
             raise Conflict(
@@ -120,13 +138,28 @@ def partner_gone(d: Deciding, c: PartnerGone) -> dict[str, Any]:
 
 
 def partner_declined(d: Deciding, c: PartnerDeclined) -> dict[str, Any]:
-    """The partner is not coming; a hand-off that nobody took is the supervisor's at once."""
+    """The partner is not coming; a hand-off that nobody took is the supervisor's at once.
+
+    An incident that was handed off instead of served stays on the board until another hand-off
+    stands, or the desk says that none is needed any more.
+    """
     incident, partner = _partner(d, c.incident_id, c.partner_id)
-    d.emit(PartnerNotComing(incident_id=incident.id, partner_id=partner.id, reason=c.reason))
+    why = d.rules.codes.require("partner_refusal", c.reason)
+    taken_back = "taken_back" in why.flags
+    if taken_back and not d.env.actor.is_desk:
+        raise NotAllowed("desk_takes_back", "Only dispatch says that a partner isn't needed.")
+    d.emit(
+        PartnerNotComing(
+            incident_id=incident.id,
+            partner_id=partner.id,
+            reason=c.reason,
+            taken_back=taken_back,
+        )
+    )
     _tell_teams(d, incident, "partner_not_coming")
     if not d.env.actor.is_desk:
         d.notify("role:dispatcher", "partner_not_coming", incident=incident)
-    if partner.handoff:
+    if partner.handoff and not taken_back:
         d.notify("role:supervisor", "handoff_refused", incident=incident)
     return _told(d, incident, partner)
 

@@ -14,7 +14,7 @@ import msgspec
 from crisis.commands import CancelShift, Command, PlanShift, RecordResponder, RecordTeam
 from crisis.errors import Conflict
 from crisis.ids import ShiftId, TeamId
-from crisis.responder import why_uncounted
+from crisis.responder import Responder, why_uncounted
 from crisis.standards import local_day
 from crisis.team import (
     Duty,
@@ -86,7 +86,11 @@ def _check_retirable(d: Deciding, team_id: TeamId, team: Team | None) -> None:
 
 
 def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
-    """Add a responder or change their qualifications; the name becomes an encrypted record."""
+    """Add a responder or change their qualifications.
+
+    The name and the licence's number become encrypted records, to be found by the entry in the
+    roster; what isn't given again stays.
+    """
     given = c.responder
     d.require_own_agency(given.agency_id)
     known = d.board.responders.get(given.id)
@@ -102,15 +106,29 @@ def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
             d.code(set_name, code)
     if "law_enforcement" in kind.flags:
         given = msgspec.structs.replace(given, law_enforcement=True)
-    name_record = d.record("responder_name", "responder_name", None, {"name": c.name})
+    given = _named(d, given, c.name, known)
     d.emit(ResponderRecorded(responder=given))
     on = local_day(d.now, d.policy.tz())
     return {
         "responder_id": given.id,
-        "name_record": name_record,
+        "name_record": given.name_record,
         # Why the person doesn't count on a crew today; empty = they do.
         "uncounted": [r.value for r in why_uncounted(given, on, d.rules.codes, d.rules.standards)],
     }
+
+
+def _named(d: Deciding, given: Responder, name: str | None, known: Responder | None) -> Responder:
+    """Return the entry with what is private of it in records."""
+    licence = given.licence
+    number = licence.number if licence is not None else None
+    name_record = d.record("responder_name", "responder_name", None, {"name": name})
+    licence_record = d.record("licence", "licence", None, {"number": number})
+    return msgspec.structs.replace(
+        given,
+        licence=None if licence is None else msgspec.structs.replace(licence, number=None),
+        name_record=name_record or (known.name_record if known is not None else None),
+        licence_record=licence_record or (known.licence_record if known is not None else None),
+    )
 
 
 def plan_shift(d: Deciding, c: PlanShift) -> dict[str, Any]:
@@ -146,7 +164,8 @@ def cancel_shift(d: Deciding, c: CancelShift) -> dict[str, Any]:
     shift = find_shift(d, c.shift_id)
     d.require_own_agency(find_team(d, shift.team_id).agency_id)
     require_planned(shift)
-    d.emit(ShiftCancelled(shift_id=shift.id, team_id=shift.team_id, reason=c.reason))
+    reason = d.code("shift_cancel_reason", c.reason)
+    d.emit(ShiftCancelled(shift_id=shift.id, team_id=shift.team_id, reason=reason))
     return {"shift_id": shift.id}
 
 

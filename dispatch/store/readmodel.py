@@ -16,15 +16,22 @@ from crisis.assignment import Assignment, Status
 from crisis.board import FOLD_VERSION, Change
 from crisis.call import Call
 from crisis.duress import Duress
+from crisis.errors import Conflict
 from crisis.incident import Incident
 from crisis.obligation import Obligation
 from crisis.offer import Offer
 from crisis.staffing import Responder
 from crisis.team import Shift, Team
 from dispatch.store.codec import sealed_incident
+from dispatch.store.errors import register_constraint
 from dispatch.store.sealing import CountyKeys
 
 Row = dict[str, Any]
+
+register_constraint(
+    "one_incident_per_paper_number",
+    lambda: Conflict("paper_number_taken", "That paper number is another incident's."),
+)
 
 
 class Models(TypedDict, total=False):
@@ -118,6 +125,7 @@ def _incident(county_id: int, incident: Incident, change: Change, keys: CountyKe
         "referral_source": incident.referral_source,
         "excluded_setting": place.excluded_setting,
         "back_entered": incident.back_entered,
+        "paper_number": incident.paper_number,
         "merged_into": incident.merged_into,
         "fold_version": FOLD_VERSION,
         "body": body,

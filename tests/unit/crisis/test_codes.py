@@ -146,7 +146,7 @@ def test_every_cancel_reason_says_what_it_ends_and_at_which_stages() -> None:
 
 def test_exceptions_name_the_kinds_of_obligation_they_are_for() -> None:
     kinds = {kind.value for kind in ObligationKind} | {"safety_plan"}
-    assert CODES["obligation_exception"].flags <= kinds
+    assert CODES["obligation_exception"].flags <= kinds | {"by_service"}
     assert all(known.flags for known in CODES["obligation_exception"])
 
 

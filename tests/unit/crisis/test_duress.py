@@ -33,7 +33,7 @@ NEXT = T0 + timedelta(seconds=30)
 STEPS: tuple[DuressEvent, ...] = (
     DuressEscalated(duress_id=ID, rung=1, to="supervisor", next_rung_at=NEXT),
     DuressAcknowledged(duress_id=ID, by=USER),
-    DuressHelpSent(duress_id=ID, who="ems", reference="42"),
+    DuressHelpSent(duress_id=ID, who="ems"),
     DuressResolved(duress_id=ID, reason="safe"),
 )
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.errors import IllegalTransition
-from crisis.ids import IncidentId, PartnerResponseId
+from crisis.ids import IncidentId, PartnerResponseId, RecordId
 from crisis.partner import (
     CLOSED_PARTNER_STATES,
     TRANSITIONS,
@@ -29,9 +29,10 @@ from tests.unit.crisis.tables import assert_about, assert_reachable, assert_tota
 
 INCIDENT = IncidentId(UUID(int=1))
 ID = PartnerResponseId(UUID(int=2))
+RECORD = RecordId(UUID(int=3))
 T0 = datetime(2026, 3, 2, 18, tzinfo=UTC)
 STEPS: tuple[PartnerEvent, ...] = (
-    PartnerAcknowledged(incident_id=INCIDENT, partner_id=ID, agency="pd", reference="42"),
+    PartnerAcknowledged(incident_id=INCIDENT, partner_id=ID, record=RECORD),
     PartnerArrived(incident_id=INCIDENT, partner_id=ID),
     PartnerLeft(incident_id=INCIDENT, partner_id=ID, outcome="handed_to_team"),
     PartnerNotComing(incident_id=INCIDENT, partner_id=ID, reason="busy"),
@@ -62,7 +63,7 @@ def test_a_reference_that_comes_after_the_arrival_is_kept_without_going_back() -
     arrived = evolve_partner(requested(), STEPS[1], T0)
     told = evolve_partner(arrived, STEPS[0], T0 + timedelta(minutes=1))
     assert told.state is PartnerState.ARRIVED
-    assert (told.agency, told.reference) == ("pd", "42") and told.acknowledged_at is not None
+    assert told.record == RECORD and told.acknowledged_at is not None
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=12))

@@ -15,7 +15,6 @@ from crisis.standards import (
     CountedFrom,
     Fact,
     FollowupRule,
-    area_class_by_density,
     followup_due,
     followup_rule,
     local_day,
@@ -152,11 +151,6 @@ def test_the_zone_in_which_an_instant_is_written_never_matters(
 def test_an_instant_without_a_zone_is_a_slip_that_is_told() -> None:
     with pytest.raises(ValueError, match="zone"):
         utc(datetime(2026, 1, 1))  # noqa: DTZ001
-
-
-def test_fewer_than_fifty_people_per_square_mile_is_rural_and_fifty_is_not() -> None:
-    assert area_class_by_density(49.99, TODAY) is AreaClass.RURAL
-    assert area_class_by_density(50, TODAY) is AreaClass.URBAN
 
 
 def test_the_follow_up_is_due_72_elapsed_hours_after_arrival_by_default() -> None:

@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 import dispatch
+from crisis.codes import code_sets
 from crisis.obligation import ObligationKind
 from dispatch.alerts import LOGGED, TEMPLATES, UNKNOWN, Alert, LogAdapter, MailAdapter, NotDelivered
 from dispatch.config import load
@@ -37,6 +38,7 @@ ALERT = Alert(
 COMPOSED: dict[str, set[str]] = {
     "f'{obligation.kind.value}_missed'": {f"{kind.value}_missed" for kind in ObligationKind},
     "f'ownership_{reason}'": {"ownership_accepted", "ownership_taken_over"},
+    "mark.flag": {code.code for code in code_sets(date(2026, 3, 2))["incident_flag"]},
     "f'duress_{to}'": {f"duress_{to}" for to, _ in LADDER},
 }
 #: Templates that stand in a table, by the function that sends them.

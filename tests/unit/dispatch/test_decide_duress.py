@@ -160,9 +160,11 @@ def test_whoever_has_it_in_hand_is_named_and_the_ladder_rests() -> None:
 def test_help_may_be_sent_before_anybody_acknowledged() -> None:
     county = County()
     duress_id = pressed(county, on_team(county.team()))
-    county.do(SendHelp(duress_id=duress_id, who="psap", reference="42"))
+    done = county.do(SendHelp(duress_id=duress_id, who="psap_911", reference="42"))
+    assert [record.fields for record in done.records] == [{"reference": "42"}]
     assert alarm(county).state is DuressState.HELP_SENT
-    assert alarm(county).help == "psap 42" and alarm(county).next_rung_at is None
+    assert alarm(county).help == "psap_911" and alarm(county).next_rung_at is None
+    assert alarm(county).help_record == done.records[0].id
     county.do(ResolveDuress(duress_id=duress_id, reason="safe_after_help"))
     assert county.board.duress == {}
 

@@ -304,11 +304,10 @@ def test_that_nobody_can_come_is_no_reason_not_to_send(reason: str) -> None:
     assert "unserved" in refusal.detail
 
 
-def test_a_reason_that_hands_over_warns_until_a_partner_is_asked() -> None:
+def test_a_reason_that_hands_over_is_refused_until_a_partner_is_asked() -> None:
     county = County()
     reason: dict[str, Any] = {"decision": "no_dispatch", "reason": "life_threat_to_911"}
-    result = county.do(Determine(incident_id=county.opened(), **reason)).result
-    assert codes(result) == ["partner_not_asked"]
+    county.refused("partner_needed", Determine(incident_id=county.opened(), **reason))
     asked = county.opened()
     county.do(RequestPartner(incident_id=asked, kind="ems", reason="medical", handoff=True))
     result = county.do(Determine(incident_id=asked, **reason)).result

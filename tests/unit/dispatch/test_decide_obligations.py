@@ -140,7 +140,7 @@ def test_a_follow_up_takes_a_talk_with_the_person(outcome: str, mode: str, code:
     county.refused(code, command, by=WORKER)
 
 
-@pytest.mark.parametrize("mode", ["phone", "in_person", "telehealth_video"])
+@pytest.mark.parametrize("mode", ["telehealth_audio", "in_person", "telehealth_video"])
 def test_a_follow_up_is_met_by_phone_video_or_in_person(mode: str) -> None:
     county = County()
     follow_up = owed(county, K.FOLLOW_UP)

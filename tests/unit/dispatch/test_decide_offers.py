@@ -442,7 +442,8 @@ def test_an_escalation_is_refused_once_its_try_was_made_or_a_team_came() -> None
     second = EscalateSlot(incident_id=incident_id, slot=SlotNo(1), rung=3)
     county.refused("slot_met", second, by=SERVICE)
     county.do(CancelAssignment(assignment_id=run, reason="team_vehicle"), by=SUPERVISOR)
-    assert county.do(second, by=SERVICE).result["to"] == "partner"
+    # The team was lost: the ladder is climbed from its foot again.
+    assert county.do(second, by=SERVICE).result["to"] == "supervisor"
 
 
 def test_an_acceptance_by_a_crew_that_shrank_is_kept_and_told() -> None:

@@ -25,8 +25,8 @@ from crisis.commands import (
     SetDuty,
     StartShift,
 )
-from crisis.ids import AgencyId, CountyId, DuressId, ResponderId, ShiftId, TeamId
-from crisis.responder import PresenceMode, Responder
+from crisis.ids import AgencyId, CountyId, DuressId, RecordId, ResponderId, ShiftId, TeamId
+from crisis.responder import Credential, PresenceMode, Responder
 from crisis.roles import Actor, Role
 from crisis.staffing import TelehealthSecond
 from crisis.states import Source
@@ -143,14 +143,32 @@ def test_a_retired_team_comes_back_under_its_id() -> None:
     assert county.a_team(team_id).duty is Duty.OFF_SHIFT
 
 
-def test_a_responders_name_becomes_a_record_and_is_never_in_the_log() -> None:
+def test_a_responders_name_and_licence_number_become_records_that_the_roster_names() -> None:
     county = County()
-    done = county.do(RecordResponder(responder=ANA, name="Ana Secret"), by=SUPERVISOR)
-    (record,) = done.records
-    assert record.kind == "responder_name" and record.fields == {"name": "Ana Secret"}
-    assert done.result["name_record"] == record.id
-    assert "Ana Secret" not in repr(county.log)
+    ana = changed(ANA, licence=Credential(number="LCSW 4711"))
+    done = county.do(RecordResponder(responder=ana, name="Ana Secret"), by=SUPERVISOR)
+    records = {record.kind: record for record in done.records}
+    assert records["responder_name"].fields == {"name": "Ana Secret"}
+    assert records["licence"].fields == {"number": "LCSW 4711"}
+    entry = county.board.responders[ana.id]
+    assert entry.name_record == done.result["name_record"] == records["responder_name"].id
+    assert entry.licence_record == records["licence"].id
+    assert entry.licence == Credential()
+    assert "Ana Secret" not in repr(county.log) and "4711" not in repr(county.log)
     assert done.result["uncounted"] == []
+
+
+def test_what_is_not_said_again_of_a_responder_stays_and_no_sender_sets_a_records_id() -> None:
+    county = County()
+    county.do(RecordResponder(responder=ANA, name="Ana Secret"), by=SUPERVISOR)
+    first = county.board.responders[ANA.id]
+    forged = changed(ANA, is_lpha=False, licence=None, name_record=RecordId(uid("forged")))
+    county.do(RecordResponder(responder=forged), by=SUPERVISOR)
+    second = county.board.responders[ANA.id]
+    assert second.name_record == first.name_record is not None
+    assert second.licence_record == first.licence_record is not None
+    county.do(RecordResponder(responder=ANA, name="Ana Married"), by=SUPERVISOR)
+    assert county.board.responders[ANA.id].name_record != first.name_record
 
 
 @pytest.mark.parametrize(

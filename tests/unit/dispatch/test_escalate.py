@@ -14,6 +14,7 @@ from crisis.board import empty_board
 from crisis.commands import (
     AcceptOffer,
     AcknowledgeDuress,
+    AmendIncident,
     Command,
     DeclineOffer,
     EndShift,
@@ -29,21 +30,26 @@ from crisis.commands import (
     SetDuty,
 )
 from crisis.errors import OfferClosed
-from crisis.ids import IncidentId, TeamId
-from crisis.incident import SlotWoken
+from crisis.ids import IncidentId, SlotNo, TeamId
+from crisis.incident import SlotEscalated, SlotWoken
 from crisis.obligation import ObligationKind
 from crisis.policy import OfferPolicy
 from crisis.roles import THE_SERVICE
 from crisis.states import Source
-from crisis.team import Duty
+from crisis.team import Duty, TeamAvailable, TeamUnavailable
+from crisis.triage import Hazard
 from dispatch.decide import decide
 from dispatch.escalate import Due, TimerCommand, WakeUp, due, next_due, overdue
+from dispatch.seek import Seeker
+from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (
     COUNTY,
     MONDAY,
     SERVICE,
     SUPERVISOR,
     County,
+    changed,
+    clinician,
     on_team,
     rules,
 )
@@ -119,7 +125,8 @@ def test_the_search_goes_on_after_an_expiry_and_ends_with_the_ladder() -> None:
     county.offered(incident_id, county.team())
     until_due(county)
     tick(county)
-    assert ready(county) == (WakeUp(incident_id=incident_id, slot=1, rung=2),)  # type: ignore[arg-type]
+    at = county.now
+    assert ready(county) == (WakeUp(incident_id=incident_id, slot=SlotNo(1), rung=2, due_at=at),)
 
 
 def test_a_person_offers_first_unless_the_county_lets_the_service() -> None:
@@ -127,7 +134,8 @@ def test_a_person_offers_first_unless_the_county_lets_the_service() -> None:
     by_hand.determined()
     assert ready(by_hand) == ()
     incident_id = by_itself.determined()
-    assert ready(by_itself) == (WakeUp(incident_id=incident_id, slot=1, rung=1),)  # type: ignore[arg-type]
+    at = by_itself.now
+    assert ready(by_itself) == (WakeUp(incident_id=incident_id, slot=SlotNo(1), rung=1, due_at=at),)
 
 
 def test_an_exhausted_search_wakes_when_a_team_is_freed() -> None:
@@ -138,9 +146,121 @@ def test_an_exhausted_search_wakes_when_a_team_is_freed() -> None:
     assert wake_at is not None and wake_at > county.now
     county.wait(1)
     team_id = county.team()
+    until_due(county)
+    assert county.now < wake_at
     assert [type(d) for d in ready(county)] == [WakeUp]
     settle(county)
     assert county.a_team(team_id).offer is not None
+
+
+def escalations(county: County) -> list[SlotEscalated]:
+    return [e.body for e in county.log if isinstance(e.body, SlotEscalated)]
+
+
+def test_a_freed_team_that_is_no_use_takes_no_rung_and_tells_nobody() -> None:
+    county = County(AUTO)
+    incident_id = county.determined()
+    settle(county)
+    before = county.incident(incident_id).slots[0]
+    lone = county.team(crew=(clinician("alone"),))
+    until_due(county)
+    (wake,) = ready(county)
+    assert isinstance(wake, WakeUp) and wake.due_at == county.now
+    settle(county)
+    assert county.told() == []
+    after = county.incident(incident_id).slots[0]
+    assert after.exhausted_at == county.now
+    assert after == changed(before, exhausted_at=county.now)
+    assert county.a_team(lone).is_free
+    assert before.wake_at is not None
+    county.wait((before.wake_at - county.now).total_seconds() - 1)
+    assert not any(isinstance(d, WakeUp) for d in ready(county))
+    county.wait(1)
+    settle(county)
+    assert county.incident(incident_id).slots[0].escalations == before.escalations + 1
+
+
+def test_in_a_busy_county_without_a_free_team_no_search_is_repeated_for_teams_that_stay_busy() -> (
+    None
+):
+    county = County(AUTO)
+    busy = county.team("Busy")
+    county.do(SetDuty(team_id=busy, duty="unavailable", reason="break"), by=on_team(busy))
+    county.determined()
+    settle(county)
+    county.happen(TeamAvailable(team_id=busy), TeamUnavailable(team_id=busy, reason="break"))
+    county.wait(100)
+    assert ready(county) == ()
+
+
+def test_however_often_useless_teams_are_freed_a_slot_is_looked_at_no_more_than_so_often() -> None:
+    county = County(AUTO)
+    county.determined()
+    settle(county)
+    lone = county.team(crew=(clinician("alone"),))
+    begun, first = county.now, len(escalations(county))
+    while county.now < begun + timedelta(seconds=120):
+        county.wait(1)
+        county.happen(TeamUnavailable(team_id=lone, reason="break"), TeamAvailable(team_id=lone))
+        tick(county)
+    repeated = escalations(county)[first:]
+    assert 7 <= len(repeated) <= 8
+    assert not any(e.climbs for e in repeated)
+
+
+def test_an_amendment_makes_the_search_anew_and_takes_no_rung() -> None:
+    county = County(AUTO)
+    incident_id = county.determined()
+    settle(county)
+    before = county.incident(incident_id).slots[0]
+    for _ in range(3):
+        county.wait(5)
+        county.do(AmendIncident(incident_id=incident_id, hazards=(Hazard(code="animals"),)))
+        settle(county)
+    after = county.incident(incident_id).slots[0]
+    assert (after.escalations, after.rung) == (before.escalations, before.rung)
+    assert after.wake_at == before.wake_at
+
+
+def test_a_repeated_search_is_another_command_than_the_one_before() -> None:
+    county = County(AUTO)
+    incident_id = county.determined()
+    settle(county)
+    seeker = Seeker(CalibratedEstimate(), lambda _: {})
+    ids = set()
+    for n in range(3):
+        county.team(f"Lone {n}", crew=(clinician(f"alone {n}"),))
+        until_due(county)
+        (wake,) = ready(county)
+        assert isinstance(wake, WakeUp) and wake.incident_id == incident_id
+        env, _ = seeker.answer(county.board, county.rules, wake)
+        assert isinstance(env.command, EscalateSlot)
+        ids.add(env.command_id)
+        settle(county)
+    assert len(ids) == 3
+
+
+def test_a_team_that_said_no_is_asked_once_more_for_each_rung_and_not_in_a_circle() -> None:
+    county = County(AUTO)
+    team_id = county.team()
+    incident_id = county.determined()
+    seeker = Seeker(CalibratedEstimate(), lambda _: {})
+
+    def answer() -> Command:
+        (wake,) = (d for d in ready(county) if isinstance(d, WakeUp))
+        env, _ = seeker.answer(county.board, county.rules, wake)
+        county.do(env.command, by=SERVICE)
+        return env.command
+
+    for _ in range(2):
+        assert isinstance(answer(), OfferTeam)
+        offer = county.a_team(team_id).offer
+        assert offer is not None
+        county.do(DeclineOffer(offer_id=offer[1], reason="too_far"), by=on_team(team_id))
+        assert isinstance(answer(), EscalateSlot)
+        wake_at = county.incident(incident_id).slots[0].wake_at
+        assert wake_at is not None
+        county.wait((wake_at - county.now).total_seconds())
 
 
 def test_a_search_that_a_person_took_over_is_left_alone() -> None:

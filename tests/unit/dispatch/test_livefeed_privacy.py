@@ -86,7 +86,8 @@ def full_county() -> County:
     run = county.running(incident_id, blue)
     county.offered(incident_id, red)
     for status in (Status.EN_ROUTE, Status.ON_SCENE):
-        county.do(ReportStatus(assignment_id=run, status=status, briefed_by="x"), by=on_team(blue))
+        report = ReportStatus(assignment_id=run, status=status, briefed_by="team")
+        county.do(report, by=on_team(blue))
     encounter = EncounterInput(disposition="stabilized_referral", note="x")
     county.do(RecordEncounter(assignment_id=run, encounter=encounter), by=on_team(blue))
     asked = county.do(RequestPartner(incident_id=incident_id, kind="ems", reason="medical")).result
