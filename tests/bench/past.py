@@ -173,6 +173,4 @@ async def _lane(
         async with con.transaction():
             for table, statement in statements.items():
                 base = [after[table]] if table in after else []
-                t0 = __import__("time").time()
                 await con.execute(statement, start, end, *base, timeout=120)
-                print(table, __import__("time").time() - t0, file=__import__("sys").stderr)
