@@ -147,6 +147,7 @@ async def test_a_freed_team_wakes_the_search_that_had_nobody_left(
         )
         incident = await desk.determined()
         await decline_first(desk, incident, blue)
+        clock.advance(1)
         await settle(desk)
         assert ("role:supervisor", "nobody_left_to_ask") in await told(database)
         assert len(offers(desk, incident)) == 1
