@@ -71,6 +71,7 @@ OPERATIONS: list[Operation] = [
         (f"{_INCIDENT}/calls", c.AttachCall),
         (f"{_INCIDENT}/owner", c.HandOver),
         (f"{_INCIDENT}/owner/accept", c.AcceptOwnership),
+        ("/desk/leave", c.LeaveDesk),
     ),
     *_all(
         "partners",
