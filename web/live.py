@@ -25,7 +25,7 @@ from dispatch.alerts import Alert
 from dispatch.livefeed import Feed, Group, Positions, RoleClass, View, frames, view_of
 from dispatch.store.identity import Principal
 from web.auth import actor_for, require_scope
-from web.fanout import Fanout, Member
+from web.fanout import SLOW, Fanout, Member
 from web.frames import FRAMES, Sink, text_frame
 from web.sessions import Listener, Notice
 
@@ -179,9 +179,18 @@ class Live:
     # What feeds it
 
     def on_group(self, group: Group) -> None:
-        """Send what a group of events changed; call it for every group, in order."""
-        for view, payload in self.feed.on_group(group):
-            self.fanout.publish(view, payload)
+        """Send what a group of events changed; call it for every group, in order.
+
+        Should that fail, the county's sockets are closed: a board with a silent gap is worse.
+        """
+        is_sent = False
+        try:
+            for view, payload in self.feed.on_group(group):
+                self.fanout.publish(view, payload)
+            is_sent = True
+        finally:
+            if not is_sent:
+                self.close_county(group.after.county_id, SLOW, "connect again")
 
     def on_alerts(self, alerts: Sequence[Alert]) -> None:
         """Tell the people addressed who are connected here."""

@@ -110,7 +110,7 @@ class RunView(_Part, frozen=True, kw_only=True):
 
 
 class PartnerView(_Part, frozen=True, kw_only=True):
-    """A partner's response. Who it is and their reference are typed text: fetched, not sent."""
+    """A partner's response. Which agency took it, and their number for it, are fetched."""
 
     id: UUID
     kind: str
@@ -128,6 +128,14 @@ class MemberView(_Part, frozen=True, kw_only=True):
     mode: str = "onsite"
 
 
+class FlagView(_Part, frozen=True, kw_only=True):
+    """Something that went wrong by waiting, and was told; ``about`` tells several apart."""
+
+    flag: str
+    about: str = ""
+    at: datetime
+
+
 class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     """An incident for the desk.
 
@@ -136,7 +144,10 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
             ``None`` = no team is missing.
         is_exhausted: nobody is left to ask for some slot.
         is_unacknowledged: some crew hasn't acknowledged the newest version.
+        lacks_handoff: it was handed off instead of served, and the partner did not take it.
         due_at: the response deadline; ``first_on_scene_at`` stops its clock.
+        pending_owner, handed_over_at: who was asked to take it over, and when.
+        amended_at: when the present version became known; ``None`` = as opened.
     """
 
     id: UUID
@@ -163,6 +174,8 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     reason: str | None = None
     owner: UUID | None = None
     pending_owner: UUID | None = None
+    handed_over_at: datetime | None = None
+    amended_at: datetime | None = None
     slots: tuple[SlotView, ...] = ()
     offers: tuple[OfferView, ...] = ()
     runs: tuple[RunView, ...] = ()
@@ -175,6 +188,8 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     back_entered: bool = False
     is_exhausted: bool = False
     is_unacknowledged: bool = False
+    lacks_handoff: bool = False
+    flags: tuple[FlagView, ...] = ()
     referral_source: str = "unknown"
 
 
@@ -257,7 +272,8 @@ class TeamView(_Entity, frozen=True, kw_only=True, tag="team"):
 
     Attributes:
         status: its run's status, ``offered`` while it is asked, else its duty.
-        since: when it came into that status; ``None`` = never on duty.
+        since: when it came into that status; while it is free: when it last became so, or got
+            another crew; ``None`` = never on duty.
         overtime: its shift has ended, but a run or an alarm goes on.
         base_lat, base_lon: where it starts from, degrees; ``None`` = no base.
         telehealth_second: a second member by telehealth was approved for it.
@@ -324,7 +340,7 @@ class CallView(_Entity, frozen=True, kw_only=True, tag="call"):
 
 
 class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
-    """An open alarm. What help was sent is typed text: fetched, not sent."""
+    """An open alarm; ``help``: code of the help that was sent last."""
 
     id: UUID
     state: str
@@ -339,6 +355,7 @@ class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
     acknowledged_at: datetime | None = None
     acknowledged_by: UUID | None = None
     help_sent_at: datetime | None = None
+    help: str | None = None
 
 
 class WallDuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
@@ -350,12 +367,16 @@ class WallDuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
 
 
 class ObligationView(_Entity, frozen=True, kw_only=True, tag="obligation"):
-    """Something owed: a callback, a check-in, a follow-up, ..."""
+    """Something owed: a callback, a check-in, a follow-up, ...
+
+    ``lapses_at``: when it counts as missed unless met; ``due_at`` or later, by a grace.
+    """
 
     id: UUID
     kind: str
     state: str
     due_at: datetime
+    lapses_at: datetime
     arose_at: datetime
     stage: str | None = None
     owner: UUID | None = None

@@ -319,11 +319,24 @@ class Feed:
         """Take over a group and return the frames of all views in which something changed.
 
         Groups of a county come in order. One that doesn't follow what is known is no error: the
-        boards are then compared in full.
+        boards are then compared in full. After any exception the caller must close the county's
+        sockets: their views have to begin anew.
         """
         county = self._counties.get(group.after.county_id)
         if county is None:
             return self.start(group.after)
+        is_taken = False
+        try:
+            out = self._take(county, group)
+            is_taken = True
+        finally:
+            if not is_taken:
+                # Half of it may stand in some views: none of them may be built upon.
+                county.classes.clear()
+                county.board = group.after
+        return out
+
+    def _take(self, county: _County, group: Group) -> list[Frame]:
         before, after = county.board, group.after
         if after.seq <= before.seq:
             return []

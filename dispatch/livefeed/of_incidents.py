@@ -20,6 +20,7 @@ from crisis.triage import Hazard, Need, Place
 from dispatch.livefeed.entities import (
     AgencyIncidentView,
     CellView,
+    FlagView,
     HazardView,
     IncidentView,
     NeedView,
@@ -201,6 +202,8 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         reason=incident.reason,
         owner=incident.owner,
         pending_owner=incident.pending_owner,
+        handed_over_at=incident.handed_over_at,
+        amended_at=incident.amended_at,
         slots=tuple(_slot(incident, s) for s in incident.slots),
         offers=_offers(incident),
         runs=_runs(incident, board),
@@ -213,6 +216,8 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         back_entered=incident.back_entered,
         is_exhausted=any(s.exhausted_at is not None for s in incident.waiting_slots()),
         is_unacknowledged=any(_is_unacknowledged(incident, a) for a in incident.assignments),
+        lacks_handoff=incident.lacks_handoff,
+        flags=tuple(FlagView(flag=f.flag, about=f.about, at=f.at) for f in incident.flags),
         referral_source=incident.referral_source,
     )
 

@@ -58,6 +58,8 @@ def status_of(
         return run.state, run.moved_at
     if offer is not None:
         return "offered", offer.offered_at
+    if team.is_free and team.duty_since is not None and team.freed_at is not None:
+        return team.duty, max(team.duty_since, team.freed_at)
     return team.duty, team.duty_since
 
 
@@ -155,6 +157,7 @@ def duress_row(duress: Duress, board: Board, _: UUID | None) -> DuressView:
         acknowledged_at=duress.acknowledged_at,
         acknowledged_by=duress.acknowledged_by,
         help_sent_at=duress.help_sent_at,
+        help=duress.help,
     )
 
 
@@ -170,6 +173,7 @@ def obligation_row(owed: Obligation, board: Board, _: UUID | None) -> Obligation
         kind=owed.kind,
         state=owed.state,
         due_at=owed.due_at,
+        lapses_at=owed.lapses_at,
         arose_at=owed.arose_at,
         stage=owed.stage,
         owner=owed.owner,

@@ -23,6 +23,7 @@ from crisis.commands import (
     SubjectInput,
 )
 from crisis.duress import DuressHelpSent
+from crisis.incident import IncidentFlagged
 from crisis.triage import Answer, Hazard, Need
 from dispatch.livefeed import Feed, RoleClass
 from geo.point import Point
@@ -51,6 +52,9 @@ MAY_LEAVE = {
     "Call.direction",
     "Call.referral_source",
     "Duress.cause",
+    "Duress.help",
+    "Flag.about",
+    "Flag.flag",
     "Hazard.code",
     "Hazard.source",
     "Incident.outcome",
@@ -98,6 +102,7 @@ def full_county() -> County:
     )
     county.do(RaiseDuress(team_id=blue), by=on_team(blue))
     county.happen(DuressHelpSent(duress_id=next(iter(county.board.duress)), who="other"))
+    county.happen(IncidentFlagged(incident_id=incident_id, flag="x"))
     return county
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crisis.board import empty_board
+from crisis.board import Change, empty_board
 from crisis.clock import FakeClock
 from crisis.ids import CountyId
 from crisis.roles import Role
@@ -426,6 +426,28 @@ async def test_a_county_that_this_node_gives_up_closes_its_sockets(stage: Stage)
     assert peer.closed is None
     stage.live.close_county(COUNTY)
     assert peer.closed == (1012, "again")
+
+
+async def test_a_group_that_can_t_be_shown_closes_the_screens_instead_of_skipping_it(
+    stage: Stage,
+) -> None:
+    stage.door.account("desk", Role.DISPATCHER)
+    stage.county.team("Blue 1")
+    stage.publish()
+    peer = await stage.open("desk")
+    stage.county.call()
+    whole = group_of(stage.feed.board(COUNTY), stage.county.log[stage.feed.seq(COUNTY) :])
+    nothing: Any = None
+    broken = whole._replace(changes=[*whole.changes, Change("calls", nothing, True)])
+    with pytest.raises(AttributeError):
+        stage.live.on_group(broken)
+    assert peer.closed == (4409, "connect again")
+    again = stage.peer("desk")
+    again.client.shown, again.client.seq = peer.client.shown, peer.client.seq
+    again.say(t="hello", county=COUNTY, epoch=peer.client.epoch, last_seq=peer.client.seq)
+    await settle()
+    assert again.kinds() == ["welcome", "snapshot"]
+    assert len(again.client.of("call")) == 1
 
 
 async def test_alerts_reach_those_who_are_meant(stage: Stage) -> None:
