@@ -1,0 +1,353 @@
+"""Recorded calls, read from a spreadsheet: what happened when, row by row, and what can't be used.
+
+Decides what a row says and whether it can be true. A bad row is told with its number and reason,
+and never stops the others. What is taken for something else (a word, a time of an autumn night) is
+noted. Must not know how a call is answered.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from crisis.codes import CodeSets
+from crisis.errors import Invalid
+from crisis.shapes import Value
+from dispatch.sim.times import instants
+from dispatch.sim.words import CONCERNS, SOURCES, Words, plain
+from geo.point import Point
+
+#: The response standard took effect on this day; before it nothing can be measured.
+FIRST_INSTANT = datetime(2023, 1, 1, 8, tzinfo=UTC)
+
+#: Columns that a file must have, and those that it may have, with what they hold.
+COLUMNS: Mapping[str, str] = {
+    "received_at": "when the call came in (required)",
+    "lat": "latitude of the place, degrees north; empty = not known (required)",
+    "lon": "longitude of the place, degrees east, negative in California (required)",
+    "source": "who called: a referral source's code, label or a usual word (required)",
+    "concern": "what it is about: a crisis type's code, label or a usual word (required)",
+    "determined": "when it was determined that a team must go: the regulatory clock's start",
+    "dispatch": "when a team was sent and accepted",
+    "arrival": "when the team arrived: the regulatory clock's stop",
+    "departure": "when the team left",
+    "outcome": "empty, cancelled, unserved (no team ever came) or no_dispatch",
+    "ended": "when it was cancelled or closed; default: the departure",
+}
+REQUIRED = ("received_at", "lat", "lon", "source", "concern")
+_OTHER_NAMES: Mapping[str, str] = {
+    "received": "received_at",
+    "latitude": "lat",
+    "longitude": "lon",
+    "lng": "lon",
+    "determined_at": "determined",
+    "dispatch_at": "dispatch",
+    "dispatched": "dispatch",
+    "dispatched_at": "dispatch",
+    "arrival_at": "arrival",
+    "arrived": "arrival",
+    "arrived_at": "arrival",
+    "departure_at": "departure",
+    "departed": "departure",
+    "departed_at": "departure",
+    "cleared_at": "departure",
+    "ended_at": "ended",
+    "closed_at": "ended",
+}
+#: A row's instants in the order in which they must lie.
+_ORDER = ("received_at", "determined", "dispatch", "arrival", "departure")
+
+RecordedOutcome = Literal["", "cancelled", "unserved", "no_dispatch"]
+_OUTCOMES: Mapping[str, RecordedOutcome] = {
+    "": "",
+    "responded": "",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+    "unserved": "unserved",
+    "no_dispatch": "no_dispatch",
+}
+#: From which instant a missing determination may be taken.
+AssumedFrom = Literal["received_at", "dispatch"]
+
+
+class RecordedCall(Value, frozen=True, kw_only=True):
+    """One call as it was; instants are UTC, in the order of the fields, ``None`` = not recorded.
+
+    Attributes:
+        row: its line in the file; the heads are line 1.
+        place: ``None`` = not known.
+        source, concern: codes; ``concern`` ``None`` = not said.
+        ended: of a call with an ``outcome``: when it was cancelled or closed.
+    """
+
+    row: int
+    place: Point | None
+    source: str
+    concern: str | None
+    received_at: datetime
+    determined: datetime | None = None
+    dispatch: datetime | None = None
+    arrival: datetime | None = None
+    departure: datetime | None = None
+    outcome: RecordedOutcome = ""
+    ended: datetime | None = None
+
+
+class BadRow(Value, frozen=True, kw_only=True):
+    """A row that was not used. ``row``: its line in the file."""
+
+    row: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a file holds.
+
+    Attributes:
+        rows: how many were read; each is in ``calls`` or in ``bad``.
+        notes: what was taken for something else, and how often.
+    """
+
+    calls: list[RecordedCall] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were read."""
+        return len(self.calls) + len(self.bad)
+
+
+def read_calls(
+    lines: Iterable[str],
+    codes: CodeSets,
+    *,
+    zone: ZoneInfo,
+    columns: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
+    concerns: Mapping[str, str] | None = None,
+    assume_determined: AssumedFrom | None = None,
+) -> Reading:
+    """Read all rows of a CSV text.
+
+    Args:
+        lines: with the heads first.
+        codes: in force.
+        zone: of times that name none.
+        columns: our column → the file's head, where it isn't found by itself.
+        sources, concerns: the file's word → code, where it isn't found by itself.
+        assume_determined: what a missing determination is taken from; ``None`` = it stays missing,
+            and the call isn't followed any further.
+
+    Raises:
+        Invalid: ``bad_columns`` or ``bad_words``: the file can't be read as told.
+    """
+    table = csv.reader(lines)
+    try:
+        heads = next(table, [])
+        places = _columns(heads, columns or {})
+        row_reader = _RowReader(
+            places,
+            _words(codes, "referral_source", SOURCES, sources),
+            _words(codes, "crisis_type", CONCERNS, concerns),
+            zone,
+            assume_determined,
+        )
+        reading = Reading(notes=row_reader.notes)
+        for cells in table:
+            if not any(cell.strip() for cell in cells):
+                continue
+            try:
+                reading.calls.append(row_reader.read(table.line_num, cells))
+            except ValueError as error:
+                reading.bad.append(BadRow(row=table.line_num, reason=str(error)))
+    except csv.Error as error:
+        raise Invalid("bad_columns", f"Line {table.line_num}: not CSV: {error}.") from error
+    return reading
+
+
+def _words(
+    codes: CodeSets, name: str, common: Mapping[str, str], given: Mapping[str, str] | None
+) -> Words:
+    try:
+        return Words(codes[name], common, given or {})
+    except ValueError as error:
+        raise Invalid("bad_words", str(error)) from error
+
+
+def _columns(heads: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
+    """Return which column of the file holds which of ours."""
+    wanted = {name: plain(head) for name, head in given.items()}
+    for name in wanted.keys() - COLUMNS.keys():
+        near = get_close_matches(name, COLUMNS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Invalid("bad_columns", f"There is no column {name} to map{hint}")
+    found: dict[str, int] = {}
+    for index, head in enumerate(heads):
+        word = plain(head.lstrip("\ufeff"))
+        name = _OTHER_NAMES.get(word, word)
+        if name in COLUMNS and name not in wanted:
+            found.setdefault(name, index)
+        for wish, wished in wanted.items():
+            if word == wished:
+                found[wish] = index
+    missing = [name for name in (*REQUIRED, *wanted) if name not in found]
+    if missing:
+        raise Invalid(
+            "bad_columns",
+            f"The file lacks the column {', '.join(dict.fromkeys(missing))}; it has "
+            f"{', '.join(heads) or 'none'}. Map it: --column {missing[0]}=HEAD",
+        )
+    return found
+
+
+class _RowReader:
+    def __init__(
+        self,
+        places: Mapping[str, int],
+        sources: Words,
+        concerns: Words,
+        zone: ZoneInfo,
+        assume_determined: AssumedFrom | None,
+    ) -> None:
+        self._places = places
+        self._sources = sources
+        self._concerns = concerns
+        self._zone = zone
+        self._assume = assume_determined
+        self.notes: Counter[str] = Counter()
+
+    def read(self, row: int, cells: Sequence[str]) -> RecordedCall:
+        """Return the call of a row.
+
+        Raises:
+            ValueError: why it can't be used.
+        """
+        notes: list[str] = []
+        told = {
+            name: cells[index].strip() if index < len(cells) else ""
+            for name, index in self._places.items()
+        }
+        times = self._times(told, row, notes)
+        outcome = _OUTCOMES.get(plain(told.get("outcome", "")))
+        if outcome is None:
+            raise ValueError(f"outcome {told['outcome']}: not cancelled, unserved or no_dispatch")
+        call = RecordedCall(
+            row=row,
+            place=_place(told["lat"], told["lon"]),
+            source=self._source(told["source"], notes),
+            concern=self._concern(told["concern"], notes),
+            outcome=outcome,
+            **self._completed(times, outcome, notes),
+        )
+        self.notes.update(notes)
+        return call
+
+    def _times(self, told: Mapping[str, str], row: int, notes: list[str]) -> dict[str, datetime]:
+        """Return the instants of a row, each not before the one that it must follow."""
+        if not told["received_at"]:
+            raise ValueError("received_at is empty")
+        times: dict[str, datetime] = {}
+        before, its_name = FIRST_INSTANT, ""
+        for name in (*_ORDER, "ended"):
+            if not told.get(name):
+                continue
+            try:
+                possible = instants(told[name], self._zone)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+            chosen = next((one for one in possible if one >= before), possible[-1])
+            if chosen < before:
+                if not its_name:
+                    raise ValueError(f"{name} lies before 2023, when the standard took effect")
+                raise ValueError(f"{name} lies before {its_name}")
+            if len(possible) > 1:
+                which = "first" if chosen == possible[0] else "second"
+                notes.append(
+                    f"row {row}: {name} {told[name]} came twice that night; taken as the {which}"
+                )
+            times[name], before, its_name = chosen, chosen, name
+        return times
+
+    def _completed(
+        self, times: dict[str, datetime], outcome: RecordedOutcome, notes: list[str]
+    ) -> dict[str, datetime]:
+        """Return the instants with those filled in that follow from others."""
+        if "determined" not in times and self._assume in times:
+            times["determined"] = times[self._assume]
+            notes.append(f"determined taken as {self._assume}")
+        if "arrival" in times and "dispatch" not in times:
+            times["dispatch"] = times["arrival"]
+            notes.append("dispatch taken as the arrival")
+        if outcome:
+            _check_outcome(times, outcome)
+        elif "ended" in times:
+            times.setdefault("departure", times.pop("ended"))
+            if "arrival" not in times:
+                raise ValueError("ended without an arrival: say in outcome how it ended")
+        if "departure" in times and "arrival" not in times:
+            del times["departure"]
+            notes.append("departure without an arrival left out")
+        if "determined" not in times and not outcome:
+            notes.append("no determination: followed no further; see --assume-determined")
+        return times
+
+    def _source(self, text: str, notes: list[str]) -> str:
+        if not text:
+            return "unknown"
+        code = self._sources.code(text)
+        if code is None:
+            notes.append(f"source {text!r} taken as other; see --source")
+            return "other"
+        return code
+
+    def _concern(self, text: str, notes: list[str]) -> str | None:
+        if not text:
+            return None
+        code = self._concerns.code(text)
+        if code is None:
+            notes.append(f"concern {text!r} taken as other; see --concern")
+            return "other"
+        return code
+
+
+def _check_outcome(times: dict[str, datetime], outcome: RecordedOutcome) -> None:
+    """Settle when a call with an outcome ended.
+
+    Raises:
+        ValueError: the outcome contradicts the times, or no time says when.
+    """
+    if outcome in ("unserved", "no_dispatch") and "arrival" in times:
+        raise ValueError(f"outcome {outcome}, but a team arrived")
+    if outcome == "unserved" and "determined" not in times:
+        raise ValueError("outcome unserved, but nobody determined that a team must go")
+    if outcome == "no_dispatch" and "dispatch" in times:
+        raise ValueError("outcome no_dispatch, but a team was sent")
+    if "ended" not in times:
+        if "departure" in times:
+            times["ended"] = times["departure"]
+        elif outcome == "no_dispatch":
+            times["ended"] = times.get("determined", times["received_at"])
+        else:
+            raise ValueError(f"outcome {outcome} without a time in ended")
+    if "arrival" not in times:
+        times.pop("departure", None)
+
+
+def _place(lat: str, lon: str) -> Point | None:
+    if not lat and not lon:
+        return None
+    try:
+        place = Point(lat_deg=float(lat), lon_deg=float(lon))
+    except ValueError:
+        raise ValueError(f"lat {lat or 'empty'}, lon {lon or 'empty'} is no place") from None
+    if place.lat_deg == 0 and place.lon_deg == 0:
+        raise ValueError("lat 0, lon 0 is no place")
+    return place

@@ -1,0 +1,101 @@
+"""Codes for the words of a county's spreadsheet: where calls come from, what they are about.
+
+Decides which code a word means: the code itself, its label, what the user says it means, or a
+common other word for it. Must not know what becomes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from crisis.codes import CodeSet
+
+SOURCES: Mapping[str, str] = MappingProxyType(
+    {
+        "911": "psap_911",
+        "psap": "psap_911",
+        "911_transfer": "psap_911",
+        "988": "line_988",
+        "988_lifeline": "line_988",
+        "access_line": "county_line",
+        "crisis_line": "county_line",
+        "hotline": "county_line",
+        "police": "law_enforcement_on_scene",
+        "law_enforcement": "law_enforcement_on_scene",
+        "sheriff": "law_enforcement_on_scene",
+        "family": "family_friend",
+        "friend": "family_friend",
+        "parent": "family_friend",
+        "client": "self",
+        "school": "school_college",
+        "hospital": "hospital_ed",
+        "ed": "hospital_ed",
+        "ems": "ems_fire",
+        "fire": "ems_fire",
+        "shelter": "shelter_outreach",
+        "provider": "clinic_bh_provider",
+        "clinic": "clinic_bh_provider",
+        "bystander": "bystander_business",
+        "business": "bystander_business",
+    }
+)
+CONCERNS: Mapping[str, str] = MappingProxyType(
+    {
+        "suicide": "suicide_risk",
+        "suicidal": "suicide_risk",
+        "suicidality": "suicide_risk",
+        "suicidal_ideation": "suicide_risk",
+        "agitation": "psychosis",
+        "paranoia": "psychosis",
+        "disorganized": "psychosis",
+        "anxiety": "anxiety_panic_trauma",
+        "panic": "anxiety_panic_trauma",
+        "trauma": "anxiety_panic_trauma",
+        "substance": "intoxication_withdrawal",
+        "substance_use": "intoxication_withdrawal",
+        "intoxication": "intoxication_withdrawal",
+        "overdose": "overdose_risk",
+        "risk_of_harm": "harm_to_others",
+        "welfare": "welfare_check",
+        "needs_services": "other",
+        "difficulty_functioning": "grave_disability",
+        "child": "child_behavior",
+        "family": "family_conflict",
+        "grief": "grief_disaster",
+    }
+)
+
+
+def plain(text: str) -> str:
+    """Return a word as codes are written: lower case, one underscore between its parts."""
+    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+
+
+class Words:
+    """Finds the codes of one code set.
+
+    Args:
+        codes: the set in force.
+        common: plain word → code.
+        given: word → code, as the user says; wins over everything.
+
+    Raises:
+        ValueError: a given code is not in the set.
+    """
+
+    def __init__(self, codes: CodeSet, common: Mapping[str, str], given: Mapping[str, str]) -> None:
+        unknown = sorted(code for code in given.values() if code not in codes)
+        if unknown:
+            known = ", ".join(code.code for code in codes)
+            raise ValueError(f"{', '.join(unknown)} is no {codes.label.lower()}; one of: {known}")
+        labels = {plain(code.label): code.code for code in codes}
+        own = {code.code: code.code for code in codes}
+        used = {word: code for word, code in common.items() if code in codes}
+        said = {plain(word): code for word, code in given.items()}
+        self._found = {**used, **labels, **own, **said}
+
+    def code(self, text: str) -> str | None:
+        """Return the code that a word means; ``None`` = it isn't known."""
+        return self._found.get(plain(text))

@@ -1,0 +1,9 @@
+"""``python -m web`` is ``crisis-dispatch``."""
+
+from __future__ import annotations
+
+import sys
+
+from web.cli import main
+
+sys.exit(main())

@@ -1,0 +1,129 @@
+"""The command line: what can be asked, and how every outcome ends.
+
+Decides the commands' tree and the process's exit code. One of the three places that catch every
+exception: a person at a shell gets one line that says what to do, never a traceback, unless they
+ask for one with CRISIS_LOG_LEVEL=debug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import uvloop
+
+from crisis.errors import CrisisError, Unavailable
+from dispatch.config import SettingsError
+from dispatch.supervise import describe
+from web import (
+    cli_accounts,
+    cli_audit,
+    cli_counties,
+    cli_doctor,
+    cli_replay,
+    cli_report,
+    cli_roster,
+    cli_serve,
+    cli_shifts,
+)
+from web.cli_text import Exit, Usage, explain, warn
+
+DESCRIPTION = """\
+Dispatch and tracking for a county's mobile crisis teams.
+
+First steps:
+  crisis-dispatch serve --seed        try it: a made-up county, with sign-ins printed once
+  crisis-dispatch doctor              check settings, database, clock, disk and keys
+  crisis-dispatch county add Alameda  begin with a county of your own, then:
+  crisis-dispatch user add ana --county Alameda --role dispatcher
+
+Every command has its own --help. Settings come from CRISIS_... variables, DATABASE_URL, and
+crisis.toml in the working directory (or the file that CRISIS_CONFIG names).
+"""
+EPILOG = """\
+exit codes: 0 done; 1 failed, or some rows of a file could not be used; 2 wrong usage or settings;
+3 refused: not permitted, or not possible now
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole tree of commands."""
+    top = argparse.ArgumentParser(
+        prog="crisis-dispatch",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=_version())
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (
+        cli_serve,
+        cli_accounts,
+        cli_counties,
+        cli_roster,
+        cli_shifts,
+        cli_replay,
+        cli_report,
+        cli_audit,
+        cli_doctor,
+    ):
+        module.add(commands)
+    return top
+
+
+def _version() -> str:
+    try:
+        return f"crisis-dispatch {version('crisis-dispatch')}"
+    except PackageNotFoundError:
+        return "crisis-dispatch (not installed)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the process's exit code."""
+    args = parser().parse_args(arguments)
+    _quiet_logs()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return int(runner.run(args.run(args)))
+    except Usage as error:
+        return _told(error, str(error), Exit.USAGE)
+    except SettingsError as error:
+        return _told(error, str(error), Exit.USAGE)
+    except Unavailable as error:
+        return _told(error, explain(error), Exit.FAILED)
+    except CrisisError as error:
+        return _told(error, explain(error), Exit.REFUSED)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except KeyboardInterrupt:
+        return _told(None, "Stopped.", Exit.FAILED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _told(error, f"{where}{error.strerror or error}", Exit.FAILED)
+    except Exception as error:
+        return _told(
+            error,
+            f"This is a fault of the program ({describe(error)}). Run it again with "
+            "CRISIS_LOG_LEVEL=debug to see where, and report it.",
+            Exit.FAILED,
+        )
+
+
+def _told(error: BaseException | None, line: str, code: Exit) -> int:
+    if error is not None and os.environ.get("CRISIS_LOG_LEVEL", "").lower() == "debug":
+        traceback.print_exception(error)
+    warn(f"crisis-dispatch: {line}")
+    return int(code)
+
+
+def _quiet_logs() -> None:
+    """Keep libraries' warnings off the terminal; ``serve`` sets logging up as it is configured."""
+    logging.lastResort = logging.NullHandler()

@@ -1,0 +1,329 @@
+"""``crisis-dispatch user``: accounts, passwords, and what each may act as.
+
+Must not know how passwords are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from crisis.errors import NotFound
+from crisis.ids import AgencyId, CountyId, UserId
+from crisis.roles import Role
+from dispatch.store import administration
+from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
+from dispatch.store.pool import Database
+from web.cli_context import Opened, opened
+from web.cli_import import Column, Row, Step, add_import, import_rows, split
+from web.cli_roster import responder_id_of
+from web.cli_text import Exit, Usage, columns, new_password, password_from, say
+
+_ROLES = sorted(role.value for role in GRANTABLE)
+COLUMNS = (
+    Column("username", "to sign in with; an account of that name is changed", is_required=True),
+    Column("label", "how colleagues see it; empty: the username"),
+    Column("county", "name or FIPS code", is_required=True),
+    Column("roles", f"separated by semicolons: {', '.join(_ROLES)}", is_required=True),
+    Column("agency", "its name, where the roles end at that agency"),
+    Column("responder", "code of the person in the roster; needed with the role responder"),
+)
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the commands."""
+    group = commands.add_parser(
+        "user", help="accounts, their passwords and roles", description="Accounts of people."
+    )
+    acts = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    new = acts.add_parser(
+        "add",
+        help="add a person's account",
+        description=(
+            "Add a person's account. The password is asked for, read from a file, or made and "
+            "shown once; it never stands on the command line, where others could read it."
+        ),
+    )
+    new.add_argument("username")
+    new.add_argument("--label", help="how colleagues see it (default: the username)")
+    _password_flags(new)
+    _grant_flags(new, is_required=False)
+    new.set_defaults(run=add_user)
+
+    listed = acts.add_parser("list", help="list accounts", description="List all accounts.")
+    listed.add_argument("--county", help="only those with a role in this county")
+    listed.set_defaults(run=list_users)
+
+    for name, run, doc in (
+        ("disable", disable_user, "end all use of an account, its open screens within seconds"),
+        ("enable", enable_user, "allow use of a disabled account again"),
+    ):
+        switch = acts.add_parser(name, help=doc, description=f"{doc.capitalize()}.")
+        switch.add_argument("username")
+        switch.set_defaults(run=run)
+
+    password = acts.add_parser(
+        "password",
+        help="set a new password and end all sessions",
+        description="Set a new password; all sessions of the account end.",
+    )
+    password.add_argument("username")
+    _password_flags(password)
+    password.set_defaults(run=set_password)
+
+    grant = acts.add_parser(
+        "grant",
+        help="say what an account may act as in a county",
+        description="Say what an account may act as in a county, in place of what it could before.",
+    )
+    grant.add_argument("username")
+    _grant_flags(grant, is_required=True)
+    grant.set_defaults(run=grant_user)
+
+    revoke = acts.add_parser(
+        "revoke",
+        help="take everything an account may do in a county",
+        description="Take everything an account may do in a county.",
+    )
+    revoke.add_argument("username")
+    revoke.add_argument("--county", required=True, help="name or FIPS code")
+    revoke.set_defaults(run=revoke_user)
+
+    imported = add_import(acts, "accounts", COLUMNS, import_users)
+    imported.add_argument(
+        "--passwords-to",
+        type=Path,
+        metavar="FILE",
+        help="write the new accounts' passwords there (readable by you alone), not to the screen",
+    )
+
+
+def _password_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="read the password from this file"
+    )
+    parser.add_argument(
+        "--generate", action="store_true", help="make a password and show it once, without asking"
+    )
+
+
+def _grant_flags(parser: argparse.ArgumentParser, *, is_required: bool) -> None:
+    parser.add_argument("--county", required=is_required, help="name or FIPS code")
+    parser.add_argument(
+        "--role",
+        action="append",
+        choices=_ROLES,
+        default=[],
+        required=is_required,
+        metavar="ROLE",
+        help=f"repeatable: {', '.join(_ROLES)}",
+    )
+    parser.add_argument("--agency", help="the agency at which the roles end; default: all of them")
+    parser.add_argument(
+        "--responder", metavar="CODE", help="the person's code in the roster; with role responder"
+    )
+
+
+async def add_user(args: argparse.Namespace) -> Exit:
+    """Add an account, with a grant where one is given."""
+    if bool(args.county) != bool(args.role):
+        raise Usage("Give --county and --role together, or neither.")
+    async with opened(args) as here:
+        grant = await _grant_of(here.database, args.county, args.role, args.agency, args.responder)
+        password, is_new = password_from(args.password_file, generate=args.generate)
+        account_id = await here.accounts.create_account(
+            args.username, args.label or args.username, password=password
+        )
+        if grant is not None:
+            await here.accounts.grant(account_id, grant)
+    say(f"Added {args.username}.")
+    if is_new:
+        say(f"Password (shown once): {password}")
+    return Exit.OK
+
+
+async def list_users(args: argparse.Namespace) -> Exit:
+    """List accounts."""
+    county_id = administration.find_county(args.county)[0] if args.county else None
+    async with opened(args) as here:
+        accounts = await here.accounts.list_accounts(county_id)
+    rows = [
+        (
+            one.username,
+            one.label,
+            one.kind,
+            "; ".join(_grant_text(grant) for grant in one.grants) or "-",
+            "disabled" if one.disabled_at else "in use",
+        )
+        for one in accounts
+    ]
+    say(columns(("username", "label", "kind", "may act as", "state"), rows))
+    return Exit.OK
+
+
+def _grant_text(grant: Grant) -> str:
+    limited = " (one agency)" if grant.agency_id else ""
+    return f"{grant.county_id}: {', '.join(sorted(grant.roles))}{limited}"
+
+
+async def disable_user(args: argparse.Namespace) -> Exit:
+    """Disable an account."""
+    async with opened(args) as here:
+        done = await here.accounts.disable(await here.accounts.account_named(args.username))
+    say(f"{args.username} is disabled{'' if done else ' already'}.")
+    return Exit.OK
+
+
+async def enable_user(args: argparse.Namespace) -> Exit:
+    """Enable an account."""
+    async with opened(args) as here:
+        done = await here.accounts.enable(await here.accounts.account_named(args.username))
+    say(f"{args.username} is in use{'' if done else ' already'}.")
+    return Exit.OK
+
+
+async def set_password(args: argparse.Namespace) -> Exit:
+    """Set a password."""
+    async with opened(args) as here:
+        account_id = await here.accounts.account_named(args.username)
+        password, is_new = password_from(args.password_file, generate=args.generate)
+        await here.accounts.set_password(account_id, password)
+        await here.accounts.forget_failures(args.username)
+    say(f"The password of {args.username} is set; its sessions have ended.")
+    if is_new:
+        say(f"Password (shown once): {password}")
+    return Exit.OK
+
+
+async def grant_user(args: argparse.Namespace) -> Exit:
+    """Grant roles in a county."""
+    async with opened(args) as here:
+        account_id = await here.accounts.account_named(args.username)
+        grant = await _grant_of(here.database, args.county, args.role, args.agency, args.responder)
+        if grant is None:
+            raise Usage("Give --county and --role.")
+        await here.accounts.grant(account_id, grant)
+    say(f"{args.username} may now act in {args.county} as {', '.join(sorted(args.role))}.")
+    return Exit.OK
+
+
+async def revoke_user(args: argparse.Namespace) -> Exit:
+    """Take a grant."""
+    county_id, county = administration.find_county(args.county)
+    async with opened(args) as here:
+        account_id = await here.accounts.account_named(args.username)
+        done = await here.accounts.revoke(account_id, county_id)
+    say(f"{args.username} may do nothing in {county}{' any more' if done else ', as before'}.")
+    return Exit.OK
+
+
+async def import_users(args: argparse.Namespace) -> Exit:
+    """Import accounts."""
+    async with opened(args) as here:
+        importer = _Importer(here, await here.accounts.list_accounts())
+        code = await import_rows(args.file, COLUMNS, importer.plan, dry_run=args.dry_run)
+    _hand_out(importer.made, args.passwords_to)
+    return code
+
+
+def _hand_out(made: Sequence[tuple[str, str]], file: Path | None) -> None:
+    if not made:
+        return
+    if file is None:
+        say("New passwords, shown once:")
+        say(columns(("username", "password"), made))
+        return
+    # Made anew, for this user alone: nobody else may have opened it before.
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(("username", "password"))
+        writer.writerows(made)
+    say(f"The passwords of {len(made)} new accounts are in {file}.")
+
+
+class _Importer:
+    def __init__(self, here: Opened, accounts: Sequence[Account]) -> None:
+        self._here = here
+        self._known = {one.username: one for one in accounts}
+        self._planned: set[str] = set()
+        self.made: list[tuple[str, str]] = []
+
+    async def plan(self, row: Row) -> Step:
+        """Say what a row of accounts means."""
+        name = canonical_username(row["username"])
+        roles = split(row["roles"])
+        grant = await _grant_of(
+            self._here.database, row["county"], roles, row["agency"], row["responder"]
+        )
+        if grant is None:
+            raise ValueError("county and roles are needed")
+        known = self._known.get(name)
+        if known is None and name not in self._planned:
+            self._planned.add(name)
+            return Step(f"add {name} as {', '.join(roles)}", lambda: self._add(name, row, grant))
+        if known is not None and grant in known.grants:
+            return Step(name)
+        return Step(
+            f"let {name} act as {', '.join(roles)}",
+            lambda: self._grant(name, grant),
+        )
+
+    async def _add(self, name: str, row: Row, grant: Grant) -> None:
+        password = new_password()
+        account_id = await self._here.accounts.create_account(
+            name, row["label"] or name, password=password
+        )
+        self.made.append((name, password))
+        await self._here.accounts.grant(account_id, grant)
+
+    async def _grant(self, name: str, grant: Grant) -> None:
+        account_id: UserId = await self._here.accounts.account_named(name)
+        await self._here.accounts.grant(account_id, grant)
+
+
+async def _grant_of(
+    database: Database,
+    county: str | None,
+    roles: Sequence[str],
+    agency: str | None,
+    responder: str | None,
+) -> Grant | None:
+    """Return the grant that was described; ``None`` = none was.
+
+    Raises:
+        Invalid, NotFound: there is no such county or agency.
+        ValueError: there is no such role.
+    """
+    if not county or not roles:
+        return None
+    county_id, _ = administration.find_county(county)
+    unknown = sorted(set(roles) - set(_ROLES))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is no role; one of: {', '.join(_ROLES)}")
+    return Grant(
+        county_id=county_id,
+        roles=frozenset(Role(role) for role in roles),
+        agency_id=await find_agency(database, county_id, agency) if agency else None,
+        responder_id=responder_id_of(county_id, responder) if responder else None,
+    )
+
+
+async def find_agency(database: Database, county_id: CountyId, name: str) -> AgencyId:
+    """Return the id of a county's agency by its name.
+
+    Raises:
+        NotFound: ``unknown_agency``, naming those that there are.
+    """
+    known = await administration.list_agencies(database, county_id)
+    for one in known:
+        if one.name.casefold() == name.strip().casefold() or str(one.agency_id) == name:
+            return one.agency_id
+    names = ", ".join(one.name for one in known) or "none yet; add it with: agency add"
+    raise NotFound(
+        "unknown_agency", f"There is no agency {name} in this county; there are: {names}"
+    )

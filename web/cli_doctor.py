@@ -1,0 +1,229 @@
+"""``crisis-dispatch doctor``: what would keep the service from running well, and what to do.
+
+Decides what is looked at, and what is a warning or a fault. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from crisis.clock import MachineClock
+from crisis.errors import CrisisError
+from dispatch.config import Settings, SettingsError
+from dispatch.secret import is_key
+from dispatch.store import administration
+from dispatch.store.binaries import EmbeddedError, choose_account, choose_programs, find_programs
+from dispatch.store.cluster import Layout, cluster_major
+from dispatch.store.migrate import SCHEMA_VERSION, check_schema, is_simulated
+from dispatch.store.pool import Database, PoolSizes
+from web.cli_context import embedded_dsn, settings_of
+from web.cli_text import Exit, say
+
+#: Bytes free in the data directory below which we warn, and below which work will soon stop.
+_LOW, _FULL = 5 << 30, 500 << 20
+_MOST_SKEW_S = 1.0
+_PATIENCE_S = 10.0
+_SIZES = PoolSizes(app=1, worker=1, report=1)
+
+
+class Mark(StrEnum):
+    """How something is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(NamedTuple):
+    """One line."""
+
+    mark: Mark
+    what: str
+    told: str
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "doctor",
+        help="check settings, database, clock, disk and keys",
+        description="Check settings, database, schema, clock, disk and keys, and say what to do. "
+        "Changes nothing. Exit code 1 if something fails.",
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="directory of the service (CRISIS_DATA_DIR)"
+    )
+    parser.set_defaults(run=run)
+
+
+async def run(args: argparse.Namespace) -> Exit:
+    """Check everything and print a line for each."""
+    worst = Exit.OK
+    async for finding in _findings(args):
+        say(f"{finding.mark.value:<4}  {finding.what:<10} {finding.told}")
+        if finding.mark is Mark.FAIL:
+            worst = Exit.FAILED
+    return worst
+
+
+async def _findings(args: argparse.Namespace) -> AsyncIterator[Finding]:
+    try:
+        settings = settings_of(args)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding(Mark.FAIL, "settings", problem)
+        return
+    yield Finding(Mark.OK, "settings", f"data directory {settings.data_dir}")
+    for finding in (*_disk(settings), *_key(settings), *_programs(settings), *_exposure(settings)):
+        yield finding
+    async for finding in _database(settings):
+        yield finding
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    told = f"{free / (1 << 30):.1f} GiB free below {folder}"
+    if free < _FULL:
+        yield Finding(Mark.FAIL, "disk", f"{told}: make room now, or work will stop")
+    elif free < _LOW:
+        yield Finding(Mark.WARN, "disk", f"{told}: make room")
+    else:
+        yield Finding(Mark.OK, "disk", told)
+
+
+def _key(settings: Settings) -> Iterator[Finding]:
+    if settings.master_key is not None:
+        yield Finding(Mark.OK, "key", "given by CRISIS_MASTER_KEY")
+        return
+    path = settings.data_dir / "keys" / "master.key"
+    try:
+        mode, text = stat.S_IMODE(path.stat().st_mode), path.read_text().strip()
+    except FileNotFoundError:
+        yield Finding(Mark.WARN, "key", f"{path} is not there yet; the first start makes it")
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        yield Finding(Mark.FAIL, "key", f"{path} can't be read: {error}")
+        return
+    if mode & 0o077:
+        yield Finding(Mark.FAIL, "key", f"{path} may be read by others: chmod 600 {path}")
+    elif not is_key(text):
+        yield Finding(Mark.FAIL, "key", f"{path} is damaged: restore it from your copy")
+    else:
+        yield Finding(Mark.OK, "key", f"{path}; keep a copy apart from the database's backups")
+
+
+def _programs(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url is not None:
+        return
+    try:
+        layout = Layout(settings.data_dir)
+        account = choose_account(layout.cluster)
+        programs = choose_programs(find_programs(settings.postgres_programs), cluster_major(layout))
+    except EmbeddedError as error:
+        yield Finding(Mark.FAIL, "postgres", str(error))
+        return
+    yield Finding(
+        Mark.OK, "postgres", f"{programs.version} in {programs.folder}, as user {account.name}"
+    )
+
+
+def _exposure(settings: Settings) -> Iterator[Finding]:
+    """Say whether people elsewhere can sign in: passwords never travel in the clear."""
+    is_local = settings.host in {"127.0.0.1", "::1", "localhost"}
+    is_https = settings.public_url.startswith("https://")
+    if is_local and not is_https:
+        yield Finding(
+            Mark.OK,
+            "access",
+            f"this machine only, at {settings.public_url}; for others put an "
+            "https proxy before it and set CRISIS_PUBLIC_URL",
+        )
+    elif not is_https:
+        yield Finding(
+            Mark.WARN,
+            "access",
+            f"listens on {settings.host}, but {settings.public_url} is not "
+            "https: nobody elsewhere can sign in",
+        )
+    elif not settings.trust_proxy:
+        yield Finding(
+            Mark.WARN,
+            "access",
+            "https, but no proxy is named in CRISIS_TRUST_PROXY: sign-ins "
+            "will look as if they came in the clear",
+        )
+    else:
+        yield Finding(Mark.OK, "access", settings.public_url)
+
+
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                if settings.database_url is not None:
+                    dsn, how = settings.database_url.reveal(), "reached by DATABASE_URL"
+                elif cluster_major(Layout(settings.data_dir)) is None:
+                    yield Finding(Mark.WARN, "database", "none yet; crisis-dispatch serve makes it")
+                    return
+                else:
+                    dsn, is_shared = await embedded_dsn(settings, stack)
+                    how = "a service is running on it" if is_shared else "no service is running"
+                database = await stack.enter_async_context(Database.open(dsn, sizes=_SIZES))
+        except TimeoutError:
+            yield Finding(Mark.FAIL, "database", f"no answer within {_PATIENCE_S:.0f} s")
+            return
+        except CrisisError as error:
+            hint = (
+                " (new here? run crisis-dispatch migrate)"
+                if error.code == "schema_unusable"
+                else ""
+            )
+            yield Finding(Mark.FAIL, "database", f"{error}{hint}")
+            return
+        yield Finding(Mark.OK, "database", how)
+        for check in (_schema, _skew, _counties):
+            try:
+                yield await check(database)
+            except CrisisError as error:
+                yield Finding(Mark.FAIL, check.__name__.strip("_"), str(error))
+                return
+
+
+async def _schema(database: Database) -> Finding:
+    await check_schema(database)
+    simulated = " (marked simulated: not for real work)" if await is_simulated(database) else ""
+    return Finding(Mark.OK, "schema", f"version {SCHEMA_VERSION}{simulated}")
+
+
+async def _skew(database: Database) -> Finding:
+    machine = MachineClock()
+    before = machine.now()
+    theirs = await database.ping()
+    after = machine.now()
+    skew_s = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
+    if skew_s > _MOST_SKEW_S:
+        return Finding(
+            Mark.FAIL,
+            "clock",
+            f"{skew_s:.1f} s off the database's: set both by NTP; a node that "
+            "is more than 1 s off gets no work",
+        )
+    return Finding(Mark.OK, "clock", f"{skew_s:.1f} s off the database's")
+
+
+async def _counties(database: Database) -> Finding:
+    found = await administration.list_counties(database)
+    if not found:
+        return Finding(Mark.WARN, "counties", "none yet: crisis-dispatch county add NAME")
+    return Finding(Mark.OK, "counties", ", ".join(one.name for one in found))

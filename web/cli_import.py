@@ -1,0 +1,166 @@
+"""Importing a CSV file row by row: what a row would do, doing it, and telling what was not done.
+
+Decides how a file is read, that a bad row never stops the others, and what a dry run shows. Must
+not know what the rows are about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from crisis.errors import CrisisError, Unavailable
+from web.cli_text import Exit, Usage, explain, say, warn
+
+
+class Column(NamedTuple):
+    """A column of a file, as ``--help`` shows it."""
+
+    name: str
+    doc: str
+    is_required: bool = False
+
+
+class Step(NamedTuple):
+    """What a row means: said in words, and how it is done; ``None`` = nothing would change."""
+
+    text: str
+    do: Callable[[], Awaitable[None]] | None = None
+
+
+Row = Mapping[str, str]
+#: Says what a row means. Raises ``ValueError`` or ``CrisisError`` where it can't be used.
+Plan = Callable[[Row], Awaitable[Step]]
+
+
+def describe_columns(columns: Sequence[Column]) -> str:
+    """Return the columns as text for ``--help``."""
+    width = max(len(column.name) for column in columns)
+    return "\n".join(
+        f"  {column.name:<{width}}  {column.doc}{' (required)' if column.is_required else ''}"
+        for column in columns
+    )
+
+
+def add_import(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    what: str,
+    columns: Sequence[Column],
+    run: Callable[[argparse.Namespace], Awaitable[Exit]],
+) -> argparse.ArgumentParser:
+    """Describe ``import FILE.csv`` of a group of commands."""
+    parser = commands.add_parser(
+        "import",
+        help=f"add or change {what} from a CSV file",
+        description=(
+            f"Add or change {what} from a CSV file, a row each. A bad row is told with its number "
+            "and reason, and\nthe rest goes on (exit code 1). Rows that would change nothing are "
+            "passed over: the same file may\nbe imported again.\n\nThe file is UTF-8 with heads:\n"
+            + describe_columns(columns)
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.csv")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would change")
+    parser.set_defaults(run=run)
+    return parser
+
+
+async def import_rows(path: Path, columns: Sequence[Column], plan: Plan, *, dry_run: bool) -> Exit:
+    """Do what every row of a file means, and say it.
+
+    Raises:
+        Usage: the file can't be read, or lacks a column.
+        Unavailable: the database is gone.
+    """
+    done = unchanged = bad = 0
+    required = [column.name for column in columns if column.is_required]
+    for number, row in read_rows(path, columns):
+        try:
+            _require(row, required)
+            step = await plan(row)
+            if step.do is None:
+                unchanged += 1
+                continue
+            if not dry_run:
+                await step.do()
+        except Unavailable:
+            raise
+        except CrisisError as error:
+            bad += 1
+            warn(f"row {number}: {explain(error)}")
+        except ValueError as error:
+            bad += 1
+            warn(f"row {number}: {error}")
+        else:
+            done += 1
+            say(f"row {number}: {'would ' if dry_run else ''}{step.text}")
+    say(
+        f"{done} {'to change' if dry_run else 'changed'}, {unchanged} unchanged, "
+        f"{bad} could not be used."
+    )
+    return Exit.FAILED if bad else Exit.OK
+
+
+def _require(row: Row, names: Sequence[str]) -> None:
+    empty = [name for name in names if not row[name]]
+    if empty:
+        raise ValueError(f"{', '.join(empty)} is empty")
+
+
+def read_rows(path: Path, columns: Sequence[Column]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows by column name, each with its line number; the heads are line 1.
+
+    Raises:
+        Usage: the file can't be read, or its columns are not those.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            yield from _rows(path, csv.reader(lines), columns)
+    except OSError as error:
+        raise Usage(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise Usage(f"{path} isn't UTF-8; save it as CSV UTF-8.") from None
+    except csv.Error as error:
+        raise Usage(f"{path} isn't CSV: {error}") from error
+
+
+def _rows(
+    path: Path, table: Iterator[list[str]], columns: Sequence[Column]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    heads = [head.strip().casefold() for head in next(table, [])]
+    known = [column.name for column in columns]
+    missing = [column.name for column in columns if column.is_required and column.name not in heads]
+    unknown = [head for head in heads if head not in known]
+    if missing or unknown:
+        faults = [f"lacks {', '.join(missing)}"] if missing else []
+        faults += [f"has unknown columns {', '.join(unknown)}"] if unknown else []
+        raise Usage(f"{path} {' and '.join(faults)}; its columns are: {', '.join(known)}.")
+    for number, cells in enumerate(table, start=2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        row = dict.fromkeys(known, "")
+        row.update((head, cell.strip()) for head, cell in zip(heads, cells, strict=False))
+        yield number, row
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return the parts of a cell that holds several, separated by semicolons or commas."""
+    return tuple(part.strip() for part in text.replace(";", ",").split(",") if part.strip())
+
+
+def yes_or_no(text: str, name: str) -> bool:
+    """Return what a cell says.
+
+    Raises:
+        ValueError: neither yes nor no.
+    """
+    word = text.casefold()
+    if word in ("yes", "y", "true", "1", "x"):
+        return True
+    if word in ("", "no", "n", "false", "0"):
+        return False
+    raise ValueError(f"{name}: {text} is neither yes nor no")

@@ -1,0 +1,329 @@
+"""``crisis-dispatch replay``: recorded calls through the whole service, then the report.
+
+Decides how a replay is set up: a database of its own marked simulated, a node whose county time
+goes from act to act, sign-ins, and the API over HTTP. What the acts are stands in
+``dispatch.sim``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from crisis.clock import FakeClock
+from crisis.codes import code_sets
+from crisis.errors import Conflict, Invalid
+from crisis.ids import CountyId
+from crisis.roles import Role
+from crisis.standards import local_day
+from dispatch.config import Settings, load
+from dispatch.report_text import as_csv, as_json, as_table
+from dispatch.reports import ResponseTimes, period, response_times
+from dispatch.sim import calls as calls_
+from dispatch.sim.calls import BadRow, Reading, read_calls
+from dispatch.sim.desk import Who
+from dispatch.sim.replay import Account, replay
+from dispatch.sim.resimulate import Resimulation, simulated_policy
+from dispatch.sim.roster import TeamPool, middle
+from dispatch.store import administration
+from dispatch.store.embedded import EmbeddedPostgres
+from dispatch.store.identity import Grant
+from dispatch.store.migrate import migrate
+from dispatch.store.pool import Database
+from dispatch.store.reporting import read_responses
+from web.cli_desk import ApiDesk, listening
+from web.cli_text import Exit, Usage, new_password, say, warn
+from web.node import Node, running
+
+_ROLES: Mapping[Who, Role] = {Who.DISPATCHER: Role.DISPATCHER, Who.ADMIN: Role.ADMIN}
+_COLUMNS = "\n".join(f"  {name:<12} {doc}" for name, doc in calls_.COLUMNS.items())
+
+HELP = "run recorded calls through the service and report their response times"
+DESCRIPTION = f"""\
+Run a spreadsheet of recorded calls through the whole service, over its API, in a database of its
+own, without waiting: county time goes from one recorded instant to the next. Then print the
+response-time report and what became of every row.
+
+As recorded (the default): each call is determined, sent to a team, arrived at and cleared when the
+record says so; the report shows the county's own response times. What isn't recorded isn't made up.
+With --resimulate the same calls are answered anew, by this service's own ranking and N simulated
+teams: what the response times would have been.
+
+The file is CSV with heads. Its columns, by these names (or see --column):
+{_COLUMNS}
+
+Times: 2026-03-08 13:45, 2026-03-08T21:45:00Z or 3/8/2026 1:45 PM; without a zone they are local
+(--zone). Rows may stand in any order. A bad row is told and left out; the rest goes on.
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "replay",
+        help=HELP,
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", type=Path, metavar="CALLS.csv", help="the recorded calls")
+    parser.add_argument(
+        "--county", default="Sacramento", help="name or FIPS code (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--zone", default="America/Los_Angeles", help="of times without one (default: %(default)s)"
+    )
+    pairs: tuple[tuple[str, str, str], ...] = (
+        ("--column", "NAME=HEAD", "which of the file's columns holds one of ours"),
+        ("--source", "WORD=CODE", "what a word in the column source means"),
+        ("--concern", "WORD=CODE", "what a word in the column concern means"),
+    )
+    for flag, form, doc in pairs:
+        parser.add_argument(
+            flag, type=_pair, action="append", default=[], metavar=form, help=f"{doc}; repeatable"
+        )
+    parser.add_argument(
+        "--assume-determined",
+        choices=("received", "dispatch"),
+        help="take a missing determination as of this instant (default: don't go further)",
+    )
+    parser.add_argument(
+        "--resimulate", action="store_true", help="answer the calls anew with simulated teams"
+    )
+    parser.add_argument(
+        "--teams", type=_count, default=12, metavar="N", help="with --resimulate (default: 12)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of what is drawn by --resimulate (default: 1)"
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep the database in this new directory; serve it with CRISIS_DATA_DIR=DIR",
+    )
+    parser.add_argument("--errors", type=Path, metavar="FILE", help="also write bad rows, as CSV")
+    parser.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="of the report"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="list the responses behind each figure of the table"
+    )
+    parser.set_defaults(run=run)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 500:
+        raise argparse.ArgumentTypeError("a number of teams from 1 to 500")
+    return int(text)
+
+
+async def run(args: argparse.Namespace) -> Exit:
+    """Read the file, replay it, and print what came of it."""
+    zone = _zone(args.zone)
+    county_id, county = administration.find_county(args.county)
+    reading = _read(args, zone)
+    if not reading.calls:
+        _tell_bad(reading.bad, args.errors)
+        warn(f"None of the {reading.rows} rows can be replayed.")
+        return Exit.FAILED
+    begins_at = min(call.received_at for call in reading.calls)
+    clock = FakeClock(begins_at - timedelta(hours=1))
+    async with _node(args.keep, county_id, clock, resimulated=args.resimulate) as (node, sign_ins):
+        async with listening(node) as url, ApiDesk(url, county_id, sign_ins) as desk:
+            account = await _replayed(args, node, desk, clock, county_id, reading)
+        report = await _report(node, county_id, zone, begins_at, account)
+    _tell_bad([*reading.bad, *account.refused], args.errors)
+    _print_report(args, report, f"{county} County")
+    _tell_account(reading, account)
+    return Exit.OK
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Usage(f"There is no time zone {name}; try America/Los_Angeles.") from None
+
+
+def _read(args: argparse.Namespace, zone: ZoneInfo) -> Reading:
+    assumed: Mapping[str, calls_.AssumedFrom] = {"received": "received_at", "dispatch": "dispatch"}
+    try:
+        with args.file.open(encoding="utf-8-sig", newline="") as lines:
+            return read_calls(
+                lines,
+                code_sets(local_day(calls_.FIRST_INSTANT)),
+                zone=zone,
+                columns=dict(args.column),
+                sources=dict(args.source),
+                concerns=dict(args.concern),
+                assume_determined=assumed.get(args.assume_determined or ""),
+            )
+    except OSError as error:
+        raise Usage(f"{args.file} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise Usage(f"{args.file} isn't UTF-8; save it as CSV UTF-8.") from None
+    except Invalid as error:
+        raise Usage(error.detail) from error
+
+
+@asynccontextmanager
+async def _node(
+    keep: Path | None, county_id: CountyId, clock: FakeClock, *, resimulated: bool
+) -> AsyncIterator[tuple[Node, Mapping[Who, tuple[str, str]]]]:
+    """Run a node on a database of its own, with one county and the accounts that act."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(_folder(keep))
+        settings = _settings(folder)
+        server = EmbeddedPostgres(
+            folder, programs_folder=settings.postgres_programs, is_throwaway=keep is None
+        )
+        dsn = (await stack.enter_async_context(server)).dsn
+        await migrate(dsn, simulated=True)
+        database = await stack.enter_async_context(Database.open(dsn))
+        await _set_up(database, county_id, clock, resimulated=resimulated)
+        node = await stack.enter_async_context(
+            running(settings, database, clock=clock, ticking=False)
+        )
+        yield node, await _accounts(node, county_id)
+
+
+def _settings(folder: Path) -> Settings:
+    """Return the settings of a node in ``folder``, whatever the real one's are."""
+    kept = ("CRISIS_POSTGRES_PROGRAMS", "CRISIS_LOG_LEVEL", "CRISIS_LOG_FORMAT", "HOME")
+    environ = {name: os.environ[name] for name in kept if name in os.environ}
+    return load({**environ, "CRISIS_DATA_DIR": str(folder)}, working_dir=folder)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            raise Conflict("not_empty", f"{keep} is not empty; name a new directory to keep it in.")
+        yield keep.absolute()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="crisis-replay-"))
+    try:
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+async def _set_up(
+    database: Database, county_id: CountyId, clock: FakeClock, *, resimulated: bool
+) -> None:
+    await administration.add_county(database, county_id, local_day(clock.now()))
+    await administration.add_agency(database, county_id, "Simulated crisis services")
+    if resimulated:
+        await administration.add_policy(database, county_id, simulated_policy())
+
+
+async def _accounts(node: Node, county_id: CountyId) -> Mapping[Who, tuple[str, str]]:
+    sign_ins = {}
+    for who, role in _ROLES.items():
+        name, password = f"replay-{who}", new_password()
+        account_id = await node.accounts.create_account(name, f"Replay {who}", password=password)
+        grant = Grant(county_id=county_id, roles=frozenset({role}))
+        await node.accounts.grant(account_id, grant)
+        sign_ins[who] = (name, password)
+    return sign_ins
+
+
+async def _replayed(
+    args: argparse.Namespace,
+    node: Node,
+    desk: ApiDesk,
+    clock: FakeClock,
+    county_id: CountyId,
+    reading: Reading,
+) -> Account:
+    agency_id = administration.agency_id_of(county_id, "Simulated crisis services")
+    places = [call.place for call in reading.calls if call.place is not None]
+    with _progress() as progress:
+        if args.resimulate:
+            resimulation = Resimulation(
+                node.service, county_id, clock, desk, agency_id, seed=args.seed
+            )
+            return await resimulation.run(reading.calls, args.teams, progress)
+        teams = TeamPool(desk, county_id, agency_id, middle(places))
+        return await replay(reading.calls, clock, desk, teams, progress)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr where somebody looks at it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, of: None
+        return
+    bar = Progress(
+        TextColumn("Replaying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("", total=None)
+    with bar:
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+async def _report(
+    node: Node, county_id: CountyId, zone: ZoneInfo, begins_at: datetime, account: Account
+) -> ResponseTimes:
+    as_of = account.last_at or begins_at
+    first = local_day(begins_at, zone).replace(day=1)
+    since, until = period(first, local_day(as_of, zone), zone)
+    responses = await read_responses(node.database, county_id, since, until)
+    return response_times(county_id, responses, since=since, until=until, as_of=as_of, zone=zone)
+
+
+def _print_report(args: argparse.Namespace, report: ResponseTimes, title: str) -> None:
+    match args.format:
+        case "json":
+            sys.stdout.write(as_json(report).decode())
+        case "csv":
+            sys.stdout.write(as_csv(report))
+        case _:
+            how = "answered anew" if args.resimulate else "as recorded"
+            say(as_table(report, title=f"{title}, {how}", with_responses=args.list))
+
+
+def _tell_bad(bad: list[BadRow], file: Path | None) -> None:
+    bad.sort(key=lambda row: row.row)
+    for row in bad:
+        warn(f"row {row.row}: {row.reason}")
+    if file is not None:
+        with file.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(("row", "reason"))
+            writer.writerows((row.row, row.reason) for row in bad)
+
+
+def _tell_account(reading: Reading, account: Account) -> None:
+    refused = len(reading.bad) + len(account.refused)
+    how_far = ", ".join(f"{count} {name}" for name, count in account.reached.most_common())
+    warn(f"Rows: {reading.rows} read = {account.replayed} replayed + {refused} refused.")
+    warn(f"Replayed: {how_far or 'none'}; {account.teams} teams.")
+    for note, count in reading.notes.most_common():
+        warn(f"Note: {note}" + (f" ({count} rows)" if count > 1 else ""))

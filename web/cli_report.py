@@ -1,0 +1,88 @@
+"""``crisis-dispatch report``: figures of a county, for people and for spreadsheets.
+
+Must not know how a figure is computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from datetime import date
+
+from crisis.standards import local_day
+from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
+from dispatch.reports import last_full_months, period, response_times
+from dispatch.rulebook import Rulebook
+from dispatch.store.reporting import read_responses
+from web.cli_context import opened
+from web.cli_counties import served
+from web.cli_text import Exit, Usage
+
+_RESPONSE_TIMES = """\
+Response times against the standard (60 minutes urban, 120 rural, from the determination that a team
+must go to its arrival), by month and area class.
+
+Two shares stand side by side: on time of those that arrived, by month of arrival; and on time of
+all that were promised a team, by month of determination, with those cancelled late, unserved and
+still waiting. Without --since and --until: the last three full months.
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the commands."""
+    group = commands.add_parser(
+        "report", help="figures of a county", description="Figures of a county."
+    )
+    acts = group.add_subparsers(title="reports", metavar="REPORT", required=True)
+    times = acts.add_parser(
+        "response-times",
+        help="response times against the standard",
+        description=_RESPONSE_TIMES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    times.add_argument("--county", required=True, help="name or FIPS code")
+    times.add_argument("--since", type=_day, metavar="DAY", help="first day, like 2026-07-01")
+    times.add_argument("--until", type=_day, metavar="DAY", help="last day, included")
+    times.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    times.add_argument("--list", action="store_true", help="list the responses behind each figure")
+    times.set_defaults(run=report_response_times)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no day; write it like 2026-07-01") from None
+
+
+async def report_response_times(args: argparse.Namespace) -> Exit:
+    """Print the report."""
+    async with opened(args) as here:
+        county_id, name = await served(here.database, args.county)
+        rulebook = await Rulebook.load(here.database, county_id)
+        as_of = here.machine.now()
+        zone = rulebook.at(as_of).policy.tz()
+        first, last = _period(args, local_day(as_of, zone))
+        since, until = period(first, last, zone)
+        responses = await read_responses(here.database, county_id, since, until)
+    report = response_times(county_id, responses, since=since, until=until, as_of=as_of, zone=zone)
+    match args.format:
+        case "json":
+            text = as_json(report).decode()
+        case "csv":
+            text = responses_as_csv(report) if args.list else as_csv(report)
+        case _:
+            width = max(80, shutil.get_terminal_size((100, 24)).columns)
+            title = f"{name} County"
+            text = as_table(report, title=title, width=width, with_responses=args.list)
+    sys.stdout.write(text)
+    return Exit.OK
+
+
+def _period(args: argparse.Namespace, today: date) -> tuple[date, date]:
+    if args.since is None and args.until is None:
+        return last_full_months(today)
+    if args.since is None:
+        raise Usage("Give --since as well.")
+    return args.since, args.until or today

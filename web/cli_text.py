@@ -1,0 +1,112 @@
+"""How the command line speaks: exit codes, lines on stderr, tables, passwords.
+
+Decides what an error looks like to whoever typed the command: one line that says what to do. Must
+not know what any command does.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+
+from crisis.clock import random_bytes
+from crisis.errors import CrisisError
+
+
+class Exit(IntEnum):
+    """What the process ends with."""
+
+    OK = 0
+    #: it was tried and did not succeed, or rows of a file could not be used
+    FAILED = 1
+    #: it was asked for in the wrong way, or a setting is wrong
+    USAGE = 2
+    #: understood, but not permitted or not possible now
+    REFUSED = 3
+
+
+class Usage(Exception):
+    """The command can't be meant so; the text says what to write instead."""
+
+
+@contextmanager
+def as_usage() -> Iterator[None]:
+    """Turn what a value lacks into what the command line lacks."""
+    try:
+        yield
+    except ValueError as error:
+        raise Usage(str(error)) from error
+
+
+def say(text: str) -> None:
+    """Write a line to stdout."""
+    print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """Write a line to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def explain(error: CrisisError) -> str:
+    """Return a refusal as one line, with the further problems that it names."""
+    problems = error.facts.get("problems")
+    if isinstance(problems, list | tuple):
+        return f"{error.detail} {'; '.join(str(problem) for problem in problems)}"
+    return error.detail
+
+
+def columns(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return rows below their heads, each column as wide as it must be."""
+    cells = [[str(head).upper() for head in heads]]
+    cells += [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
+    return "\n".join(lines)
+
+
+#: Letters and digits that nobody confuses when reading them aloud.
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def new_password() -> str:
+    """Return a password of 79 bits that can be read aloud: four groups of four."""
+    letters = ""
+    while len(letters) < 16:
+        # Bytes beyond the last whole round of the alphabet would favour its first letters.
+        letters += "".join(
+            _ALPHABET[byte % len(_ALPHABET)]
+            for byte in random_bytes(32)
+            if byte < 256 - 256 % len(_ALPHABET)
+        )
+    return "-".join(letters[i : i + 4] for i in range(0, 16, 4))
+
+
+def password_from(file: Path | None, *, generate: bool) -> tuple[str, bool]:
+    """Return a new password, and whether it was generated and must be shown once.
+
+    Raises:
+        Usage: nobody is there to be asked, or what was typed twice differs.
+    """
+    if generate:
+        return new_password(), True
+    if file is not None:
+        try:
+            return file.read_text().rstrip("\r\n"), False
+        except (OSError, UnicodeDecodeError) as error:
+            raise Usage(f"{file} can't be read: {error}") from error
+    if not sys.stdin.isatty():
+        raise Usage("Nobody can be asked for a password here: use --password-file or --generate.")
+    first = getpass.getpass("New password (empty: make one): ")
+    if not first:
+        return new_password(), True
+    if getpass.getpass("Again: ") != first:
+        raise Usage("The two passwords differ.")
+    return first, False
