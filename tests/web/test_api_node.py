@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,14 +13,16 @@ from crisis.roles import Role
 from dispatch.config import load
 from dispatch.store.identity import Grant
 from dispatch.store.pool import Database
-from tests.web.kit import ALAMEDA, PASSWORD, Client, create_county, problem
+from tests.web.kit import ALAMEDA, MASTER_KEY, PASSWORD, Client, create_county, problem
 from web.node import Node, running
 
 
 @pytest.fixture
 async def node(database: Database, tmp_path: Path) -> AsyncIterator[Node]:
     await create_county(database, ALAMEDA, "Alameda")
-    settings = load({"CRISIS_DATA_DIR": str(tmp_path)}, working_dir=tmp_path)
+    key = b64encode(MASTER_KEY).decode()
+    environ = {"CRISIS_DATA_DIR": str(tmp_path), "CRISIS_MASTER_KEY": key}
+    settings = load(environ, working_dir=tmp_path)
     async with running(settings, database, ticking=False) as made:
         yield made
 
