@@ -33,7 +33,7 @@ from dispatch.store import audit, positions, upkeep
 from dispatch.store.accounts import Accounts
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.identity import SessionRules
-from dispatch.store.migrate import check_schema, is_simulated, migrate
+from dispatch.store.migrate import check_schema, database_id, is_simulated, migrate
 from dispatch.store.outbox import AlertFeed, Outbox
 from dispatch.store.passwords import Passwords
 from dispatch.store.pokes import Pokes
@@ -162,7 +162,7 @@ async def running(
             Seeker(CalibratedEstimate(), node.positions.latest),
         )
         await _sign_in(node, stack)
-        _live(node)
+        _live(node, await database_id(database))
         pokes = _pokes(node)
         node.outbox = _outbox(node, alert_log, mail=not await is_simulated(database))
         alerts = AlertFeed(database, node.live.on_alerts, clock=node.clock)
@@ -223,8 +223,8 @@ async def _sign_in(node: Node, stack: AsyncExitStack) -> None:
     node.auth = Auth(node.accounts, sessions, node.registry)
 
 
-def _live(node: Node) -> None:
-    node.feed = Feed()
+def _live(node: Node, log_id: str) -> None:
+    node.feed = Feed(log_id)
     node.fanout = Fanout(node.machine)
     node.live = Live(
         feed=node.feed,

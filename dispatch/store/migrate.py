@@ -231,6 +231,12 @@ async def check_schema(database: Database) -> None:
         )
 
 
+async def database_id(database: Database) -> str:
+    """Return what names this database's log for good, wherever it is moved."""
+    rows = await database.call(Worker(), "SELECT database_id FROM database_mark")
+    return str(rows[0]["database_id"])
+
+
 async def is_simulated(database: Database) -> bool:
     """Say whether the database is marked for demonstration or replay."""
     rows = await database.call(Worker(), "SELECT simulated FROM database_mark")
