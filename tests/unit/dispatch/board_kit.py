@@ -7,7 +7,8 @@
     county.refused("not_your_team", AcceptOffer(...), by=responder(other))
     county.wait(90)                        # seconds
 
-Every decision is checked: folding its events on the board before gives its board.
+Every decision is checked: folding its events on the board before gives its board, and every word
+in them is a code of the day's sets.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ from crisis.triage import Acuity, Answer
 from dispatch.decide import Decision, Rules, decide
 from geo.point import Point
 from geo.zone import AreaMap
+from tests.unit.dispatch.vocabulary import strange_words
 
 COUNTY = CountyId(6001)
 #: 10:00 on a Monday in California.
@@ -214,6 +216,7 @@ class County:
             assert fold_all(before, decision.events) == decision.board
         for seq, event in enumerate(decision.events, start=before.seq + 1):
             assert event.seq == seq and event.command_id == env.command_id
+            assert strange_words(event.body, self.rules.codes) == []
         self.board = decision.board
         self.log.extend(decision.events)
         self.last = decision
