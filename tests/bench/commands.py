@@ -40,16 +40,19 @@ async def run(quick: bool) -> list[Row]:
     """Measure one hot county and all 58; ``quick`` for a glance."""
     seconds = 2.0 if quick else 6.0
     ids = [int(fips) for fips in counties()]
-    async with fresh_database() as dsn, _floor(dsn, ids) as floor:
-        async with Database.open(dsn, sizes=PoolSizes(app=AT_ONCE)) as database:
-            for county_id in ids:
-                await create_county(database, county_id)
-            machine = MachineClock()
-            async with Service(database, machine, machine, MASTER_KEY) as service:
-                desks = [Desk(service, CountyId(c)) for c in ids]
-                teams = [[await desk.team(f"T{n}") for n in range(4)] for desk in desks]
-                hot = [await desks[0].team(f"H{n}") for n in range(60)]
-                return await _compare(service, teams, hot, floor, ids, seconds)
+    async with (
+        fresh_database() as dsn,
+        _floor(dsn, ids) as floor,
+        Database.open(dsn, sizes=PoolSizes(app=AT_ONCE)) as database,
+    ):
+        for county_id in ids:
+            await create_county(database, county_id)
+        machine = MachineClock()
+        async with Service(database, machine, machine, MASTER_KEY) as service:
+            desks = [Desk(service, CountyId(c)) for c in ids]
+            teams = [[await desk.team(f"T{n}") for n in range(4)] for desk in desks]
+            hot = [await desks[0].team(f"H{n}") for n in range(60)]
+            return await _compare(service, teams, hot, floor, ids, seconds)
 
 
 async def _compare(

@@ -14,8 +14,9 @@ from statistics import median
 from tests.bench.children import Child, child
 from tests.bench.load import Cycled, Cycles, Open, Opened
 from tests.bench.node_server import Order, Setup
+from tests.bench.place import fresh_folder
 from tests.bench.rows import Row
-from tests.bench.site import Site, fresh_folder, node
+from tests.bench.site import Site, node
 
 TEAMS = 60
 CLOSED = 1_000_000

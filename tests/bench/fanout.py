@@ -8,15 +8,13 @@ how rows are printed.
 from __future__ import annotations
 
 import asyncio
-import resource
 import statistics
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import msgspec
 
+from tests.bench.children import Child, allow_sockets, child
 from tests.bench.fanout_clients import Seen
 from tests.bench.fanout_server import Order, Report
 from tests.bench.rows import Row
@@ -27,9 +25,6 @@ _IDLE_SOCKETS = 2000
 _P99_S = 0.150
 #: Apart by more than a tick and a flush, so that nothing is joined.
 _APART_S = 0.040
-_ANSWER_S = 120.0
-
-T = TypeVar("T")
 
 
 class Pair:
@@ -38,8 +33,8 @@ class Pair:
     def __init__(
         self,
         empty: Report,
-        server: asyncio.subprocess.Process,
-        clients: asyncio.subprocess.Process,
+        server: Child,
+        clients: Child,
     ) -> None:
         #: The server's state before the first socket.
         self.empty = empty
@@ -48,15 +43,15 @@ class Pair:
 
     async def burst(self, messages: int, interval_s: float) -> tuple[Report, Seen]:
         """Publish at a steady pace, wait until all has arrived, return both sides' counts."""
-        await _ask(self._clients, b"\n", Seen)
+        await self._clients.ask(Order(), Seen)
         order = Order(messages=messages, interval_s=interval_s, size=_SIZE)
-        report = await _ask(self._server, msgspec.json.encode(order) + b"\n", Report)
-        seen = await _ask(self._clients, b"\n", Seen)
+        report = await self._server.ask(order, Report)
+        seen = await self._clients.ask(Order(), Seen)
         for _ in range(50):
             if seen.deliveries >= messages * seen.sockets:
                 break
             await asyncio.sleep(0.1)
-            more = await _ask(self._clients, b"\n", Seen)
+            more = await self._clients.ask(Order(), Seen)
             seen = msgspec.structs.replace(
                 seen,
                 deliveries=seen.deliveries + more.deliveries,
@@ -74,49 +69,17 @@ class Pair:
 
     async def at_rest(self) -> Report:
         """Return the server's state without load."""
-        return await _ask(self._server, b"{}\n", Report)
-
-
-async def _ask(process: asyncio.subprocess.Process, line: bytes, answer: type[T]) -> T:
-    assert process.stdin is not None
-    process.stdin.write(line)
-    return await _answer(process, answer)
-
-
-async def _answer(process: asyncio.subprocess.Process, answer: type[T]) -> T:
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), _ANSWER_S)
-    return msgspec.json.decode(line, type=answer)
-
-
-@asynccontextmanager
-async def _process(module: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", module, *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), 15)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        return await self._server.ask(Order(), Report)
 
 
 @asynccontextmanager
 async def pair(kind: str, sockets: int) -> AsyncIterator[Pair]:
     """Start a server of ``kind`` (``fanout`` or ``raw``) and connect ``sockets`` clients."""
-    async with _process("tests.bench.fanout_server", kind) as server:
-        empty = await _answer(server, Report)
+    async with child("tests.bench.fanout_server", kind) as server:
+        empty = await server.answer(Report)
         arguments = (str(empty.port), str(sockets), str(_SIZE))
-        async with _process("tests.bench.fanout_clients", *arguments) as clients:
-            await _answer(clients, Seen)
+        async with child("tests.bench.fanout_clients", *arguments) as clients:
+            await clients.answer(Seen)
             yield Pair(empty, server, clients)
 
 
@@ -203,11 +166,7 @@ async def weight() -> Row:
 
 async def run(quick: bool) -> list[Row]:
     """Measure; about half a minute if ``quick``, else two minutes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * _IDLE_SOCKETS
-    if soft < wanted:
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    allow_sockets(4 * _IDLE_SOCKETS)
     rows = [await weight()]
     async with pair("raw", _SOCKETS) as raw, pair("fanout", _SOCKETS) as real:
         lone, joined = await cost(real, raw, rounds=3 if quick else 7, messages=40 if quick else 80)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -15,11 +16,17 @@ from dispatch.store.migrate import migrate
 @asynccontextmanager
 async def fresh_database() -> AsyncIterator[str]:
     """Return the DSN of a migrated database: embedded, on disk, fsync on, default settings."""
-    folder = Path(tempfile.mkdtemp(prefix="crisis-bench-"))
-    folder.chmod(0o711)
+    async with fresh_folder() as folder, EmbeddedPostgres(folder / "postgres") as server:
+        await migrate(server.dsn)
+        yield server.dsn
+
+
+@asynccontextmanager
+async def fresh_folder() -> AsyncIterator[Path]:
+    """Return an empty data directory that the database's own user can reach, gone afterwards."""
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="crisis-bench-"))
+    await asyncio.to_thread(folder.chmod, 0o711)
     try:
-        async with EmbeddedPostgres(folder / "postgres") as server:
-            await migrate(server.dsn)
-            yield server.dsn
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 
 from tests.bench.bare_server import Listening
 from tests.bench.children import Child, child
 from tests.bench.node_server import Order, Ready, Setup, State
+from tests.bench.place import fresh_folder
 from tests.bench.seed import People
 
 #: A million incidents take a minute or two to write, and longer where others use the disk.
@@ -34,17 +31,6 @@ class Site:
     async def state(self, order: Order | None = None) -> State:
         """Return what the node is at, after doing what ``order`` says."""
         return await self.server.ask(order or Order(), State)
-
-
-@asynccontextmanager
-async def fresh_folder() -> AsyncIterator[Path]:
-    """Return an empty data directory that is gone afterwards."""
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="crisis-bench-"))
-    await asyncio.to_thread(folder.chmod, 0o711)
-    try:
-        yield folder
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -1,0 +1,89 @@
+"""What 2,000 idle screens weigh on a whole node, and what the largest county's board weighs.
+
+Sockets: resident bytes of the node's process, with all screens open, signed in and shown their
+board, less those before. The floor is the same number of bare transports. The board: bytes that
+Python holds for it (``tracemalloc``) after it was read from the database, 70 teams on shift and
+1,000 open incidents, 66 of them under way, with what is owed for them and for those closed before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from tests.bench.board_weight import Weighed
+from tests.bench.children import child
+from tests.bench.fanout import pair
+from tests.bench.load import Open, Opened
+from tests.bench.node_server import Order
+from tests.bench.place import fresh_folder
+from tests.bench.rows import Row
+from tests.bench.site import fresh_node
+
+SOCKETS = 2_000
+#: Longer than a heartbeat's period: what a screen needs for its first frames is free again.
+_SETTLE_S = 12.0
+_KIB, _MIB = 1024, 1024 * 1024
+
+
+async def run(quick: bool) -> list[Row]:
+    """Measure; half a minute if ``quick``, else a minute."""
+    async with fresh_node(teams=60) as site, child("tests.bench.load") as load:
+        # One of each first, so that what is made once isn't counted for each.
+        screens = Open(port=site.port, people=site.people, desks=8, crews=60)
+        await load.ask(screens, Opened)
+        await asyncio.sleep(1)
+        empty = await site.state(Order(do="collect"))
+        half = SOCKETS // 2
+        screens = msgspec.structs.replace(screens, desks=half, crews=half)
+        opened = await load.ask(screens, Opened)
+        assert opened.sockets == SOCKETS
+        await asyncio.sleep(_SETTLE_S)
+        full = await site.state(Order(do="collect"))
+        assert full.sockets == SOCKETS
+        added = full.sockets - empty.sockets
+    value = (full.usage.resident - empty.usage.resident) / added / _KIB
+    async with pair("raw", SOCKETS) as raw:
+        report = await raw.at_rest()
+        floor = (report.resident - raw.empty.resident) / report.sockets / _KIB
+    weighed = await _board(quick)
+    board = weighed.board_bytes / _MIB
+    shown = weighed.shown_bytes / _MIB
+    what = f"{weighed.teams} teams, {weighed.incidents:,} incidents, {weighed.obligations:,} owed"
+    return [
+        Row(
+            name=f"idle socket on a whole node, half desk and half team views, {SOCKETS:,} sockets",
+            unit="KiB resident",
+            value=value,
+            floor=floor,
+            ratio=value / floor,
+            target="<= 36",
+            met=value <= 36,
+        ),
+        Row(
+            name=f"board of the largest county in memory ({what})",
+            unit="MiB traced",
+            value=board,
+            floor=None,
+            ratio=None,
+            target="<= 20",
+            met=board <= 20,
+        ),
+        Row(
+            name="the same with its desk, team, wall and follow-up views rendered",
+            unit="MiB traced",
+            value=shown,
+            floor=board,
+            ratio=shown / board,
+            target="<= 40",
+            met=shown <= 40,
+        ),
+    ]
+
+
+async def _board(quick: bool) -> Weighed:
+    async with fresh_folder() as folder:
+        arguments = (str(folder), "1" if quick else "0")
+        async with child("tests.bench.board_weight", *arguments) as weighing:
+            return await weighing.answer(Weighed, within_s=300)
