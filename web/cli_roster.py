@@ -33,6 +33,7 @@ from crisis.team import Shift, Team
 from dispatch.decide import decide
 from dispatch.service import Service
 from dispatch.store import administration
+from dispatch.store.administration import Agency
 from geo.point import Point
 from web.cli_context import opened
 from web.cli_counties import served
@@ -81,7 +82,7 @@ class Roster:
     """A county's roster under change; a dry run changes a copy of the board only."""
 
     def __init__(
-        self, service: Service, county_id: CountyId, agencies: dict[str, AgencyId], *, dry_run: bool
+        self, service: Service, county_id: CountyId, agencies: Sequence[Agency], *, dry_run: bool
     ) -> None:
         self._county = service.county(county_id)
         self._board = self._county.board
@@ -115,11 +116,16 @@ class Roster:
         Raises:
             NotFound: ``unknown_agency``.
         """
-        found = self.agencies.get(name.strip().casefold())
-        if found is None:
-            known = ", ".join(sorted(self.agencies)) or "none yet; add it with: agency add"
-            raise NotFound("unknown_agency", f"There is no agency {name}; there are: {known}")
-        return found
+        wanted = name.strip().casefold()
+        for one in self.agencies:
+            if wanted in (one.name.casefold(), str(one.agency_id)):
+                return one.agency_id
+        known = ", ".join(one.name for one in self.agencies) or "none yet; add it with: agency add"
+        raise NotFound("unknown_agency", f"There is no agency {name}; there are: {known}")
+
+    def agency_name(self, agency_id: AgencyId) -> str:
+        """Return an agency's name."""
+        return next((one.name for one in self.agencies if one.agency_id == agency_id), "-")
 
     def team(self, call_sign: str) -> Team:
         """Return a team by its call sign.
@@ -173,7 +179,7 @@ async def roster(args: argparse.Namespace) -> AsyncIterator[Roster]:
             yield Roster(
                 service,
                 county_id,
-                {one.name.casefold(): one.agency_id for one in agencies},
+                agencies,
                 dry_run=getattr(args, "dry_run", False),
             )
 
@@ -305,11 +311,10 @@ async def add_team(args: argparse.Namespace) -> Exit:
 async def list_teams(args: argparse.Namespace) -> Exit:
     """List teams."""
     async with roster(args) as county:
-        names = {agency_id: name for name, agency_id in county.agencies.items()}
         rows = [
             (
                 team.call_sign,
-                names.get(team.agency_id, "-"),
+                county.agency_name(team.agency_id),
                 team.duty.value.replace("_", " "),
                 local_text(team.shift_ends_at, county.zone),
                 len(team.crew) or "",
@@ -390,11 +395,10 @@ async def add_responder(args: argparse.Namespace) -> Exit:
 async def list_responders(args: argparse.Namespace) -> Exit:
     """List people."""
     async with roster(args) as county:
-        names = {agency_id: name for name, agency_id in county.agencies.items()}
         rows = [
             (
                 one.id,
-                names.get(one.agency_id, "-"),
+                county.agency_name(one.agency_id),
                 one.provider_type,
                 one.licence_expires_on or ("no end" if one.licence else "none"),
                 one.core_trained_on or "no",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crisis.errors import Conflict
 from crisis.ids import CountyId
-from dispatch.sim.seed import is_empty, seed
+from dispatch.sim.seed import is_empty, renew_shifts, seed
 from dispatch.store import administration
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import SCHEMA_VERSION, is_simulated, migrate
@@ -100,7 +100,12 @@ async def _seed(node: Node, county_id: CountyId, county: str) -> None:
                 "This database is for real work and can't be seeded; leave --seed out, or choose "
                 "another directory with --data-dir.",
             )
-        say("The database is seeded already; forgotten passwords: crisis-dispatch user password.")
+        served = [runner.county_id for runner in node.service.counties]
+        renewed = [await renew_shifts(node.service, one) for one in served]
+        say(
+            f"The database is seeded already; {sum(renewed)} teams went on shift again. Forgotten "
+            "passwords: crisis-dispatch user password NAME."
+        )
         return
     say(f"Making {county} County, made up, in a database marked simulated ...")
     signs = await seed(node.service, node.accounts, county_id, password=new_password)

@@ -167,7 +167,7 @@ async def _carry_out(one: _Under, act: Act, desk: Desk, teams: TeamPool, now: da
                 await _dispatch(one, desk, teams, now)
             case Act.ARRIVED:
                 arrived = ReportStatus(
-                    assignment_id=_run(one), status=Status.ON_SCENE, said_by="record"
+                    assignment_id=_run(one), status=Status.ON_SCENE, said_by="team"
                 )
                 await desk.send(arrived, by_voice=True)
             case Act.DEPARTED:
@@ -220,7 +220,7 @@ async def _dispatch(one: _Under, desk: Desk, teams: TeamPool, now: datetime) -> 
 
 
 async def _clear(one: _Under, desk: Desk, teams: TeamPool) -> None:
-    cleared = ClearAssignment(assignment_id=_run(one), said_by="record")
+    cleared = ClearAssignment(assignment_id=_run(one), said_by="team")
     await desk.send(cleared, by_voice=True)
     _free(one, teams)
     if not one.call.outcome:

@@ -17,6 +17,7 @@ from crisis.roles import Actor, Role
 from crisis.shapes import Value
 from crisis.standards import local_day
 from crisis.states import Source
+from crisis.team import Duty
 from dispatch.service import Service
 from dispatch.sim.roster import SHIFT, make_team
 from dispatch.store import administration
@@ -105,6 +106,21 @@ async def seed(
         grant = Grant(county_id=county_id, roles=frozenset(roles))
         signs.insert(0, await _account(accounts, username, label, grant, password()))
     return signs
+
+
+async def renew_shifts(service: Service, county_id: CountyId) -> int:
+    """Put every made-up team that is off shift on duty again; returns how many there were."""
+    now = service.clock.now()
+    teams = service.county(county_id).board.teams
+    renewed = 0
+    for number, base in enumerate(bases(county_id, TEAMS), start=1):
+        agency_id = administration.agency_id_of(county_id, AGENCIES[number % len(AGENCIES)])
+        team = make_team(county_id, number, agency_id, base)
+        known = teams.get(team.team_id)
+        if known is not None and known.duty is Duty.OFF_SHIFT and not known.retired:
+            await _submit(service, county_id, team.on_shift(_shift_end(now, number)))
+            renewed += 1
+    return renewed
 
 
 def _shift_end(now: datetime, number: int) -> datetime:

@@ -44,12 +44,12 @@ def instants(text: str, zone: ZoneInfo) -> tuple[datetime, ...]:
 
 
 def _parsed(text: str) -> datetime:
+    if ":" not in text and "T" not in text.upper():
+        raise ValueError(f"{text} has no time of day")
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         found = _by_format(text)
-    if ":" not in text and "T" not in text.upper():
-        raise ValueError(f"{text} has no time of day")
     if not 2000 <= found.year <= 2200:
         raise ValueError(f"{text} is not of this century")
     return found
