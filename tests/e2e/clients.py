@@ -54,6 +54,14 @@ class History:
     codes: Counter[str] = field(default_factory=Counter)
     unsure: int = 0
     opened: set[str] = field(default_factory=set)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def more(self, count: int) -> None:
+        """Wait until so many more commands were acknowledged."""
+        wanted = len(self.acknowledged) + count
+        while len(self.acknowledged) < wanted:
+            self._news.clear()
+            await self._news.wait()
 
     async def send(
         self,
@@ -77,6 +85,7 @@ class History:
             if response is not None and response.status_code == 200:
                 answer: dict[str, Any] = response.json()
                 self.acknowledged.append(Acknowledged(client, key, path, raw, answer))
+                self._news.set()
                 result: dict[str, Any] = answer["result"]
                 if path == "/incidents":
                     self.opened.add(result["incident_id"])
@@ -143,13 +152,20 @@ def offer_of(team: int) -> dict[str, Any]:
     return {"team_id": team_id(team), "override_reason": "knows_area"}
 
 
+async def opened(history: History, desk: Client, *, determined: bool = False) -> str:
+    """A new incident's id; ``determined``: one that needs a team."""
+    place = {"point": OAKLAND, "location_type": "home"}
+    incident: str = (await history.send(desk, "/incidents", {"place": place}))["incident_id"]
+    if determined:
+        body = {"decision": "dispatch", "acuity": "urgent"}
+        await history.send(desk, f"/incidents/{incident}/determination", body)
+    return incident
+
+
 async def respond(history: History, desk: Client, phone: Client, team: int) -> str:
     """One whole response of the seeded team ``team``; returns the incident's id."""
-    place = {"point": OAKLAND, "location_type": "home"}
-    opened = await history.send(desk, "/incidents", {"place": place})
-    incident = opened["incident_id"]
+    incident = await opened(history, desk, determined=True)
     path = f"/incidents/{incident}"
-    await history.send(desk, f"{path}/determination", {"decision": "dispatch", "acuity": "urgent"})
     offer = await history.send(desk, f"{path}/offers", offer_of(team))
     taken = await history.send(phone, f"/offers/{offer['offer_id']}/accept")
     run = f"/assignments/{taken['assignment_id']}"
@@ -161,7 +177,7 @@ async def respond(history: History, desk: Client, phone: Client, team: int) -> s
     )
     await history.send(phone, f"{run}/status", {"status": "ready"})
     await history.send(desk, f"{path}/close")
-    return str(incident)
+    return incident
 
 
 async def respond_until(

@@ -27,13 +27,16 @@ import msgspec
 
 from crisis.clock import new_id
 from crisis.ids import ResponderId
+from crisis.policy import OfferPolicy, PerAcuity
 from crisis.roles import Role
 from dispatch.config import load
+from dispatch.store.administration import add_policy
 from dispatch.store.identity import Grant
 from dispatch.store.pool import Database
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, create_county
-from tests.unit.dispatch.board_kit import uid
+from tests.unit.dispatch.board_kit import policy, uid
 from tests.web.kit import PASSWORD, Client
+from web.fanout import Limits
 from web.node import Node
 from web.serve import serve
 
@@ -57,12 +60,18 @@ def phone_name(number: int) -> str:
     return f"phone-{number}"
 
 
-async def seed(node: Node, teams: int) -> None:
-    """Add the county, its teams and their accounts, unless they are there."""
+async def seed(node: Node, teams: int, window_s: float) -> None:
+    """Add the county, its teams and their accounts, unless they are there.
+
+    ``window_s``: how long a team has to answer an offer.
+    """
     known = {runner.county_id for runner in node.service.counties}
     if ALAMEDA in known:
         return
     await create_county(node.database)
+    window = PerAcuity(emergent=window_s, urgent=window_s, routine=window_s)
+    offers = OfferPolicy(window_s=window, shortest_window_s=window_s)
+    await add_policy(node.database, ALAMEDA, policy(offers=offers))
     await node.service.refresh_counties()
     node.feed.start(node.service.county(ALAMEDA).board)
     desk = Desk(node.service)
@@ -89,9 +98,13 @@ def main() -> None:
     """Serve until a signal; say where, once the county is there."""
     settings = load()
     teams = int(os.environ["E2E_TEAMS"])
+    window_s = float(os.environ["E2E_WINDOW_S"])
+    stall_s = float(os.environ["E2E_STALL_S"])
 
     async def started(node: Node, address: str) -> None:
-        await seed(node, teams)
+        await seed(node, teams, window_s)
+        if stall_s:
+            node.fanout.limits = Limits(stall_s=stall_s, sweep_s=0.2)
         print(_READY + node.database.dsn, flush=True)
 
     try:
@@ -118,23 +131,31 @@ class Server:
     @classmethod
     @asynccontextmanager
     async def running(
-        cls, folder: Path, *, dsn: str | None = None, teams: int = 4, **settings: str
+        cls,
+        folder: Path,
+        *,
+        dsn: str | None = None,
+        teams: int = 4,
+        window_s: float = 90.0,
+        stall_s: float = 0.0,
     ) -> AsyncIterator[Server]:
         """A started server, killed at the end.
 
         Args:
             folder: its data directory; PostgreSQL's unprivileged user must reach it.
             dsn: of its database; ``None`` = its own PostgreSQL.
-            settings: further settings, by their names.
+            window_s: how long a team has to answer an offer, where this server makes the county.
+            stall_s: how long a socket may take nothing; 0 = the service's own limit.
         """
         port = _free_port()
         environment = {
             "PATH": os.environ["PATH"],
             "E2E_TEAMS": str(teams),
+            "E2E_WINDOW_S": str(window_s),
+            "E2E_STALL_S": str(stall_s),
             "CRISIS_DATA_DIR": str(folder),
             "CRISIS_PORT": str(port),
             "CRISIS_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
-            **{f"CRISIS_{name.upper()}": value for name, value in settings.items()},
         }
         if dsn is not None:
             environment["DATABASE_URL"] = _with_scheme(dsn)
@@ -210,6 +231,13 @@ class Server:
         """What ``/readyz`` says."""
         body: dict[str, Any] = (await http.get(f"{self.url}/readyz")).json()
         return body
+
+    async def metric(self, name: str, http: httpx.AsyncClient) -> float:
+        """The value of a metric without labels."""
+        text = (await http.get(f"{self.url}/metrics")).text
+        lines = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+        assert len(lines) == 1, (name, text[:2000])
+        return float(lines[0].split()[1])
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:

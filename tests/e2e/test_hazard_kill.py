@@ -53,9 +53,7 @@ async def test_a_service_killed_again_and_again_loses_nothing_that_it_acknowledg
     async with Server.running(open_folder / f"killed-{rounds}", teams=TEAMS) as server:
         async with work(server, history):
             for _ in range(rounds):
-                told = len(history.acknowledged)
-                while len(history.acknowledged) < told + 10:
-                    await asyncio.sleep(0.005)
+                await history.more(10)
                 await asyncio.sleep(draw.uniform(0, 0.1))
                 await server.kill()
                 await server.start()
@@ -73,14 +71,10 @@ async def test_a_killed_postgresql_comes_back_and_people_see_success_or_a_clear_
     async with Server.running(open_folder / f"postgres-{rounds}", teams=TEAMS) as server:
         async with work(server, history):
             for _ in range(rounds):
-                told = len(history.acknowledged)
-                while len(history.acknowledged) < told + 10:
-                    await asyncio.sleep(0.005)
+                await history.more(10)
                 await asyncio.sleep(draw.uniform(0, 0.05))
                 os.kill(server.postgres_pid(), signal.SIGKILL)
-            told = len(history.acknowledged)
-            while len(history.acknowledged) < told + 10:
-                await asyncio.sleep(0.005)
+            await history.more(10)
         assert history.statuses[0] == 0, "the service itself must go on"
         await check(server, history)
 
@@ -96,8 +90,7 @@ async def test_a_service_asked_to_stop_under_load_has_everything_and_tells_its_s
         await board.open()
         following = asyncio.create_task(board.follow())
         async with work(server, history):
-            while len(history.acknowledged) < 20:
-                await asyncio.sleep(0.005)
+            await history.more(20)
             status = await server.end(signal.SIGTERM)
             await server.start()
         await following
