@@ -215,7 +215,13 @@ class CountyRunner:
             self._queue.clear()
 
     async def catch_up(self) -> int:
-        """Fold what other nodes wrote; returns how many events that were."""
+        """Fold what other nodes wrote; returns how many events that were.
+
+        Raises:
+            Unavailable: the log holds what this program can't fold; see ``blocked``.
+        """
+        if self.blocked is not None:
+            raise self.blocked
         async with self._turn:
             return await self._catch_up()
 
