@@ -12,21 +12,23 @@ from crisis.clock import FakeClock, new_id
 from crisis.commands import (
     AcceptOffer,
     AddNote,
+    CancelIncident,
     CloseIncident,
+    EncounterInput,
     OfferTeam,
     OpenIncident,
     RecordEncounter,
-    EncounterInput,
     ReportStatus,
 )
 from crisis.errors import Conflict, CrisisError, Invalid, NotFound
 from crisis.ids import CountyId, IncidentId
 from crisis.incident import Phase
+from crisis.roles import Role
+from crisis.states import Source
 from dispatch.service import GroupDone, Service
 from dispatch.store.pool import County, Database
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, running
 from tests.unit.dispatch.board_kit import DISPATCHER, on_team, person, uid
-from crisis.roles import Role
 
 
 async def test_a_call_for_help_is_followed_from_the_opening_to_the_clear(
@@ -207,7 +209,8 @@ async def test_a_late_report_reaches_a_run_whose_incident_has_left_the_board(
             )
             await desk.do(
                 RecordEncounter(
-                    assignment_id=run, encounter=EncounterInput(disposition="stabilized_safety_plan")
+                    assignment_id=run,
+                    encounter=EncounterInput(disposition="stabilized_safety_plan"),
                 ),
                 by=on_team(team),
             )
@@ -238,6 +241,25 @@ async def test_what_is_private_never_reaches_the_database_in_clear(
             for row in await admin.fetch(f"SELECT t::text AS text FROM {table} AS t"):
                 for canary in ("CANARY", "psychosis", "37.8044"):
                     assert canary not in row["text"], (table, canary)
+
+
+async def test_a_paper_number_is_one_incidents_even_after_that_one_was_filed(
+    database: Database, clock: FakeClock
+) -> None:
+    async with running(database, clock) as desk:
+        paper: dict[str, Any] = {
+            "by": person("supervisor", Role.SUPERVISOR),
+            "source": Source.BACK_ENTRY,
+            "reason": "system_outage",
+        }
+        first = await desk.do(OpenIncident(paper_number="P17"), **paper)
+        incident_id = IncidentId(first.result["incident_id"])
+        await desk.do(CancelIncident(incident_id=incident_id, reason="duplicate"), **paper)
+        assert incident_id not in desk.board.incidents
+        with pytest.raises(Conflict) as refusal:
+            await desk.do(OpenIncident(paper_number="P17"), **paper)
+        assert refusal.value.code == "paper_number_taken"
+        await desk.do(OpenIncident(paper_number="P18"), **paper)
 
 
 async def test_an_unknown_county_and_an_unknown_incident_are_named(

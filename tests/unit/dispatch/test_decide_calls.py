@@ -128,6 +128,28 @@ def test_a_warm_transfer_is_over_when_both_sides_have_said_so() -> None:
     assert call_id not in county.board.calls
 
 
+def test_an_agent_who_brought_the_caller_may_go_when_both_sides_have_said_so() -> None:
+    county = County()
+    brought = OfferCall(referral_source="line_988", agent_stays=True, answered=True)
+    call_id = county.do(brought, by=CALL_TAKER).result["call_id"]
+    county.do(ConfirmTransfer(call_id=call_id, side="them"), by=CALL_TAKER)
+    assert county.board.calls[call_id].agent_stays
+    result = county.do(ConfirmTransfer(call_id=call_id, side="us"), by=CALL_TAKER).result
+    assert result["state"] is CallState.ON_LINE
+    assert not county.board.calls[call_id].agent_stays
+    command = ConfirmTransfer(call_id=call_id, side="us")
+    county.refused("nothing_to_confirm", command, by=CALL_TAKER)
+
+
+def test_the_other_sides_reference_is_a_record() -> None:
+    county = County()
+    call_id = county.call()
+    county.do(TransferCall(call_id=call_id, to="psap_911", reason="life_threat"))
+    confirm = ConfirmTransfer(call_id=call_id, side="them", reference="E26-1")
+    done = county.do(confirm)
+    assert [(r.kind, r.fields) for r in done.records] == [("reference", {"reference": "E26-1"})]
+
+
 def test_a_transfer_that_fails_leaves_the_caller_with_us() -> None:
     county = County()
     call_id = county.call()

@@ -49,7 +49,7 @@ from tests.unit.dispatch.board_kit import (
     person,
     rules,
 )
-from tests.unit.dispatch.vocabulary import NAMES, VOCABULARY, fields_with_words
+from tests.unit.dispatch.vocabulary import NAMES, VOCABULARY, fields_with_words, strange_words
 
 MARKER = "canary_zq"
 RULES = rules()
@@ -416,6 +416,15 @@ def test_what_a_command_says_by_itself_is_lawful_and_in_code_sets(one: Case) -> 
     decision = _decide(one, one.command)
     assert decision is not None and decision.refusal is None
     assert decision.events
+    for event in decision.events:
+        assert strange_words(event.body, RULES.codes) == []
+
+
+@pytest.mark.parametrize("source", [Source.DESK, Source.PHONE, Source.BACK_ENTRY])
+def test_the_reason_beside_a_command_is_a_code_too(source: Source) -> None:
+    county = County()
+    call = c.OfferCall()
+    county.refused("unknown_code", call, by=ADMIN, source=source, reason=MARKER)
 
 
 @pytest.mark.parametrize("one", CASES, ids=lambda one: type(one.command).__name__)
