@@ -16,7 +16,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -193,7 +193,7 @@ class CountyRunner:
             CrisisError: the refusal, durable too where it is kept.
         """
         # A caller that goes away cancels this future, and nothing else of the group.
-        waiting = _Waiting(env, asyncio.get_running_loop().create_future(), records)
+        waiting = _Waiting(_in_utc(env), asyncio.get_running_loop().create_future(), records)
         self._queue.append(waiting)
         self._wake.set()
         return await waiting.answer
@@ -520,6 +520,33 @@ class CountyRunner:
     def _fail_all(self, batch: Sequence[_Waiting], error: CrisisError) -> None:
         for waiting in batch:
             _fail(waiting, error)
+
+
+_INSTANT_FIELDS: dict[type, tuple[str, ...]] = {
+    cls: tuple(f.name for f in msgspec.structs.fields(cls) if "datetime" in repr(f.type))
+    for cls in (Envelope, *HANDLERS)
+}
+
+
+def _in_utc(env: Envelope) -> Envelope:
+    """Return the envelope with its instants in UTC.
+
+    Every node must hold the same board, to the letter of its frames; and an instant in a zone that
+    puts its clocks back equals no other one for an hour of each year.
+    """
+    moved = _moved(env)
+    if command := _moved(env.command):
+        moved["command"] = msgspec.structs.replace(env.command, **command)
+    return msgspec.structs.replace(env, **moved) if moved else env
+
+
+def _moved(thing: msgspec.Struct) -> dict[str, Any]:
+    moved = {}
+    for name in _INSTANT_FIELDS.get(type(thing), ()):
+        instant = getattr(thing, name)
+        if isinstance(instant, datetime) and instant.tzinfo is not UTC:
+            moved[name] = instant.astimezone(UTC)
+    return moved
 
 
 def _fail(waiting: _Waiting, error: CrisisError) -> None:
