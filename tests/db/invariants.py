@@ -11,7 +11,7 @@ import asyncpg
 from dispatch.store.pool import County, Database, PoolSizes
 from tests.db.service_kit import check_county
 
-_WRITTEN = "SELECT county_id FROM county_heads WHERE head_seq > 0 ORDER BY county_id"
+_WRITTEN = "SELECT DISTINCT county_id FROM event_log ORDER BY county_id"
 
 
 async def check_dsn(dsn: str) -> None:
