@@ -7,6 +7,7 @@ refuses it when the board has moved on. Must not know the database or HTTP.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -61,9 +62,14 @@ class Seeker:
         incident_id: IncidentId,
         slot: SlotNo | None = None,
         *,
+        now: datetime | None = None,
         limit: int | None = None,
     ) -> Recommendation:
         """Rank all teams for a slot (``None`` = the first that has nobody), with reasons.
+
+        Args:
+            now: the county's instant, by which fixes age and deadlines come closer; ``None`` = that
+                of the board's last event.
 
         Raises:
             NotFound: ``unknown_incident``, ``unknown_slot``.
@@ -77,19 +83,29 @@ class Seeker:
             _slot(incident, slot),
             self._latest(board.county_id),
             self._travel,
-            board.last_recorded_at or incident.received_at,
+            now or board.last_recorded_at or incident.received_at,
             rules.under(incident.policy_version),
             limit=limit,
             memo=self._memo,
         )
 
-    def ranked_offer(self, board: Board, rules: Rules, env: Envelope, offer: OfferTeam) -> Sent:
+    def ranked_offer(
+        self,
+        board: Board,
+        rules: Rules,
+        env: Envelope,
+        offer: OfferTeam,
+        *,
+        now: datetime | None = None,
+    ) -> Sent:
         """Return a person's offer with the ranking that it follows or overrides beside it.
 
         An incident that can't be ranked (not on the board, no such slot) is left to ``decide``.
         """
         try:
-            found = self.recommend(board, rules, offer.incident_id, offer.slot, limit=_KEPT)
+            found = self.recommend(
+                board, rules, offer.incident_id, offer.slot, now=now, limit=_KEPT
+            )
         except (NotFound, Conflict):
             return env, ()
         record = _record(env.command_id, found)
@@ -102,15 +118,21 @@ class Seeker:
         )
         return msgspec.structs.replace(env, command=ranked), (record,)
 
-    def answer(self, board: Board, rules: Rules, wake: WakeUp) -> Sent:
+    def answer(
+        self, board: Board, rules: Rules, wake: WakeUp, *, now: datetime | None = None
+    ) -> Sent:
         """Return the offer to the next best team, or the escalation where nobody is left.
 
         Who declined or let an offer for this slot expire is asked again only after the ladder has
         climbed, once for each rung: the need is still there, and so are they.
         """
-        found = self.recommend(board, rules, wake.incident_id, wake.slot, limit=_KEPT)
-        asked = _asked_this_round(board.incidents[wake.incident_id], wake.slot)
-        best = next((c for c in found.candidates if c.team_id not in asked), None)
+        found = self.recommend(board, rules, wake.incident_id, wake.slot, now=now, limit=_KEPT)
+        incident = board.incidents[wake.incident_id]
+        asked = _asked_this_round(incident, wake.slot)
+        limit = rules.policy_of(incident.policy_version).offers.next_best_limit
+        enough = limit > 0 and len(asked) >= limit
+        left = () if enough else (c for c in found.candidates if c.team_id not in asked)
+        best = next(iter(left), None)
         command_id = timer_command_id(
             board.county_id,
             f"{wake.incident_id}/{wake.slot}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from crisis.board import Board
 from crisis.clock import Clock
@@ -147,7 +148,10 @@ class Service:
         """
         runner = self.county(env.county_id)
         if is_persons_offer(env) and isinstance(env.command, OfferTeam):
-            env, more = self.seeker.ranked_offer(runner.board, runner.rules(), env, env.command)
+            now = runner.now()
+            env, more = self.seeker.ranked_offer(
+                runner.board, runner.rules(now), env, env.command, now=now
+            )
             records = (*records, *more)
         return await runner.submit(env, records)
 
@@ -156,7 +160,8 @@ class Service:
     ) -> Recommendation:
         """Rank all teams for a slot, with every reason; see ``Seeker.recommend``."""
         runner = self.county(county_id)
-        return self.seeker.recommend(runner.board, runner.rules(), incident_id, slot)
+        now = runner.now()
+        return self.seeker.recommend(runner.board, runner.rules(now), incident_id, slot, now=now)
 
     async def tick(self) -> None:
         """See to everything that is due in any county; asked each second, on every node.
@@ -180,18 +185,20 @@ class Service:
         for item in due(board, now, rules):
             # One that can't be carried out must not keep the others waiting for ever.
             (outcome,) = await asyncio.gather(
-                self._answer(runner, board, rules, item), return_exceptions=True
+                self._answer(runner, board, rules, item, now), return_exceptions=True
             )
             outcomes.append(outcome)
             if isinstance(outcome, ConnectionLost):
                 break
         _raise_all("deadlines that could not be seen to", outcomes)
 
-    async def _answer(self, runner: CountyRunner, board: Board, rules: Rules, item: Due) -> None:
+    async def _answer(
+        self, runner: CountyRunner, board: Board, rules: Rules, item: Due, now: datetime
+    ) -> None:
         sent: Sent = (
             (item.envelope, ())
             if isinstance(item, TimerCommand)
-            else self.seeker.answer(board, rules, item)
+            else self.seeker.answer(board, rules, item, now=now)
         )
         try:
             await runner.submit(*sent)

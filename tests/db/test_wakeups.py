@@ -316,3 +316,14 @@ async def test_a_tick_after_a_long_sleep_is_harmless(database: Database, clock: 
         assert ("role:on_call", "duress_watchdog") in await told(database)
         for alarm in desk.board.duress.values():
             assert alarm.next_rung_at is None or alarm.next_rung_at > clock.now()
+
+
+async def test_teams_are_ranked_as_of_now_and_not_as_of_the_last_thing_that_happened(
+    database: Database, clock: FakeClock
+) -> None:
+    async with running(database, clock) as desk:
+        await desk.team()
+        incident = await desk.determined()
+        clock.advance(timedelta(minutes=25))
+        found = await desk.service.recommend(ALAMEDA, incident)
+        assert found.at == clock.now()
