@@ -17,7 +17,16 @@ from enum import StrEnum
 import msgspec
 
 from crisis.errors import IllegalTransition
-from crisis.ids import AssignmentId, IncidentId, OfferId, ResponderId, SlotNo, TeamId, UserId
+from crisis.ids import (
+    AssignmentId,
+    IncidentId,
+    OfferId,
+    RecordId,
+    ResponderId,
+    SlotNo,
+    TeamId,
+    UserId,
+)
 from crisis.shapes import EventBody, Value
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember
@@ -113,7 +122,7 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
         cleared_scene_by: code of who declared a staged scene safe; required for staged → on scene.
         briefed_by: code of who briefed the crew of hazards by voice, in place of their
             acknowledgement.
-        staging_reason: code.
+        staging_reason: code; ``staging_record``: where the team waits, as an encrypted record.
         shortfalls: at arrival: codes of what the crew lacked; ``None`` = not judged here.
         qualifies: at arrival: whether the team was a valid one, so that the regulatory clock stops.
         completed_at: when a later change of crew made it one, where it was none; ``None`` = never.
@@ -128,6 +137,7 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
     cleared_scene_by: str | None = None
     briefed_by: str | None = None
     staging_reason: str | None = None
+    staging_record: RecordId | None = None
     shortfalls: tuple[str, ...] | None = None
     qualifies: bool = True
     completed_at: datetime | None = None
@@ -165,11 +175,12 @@ class MilestoneCorrected(EventBody, frozen=True, kw_only=True):
 
 
 class HazardsAcknowledged(EventBody, frozen=True, kw_only=True):
-    """The crew has read the hazards of this version of the incident."""
+    """The crew has read the hazards of this version of the incident, or been told (``said_by``)."""
 
     incident_id: IncidentId
     assignment_id: AssignmentId
     version: int
+    said_by: str | None = None
 
 
 class AssignmentDiverted(EventBody, frozen=True, kw_only=True):
@@ -256,6 +267,7 @@ class Assignment(Value, frozen=True, kw_only=True):
     acknowledged: int = 0
     briefed_by: str | None = None
     staging_reason: str | None = None
+    staging_record: RecordId | None = None
     end_reason: str | None = None
     disputed: int = 0
     shortfalls: tuple[str, ...] = ()
@@ -413,6 +425,7 @@ def _reported(run: Assignment, event: StatusReported, at: datetime) -> Assignmen
         state=TRANSITIONS[run.state, event.status],
         moved_at=max(run.moved_at, at),
         staging_reason=event.staging_reason or run.staging_reason,
+        staging_record=event.staging_record or run.staging_record,
     )
 
 

@@ -148,6 +148,7 @@ TRANSITIONS: Mapping[tuple[CallState, type], CallState] = {
     (_C.TRANSFERRING, CallTransferFailed): _C.ON_LINE,
     (_C.ON_LINE, CallEnded): _C.ENDED,
     (_C.HELD, CallEnded): _C.ENDED,
+    (_C.TRANSFERRING, CallEnded): _C.ENDED,
     (_C.ON_LINE, CallLost): _C.LOST,
     (_C.HELD, CallLost): _C.LOST,
     (_C.TRANSFERRING, CallLost): _C.LOST,

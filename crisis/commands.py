@@ -483,18 +483,20 @@ class OfferTeam(Command, frozen=True, kw_only=True):
 
 
 class AcceptOffer(Command, frozen=True, kw_only=True):
-    """The team takes it."""
+    """The team takes it; ``said_by``: who said so, where the desk enters it by voice."""
 
     ROLES = DISPATCH | FIELD
     offer_id: OfferId
+    said_by: Code | None = None
 
 
 class DeclineOffer(Command, frozen=True, kw_only=True):
-    """The team can't take it."""
+    """The team can't take it; ``said_by`` as in accepting."""
 
     ROLES = DISPATCH | FIELD
     offer_id: OfferId
     reason: Code
+    said_by: Code | None = None
 
 
 class WithdrawOffer(Command, frozen=True, kw_only=True):
@@ -526,7 +528,10 @@ class EscalateSlot(Command, frozen=True, kw_only=True):
 
 
 class ReportStatus(Command, frozen=True, kw_only=True):
-    """A team's status, by the team or by voice; see ``StatusReported``."""
+    """A team's status, by the team or by voice; see ``StatusReported``.
+
+    ``staging_place``: where a staged team waits.
+    """
 
     ROLES = DISPATCH | FIELD
     assignment_id: AssignmentId
@@ -535,6 +540,7 @@ class ReportStatus(Command, frozen=True, kw_only=True):
     cleared_scene_by: Code | None = None
     briefed_by: Code | None = None
     staging_reason: Code | None = None
+    staging_place: Text | None = None
 
 
 class AcknowledgeHazards(Command, frozen=True, kw_only=True):
@@ -543,6 +549,7 @@ class AcknowledgeHazards(Command, frozen=True, kw_only=True):
     ROLES = DISPATCH | FIELD
     assignment_id: AssignmentId
     version: Annotated[int, Meta(ge=1)]
+    said_by: Code | None = None
 
 
 class ClearAssignment(Command, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ belong to the incident and live inside it, so that one value tells its whole sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, get_args
 
@@ -156,7 +156,9 @@ class NoDispatchDetermined(EventBody, frozen=True, kw_only=True):
 class IncidentAmended(EventBody, frozen=True, kw_only=True):
     """Place, acuity, needs or hazards became known better; the clock keeps.
 
-    ``version`` counts from 2 (1 = as opened). Every field holds the value after the amendment.
+    ``version`` counts from 2 (1 = as opened). Every field holds the value after the amendment. A
+    determined incident whose place turns out to be of another area class has another ``standard``,
+    counted from the same determination; ``None`` = the standard stays.
     """
 
     SEALED: ClassVar[tuple[str, ...]] = ("clinical",)
@@ -167,6 +169,7 @@ class IncidentAmended(EventBody, frozen=True, kw_only=True):
     acuity: Acuity | None = None
     needs: tuple[Need, ...] = ()
     hazards: tuple[Hazard, ...] = ()
+    standard: Standard | None = None
     clinical: Clinical = Clinical()
 
 
@@ -752,6 +755,8 @@ def _no_dispatch(incident: Incident, event: NoDispatchDetermined, at: datetime) 
 
 def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incident:
     step(TRANSITIONS, incident.state, type(event), "incident")
+    if event.standard is not None:
+        incident = _under(incident, event.standard)
     return _change(
         incident,
         version=event.version,
@@ -761,6 +766,18 @@ def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incide
         needs=event.needs,
         hazards=event.hazards,
         clinical=event.clinical,
+    )
+
+
+def _under(incident: Incident, standard: Standard) -> Incident:
+    """Return the incident with the due times that the standard gives its determinations."""
+    span = timedelta(minutes=standard.minutes)
+    start, own = incident.determined_at, incident.own_determined_at
+    return _change(
+        incident,
+        standard=standard,
+        due_at=None if start is None else start + span,
+        own_due_at=None if own is None else own + span,
     )
 
 

@@ -53,12 +53,16 @@ class OfferMade(EventBody, frozen=True, kw_only=True):
 
 
 class OfferAccepted(EventBody, frozen=True, kw_only=True):
-    """The team takes it; the assignment begins in the same group of events."""
+    """The team takes it; the assignment begins in the same group of events.
+
+    ``said_by``: code of who said so, where the desk entered it by voice.
+    """
 
     incident_id: IncidentId
     offer_id: OfferId
     assignment_id: AssignmentId
     crew: tuple[ResponderId, ...] = ()
+    said_by: str | None = None
 
 
 class OfferDeclined(EventBody, frozen=True, kw_only=True):
@@ -68,6 +72,7 @@ class OfferDeclined(EventBody, frozen=True, kw_only=True):
     offer_id: OfferId
     reason: str
     wake_at: datetime | None = None
+    said_by: str | None = None
 
 
 class OfferExpired(EventBody, frozen=True, kw_only=True):

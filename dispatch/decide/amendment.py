@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from crisis.incident import Incident, IncidentAmended, SlotWoken
+from crisis.standards import local_day, response_standard
+from crisis.triage import Standard
 from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import assess, reason_of
 from dispatch.decide.situation import Situation, warning
@@ -38,7 +40,9 @@ def first_wake(d: Deciding, incident: Incident) -> datetime | None:
     return d.now
 
 
-def amendment(incident: Incident, situation: Situation) -> IncidentAmended:
+def amendment(
+    incident: Incident, situation: Situation, standard: Standard | None = None
+) -> IncidentAmended:
     """Return the event that brings the incident to ``situation``."""
     return IncidentAmended(
         incident_id=incident.id,
@@ -47,13 +51,26 @@ def amendment(incident: Incident, situation: Situation) -> IncidentAmended:
         acuity=situation.acuity,
         needs=situation.needs,
         hazards=situation.hazards,
+        standard=standard,
         clinical=situation.clinical,
     )
 
 
+def _new_standard(d: Deciding, incident: Incident, situation: Situation) -> Standard | None:
+    """Return the response standard of a place that turned out to be of another class.
+
+    ``None`` = it stays. The clock is the same: only how soon a team must be there is another.
+    """
+    start = incident.own_determined_at
+    if start is None or situation.place.area_class is incident.place.area_class:
+        return None
+    on = local_day(start, d.policy_of(incident).tz())
+    return response_standard(situation.place.area_class, on, d.rules.standards).stored()
+
+
 def apply_amendment(d: Deciding, incident: Incident, situation: Situation) -> list[dict[str, Any]]:
     """Amend the incident, tell every team concerned, rank anew; return what to warn of."""
-    d.emit(amendment(incident, situation))
+    d.emit(amendment(incident, situation, _new_standard(d, incident, situation)))
     after = d.incident(incident.id)
     for offer in after.offers:
         if offer.is_pending:

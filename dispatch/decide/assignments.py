@@ -32,10 +32,9 @@ from crisis.errors import Conflict, Disputed, Invalid
 from crisis.ids import AssignmentId
 from crisis.incident import Incident
 from crisis.roles import Role
-from crisis.states import Source
 from dispatch.decide import dues, encounters, interventions
 from dispatch.decide.archive import archive_if_settled
-from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import codes_of, crew_at, reason_of
 from dispatch.decide.endings import propose_close
 from dispatch.decide.situation import hazards_known, warning
@@ -114,7 +113,7 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
     reason = why_disputed(d, run)
     if reason is not None:
         return _dispute(d, incident, run, c.status, reason)
-    _check_voice(d, c.said_by)
+    check_voice(d, c.said_by)
     for set_name, code in (
         ("spoken_by", c.briefed_by),
         ("scene_cleared_by", c.cleared_scene_by),
@@ -126,13 +125,6 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
         _check_forward(d, incident, run, c)
     warnings = _reported(d, incident, run, c)
     return _told(d, incident, c.assignment_id, warnings)
-
-
-def _check_voice(d: Deciding, said_by: str | None) -> None:
-    if said_by is not None:
-        d.code("spoken_by", said_by)
-    elif d.env.source is Source.DESK_BY_VOICE:
-        raise Invalid("said_by_missing", "Say who told it.", set="spoken_by")
 
 
 def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportStatus) -> None:
@@ -179,6 +171,7 @@ def _reported(
             cleared_scene_by=c.cleared_scene_by,
             briefed_by=c.briefed_by,
             staging_reason=c.staging_reason,
+            staging_record=d.record("staging", "staging", incident.id, {"place": c.staging_place}),
             shortfalls=lacks,
             qualifies=qualifies,
             completed_at=None if qualifies else valid_at,
@@ -255,7 +248,7 @@ def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
     reason = why_disputed(d, run)
     if reason is not None:
         return _dispute(d, incident, run, Status.CLEARED, reason)
-    _check_voice(d, c.said_by)
+    check_voice(d, c.said_by)
     recorded = [
         encounters.record(d, incident.id, run.id, given, thing=f"encounter/{n}")
         for n, given in enumerate(c.encounters, start=1)
@@ -284,7 +277,12 @@ def acknowledge(d: Deciding, c: AcknowledgeHazards) -> dict[str, Any]:
         raise Invalid(
             "unknown_version", "The incident has no such version.", version=incident.version
         )
-    d.emit(HazardsAcknowledged(incident_id=incident.id, assignment_id=run.id, version=c.version))
+    check_voice(d, c.said_by)
+    d.emit(
+        HazardsAcknowledged(
+            incident_id=incident.id, assignment_id=run.id, version=c.version, said_by=c.said_by
+        )
+    )
     warnings = []
     if c.version < incident.version:
         warnings.append(warning("newer_version", "The incident was amended since; read it again."))

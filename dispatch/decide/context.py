@@ -423,6 +423,18 @@ def _check_back_entry(d: Deciding) -> None:
     d.code("back_entry_reason", d.env.reason)
 
 
+def check_voice(d: Deciding, said_by: str | None) -> None:
+    """Ask of what the desk enters by voice who of the team said it: a code, never a name.
+
+    Raises:
+        Invalid: ``said_by_missing``, ``unknown_code``.
+    """
+    if said_by is not None:
+        d.code("spoken_by", said_by)
+    elif d.env.source is Source.DESK_BY_VOICE:
+        raise Invalid("said_by_missing", "Say who told it.", set="spoken_by")
+
+
 def check_role(env: Envelope) -> None:
     """Refuse a command that none of the actor's roles may send.
 

@@ -114,6 +114,10 @@ def resolve_duress(d: Deciding, c: ResolveDuress) -> dict[str, Any]:
     """It is over. Where the team's run goes on, so do its check-ins; overtime for it ends."""
     duress = _duress(d, c.duress_id)
     d.code("duress_resolution", c.reason)
+    if duress.state is DuressState.RAISED:
+        raise Conflict(
+            "duress_not_acknowledged", "Take the alarm in hand before you say that it is over."
+        )
     d.emit(DuressResolved(duress_id=duress.id, reason=c.reason))
     team = d.board.teams.get(duress.team_id) if duress.team_id is not None else None
     if team is not None and team.run is not None:

@@ -79,7 +79,8 @@ def _of_the_wait(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
         return
     for share in policy.waiting.deadline_warnings:
         yield Mark(start + share * (due_at - start), DEADLINE_WARNING, str(round(share * 100)))
-    yield Mark(due_at, DEADLINE_BREACHED)
+    # Another place may have another standard, and so another deadline.
+    yield Mark(due_at, DEADLINE_BREACHED, due_at.isoformat())
 
 
 def _of_readers(incident: Incident, patience: timedelta) -> Iterator[Mark]:

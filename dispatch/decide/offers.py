@@ -38,7 +38,7 @@ from crisis.staffing import CrewAssessment
 from crisis.team import Duty, Team
 from crisis.triage import Acuity
 from dispatch.decide.amendment import first_wake, is_quiet
-from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import assess, codes_of, reason_of
 from dispatch.decide.situation import warning
 
@@ -217,6 +217,7 @@ def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
     """Take it, by the server's clock: after the expiry it is refused, whatever a phone says."""
     incident, offer = _pending(d, c.offer_id)
     d.require_own_team(offer.team_id)
+    check_voice(d, c.said_by)
     if d.now > offer.expires_at:
         raise _expired(offer)
     team = d.board.teams[offer.team_id]
@@ -229,7 +230,13 @@ def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
     lacks = assess(d, incident, team).hard
     at = not_before(d, offer.offered_at)
     d.emit(
-        OfferAccepted(incident_id=incident.id, offer_id=offer.id, assignment_id=run_id, crew=crew),
+        OfferAccepted(
+            incident_id=incident.id,
+            offer_id=offer.id,
+            assignment_id=run_id,
+            crew=crew,
+            said_by=c.said_by,
+        ),
         at=at,
     )
     for other in incident.slot_offers(offer.slot):
@@ -276,6 +283,7 @@ def decline(d: Deciding, c: DeclineOffer) -> dict[str, Any]:
     """Not this team; the next is sought at once."""
     incident, offer = _pending(d, c.offer_id)
     d.require_own_team(offer.team_id)
+    check_voice(d, c.said_by)
     kind = d.rules.codes.require("decline_reason", c.reason)
     d.emit(
         OfferDeclined(
@@ -283,6 +291,7 @@ def decline(d: Deciding, c: DeclineOffer) -> dict[str, Any]:
             offer_id=offer.id,
             reason=c.reason,
             wake_at=_wake_after_answer(d, incident, offer),
+            said_by=c.said_by,
         ),
         at=not_before(d, offer.offered_at),
     )

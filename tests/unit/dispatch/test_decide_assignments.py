@@ -9,6 +9,7 @@ import pytest
 
 from crisis.assignment import Assignment, Status
 from crisis.commands import (
+    AcceptOffer,
     AcknowledgeHazards,
     AmendIncident,
     CancelAssignment,
@@ -38,6 +39,7 @@ from tests.unit.dispatch.board_kit import (
     SAFE_SCENE,
     SUPERVISOR,
     County,
+    changed,
     envelope,
     on_team,
     rules,
@@ -277,6 +279,27 @@ def test_a_lone_arrival_does_not_stop_the_clock_and_the_second_member_does() -> 
     result = run.county.do(joined, **by).result
     assert result["first_on_scene_at"] == run.county.now
     assert run.run.milestones[S.ON_SCENE] == run.county.now - timedelta(minutes=10)
+
+
+def test_what_the_desk_enters_by_voice_says_whose_voice() -> None:
+    county = County()
+    incident_id, team = county.determined(), county.team()
+    accept = AcceptOffer(offer_id=county.offered(incident_id, team))
+    by_voice: dict[str, Any] = {"source": Source.DESK_BY_VOICE}
+    county.refused("said_by_missing", accept, **by_voice)
+    run = county.do(changed(accept, said_by="clinician"), **by_voice).result["assignment_id"]
+    read = AcknowledgeHazards(assignment_id=run, version=1)
+    county.refused("said_by_missing", read, **by_voice)
+    county.do(changed(read, said_by="peer"), **by_voice)
+
+
+def test_where_a_staged_team_waits_is_a_record() -> None:
+    run = Run()
+    run.says(S.STAGED, staging_reason="weapon", staging_place="behind the diner")
+    assert run.county.last is not None
+    (record,) = run.county.last.records
+    assert (record.kind, record.fields) == ("staging", {"place": "behind the diner"})
+    assert run.run.staging_record == record.id
 
 
 def test_contact_without_an_arrival_leaves_the_clock_running_and_says_so() -> None:

@@ -172,7 +172,7 @@ def test_help_may_be_sent_before_anybody_acknowledged() -> None:
 def test_it_is_over_only_for_a_reason_of_the_set_and_once_taken_in_hand() -> None:
     county = County()
     duress_id = pressed(county, on_team(county.team()))
-    county.refused("illegal_transition", ResolveDuress(duress_id=duress_id, reason="safe"))
+    county.refused("duress_not_acknowledged", ResolveDuress(duress_id=duress_id, reason="safe"))
     county.do(AcknowledgeDuress(duress_id=duress_id))
     county.refused("unknown_code", ResolveDuress(duress_id=duress_id, reason="whatever"))
     county.do(ResolveDuress(duress_id=duress_id, reason="safe"))

@@ -234,6 +234,21 @@ def test_a_place_that_becomes_known_at_the_determination_sets_the_class() -> Non
     assert (result["area_class"], result["standard_minutes"]) == (AreaClass.RURAL, 120)
 
 
+def test_a_place_of_another_class_has_another_standard_from_the_same_determination() -> None:
+    county = County(rules(areas=RURAL_HILLS))
+    incident_id = county.determined(place=PlaceInput())
+    before = county.incident(incident_id)
+    county.wait(600)
+    county.do(AmendIncident(incident_id=incident_id, place=PlaceInput(point=HILLS)))
+    after = county.incident(incident_id)
+    assert after.determined_at == before.determined_at == MONDAY
+    assert before.standard is not None and after.standard is not None
+    assert (before.standard.minutes, after.standard.minutes) == (60, 120)
+    assert after.due_at == after.own_due_at == MONDAY + timedelta(minutes=120)
+    county.do(AmendIncident(incident_id=incident_id, acuity=Acuity.EMERGENT))
+    assert county.incident(incident_id).standard == after.standard
+
+
 def test_the_clock_starts_when_the_determination_was_made_not_when_it_was_typed() -> None:
     county = County()
     incident_id = county.opened()
@@ -329,14 +344,13 @@ def test_screening_comes_once_and_before_the_determination() -> None:
 def test_an_amendment_makes_a_version_and_keeps_the_clock() -> None:
     county = County(rules(areas=RURAL_HILLS))
     incident_id = county.determined()
-    due_at = county.incident(incident_id).due_at
     county.wait(300)
     county.do(AmendIncident(incident_id=incident_id, place=PlaceInput(point=HILLS)))
     incident = county.incident(incident_id)
     assert incident.version == 2
     assert incident.place.area_class is AreaClass.RURAL
     assert incident.place.location_type == "home", "what wasn't said stays"
-    assert (incident.due_at, incident.determined_at) == (due_at, MONDAY)
+    assert (incident.determined_at, incident.own_determined_at) == (MONDAY, MONDAY)
 
 
 def test_an_amendment_that_changes_nothing_makes_no_version() -> None:

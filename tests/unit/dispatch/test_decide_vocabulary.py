@@ -236,7 +236,10 @@ def _of_incidents() -> Iterator[Case]:
     late = _county()
     incident_id = late.determined()
     late.wait(86_400)
-    flag = c.FlagIncident(incident_id=incident_id, flag="deadline_breached")
+    due_at = late.incident(incident_id).due_at
+    assert due_at is not None
+    instant = due_at.isoformat()
+    flag = c.FlagIncident(incident_id=incident_id, flag="deadline_breached", about=instant)
     yield case(late, flag, SERVICE)
 
 
@@ -282,7 +285,9 @@ def _of_runs() -> Iterator[Case]:
         status=Status.EN_ROUTE, said_by="clinician", briefed_by="dispatcher", **about
     )
     yield case(county, leave, source=Source.DESK_BY_VOICE)
-    aside = c.ReportStatus(status=Status.STAGED, staging_reason="weapon", **about)
+    aside = c.ReportStatus(
+        status=Status.STAGED, staging_reason="weapon", staging_place="the diner", **about
+    )
     yield case(county, aside, on_team(team))
     yield case(county, c.AcknowledgeHazards(version=1, **about), on_team(team))
     yield case(county, c.DivertAssignment(reason="higher_class", **about))

@@ -263,6 +263,24 @@ def test_a_team_that_said_no_is_asked_once_more_for_each_rung_and_not_in_a_circl
         county.wait((wake_at - county.now).total_seconds())
 
 
+def test_after_as_many_teams_as_the_policy_asks_the_ladder_goes_on() -> None:
+    county = County(rules(offers=OfferPolicy(auto_offer=True, next_best_limit=1)))
+    first, _ = county.team("One"), county.team("Two")
+    county.determined()
+    seeker = Seeker(CalibratedEstimate(), lambda _: {})
+    for expected in (OfferTeam, EscalateSlot):
+        (wake,) = (d for d in ready(county) if isinstance(d, WakeUp))
+        env, _ = seeker.answer(county.board, county.rules, wake)
+        assert isinstance(env.command, expected)
+        county.do(env.command, by=SERVICE)
+        if isinstance(env.command, OfferTeam):
+            team = county.a_team(env.command.team_id)
+            assert team.offer is not None
+            no = DeclineOffer(offer_id=team.offer[1], reason="too_far")
+            county.do(no, by=on_team(team.id))
+    assert county.a_team(first).offer is None
+
+
 def test_a_search_that_a_person_took_over_is_left_alone() -> None:
     county = County(AUTO)
     incident_id = county.determined()
