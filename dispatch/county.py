@@ -16,11 +16,9 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from crisis.board import Board, Change, apply
 from crisis.clock import Clock
@@ -30,7 +28,8 @@ from crisis.events import Event
 from crisis.incident import Incident
 from crisis.shapes import Value
 from crisis.states import Source
-from dispatch.decide import HANDLERS, Decision, RecordDraft, Rules, decide
+from dispatch.decide import Decision, RecordDraft, Rules, decide
+from dispatch.incoming import in_utc, not_on_board
 from dispatch.rulebook import Rulebook
 from dispatch.store.codec import UnknownEvent
 from dispatch.store.errors import ConnectionLost
@@ -193,7 +192,7 @@ class CountyRunner:
             CrisisError: the refusal, durable too where it is kept.
         """
         # A caller that goes away cancels this future, and nothing else of the group.
-        waiting = _Waiting(_in_utc(env), asyncio.get_running_loop().create_future(), records)
+        waiting = _Waiting(in_utc(env), asyncio.get_running_loop().create_future(), records)
         self._queue.append(waiting)
         self._wake.set()
         return await waiting.answer
@@ -445,11 +444,7 @@ class CountyRunner:
 
     async def _revive(self, env: Envelope, board: Board) -> list[tuple[str, Any]]:
         """Return what the command is about and the board no longer holds."""
-        missing = [
-            value
-            for name in _SUBJECT_FIELDS.get(type(env.command), ())
-            if (value := getattr(env.command, name)) is not None and not _on_board(board, value)
-        ]
+        missing = not_on_board(board, env.command)
         if not missing:
             return []
         found = await self.log.closed(missing, self._head.keys)
@@ -522,33 +517,6 @@ class CountyRunner:
             _fail(waiting, error)
 
 
-_INSTANT_FIELDS: dict[type, tuple[str, ...]] = {
-    cls: tuple(f.name for f in msgspec.structs.fields(cls) if "datetime" in repr(f.type))
-    for cls in (Envelope, *HANDLERS)
-}
-
-
-def _in_utc(env: Envelope) -> Envelope:
-    """Return the envelope with its instants in UTC.
-
-    Every node must hold the same board, to the letter of its frames; and an instant in a zone that
-    puts its clocks back equals no other one for an hour of each year.
-    """
-    moved = _moved(env)
-    if command := _moved(env.command):
-        moved["command"] = msgspec.structs.replace(env.command, **command)
-    return msgspec.structs.replace(env, **moved) if moved else env
-
-
-def _moved(thing: msgspec.Struct) -> dict[str, Any]:
-    moved = {}
-    for name in _INSTANT_FIELDS.get(type(thing), ()):
-        instant = getattr(thing, name)
-        if isinstance(instant, datetime) and instant.tzinfo is not UTC:
-            moved[name] = instant.astimezone(UTC)
-    return moved
-
-
 def _fail(waiting: _Waiting, error: CrisisError) -> None:
     if not waiting.answer.done():
         waiting.answer.set_exception(error)
@@ -573,34 +541,3 @@ def _repeated(known: StoredResult, env: Envelope) -> _Outcome:
     if refusal is not None:
         return _Outcome(refusal=CrisisError.from_builtins(refusal))
     return _Outcome(answer=Answer(seq=known.seq, result=known.answer["result"]))
-
-
-_SUBJECTS = (
-    "call_id",
-    "incident_id",
-    "into",
-    "other",
-    "offer_id",
-    "assignment_id",
-    "duress_id",
-    "obligation_id",
-    "shift_id",
-)
-
-
-_SUBJECT_FIELDS: dict[type, tuple[str, ...]] = {
-    cls: tuple(f.name for f in msgspec.structs.fields(cls) if f.name in _SUBJECTS)
-    for cls in HANDLERS
-}
-
-
-def _on_board(board: Board, thing: Any) -> bool:
-    return (
-        thing in board.incidents
-        or thing in board.offers
-        or thing in board.runs
-        or thing in board.calls
-        or thing in board.obligations
-        or thing in board.duress
-        or thing in board.shifts
-    )

@@ -1,0 +1,79 @@
+"""What a command brings along before it is decided: its instants in UTC, and what it is about.
+
+Must not know the database: what has left the board is fetched by the caller.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from crisis.board import Board
+from crisis.commands import Command, Envelope
+from dispatch.decide import HANDLERS
+
+_STRUCTS: tuple[type[msgspec.Struct], ...] = (Envelope, *HANDLERS)
+_INSTANT_FIELDS: dict[type, tuple[str, ...]] = {
+    cls: tuple(f.name for f in msgspec.structs.fields(cls) if "datetime" in repr(f.type))
+    for cls in _STRUCTS
+}
+_SUBJECTS = (
+    "call_id",
+    "incident_id",
+    "into",
+    "other",
+    "offer_id",
+    "assignment_id",
+    "duress_id",
+    "obligation_id",
+    "shift_id",
+)
+_SUBJECT_FIELDS: dict[type, tuple[str, ...]] = {
+    cls: tuple(f.name for f in msgspec.structs.fields(cls) if f.name in _SUBJECTS)
+    for cls in HANDLERS
+}
+
+
+def in_utc(env: Envelope) -> Envelope:
+    """Return the envelope with its instants in UTC.
+
+    Every node must hold the same board, to the letter of its frames; and an instant in a zone that
+    puts its clocks back equals no other one for an hour of each year.
+    """
+    moved = _moved(env)
+    if command := _moved(env.command):
+        moved["command"] = msgspec.structs.replace(env.command, **command)
+    return msgspec.structs.replace(env, **moved) if moved else env
+
+
+def _moved(thing: msgspec.Struct) -> dict[str, Any]:
+    moved = {}
+    for name in _INSTANT_FIELDS.get(type(thing), ()):
+        instant = getattr(thing, name)
+        if isinstance(instant, datetime) and instant.tzinfo is not UTC:
+            moved[name] = instant.astimezone(UTC)
+    return moved
+
+
+def not_on_board(board: Board, command: Command) -> list[UUID]:
+    """Return what the command is about and the board doesn't hold: it left, or never was."""
+    return [
+        value
+        for name in _SUBJECT_FIELDS.get(type(command), ())
+        if (value := getattr(command, name)) is not None and not _holds(board, value)
+    ]
+
+
+def _holds(board: Board, thing: Any) -> bool:
+    return (
+        thing in board.incidents
+        or thing in board.offers
+        or thing in board.runs
+        or thing in board.calls
+        or thing in board.obligations
+        or thing in board.duress
+        or thing in board.shifts
+    )
