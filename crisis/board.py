@@ -37,7 +37,8 @@ from crisis.ids import (
     ShiftId,
     TeamId,
 )
-from crisis.incident import Incident, IncidentOpened, OwnEvent, evolve_incident
+from crisis.incident import Incident, IncidentOpened, OwnEvent
+from crisis.incident_fold import evolve_incident
 from crisis.obligation import Obligation, ObligationEvent, evolve_obligation
 from crisis.offer import (
     OfferAccepted,

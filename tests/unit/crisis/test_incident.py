@@ -39,8 +39,8 @@ from crisis.incident import (
     SlotWoken,
     SubjectAdded,
     TeamDetermined,
-    evolve_incident,
 )
+from crisis.incident_fold import evolve_incident
 from crisis.offer import OfferAccepted, OfferDeclined, OfferMade
 from crisis.triage import Acuity, Hazard, Place, Standard
 

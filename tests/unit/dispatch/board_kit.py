@@ -48,7 +48,8 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
-from crisis.incident import Incident, evolve_incident
+from crisis.incident import Incident
+from crisis.incident_fold import evolve_incident
 from crisis.obligation import ObligationEvent
 from crisis.policy import CountyPolicy
 from crisis.responder import Credential, Responder

@@ -1,0 +1,320 @@
+"""What can happen to an incident itself; offers, runs and partners have events of their own.
+
+Facts only: what follows from them stands in ``incident_fold``. Nothing here but codes, numbers,
+instants and ids; what is private is sealed or a record.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from crisis.ids import (
+    AssignmentId,
+    CallId,
+    EncounterId,
+    IncidentId,
+    RecordId,
+    SlotNo,
+    SubjectId,
+    UserId,
+)
+from crisis.shapes import EventBody
+from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
+
+
+class IncidentOpened(EventBody, frozen=True, kw_only=True):
+    """A situation became known.
+
+    Attributes:
+        number: what people say aloud; unique in the county, from 1.
+        referral_source: code.
+        paper_number: the reserved number under which it was kept on paper, for back-entry.
+        policy_version: the policy under which the whole incident runs.
+        narrative_record: what was said, as an encrypted record.
+    """
+
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical",)
+
+    incident_id: IncidentId
+    number: int
+    place: Place
+    policy_version: str
+    call_id: CallId | None = None
+    owner: UserId | None = None
+    referral_source: str = "unknown"
+    acuity: Acuity | None = None
+    needs: tuple[Need, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    paper_number: str | None = None
+    narrative_record: RecordId | None = None
+    clinical: Clinical = Clinical()
+
+
+class ScreeningStarted(EventBody, frozen=True, kw_only=True):
+    """The standardized dispatch tool was begun."""
+
+    incident_id: IncidentId
+
+
+class TeamDetermined(EventBody, frozen=True, kw_only=True):
+    """A team must go: the regulatory clock runs from this instant.
+
+    Attributes:
+        slots: how many teams, >= 1.
+        standard: the response-time standard in force; ``due_at`` = determined + its minutes.
+        wake_at: when a team must be sought without a person; ``None`` = a person offers first.
+        reason: code or short rationale code of the tool, never free text.
+    """
+
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical",)
+
+    incident_id: IncidentId
+    acuity: Acuity
+    place: Place
+    standard: Standard
+    due_at: datetime
+    slots: int = 1
+    needs: tuple[Need, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    wake_at: datetime | None = None
+    reason: str | None = None
+    rationale_record: RecordId | None = None
+    clinical: Clinical = Clinical()
+
+
+class NoDispatchDetermined(EventBody, frozen=True, kw_only=True):
+    """No team goes, for this reason (a code; never "no team available")."""
+
+    incident_id: IncidentId
+    reason: str
+    rationale_record: RecordId | None = None
+
+
+class IncidentAmended(EventBody, frozen=True, kw_only=True):
+    """Place, acuity, needs or hazards became known better; the clock keeps.
+
+    ``version`` counts from 2 (1 = as opened). Every field holds the value after the amendment. A
+    determined incident whose place turns out to be of another area class has another ``standard``,
+    counted from the same determination; ``None`` = the standard stays.
+    """
+
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical",)
+
+    incident_id: IncidentId
+    version: int
+    place: Place
+    acuity: Acuity | None = None
+    needs: tuple[Need, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    standard: Standard | None = None
+    clinical: Clinical = Clinical()
+
+
+class SlotAdded(EventBody, frozen=True, kw_only=True):
+    """One more team is needed."""
+
+    incident_id: IncidentId
+    slot: SlotNo
+    wake_at: datetime | None = None
+
+
+class SlotDropped(EventBody, frozen=True, kw_only=True):
+    """This slot's team is not needed any more."""
+
+    incident_id: IncidentId
+    slot: SlotNo
+    reason: str
+
+
+class SlotEscalated(EventBody, frozen=True, kw_only=True):
+    """Nobody is left to ask: a person is told, and the ladder climbs on at ``wake_at``.
+
+    Attributes:
+        rung: which rung of the ladder this takes; ``to``: who is told.
+        exclusions: how many teams were left out, by reason code.
+        climbs: ``False`` = we only looked again before the next rung was due (a team was freed,
+            the incident changed) and still found nobody: no rung is taken and nobody is told.
+    """
+
+    incident_id: IncidentId
+    slot: SlotNo
+    rung: int
+    to: str | None = None
+    wake_at: datetime | None = None
+    exclusions: dict[str, int] = {}
+    climbs: bool = True
+
+
+class SlotWoken(EventBody, frozen=True, kw_only=True):
+    """The search for this slot's team starts (or starts again) at ``wake_at``."""
+
+    incident_id: IncidentId
+    slot: SlotNo
+    wake_at: datetime | None
+
+
+class OwnerOffered(EventBody, frozen=True, kw_only=True):
+    """The owner hands the incident over; nothing changes until the receiver accepts.
+
+    ``to``: ``None`` = the handover is off, because the receiver left.
+    """
+
+    incident_id: IncidentId
+    to: UserId | None
+
+
+class OwnerChanged(EventBody, frozen=True, kw_only=True):
+    """Another person owns the incident; ``None`` = it falls to the supervisor.
+
+    A handover that was offered stays open when the owner leaves before it is accepted.
+    """
+
+    incident_id: IncidentId
+    owner: UserId | None
+    reason: str = "accepted"
+
+
+class CallAttached(EventBody, frozen=True, kw_only=True):
+    """One more call belongs to this incident."""
+
+    incident_id: IncidentId
+    call_id: CallId
+
+
+class NoteAdded(EventBody, frozen=True, kw_only=True):
+    """Somebody wrote something down; the text is an encrypted record."""
+
+    incident_id: IncidentId
+    record: RecordId
+
+
+class SubjectAdded(EventBody, frozen=True, kw_only=True):
+    """A person in crisis, perhaps unknown; who they are is an encrypted record."""
+
+    incident_id: IncidentId
+    subject_id: SubjectId
+    record: RecordId | None = None
+    label: str = "1"
+
+
+class EncounterRecorded(EventBody, frozen=True, kw_only=True):
+    """One subject × one response: how it ended. Recorded again = amended; the last one counts.
+
+    ``disposition``, ``hold``, ``transport`` are codes and private.
+    """
+
+    SEALED: ClassVar[tuple[str, ...]] = ("disposition", "hold", "transport", "destination")
+
+    incident_id: IncidentId
+    encounter_id: EncounterId
+    assignment_id: AssignmentId
+    subject_id: SubjectId | None = None
+    contacted: bool = True
+    disposition: str | None = None
+    hold: str | None = None
+    transport: str | None = None
+    destination: str | None = None
+    plan: str | None = None
+    plan_exception: str | None = None
+    naloxone_given: bool = False
+    note_record: RecordId | None = None
+
+
+class IncidentClosed(EventBody, frozen=True, kw_only=True):
+    """It is over; ``outcome``: responded, no_dispatch, unserved."""
+
+    incident_id: IncidentId
+    outcome: str
+    reason: str | None = None
+
+
+class IncidentCancelled(EventBody, frozen=True, kw_only=True):
+    """It was called off; ``stage``: where it stood."""
+
+    incident_id: IncidentId
+    stage: str
+    reason: str
+
+
+class IncidentMerged(EventBody, frozen=True, kw_only=True):
+    """The same situation as ``into``, which takes over its calls."""
+
+    incident_id: IncidentId
+    into: IncidentId
+
+
+class IncidentAbsorbed(EventBody, frozen=True, kw_only=True):
+    """The other side of a merge: this one keeps the earliest determination of both."""
+
+    incident_id: IncidentId
+    other: IncidentId
+    determined_at: datetime | None = None
+    due_at: datetime | None = None
+    calls: tuple[CallId, ...] = ()
+
+
+class IncidentSplit(EventBody, frozen=True, kw_only=True):
+    """A merge was wrong: the merged incident stands on its own again."""
+
+    incident_id: IncidentId
+    other: IncidentId
+    wake_at: datetime | None = None
+
+
+class IncidentReleased(EventBody, frozen=True, kw_only=True):
+    """The other side of a split: the absorbing incident gives the other's clock back.
+
+    ``determined_at`` is the earliest of its own and those still merged into it.
+    """
+
+    incident_id: IncidentId
+    other: IncidentId
+    determined_at: datetime | None = None
+    due_at: datetime | None = None
+    calls: tuple[CallId, ...] = ()
+
+
+class IncidentFlagged(EventBody, frozen=True, kw_only=True):
+    """Something about it went wrong by waiting, and people were told: once for each mark.
+
+    ``flag``: code; ``about`` tells several of one code apart: the percent of a deadline warning,
+    the id of a partner's response or of a run, the number of runs that were lost.
+    """
+
+    incident_id: IncidentId
+    flag: str
+    about: str = ""
+
+
+class IncidentArchived(EventBody, frozen=True, kw_only=True):
+    """Settled, and nothing of it is open: it leaves the board and stays in the database."""
+
+    incident_id: IncidentId
+
+
+OwnEvent = (
+    IncidentOpened
+    | ScreeningStarted
+    | TeamDetermined
+    | NoDispatchDetermined
+    | IncidentAmended
+    | SlotAdded
+    | SlotDropped
+    | SlotEscalated
+    | SlotWoken
+    | OwnerOffered
+    | OwnerChanged
+    | CallAttached
+    | NoteAdded
+    | SubjectAdded
+    | EncounterRecorded
+    | IncidentClosed
+    | IncidentCancelled
+    | IncidentMerged
+    | IncidentAbsorbed
+    | IncidentSplit
+    | IncidentReleased
+    | IncidentFlagged
+    | IncidentArchived
+)

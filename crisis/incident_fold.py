@@ -1,0 +1,393 @@
+"""How an incident changes with each event: the fold of one incident.
+
+Uses the event alone. Which steps a state allows stands in ``incident.TRANSITIONS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+import msgspec
+
+from crisis.assignment import (
+    AssignmentBegun,
+    AssignmentCancelled,
+    AssignmentDiverted,
+    AssignmentEvent,
+    evolve_assignment,
+)
+from crisis.ids import RecordId, SlotNo
+from crisis.incident import (
+    TRANSITIONS,
+    Encounter,
+    Flag,
+    Incident,
+    IncidentEvent,
+    IncidentState,
+    Slot,
+    Subject,
+)
+from crisis.incident_events import (
+    CallAttached,
+    EncounterRecorded,
+    IncidentAbsorbed,
+    IncidentAmended,
+    IncidentArchived,
+    IncidentCancelled,
+    IncidentClosed,
+    IncidentFlagged,
+    IncidentMerged,
+    IncidentOpened,
+    IncidentReleased,
+    IncidentSplit,
+    NoDispatchDetermined,
+    NoteAdded,
+    OwnerChanged,
+    OwnerOffered,
+    ScreeningStarted,
+    SlotAdded,
+    SlotDropped,
+    SlotEscalated,
+    SlotWoken,
+    SubjectAdded,
+    TeamDetermined,
+)
+from crisis.offer import (
+    OfferAccepted,
+    OfferDeclined,
+    OfferEvent,
+    OfferExpired,
+    OfferMade,
+    OfferWithdrawn,
+    evolve_offer,
+)
+from crisis.partner import PartnerEvent, evolve_partner
+from crisis.states import step
+from crisis.triage import Standard
+
+_OFFER_EVENTS = (OfferMade, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn)
+_ASSIGNMENT_EVENTS = get_args(AssignmentEvent)
+_PARTNER_EVENTS = get_args(PartnerEvent)
+
+
+def evolve_incident(incident: Incident | None, event: IncidentEvent, at: datetime) -> Incident:
+    """Return the incident after ``event``, which happened ``at``; ``None`` = not known before.
+
+    Raises:
+        IllegalTransition: its state, or that of the offer or response, has no such step.
+    """
+    if isinstance(event, IncidentOpened):
+        return _opened(event, at)
+    if incident is None:
+        raise AssertionError("only IncidentOpened begins an incident")
+    if isinstance(event, _OFFER_EVENTS):
+        return _with_offer(incident, event, at)
+    if isinstance(event, _ASSIGNMENT_EVENTS):
+        return _with_assignment(incident, event, at)
+    if isinstance(event, _PARTNER_EVENTS):
+        partner = evolve_partner(incident.partner(event.partner_id), event, at)
+        return _change(incident, partners=_put(incident.partners, partner))
+    return _OWN[type(event)](incident, event, at)
+
+
+def _put(things: tuple, thing):  # type: ignore[no-untyped-def, type-arg]
+    """Return ``things`` with the one of the same id replaced, or the new one added."""
+    for index, known in enumerate(things):
+        if known.id == thing.id:
+            return (*things[:index], thing, *things[index + 1 :])
+    return (*things, thing)
+
+
+def _change(incident: Incident, **fields: object) -> Incident:
+    return msgspec.structs.replace(incident, **fields)
+
+
+def _opened(event: IncidentOpened, at: datetime) -> Incident:
+    return Incident(
+        id=event.incident_id,
+        number=event.number,
+        received_at=at,
+        policy_version=event.policy_version,
+        place=event.place,
+        referral_source=event.referral_source,
+        owner=event.owner,
+        owner_since=at,
+        paper_number=event.paper_number,
+        acuity=event.acuity,
+        needs=event.needs,
+        hazards=event.hazards,
+        calls=(event.call_id,) if event.call_id else (),
+        records=(event.narrative_record,) if event.narrative_record else (),
+        clinical=event.clinical,
+    )
+
+
+def _with_slot(incident: Incident, no: SlotNo, **fields: object) -> Incident:
+    slots = tuple(msgspec.structs.replace(s, **fields) if s.no == no else s for s in incident.slots)
+    return _change(incident, slots=slots)
+
+
+def _with_offer(incident: Incident, event: OfferEvent, at: datetime) -> Incident:
+    offer = evolve_offer(incident.offer(event.offer_id), event, at)
+    after = _change(incident, offers=_put(incident.offers, offer))
+    match event:
+        case OfferMade():
+            return _with_slot(after, event.slot, rung=event.rung, wake_at=None, exhausted_at=None)
+        case OfferDeclined() | OfferExpired() | OfferWithdrawn():
+            return _with_slot(after, offer.slot, wake_at=event.wake_at)
+        case _:
+            return after
+
+
+def _with_assignment(incident: Incident, event: AssignmentEvent, at: datetime) -> Incident:
+    run = evolve_assignment(incident.assignment(event.assignment_id), event, at)
+    after = _change(incident, assignments=_put(incident.assignments, run))
+    if isinstance(event, AssignmentBegun):
+        # Should this team be lost, everybody may be asked again, and the ladder begins anew.
+        slot = after.slot(run.slot)
+        tried = slot.rung if slot is not None else 0
+        return _with_slot(after, run.slot, escalations=0, climb_at=None, climbed=tried)
+    if isinstance(event, AssignmentDiverted | AssignmentCancelled):
+        return _with_slot(after, run.slot, wake_at=event.wake_at)
+    return after
+
+
+def _screening(incident: Incident, event: ScreeningStarted, at: datetime) -> Incident:
+    state = step(TRANSITIONS, incident.state, type(event), "incident")
+    return _change(incident, state=state, screening_at=at)
+
+
+def _determined(incident: Incident, event: TeamDetermined, at: datetime) -> Incident:
+    state = step(TRANSITIONS, incident.state, type(event), "incident")
+    # An absorbed incident may have been determined before this one was.
+    start, due = at, event.due_at
+    if incident.determined_at is not None and incident.determined_at < at:
+        start, due = incident.determined_at, incident.due_at or event.due_at
+    return _change(
+        incident,
+        state=state,
+        determined_at=start,
+        own_determined_at=at,
+        due_at=due,
+        own_due_at=event.due_at,
+        standard=event.standard,
+        acuity=event.acuity,
+        place=event.place,
+        needs=event.needs,
+        hazards=event.hazards,
+        clinical=event.clinical,
+        slots=tuple(Slot(no=SlotNo(n), wake_at=event.wake_at) for n in range(1, event.slots + 1)),
+        records=_with_record(incident, event.rationale_record),
+    )
+
+
+def _with_record(incident: Incident, record: RecordId | None) -> tuple[RecordId, ...]:
+    return incident.records if record is None else (*incident.records, record)
+
+
+def _no_dispatch(incident: Incident, event: NoDispatchDetermined, at: datetime) -> Incident:
+    state = step(TRANSITIONS, incident.state, type(event), "incident")
+    return _change(
+        incident,
+        state=state,
+        ended_at=at,
+        outcome="no_dispatch",
+        reason=event.reason,
+        records=_with_record(incident, event.rationale_record),
+    )
+
+
+def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incident:
+    step(TRANSITIONS, incident.state, type(event), "incident")
+    if event.standard is not None:
+        incident = _under(incident, event.standard)
+    return _change(
+        incident,
+        version=event.version,
+        amended_at=at,
+        place=event.place,
+        acuity=event.acuity,
+        needs=event.needs,
+        hazards=event.hazards,
+        clinical=event.clinical,
+    )
+
+
+def _under(incident: Incident, standard: Standard) -> Incident:
+    """Return the incident with the due times that the standard gives its determinations."""
+    span = timedelta(minutes=standard.minutes)
+    start, own = incident.determined_at, incident.own_determined_at
+    return _change(
+        incident,
+        standard=standard,
+        due_at=None if start is None else start + span,
+        own_due_at=None if own is None else own + span,
+    )
+
+
+def _slot_added(incident: Incident, event: SlotAdded, at: datetime) -> Incident:
+    step(TRANSITIONS, incident.state, type(event), "incident")
+    slot = Slot(no=event.slot, wake_at=event.wake_at)
+    return _change(incident, slots=(*incident.slots, slot))
+
+
+def _slot_dropped(incident: Incident, event: SlotDropped, at: datetime) -> Incident:
+    step(TRANSITIONS, incident.state, type(event), "incident")
+    return _with_slot(incident, event.slot, dropped=event.reason, wake_at=None)
+
+
+def _slot_escalated(incident: Incident, event: SlotEscalated, at: datetime) -> Incident:
+    step(TRANSITIONS, incident.state, type(event), "incident")
+    if not event.climbs:
+        return _with_slot(incident, event.slot, wake_at=event.wake_at, exhausted_at=at)
+    slot = incident.slot(event.slot)
+    return _with_slot(
+        incident,
+        event.slot,
+        rung=event.rung,
+        escalations=1 + (slot.escalations if slot else 0),
+        wake_at=event.wake_at,
+        climb_at=event.wake_at,
+        climbed=event.rung,
+        exhausted_at=at,
+    )
+
+
+def _slot_woken(incident: Incident, event: SlotWoken, at: datetime) -> Incident:
+    step(TRANSITIONS, incident.state, type(event), "incident")
+    return _with_slot(incident, event.slot, wake_at=event.wake_at)
+
+
+def _owner_offered(incident: Incident, event: OwnerOffered, at: datetime) -> Incident:
+    return _change(
+        incident, pending_owner=event.to, handed_over_at=None if event.to is None else at
+    )
+
+
+def _owner_changed(incident: Incident, event: OwnerChanged, at: datetime) -> Incident:
+    changed = _change(incident, owner=event.owner, owner_since=at)
+    if event.owner is None:
+        return changed
+    return _change(changed, pending_owner=None, handed_over_at=None)
+
+
+def _call_attached(incident: Incident, event: CallAttached, at: datetime) -> Incident:
+    return _change(incident, calls=(*incident.calls, event.call_id))
+
+
+def _note_added(incident: Incident, event: NoteAdded, at: datetime) -> Incident:
+    return _change(incident, records=_with_record(incident, event.record))
+
+
+def _subject_added(incident: Incident, event: SubjectAdded, at: datetime) -> Incident:
+    subject = Subject(id=event.subject_id, label=event.label, record=event.record)
+    return _change(incident, subjects=_put(incident.subjects, subject))
+
+
+def _encounter(incident: Incident, event: EncounterRecorded, at: datetime) -> Incident:
+    encounter = Encounter(
+        id=event.encounter_id,
+        assignment_id=event.assignment_id,
+        subject_id=event.subject_id,
+        recorded_at=at,
+        contacted=event.contacted,
+        disposition=event.disposition,
+        hold=event.hold,
+        transport=event.transport,
+        destination=event.destination,
+        plan=event.plan,
+        plan_exception=event.plan_exception,
+        naloxone_given=event.naloxone_given,
+        note_record=event.note_record,
+    )
+    return _change(incident, encounters=_put(incident.encounters, encounter))
+
+
+def _closed(incident: Incident, event: IncidentClosed, at: datetime) -> Incident:
+    state = step(TRANSITIONS, incident.state, type(event), "incident")
+    return _change(incident, state=state, ended_at=at, outcome=event.outcome, reason=event.reason)
+
+
+def _cancelled(incident: Incident, event: IncidentCancelled, at: datetime) -> Incident:
+    state = step(TRANSITIONS, incident.state, type(event), "incident")
+    return _change(incident, state=state, ended_at=at, outcome=event.stage, reason=event.reason)
+
+
+def _merged(incident: Incident, event: IncidentMerged, at: datetime) -> Incident:
+    state = step(TRANSITIONS, incident.state, type(event), "incident")
+    return _change(incident, state=state, ended_at=at, merged_into=event.into)
+
+
+def _absorbed(incident: Incident, event: IncidentAbsorbed, at: datetime) -> Incident:
+    earliest = incident.determined_at
+    due = incident.due_at
+    if event.determined_at is not None and (earliest is None or event.determined_at < earliest):
+        earliest, due = event.determined_at, event.due_at
+    return _change(
+        incident,
+        absorbed=(*incident.absorbed, event.other),
+        determined_at=earliest,
+        due_at=due,
+        calls=(*incident.calls, *event.calls),
+    )
+
+
+def _split(incident: Incident, event: IncidentSplit, at: datetime) -> Incident:
+    if incident.state is not IncidentState.MERGED:
+        step({}, incident.state, type(event), "incident")
+    state = (
+        IncidentState.DETERMINED
+        if incident.own_determined_at
+        else (IncidentState.SCREENING if incident.screening_at else IncidentState.RECEIVED)
+    )
+    slots = tuple(msgspec.structs.replace(s, wake_at=event.wake_at) for s in incident.slots)
+    return _change(
+        incident, state=state, ended_at=None, merged_into=None, slots=slots, outcome=None
+    )
+
+
+def _released(incident: Incident, event: IncidentReleased, at: datetime) -> Incident:
+    return _change(
+        incident,
+        absorbed=tuple(i for i in incident.absorbed if i != event.other),
+        determined_at=event.determined_at,
+        due_at=event.due_at,
+        calls=tuple(c for c in incident.calls if c not in event.calls),
+    )
+
+
+def _flagged(incident: Incident, event: IncidentFlagged, at: datetime) -> Incident:
+    flag = Flag(flag=event.flag, about=event.about, at=at)
+    return _change(incident, flags=(*incident.flags, flag))
+
+
+def _archived(incident: Incident, event: IncidentArchived, at: datetime) -> Incident:
+    return _change(incident, archived=True)
+
+
+_OWN: dict[type, Callable[[Incident, Any, datetime], Incident]] = {
+    ScreeningStarted: _screening,
+    TeamDetermined: _determined,
+    NoDispatchDetermined: _no_dispatch,
+    IncidentAmended: _amended,
+    SlotAdded: _slot_added,
+    SlotDropped: _slot_dropped,
+    SlotEscalated: _slot_escalated,
+    SlotWoken: _slot_woken,
+    OwnerOffered: _owner_offered,
+    OwnerChanged: _owner_changed,
+    CallAttached: _call_attached,
+    NoteAdded: _note_added,
+    SubjectAdded: _subject_added,
+    EncounterRecorded: _encounter,
+    IncidentClosed: _closed,
+    IncidentCancelled: _cancelled,
+    IncidentMerged: _merged,
+    IncidentAbsorbed: _absorbed,
+    IncidentSplit: _split,
+    IncidentReleased: _released,
+    IncidentFlagged: _flagged,
+    IncidentArchived: _archived,
+}
