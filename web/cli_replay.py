@@ -65,7 +65,8 @@ The file is CSV with heads. Its columns, by these names (or see --column):
 {_COLUMNS}
 
 Times: 2026-03-08 13:45, 2026-03-08T21:45:00Z or 3/8/2026 1:45 PM; without a zone they are local
-(--zone). Rows may stand in any order. A bad row is told and left out; the rest goes on.
+(--zone). Rows may stand in any order. A bad row is told and left out; the rest goes on, and that is
+no failure. Exit code 1: nothing could be replayed, or the service refused what a row says.
 """
 
 
@@ -154,7 +155,7 @@ async def run(args: argparse.Namespace) -> Exit:
     _tell_bad([*reading.bad, *account.refused], args.errors)
     _print_report(args, report, f"{county} County")
     _tell_account(reading, account)
-    return Exit.OK
+    return Exit.FAILED if account.refused else Exit.OK
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -1,0 +1,427 @@
+"""The command line as a person meets it: help, exit codes, imports, and a service that stops."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from web.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+class Cli:
+    """The command line with a data directory of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {
+            k: v for k, v in os.environ.items() if k != "DATABASE_URL" and "CRISIS" not in k
+        }
+        self.environ["CRISIS_DATA_DIR"] = str(folder / "data")
+
+    def __call__(
+        self, *arguments: str | Path, expect: int = 0, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command that must end with ``expect``, and never with a traceback."""
+        done = subprocess.run(
+            self._command(*arguments),
+            cwd=ROOT,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == expect, (done.returncode, done.stdout, done.stderr)
+        if environ.get("CRISIS_LOG_LEVEL") != "debug":
+            assert "Traceback" not in done.stderr
+        return done
+
+    def _command(self, *arguments: str | Path) -> list[str]:
+        return [sys.executable, "-m", "web", *map(str, arguments)]
+
+    def file(self, name: str, text: str) -> Path:
+        """Write a file for a command."""
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    @contextmanager
+    def serving(self, *flags: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+        """A running service, its address, and what it said until it served."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        process = subprocess.Popen(
+            self._command("serve", "--port", str(port), *flags),
+            cwd=ROOT,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            said = ""
+            if process.stdout is None:
+                raise AssertionError("stdout is piped")
+            while "Serving on" not in said:
+                line = process.stdout.readline()
+                if not line:
+                    pytest.fail(f"it didn't serve: {process.communicate()[1]}")
+                said += line
+            yield process, f"http://127.0.0.1:{port}", said
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def cli(open_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """A command line whose PostgreSQL can reach its directory."""
+    folder = open_folder / tmp_path_factory.mktemp("cli").name
+    folder.mkdir(mode=0o711)
+    return Cli(folder)
+
+
+class InProcess(Cli):
+    """The command line in this process: quicker than in one of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        patch: pytest.MonkeyPatch,
+        captured: pytest.CaptureFixture[str],
+    ) -> None:
+        super().__init__(folder)
+        self._captured = captured
+        patch.setattr("os.environ", self.environ)
+        patch.setattr("sys.stdin", StringIO())
+        # What ``main`` does to the process's logging.
+        patch.setattr("logging.lastResort", logging.lastResort)
+
+    def __call__(
+        self, *arguments: str | Path, expect: int = 0, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command that must end with ``expect``."""
+        assert not environ
+        words = [str(one) for one in arguments]
+        self._captured.readouterr()
+        try:
+            code = main(words)
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        said = self._captured.readouterr()
+        assert code == expect, (code, said.out, said.err)
+        return subprocess.CompletedProcess(words, code, said.out, said.err)
+
+
+@pytest.fixture
+def in_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> InProcess:
+    """A command line without any database."""
+    return InProcess(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def on_server(in_process: InProcess, dsn: str) -> Cli:
+    """A command line on a migrated database of this test's own, of a server that runs already."""
+    in_process.environ["DATABASE_URL"] = dsn
+    return in_process
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ((), ("First steps", "exit codes", "serve", "replay", "doctor")),
+        (("serve",), ("--seed", "SIGTERM", "marked simulated")),
+        (("migrate",), ("Safe to run again",)),
+        (("user", "add"), ("--password-file", "--generate", "dispatcher")),
+        (("user", "import"), ("username", "roles", "(required)", "--dry-run", "--passwords-to")),
+        (("county", "add"), ("58",)),
+        (("county", "policy"), ("TOML",)),
+        (("county", "zones"), ("GeoJSON", "area_class")),
+        (("county", "import"), ("agencies",)),
+        (("team", "import"), ("call_sign", "latitude")),
+        (("responder", "import"), ("core_trained", "kept encrypted")),
+        (("shift", "plan"), ("naloxone", "telehealth")),
+        (("shift", "import"), ("crew", "24 hours")),
+        (("replay",), ("received_at", "--resimulate", "--column", "--keep")),
+        (("report", "response-times"), ("--since", "--list", "unserved")),
+        (("audit", "verify"), ("--head", "rewritten")),
+        (("doctor",), ("Changes nothing",)),
+    ],
+)
+def test_every_command_explains_itself(
+    command: tuple[str, ...], words: tuple[str, ...], in_process: InProcess
+) -> None:
+    told = in_process(*command, "--help").stdout
+    plain = " ".join(told.split())
+    for word in words:
+        assert word in plain, word
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ((), 2, "required"),
+        (("dance",), 2, "invalid choice"),
+        (("county", "add", "Atlantis"), 3, "no county of California"),
+        (("replay", "nowhere.csv"), 2, "can't be read"),
+        (("report", "response-times", "--county", "Kern", "--since", "soon"), 2, "is no day"),
+        (("user", "add", "x", "--county", "Kern"), 2, "--county and --role together"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_in_one_line(
+    arguments: tuple[str, ...], code: int, told: str, in_process: InProcess
+) -> None:
+    done = in_process(*arguments, expect=code)
+    assert told in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_exit_code_is_the_process_s(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    assert "First steps" in cli("--help").stdout
+    cli("dance", expect=2)
+    cli("county", "add", "Atlantis", expect=3)
+
+
+def test_all_problems_of_the_settings_are_told_and_no_secret(tmp_path: Path) -> None:
+    done = Cli(tmp_path)(
+        "user",
+        "list",
+        expect=2,
+        CRISIS_PORT="none",
+        CRISIS_LOG_LEVEL="loud",
+        CRISIS_MASTER_KEY="hush-hush",
+    )
+    for name in ("CRISIS_PORT", "CRISIS_LOG_LEVEL", "CRISIS_MASTER_KEY"):
+        assert name in done.stderr
+    assert "hush-hush" not in done.stderr
+
+
+def test_a_traceback_shows_only_to_who_asks_for_it(tmp_path: Path) -> None:
+    done = Cli(tmp_path)("county", "add", "Atlantis", expect=3, CRISIS_LOG_LEVEL="debug")
+    assert "Traceback" in done.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_a_failure_not_a_refusal(tmp_path: Path) -> None:
+    url = "postgresql://nobody:hush@127.0.0.1:1/none"
+    done = Cli(tmp_path)("county", "list", expect=1, DATABASE_URL=url)
+    assert "hush" not in done.stderr
+    doctor = Cli(tmp_path)("doctor", expect=1, DATABASE_URL=url)
+    assert re.search(r"^fail +database", doctor.stdout, re.MULTILINE)
+    assert "hush" not in doctor.stdout
+
+
+TEAMS = """\
+call_sign,agency,base,zones,capabilities,retired
+North 1,Kern mobile,35.37 -119.02,,,
+North 2,Kern mobile,not a place,,,
+South 1,Nobody,,,,
+,Kern mobile,,,,
+"""
+PEOPLE = """\
+code,agency,provider_type,name,licence,licence_until,core_trained,naloxone,can_assess,lpha
+K1,Kern mobile,lcsw,Kim Canary,L1,2030-01-01,2024-01-01,yes,yes,yes
+K2,Kern mobile,peer_support_specialist,,P2,,2024-01-01,yes,,
+K3,Kern mobile,astrologer,,,,,,,
+"""
+SHIFTS = """\
+team,starts,ends,crew
+North 1,2027-06-01 08:00,2027-06-01 20:00,K1:naloxone;K2
+North 1,2027-06-01 12:00,2027-06-01 23:00,K1
+North 1,2027-11-07 01:30,2027-11-07 09:00,K1
+North 1,2027-06-02 08:00,2027-06-02 20:00,K1;K9
+"""
+USERS = """\
+username,label,county,roles,agency,responder
+ana,Ana,Kern,dispatcher;supervisor,,
+kim,Kim,Kern,responder,Kern mobile,K1
+bob,Bob,Kern,emperor,,
+"""
+
+
+def test_a_county_is_set_up_from_files_and_again_without_effect(on_server: Cli) -> None:
+    cli = on_server
+    counties = cli.file("counties.csv", "county,agencies\nKern,Kern mobile\nOz,\n")
+    done = cli("county", "import", counties, expect=1)
+    assert "row 3: Oz is no county of California" in done.stderr
+    assert "1 changed, 0 unchanged, 1 could not be used." in done.stdout
+
+    teams = cli.file("teams.csv", TEAMS)
+    dry = cli("team", "import", teams, "--county", "Kern", "--dry-run", expect=1)
+    assert "row 2: would add team North 1" in dry.stdout
+    assert "North 1" not in cli("team", "list", "--county", "Kern").stdout
+    done = cli("team", "import", teams, "--county", "Kern", expect=1)
+    assert "row 3: base: not a place" in done.stderr
+    assert "row 4: There is no agency Nobody; there are: Kern mobile" in done.stderr
+    assert "row 5: call_sign is empty" in done.stderr
+    done = cli("team", "import", teams, "--county", "Kern", expect=1)
+    assert "0 changed, 1 unchanged, 3 could not be used." in done.stdout
+
+    people = cli.file("people.csv", PEOPLE)
+    done = cli("responder", "import", people, "--county", "Kern", expect=1)
+    assert "2 changed" in done.stdout
+    assert "row 4:" in done.stderr
+    assert "Canary" not in cli("responder", "list", "--county", "Kern").stdout
+
+    shifts = cli.file("shifts.csv", SHIFTS)
+    done = cli("shift", "import", shifts, "--county", "Kern", expect=1)
+    assert "row 2: plan North 1 from 2027-06-01 08:00" in done.stdout
+    assert "row 3: The team has another shift in that time." in done.stderr
+    assert (
+        "row 4: starts: 2027-11-07 01:30 comes twice that night; add -0700 or -0800" in done.stderr
+    )
+    assert "row 5: crew: nobody with the code K9" in done.stderr
+    assert cli("shift", "list", "--county", "Kern").stdout.count("North 1") == 1
+
+    users = cli.file("users.csv", USERS)
+    secrets = cli.folder / "passwords.csv"
+    done = cli("user", "import", users, "--passwords-to", secrets, expect=1)
+    assert "row 4: emperor is no role" in done.stderr
+    assert secrets.stat().st_mode & 0o077 == 0
+    with secrets.open(newline="") as file:
+        made = {row["username"]: row["password"] for row in csv.DictReader(file)}
+    assert set(made) == {"ana", "kim"}
+    assert not any(password in done.stdout for password in made.values())
+    assert "0 changed, 2 unchanged" in cli("user", "import", users, expect=1).stdout
+
+
+def test_accounts_are_made_changed_and_disabled(on_server: Cli) -> None:
+    cli = on_server
+    cli("county", "add", "Kern", "--agency", "Kern mobile")
+    secret = cli.file("secret", "a long and good one\n")
+    cli("user", "add", "ana", "--password-file", secret, "--county", "Kern", "--role", "lead")
+    refused = cli("user", "add", "ANA", "--password-file", secret, expect=3)
+    assert "in use" in refused.stderr
+    weak = cli.file("weak", "short\n")
+    cli("user", "password", "ana", "--password-file", weak, expect=3)
+    nobody_to_ask = cli("user", "password", "ana", expect=2)
+    assert "--password-file or --generate" in nobody_to_ask.stderr
+    shown = cli("user", "password", "ana", "--generate").stdout
+    assert re.search(r"shown once\): [a-z2-9-]{19}\n", shown)
+    cli("user", "grant", "ana", "--county", "029", "--role", "dispatcher", "--role", "supervisor")
+    assert "6029: dispatcher, supervisor" in cli("user", "list", "--county", "Kern").stdout
+    assert "disabled" in cli("user", "disable", "ana").stdout
+    assert "disabled" in cli("user", "list").stdout
+    cli("user", "disable", "nobody", expect=3)
+
+
+def test_a_policy_and_zones_are_loaded_in_versions(on_server: Cli) -> None:
+    cli = on_server
+    cli("county", "add", "Kern")
+    assert "All defaults hold." in cli("county", "policy", "Kern").stdout
+    policy = cli.file(
+        "policy.toml",
+        'version = "kern-1"\neffective_from = 2024-01-01T00:00:00Z\n[offers]\nauto_offer = true\n',
+    )
+    dry = cli("county", "policy", "Kern", "--load", policy, "--dry-run")
+    assert "offers.auto_offer: false -> true" in dry.stdout
+    cli("county", "policy", "Kern", "--load", policy)
+    assert "policy kern-1 is in force" in cli("county", "policy", "Kern").stdout
+    cli("county", "policy", "Kern", "--load", policy, expect=3)
+    wrong = cli.file(
+        "wrong.toml", 'version = "kern-2"\neffective_from = 2024-01-01T00:00:00Z\nx=1\n'
+    )
+    assert "no such setting" in cli("county", "policy", "Kern", "--load", wrong, expect=3).stderr
+
+    zones = cli.file(
+        "zones.geojson",
+        '{"type":"Feature","properties":{"name":"City","area_class":"urban"},"geometry":{"type":'
+        '"Polygon","coordinates":[[[-119.1,35.3],[-118.9,35.3],[-118.9,35.5],[-119.1,35.3]]]}}',
+    )
+    cli("county", "zones", "Kern", "--load", zones, expect=2)
+    loaded = cli("county", "zones", "Kern", "--load", zones, "--edition", "2027-01")
+    assert re.search(r"2027-01 +City +urban", loaded.stdout)
+    cli("county", "zones", "Kern", "--load", zones, "--edition", "2027-01", expect=3)
+
+
+def test_a_report_of_an_empty_county_says_so_in_every_form(on_server: Cli) -> None:
+    cli = on_server
+    cli("county", "add", "Kern")
+    months = ("--since", "2026-01-01", "--until", "2026-02-28")
+    report = ("report", "response-times", "--county", "Kern", *months)
+    assert "n/a" in cli(*report).stdout
+    assert len(cli(*report, "--format", "csv").stdout.splitlines()) == 4
+    assert '"percent": null' in cli(*report, "--format", "json").stdout
+    backwards = ("--since", "2026-03-01", "--until", "2026-02-28")
+    cli("report", "response-times", "--county", "Kern", *backwards, expect=3)
+    unserved = cli("report", "response-times", "--county", "Napa", expect=3)
+    assert "county add" in unserved.stderr
+    assert "whole" in cli("audit", "verify").stdout
+
+
+def test_doctor_tells_what_to_do_before_there_is_anything(cli: Cli) -> None:
+    told = cli("doctor").stdout
+    assert re.search(r"^warn +key +.*first start makes it", told, re.MULTILINE)
+    assert re.search(r"^warn +database +none yet", told, re.MULTILINE)
+    cli("county", "add", "Kern")
+    told = cli("doctor").stdout
+    assert re.search(r"^ok +schema", told, re.MULTILINE)
+    assert re.search(r"^ok +counties +Kern", told, re.MULTILINE)
+    (cli.folder / "data" / "keys" / "master.key").chmod(0o644)
+    assert "chmod 600" in cli("doctor", expect=1).stdout
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_seeded_service_serves_beside_the_command_line_and_stops_cleanly(
+    cli: Cli, signum: signal.Signals
+) -> None:
+    with cli.serving("--seed", "Alameda") as (process, url, said):
+        for name in ("dispatcher1", "supervisor", "lead", "admin", "blue1"):
+            assert re.search(rf"^{name} +[a-z2-9-]{{19}} ", said, re.MULTILINE), said
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310 - ours
+            assert answer.status == 200
+        # A command while the service runs joins its database.
+        cli("user", "add", "ana", "--generate", "--county", "Alameda", "--role", "dispatcher")
+        assert cli("team", "list", "--county", "Alameda").stdout.count("available") == 12
+        assert "a service is running on it" in cli("doctor").stdout
+        process.send_signal(signum)
+        began = time.monotonic()
+        rest, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+        assert "Stopped." in rest
+        assert "Traceback" not in errors
+        assert time.monotonic() - began < 15
+    # It left nothing behind that a second start would stumble over, and keeps what was made.
+    with cli.serving("--seed", "Alameda") as (process, _, said):
+        assert "seeded already" in said
+        process.send_signal(signum)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+    assert "ana" in cli("user", "list").stdout
+
+
+def test_made_up_people_are_not_put_into_a_database_for_real_work(cli: Cli) -> None:
+    cli("county", "add", "Kern")
+    done = cli("serve", "--seed", "--port", "0", expect=2)
+    assert "CRISIS_PORT" in done.stderr
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    done = cli("serve", "--seed", "--port", str(port), expect=1)
+    assert "real" in done.stderr
+
+
+def test_a_port_in_use_is_told(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = cli("serve", "--port", str(port), expect=1)
+    assert "in use" in done.stderr

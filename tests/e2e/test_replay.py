@@ -1,0 +1,262 @@
+"""A county's spreadsheet through the whole service, held against a count of it by hand.
+
+The count here knows nothing of the service: it reads the file with ``csv``, subtracts wall-clock
+times, and takes what happened in the night of the clock change from a list counted on paper.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CALLS = ROOT / "tests" / "data" / "calls.csv"
+
+#: Counted on paper: minutes from determination to arrival in the night of 1 November 2026, by
+#: received_at. (The first two are local times, of which those from 01:00 to 02:00 came twice.)
+DST_MINUTES = {
+    "2026-11-01 00:40": 140,
+    "2026-11-01 01:45": 20,
+    "2026-11-01T01:20-07:00": 50,
+    "2026-11-01T08:20:00Z": 55,
+}
+#: Rows that can't be true or be read, by received_at and lat.
+BAD = {
+    ("", "38.58"),
+    ("10/04/2026 10:00", "north"),
+    ("10/04/2026 11:00", "38.58"),
+    ("13/45/2026 11:00", "38.58"),
+    ("10/05/2026 11:00", "38.58"),
+    ("10/06/2026 11:00", "38.58"),
+    ("03/08/2026 02:30", "38.58"),
+    ("10/07/2026 11:00", "38.58"),
+    ("10/08/2026", "38.58"),
+    ("10/09/2022 11:00", "38.58"),
+}
+#: The last instant of the file.
+AS_OF = datetime(2026, 11, 15, 23, 15)  # noqa: DTZ001 - a wall clock's
+
+
+def wall(text: str) -> datetime:
+    """A time as the county's spreadsheet writes it."""
+    return datetime.strptime(text, "%m/%d/%Y %H:%M")  # noqa: DTZ007 - a wall clock's
+
+
+@dataclass
+class Counted:
+    """What the spreadsheet says, by hand."""
+
+    minutes: dict[str, list[float]]
+    fates: Counter[tuple[str, str]]
+    bad_rows: set[int]
+    rows: int
+
+
+def count_by_hand() -> Counted:
+    """Add up the spreadsheet."""
+    counted = Counted(minutes={}, fates=Counter(), bad_rows=set(), rows=0)
+    with CALLS.open(newline="") as file:
+        for line, row in enumerate(csv.DictReader(file), start=2):
+            counted.rows += 1
+            if (row["received_at"], row["lat"]) in BAD:
+                counted.bad_rows.add(line)
+            elif row["received_at"] in DST_MINUTES:
+                took = DST_MINUTES[row["received_at"]]
+                _arrived(counted, "2026-11", "2026-11", took)
+            elif row["determined"] and row["outcome"] != "no_dispatch":
+                _count_row(counted, row)
+    return counted
+
+
+def _count_row(counted: Counted, row: dict[str, str]) -> None:
+    determined = wall(row["determined"])
+    month = f"{determined:%Y-%m}"
+    if row["arrival"]:
+        arrival = wall(row["arrival"])
+        took = (arrival - determined).total_seconds() / 60
+        _arrived(counted, f"{arrival:%Y-%m}", month, took)
+    elif row["outcome"] == "unserved":
+        counted.fates[month, "unserved"] += 1
+    elif row["outcome"] == "cancelled":
+        late = wall(row["ended"]) - determined > timedelta(minutes=60)
+        counted.fates[month, "cancelled_late" if late else "cancelled_in_time"] += 1
+    else:
+        waits = AS_OF - determined > timedelta(minutes=60)
+        counted.fates[month, "still_waiting" if waits else "not_due_yet"] += 1
+
+
+def _arrived(counted: Counted, month: str, determined_month: str, took: float) -> None:
+    counted.minutes.setdefault(month, []).append(took)
+    counted.fates[determined_month, "on_time" if took <= 60 else "late"] += 1
+
+
+def crisis_dispatch(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    environ = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and "CRISIS" not in k}
+    return subprocess.run(
+        [sys.executable, "-m", "web", *map(str, arguments)],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
+    """The whole file, as recorded: the report, what was said of it, and the file of bad rows."""
+    errors = tmp_path_factory.mktemp("replay") / "errors.csv"
+    done = crisis_dispatch("replay", CALLS, "--format", "json", "--errors", errors)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report, done.stderr, errors
+
+
+Replayed = tuple[dict[str, Any], str, Path]
+
+
+def test_the_file_holds_what_the_count_by_hand_relies_on() -> None:
+    counted = count_by_hand()
+    assert counted.rows == 200
+    assert len(counted.bad_rows) == len(BAD)
+    for fate in ("on_time", "late", "unserved", "cancelled_late", "cancelled_in_time"):
+        assert sum(n for (_, f), n in counted.fates.items() if f == fate) > 0, fate
+    assert sum(n for (_, f), n in counted.fates.items() if f == "still_waiting") > 0
+
+
+def test_every_arrival_takes_as_long_as_the_spreadsheet_says_to_the_minute(
+    replayed: Replayed,
+) -> None:
+    report, _, _ = replayed
+    expected = count_by_hand().minutes
+    for line in report["lines"]:
+        month = line["month"]
+        wanted = sorted(m for k, v in expected.items() if month in (k, "all") for m in v)
+        listed = [ref for fate in ("on_time", "late") for ref in line["by_arrival"].get(fate, [])]
+        assert sorted(ref["minutes"] for ref in listed) == wanted, month
+        assert line["spread"]["n"] == line["arrived"]["denominator"] == len(wanted)
+        assert line["arrived"]["numerator"] == sum(m <= 60 for m in wanted)
+        assert line["spread"]["mean"] == pytest.approx(sum(wanted) / len(wanted))
+        assert line["spread"]["p90"] == wanted[math.ceil(0.9 * len(wanted)) - 1]
+        assert line["spread"]["longest"] == wanted[-1]
+        middle = len(wanted) // 2
+        median = wanted[middle] if len(wanted) % 2 else sum(wanted[middle - 1 : middle + 1]) / 2
+        assert line["spread"]["median"] == median
+        assert line["not_measurable"] == 0
+
+
+def test_everyone_who_was_promised_a_team_has_the_fate_that_the_spreadsheet_says(
+    replayed: Replayed,
+) -> None:
+    report, _, _ = replayed
+    fates = count_by_hand().fates
+    judged = {"on_time", "late", "cancelled_late", "unserved", "still_waiting"}
+    assert {line["month"] for line in report["lines"]} == {"2026-10", "2026-11", "all"}
+    for line in report["lines"]:
+        wanted: Counter[str] = Counter()
+        for (month, fate), n in fates.items():
+            if line["month"] in (month, "all"):
+                wanted[fate] += n
+        assert {k: len(v) for k, v in line["by_determination"].items()} == dict(wanted)
+        assert line["determined"]["numerator"] == wanted["on_time"]
+        assert line["determined"]["denominator"] == sum(wanted[f] for f in judged)
+
+
+def test_bad_rows_are_told_with_their_number_and_reason_and_the_rest_goes_on(
+    replayed: Replayed,
+) -> None:
+    _, said, errors = replayed
+    with errors.open(newline="") as file:
+        told = {int(row["row"]): row["reason"] for row in csv.DictReader(file)}
+    assert set(told) == count_by_hand().bad_rows
+    assert all(told.values())
+    assert all(f"row {row}: {reason}" in said for row, reason in told.items())
+    assert "Rows: 200 read = 190 replayed + 10 refused." in said
+
+
+def test_times_that_came_twice_are_told(replayed: Replayed) -> None:
+    _, said, _ = replayed
+    assert "arrival 2026-11-01 01:10 came twice that night; taken as the second" in said
+
+
+OTHER_HEADS = """\
+CallTime,Y,X,Who,What,Triage,Sent,There
+2026-07-01T08:00:00-07:00,38.60,-121.40,Abuela,nervios,2026-07-01T08:10:00-07:00,2026-07-01T08:15:00-07:00,2026-07-01T09:15:00-07:00
+2026-07-01T09:00:00Z,38.61,-121.41,988 center,Psychosis,,2026-07-01T09:15:00Z,2026-07-01T09:40:00Z
+"""
+
+
+def test_columns_and_words_of_another_spreadsheet_are_mapped(tmp_path: Path) -> None:
+    calls = tmp_path / "other.csv"
+    calls.write_text(OTHER_HEADS)
+    columns = (
+        "received_at=CallTime",
+        *("lat=Y", "lon=X", "source=Who", "concern=What"),
+        *("determined=Triage", "dispatch=Sent", "arrival=There"),
+    )
+    flags = [part for column in columns for part in ("--column", column)]
+    words = ("--source", "Abuela=family_friend", "--concern", "nervios=anxiety_panic_trauma")
+    done = crisis_dispatch(
+        *("replay", calls, *flags, *words),
+        *("--assume-determined", "received", "--format", "csv"),
+    )
+    assert done.returncode == 0, done.stderr
+    [whole] = [
+        row
+        for row in csv.DictReader(done.stdout.splitlines())
+        if (row["month"], row["area_class"]) == ("all", "all")
+    ]
+    # 65 minutes, and 40 from the call itself.
+    assert (whole["arrived_on_time"], whole["arrived_measurable"]) == ("1", "2")
+    assert whole["longest_minutes"] == "65.00"
+    assert "determined taken as received_at" in done.stderr
+    assert "taken as other" not in done.stderr
+
+
+def test_a_file_without_a_column_that_is_needed_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    calls = tmp_path / "short.csv"
+    calls.write_text("received_at,lat\n2026-07-01 08:00,38.6\n")
+    done = crisis_dispatch("replay", calls)
+    assert done.returncode == 2
+    assert "lacks the column lon" in done.stderr
+    assert "--column lon=HEAD" in done.stderr
+
+
+def test_the_same_calls_answered_anew_are_all_accounted_for(tmp_path: Path) -> None:
+    calls = tmp_path / "some.csv"
+    calls.write_text("".join(CALLS.read_text().splitlines(keepends=True)[:41]))
+    runs = [
+        crisis_dispatch(
+            *("replay", calls, "--resimulate", "--teams", "3", "--seed", "7", "--format", "json")
+        )
+        for _ in range(2)
+    ]
+    assert [done.returncode for done in runs] == [0, 0], runs[0].stderr
+    reports = [json.loads(done.stdout) for done in runs]
+    [whole] = [
+        line
+        for line in reports[0]["lines"]
+        if (line["month"], line["area_class"]) == ("all", "all")
+    ]
+    assert whole["arrived"]["denominator"] > 20
+    assert set(whole["by_determination"]) <= {"on_time", "late", "cancelled_in_time"}
+    assert whole["spread"]["longest"] > 0
+    # The same seed, calls and teams answer the same.
+    assert _figures(reports[0]) == _figures(reports[1])
+
+
+def _figures(report: dict[str, Any]) -> list[Any]:
+    return [(line["arrived"], line["determined"], line["spread"]) for line in report["lines"]]
