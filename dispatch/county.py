@@ -268,6 +268,10 @@ class CountyRunner:
                 log.error("listener failed", extra=extra)  # noqa: TRY400 - its text is private
             elif len(batch) == 1 or self._is_outage(error):
                 self._fail_all(batch, self._meaning(batch[0], error))
+                if isinstance(error, ConnectionLost):
+                    # They have waited as long; behind one another they would wait for minutes.
+                    self._fail_all(self._queue, error)
+                    self._queue.clear()
             else:
                 for waiting in batch:
                     if not waiting.answer.done():
@@ -512,7 +516,7 @@ class CountyRunner:
     def _knows(self, batch: Sequence[_Waiting]) -> bool:
         return all(waiting.env.command_id in self._recent for waiting in batch)
 
-    def _fail_all(self, batch: Sequence[_Waiting], error: CrisisError) -> None:
+    def _fail_all(self, batch: Iterable[_Waiting], error: CrisisError) -> None:
         for waiting in batch:
             _fail(waiting, error)
 

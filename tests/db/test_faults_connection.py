@@ -13,7 +13,7 @@ from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import AcceptOffer, OpenIncident, PlaceInput
 from crisis.errors import Unavailable
 from crisis.ids import IncidentId
-from dispatch.service import Service
+from dispatch.service import Answer, Service
 from dispatch.store.errors import ConnectionLost
 from dispatch.store.pool import Database, PoolSizes
 from tests.db.cutting_proxy import COMMIT, COMMIT_GROUP, CuttingProxy, When
@@ -182,3 +182,21 @@ async def test_a_reading_cut_at_its_end_is_read_again(
         with pytest.raises(ConnectionLost):
             await desk.service.county(ALAMEDA).catch_up()
         assert (await desk.do(PLACED)).result["number"] == 2
+
+
+async def test_all_who_wait_while_the_database_is_away_are_told_so_together(
+    dsn: str, database: Database, clock: FakeClock
+) -> None:
+    async with behind_a_proxy(dsn, database, clock) as (proxy, desk):
+        proxy.cut_at(COMMIT_GROUP, when="before", stay_down=True)
+        results = await asyncio.gather(
+            *(desk.do(PLACED) for _ in range(300)), return_exceptions=True
+        )
+        assert {r.code for r in results if isinstance(r, Unavailable)} == {
+            "database_connection_lost"
+        }
+        assert not any(isinstance(r, Answer) for r in results)
+        # Five groups' worth of commands, and one wait.
+        assert desk.service.stats.reconnects == 1
+        proxy.come_back()
+        assert (await desk.do(PLACED)).result["number"] == 1

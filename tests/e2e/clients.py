@@ -207,7 +207,7 @@ class Board:
 
     def __init__(self, url: str, token: str, *, view: str = "desk") -> None:
         self._url = url.replace("http://", "ws://") + "/api/v1/live"
-        self._token = token
+        self.token = token
         self._view = view
         self.shown: Shown = {}
         self.seq = -1
@@ -222,7 +222,7 @@ class Board:
         """Connect, say hello, and take what comes first."""
         self.connection = await connect(
             self._url,
-            additional_headers={"authorization": self._token},
+            additional_headers={"authorization": self.token},
             open_timeout=30,
             ping_interval=None,
             max_size=None,

@@ -34,7 +34,7 @@ async def two_nodes(
 
 async def check_boards(boards: list[Board], servers: list[Server]) -> None:
     """All show the same, and the same as a page that is opened only now."""
-    token = boards[0]._token
+    token = boards[0].token
     fresh = [Board(server.url, token) for server in servers]
     for board in fresh:
         await board.open()
