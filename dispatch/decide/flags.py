@@ -36,9 +36,12 @@ class Mark(NamedTuple):
 
 
 def marks(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
-    """Yield every mark that time will set on the incident as it stands and that isn't set yet.
+    """Yield the marks that time will set on the incident as it stands and that aren't set yet.
 
-    ``policy``: the one that the incident runs under.
+    Of a deadline's marks only the next one; asked each second for every incident.
+
+    Args:
+        policy: the one that the incident runs under.
     """
     if incident.back_entered:
         return
@@ -77,6 +80,14 @@ def _of_the_wait(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
         yield Mark(since + timedelta(seconds=patience_s), UNASSIGNED, str(len(lost)))
     if start is None or due_at is None or incident.first_on_scene_at is not None:
         return
+    for mark in _of_the_deadline(start, due_at, policy):
+        if not incident.has_flag(mark.flag, mark.about):
+            yield mark
+            return
+
+
+def _of_the_deadline(start: datetime, due_at: datetime, policy: CountyPolicy) -> Iterator[Mark]:
+    """Yield all marks of a deadline in the order of their instants, set or not."""
     for share in policy.waiting.deadline_warnings:
         yield Mark(start + share * (due_at - start), DEADLINE_WARNING, str(round(share * 100)))
     # Another place may have another standard, and so another deadline.
@@ -107,11 +118,18 @@ def flag_incident(d: Deciding, c: FlagIncident) -> dict[str, Any]:
             incident_id=incident.id, flag=d.code("incident_flag", mark.flag), about=mark.about
         )
     )
-    # After a standstill several marks of one deadline come at once: only the last one rings.
-    later = any(m.flag in _DEADLINES and m.at > mark.at for m in due)
-    if mark.flag not in _DEADLINES or not later:
+    if not _is_overtaken(d, incident, mark):
         _tell(d, incident, mark.flag)
     return {"incident_id": incident.id, "flag": mark.flag, "about": mark.about, "warnings": []}
+
+
+def _is_overtaken(d: Deciding, incident: Incident, mark: Mark) -> bool:
+    """Whether the deadline's next mark is due too: after a standstill only the last one rings."""
+    start, due_at = incident.determined_at, incident.due_at
+    if mark.flag not in _DEADLINES or start is None or due_at is None:
+        return False
+    all_marks = _of_the_deadline(start, due_at, d.policy_of(incident))
+    return any(mark.at < later.at <= d.now for later in all_marks)
 
 
 def _tell(d: Deciding, incident: Incident, flag: str) -> None:

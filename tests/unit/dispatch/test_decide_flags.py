@@ -130,7 +130,7 @@ def test_after_a_standstill_only_the_last_mark_of_a_deadline_rings() -> None:
     incident_id, team = county.determined(), county.team()
     county.running(incident_id, team)
     county.wait(7_200)
-    told = mark_all(county)
+    told = [one for _ in range(4) for one in mark_all(county)]
     assert {flag for flag, _, _ in told} == {"deadline_breached"}
     assert len(county.incident(incident_id).flags) == 4
 

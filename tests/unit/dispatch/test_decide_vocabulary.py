@@ -236,10 +236,7 @@ def _of_incidents() -> Iterator[Case]:
     late = _county()
     incident_id = late.determined()
     late.wait(86_400)
-    due_at = late.incident(incident_id).due_at
-    assert due_at is not None
-    instant = due_at.isoformat()
-    flag = c.FlagIncident(incident_id=incident_id, flag="deadline_breached", about=instant)
+    flag = c.FlagIncident(incident_id=incident_id, flag="unassigned", about="0")
     yield case(late, flag, SERVICE)
 
 
