@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from crisis.clock import new_id
+from crisis.clock import generator, new_id
 from crisis.ids import ResponderId
 from crisis.policy import OfferPolicy, PerAcuity
 from crisis.roles import Role
@@ -259,10 +259,16 @@ class Server:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that no outgoing connection is given, so that a server gets it back after a kill.
+
+    A client that keeps trying a port of the kernel's own range may even reach itself there.
+    """
+    draw = generator()
+    while True:
+        port = draw.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _with_scheme(dsn: str) -> str:

@@ -210,8 +210,7 @@ def test_columns_and_words_of_another_spreadsheet_are_mapped(tmp_path: Path) -> 
     flags = [part for column in columns for part in ("--column", column)]
     words = ("--source", "Abuela=family_friend", "--concern", "nervios=anxiety_panic_trauma")
     done = crisis_dispatch(
-        *("replay", calls, *flags, *words),
-        *("--assume-determined", "received", "--format", "csv"),
+        "replay", calls, *flags, *words, "--assume-determined", "received", "--format", "csv"
     )
     assert done.returncode == 0, done.stderr
     [whole] = [

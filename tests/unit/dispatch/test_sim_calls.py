@@ -1,0 +1,205 @@
+"""Recorded calls read from a spreadsheet, and the order in which they are replayed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crisis.codes import code_sets
+from crisis.errors import Invalid
+from dispatch.sim.calls import Reading, RecordedCall, read_calls
+from dispatch.sim.replay import Act, schedule
+from dispatch.sim.times import instants
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+HEADS = "received_at,lat,lon,source,concern,determined,dispatch,arrival,departure,outcome,ended"
+PLACE = "38.5,-121.5,self,other"
+
+
+def read(*rows: str, heads: str = HEADS, **how: Any) -> Reading:
+    """Read rows of a file."""
+    return read_calls([heads, *rows], code_sets(date(2026, 1, 1)), zone=PACIFIC, **how)
+
+
+def one(row: str, **how: Any) -> RecordedCall:
+    """The call of a row that must be usable."""
+    reading = read(row, **how)
+    assert not reading.bad, reading.bad
+    [call] = reading.calls
+    return call
+
+
+def refused(row: str, **how: Any) -> str:
+    """Why a row can't be used."""
+    [bad] = read(row, **how).bad
+    assert bad.row == 2
+    return bad.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-07-01 13:05",
+        "2026-07-01T13:05:00",
+        "2026-07-01T20:05:00Z",
+        "2026-07-01T15:05:00-05:00",
+        "7/1/2026 13:05",
+        "07/01/2026 1:05 PM",
+        "7/1/26 1:05 pm",
+    ],
+)
+def test_times_are_read_as_spreadsheets_write_them(text: str) -> None:
+    assert instants(text, PACIFIC) == (datetime(2026, 7, 1, 20, 5, tzinfo=UTC),)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("yesterday", "is no time"),
+        ("25:00 o'clock", "is no time"),
+        ("2026-07-01", "no time of day"),
+        ("2026-03-08 02:30", "did not occur"),
+        ("1926-07-01 10:00", "not of this century"),
+    ],
+)
+def test_what_is_no_time_is_told(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        instants(text, PACIFIC)
+
+
+def test_a_local_time_of_the_autumn_night_means_two_instants() -> None:
+    assert instants("2026-11-01 01:30", PACIFIC) == (
+        datetime(2026, 11, 1, 8, 30, tzinfo=UTC),
+        datetime(2026, 11, 1, 9, 30, tzinfo=UTC),
+    )
+
+
+def test_a_time_that_came_twice_is_the_one_that_may_follow_what_came_before() -> None:
+    row = f"2026-11-01 01:45,{PLACE},2026-11-01 01:50,2026-11-01 01:10,,,,"
+    call = one(row)
+    assert call.received_at == datetime(2026, 11, 1, 8, 45, tzinfo=UTC)
+    assert call.dispatch == datetime(2026, 11, 1, 9, 10, tzinfo=UTC)
+    assert call.determined is not None
+    assert call.dispatch - call.determined == timedelta(minutes=20)
+    notes = read(row).notes
+    assert "row 2: dispatch 2026-11-01 01:10 came twice that night; taken as the second" in notes
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (f",{PLACE},,,,,,", "received_at is empty"),
+        ("2026-07-01 08:00,91,-121,self,other,,,,,,", "is no place"),
+        ("2026-07-01 08:00,nan,-121,self,other,,,,,,", "is no place"),
+        ("2026-07-01 08:00,38.5,,self,other,,,,,,", "is no place"),
+        ("2026-07-01 08:00,0,0,self,other,,,,,,", "is no place"),
+        (f"2026-07-01 08:00,{PLACE},2026-07-01 07:59,,,,,", "determined lies before received_at"),
+        (
+            f"2026-07-01 08:00,{PLACE},2026-07-01 08:09,2026-07-01 08:05,,,,",
+            "dispatch lies before determined",
+        ),
+        (f"2022-12-31 23:00,{PLACE},,,,,,", "before 2023"),
+        (f"2026-07-01 08:00,{PLACE},,,,,lost,", "outcome lost"),
+        (f"2026-07-01 08:00,{PLACE},2026-07-01 08:01,,,,cancelled,", "without a time"),
+        (f"2026-07-01 08:00,{PLACE},,,,,unserved,2026-07-01 09:00", "nobody determined"),
+        (
+            f"2026-07-01 08:00,{PLACE},2026-07-01 08:01,,2026-07-01 08:30,,unserved,"
+            "2026-07-01 09:00",
+            "a team arrived",
+        ),
+        (f"2026-07-01 08:00,{PLACE},,,,,,2026-07-01 09:00", "say in outcome"),
+    ],
+)
+def test_a_row_that_cannot_be_true_is_refused_with_its_reason(row: str, why: str) -> None:
+    assert why in refused(row)
+
+
+def test_a_bad_row_never_stops_the_others_and_every_row_is_accounted_for() -> None:
+    reading = read(
+        f"2026-07-01 08:00,{PLACE},,,,,,",
+        "nonsense",
+        "",
+        f"2026-07-01 07:00,{PLACE},,,,,,",
+    )
+    assert [call.row for call in reading.calls] == [2, 5]
+    assert [bad.row for bad in reading.bad] == [3]
+    assert reading.rows == 3
+
+
+def test_what_is_not_recorded_is_not_made_up() -> None:
+    call = one(f"2026-07-01 08:00,{PLACE},,2026-07-01 08:10,2026-07-01 08:30,2026-07-01 09:00,,")
+    assert call.determined is None
+    assert [act for _, _, act in schedule([call])] == [Act.RECEIVED]
+    assumed = one(
+        f"2026-07-01 08:00,{PLACE},,2026-07-01 08:10,2026-07-01 08:30,2026-07-01 09:00,,",
+        assume_determined="dispatch",
+    )
+    assert assumed.determined == assumed.dispatch
+    acts = [act for _, _, act in schedule([assumed])]
+    assert acts == [Act.RECEIVED, Act.DETERMINED, Act.DISPATCHED, Act.ARRIVED, Act.DEPARTED]
+
+
+def test_words_become_codes_and_what_is_not_known_is_told() -> None:
+    reading = read(
+        "2026-07-01 08:00,,,911 Transfer,Suicidal Ideation,,,,,,",
+        "2026-07-01 08:00,,,Family or friend,dementia,,,,,,",
+        "2026-07-01 08:00,,,Martians,,,,,,,",
+        "2026-07-01 08:00,,,,nervios,,,,,,",
+        concerns={"Nervios": "anxiety_panic_trauma"},
+    )
+    assert [(call.source, call.concern) for call in reading.calls] == [
+        ("psap_911", "suicide_risk"),
+        ("family_friend", "dementia"),
+        ("other", None),
+        ("unknown", "anxiety_panic_trauma"),
+    ]
+    assert reading.notes["source 'Martians' taken as other; see --source"] == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"heads": "received_at,lat"}, "lacks the column lon"),
+        ({"columns": {"received_at": "CallTime"}}, "lacks the column received_at"),
+        ({"columns": {"recieved_at": "x"}}, "did you mean received_at"),
+        ({"sources": {"x": "martian"}}, "martian is no referral source"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_told_is_refused(how: dict[str, Any], why: str) -> None:
+    with pytest.raises(Invalid, match=why):
+        read(**how)
+
+
+_minutes = st.integers(0, 300)
+
+
+@given(st.lists(st.tuples(_minutes, _minutes, _minutes, _minutes), max_size=20))
+def test_acts_come_in_the_order_of_their_instants_and_each_calls_in_its_own(
+    gaps: list[tuple[int, int, int, int]],
+) -> None:
+    start = datetime(2026, 7, 1, tzinfo=UTC)
+    calls = []
+    for row, (received, determined, dispatch, arrival) in enumerate(gaps, start=2):
+        at = start + timedelta(minutes=received)
+        calls.append(
+            RecordedCall(
+                row=row,
+                place=None,
+                source="self",
+                concern=None,
+                received_at=at,
+                determined=at + timedelta(minutes=determined),
+                dispatch=at + timedelta(minutes=determined + dispatch),
+                arrival=at + timedelta(minutes=determined + dispatch + arrival),
+            )
+        )
+    acts = schedule(calls)
+    assert [at for at, _, _ in acts] == sorted(at for at, _, _ in acts)
+    for index in range(len(calls)):
+        own = [act for _, i, act in acts if i == index]
+        assert own == [Act.RECEIVED, Act.DETERMINED, Act.DISPATCHED, Act.ARRIVED]
