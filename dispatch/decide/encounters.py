@@ -36,7 +36,7 @@ def record(
     Raises:
         NotFound: ``unknown_encounter``, ``unknown_subject``.
         Conflict: ``encounter_of_other_run``, ``encounter_exists``.
-        Invalid: ``unknown_code``, ``disposition_contradicts``.
+        Invalid: ``unknown_code``, ``disposition_contradicts``, ``exception_not_for_kind``.
     """
     before = d.incident(incident_id)
     known = _known(before.encounters, run_id, encounter_id, given.subject_id)
@@ -116,7 +116,14 @@ def _check_codes(d: Deciding, given: EncounterInput) -> None:
     if given.plan is not None:
         d.code("safety_plan", given.plan)
     if given.plan_exception is not None:
-        d.code("obligation_exception", given.plan_exception)
+        why = d.rules.codes.require("obligation_exception", given.plan_exception)
+        if "safety_plan" not in why.flags:
+            raise Invalid(
+                "exception_not_for_kind",
+                f"{why.label} doesn't say why there is no safety plan.",
+                set="obligation_exception",
+                kind="safety_plan",
+            )
 
 
 def warnings_of(d: Deciding, encounter: Encounter) -> list[dict[str, Any]]:

@@ -496,6 +496,8 @@ def test_an_encounter_is_amended_and_the_last_word_counts() -> None:
         ({"disposition": "nope"}, "unknown_code"),
         ({"disposition": "other", "hold": "nope"}, "unknown_code"),
         ({"disposition": "other", "transport": "nope"}, "unknown_code"),
+        ({"disposition": "other", "plan": "nope"}, "unknown_code"),
+        ({"disposition": "other", "plan_exception": "plan_unknown"}, "exception_not_for_kind"),
         ({"disposition": "stabilized_referral", "contacted": False}, "disposition_contradicts"),
         ({"disposition": "other", "subject_id": SubjectId(uid("nobody"))}, "unknown_subject"),
     ],

@@ -16,6 +16,7 @@ from crisis.commands import (
     AcceptOffer,
     AcknowledgeDuress,
     AcknowledgeHazards,
+    AcknowledgePartner,
     AddSlot,
     AmendIncident,
     CancelAssignment,
@@ -32,13 +33,20 @@ from crisis.commands import (
     EndShift,
     EscalateSlot,
     ExpireOffer,
+    FlagIncident,
+    HandOver,
+    LeaveDesk,
     MergeIncident,
     OfferTeam,
     OpenIncident,
+    PartnerDeclined,
+    PartnerGone,
+    PartnerOnScene,
     PlaceInput,
     RaiseDuress,
     RecordEncounter,
     ReportStatus,
+    RequestPartner,
     ResolveDuress,
     SetDuty,
     SplitIncident,
@@ -47,15 +55,26 @@ from crisis.commands import (
     WithdrawOffer,
 )
 from crisis.errors import CrisisError
-from crisis.ids import AssignmentId, IncidentId, OfferId, ResponderId, ShiftId, SlotNo, TeamId
+from crisis.ids import (
+    AssignmentId,
+    IncidentId,
+    OfferId,
+    ResponderId,
+    ShiftId,
+    SlotNo,
+    TeamId,
+    UserId,
+)
 from crisis.incident import Incident, IncidentState
 from crisis.policy import OfferPolicy
 from crisis.roles import Actor
 from crisis.team import CrewMember
 from crisis.triage import Acuity, Hazard
 from tests.unit.dispatch.board_kit import (
+    DISPATCHER,
     LEAD,
     OAKLAND,
+    OTHER_DISPATCHER,
     SERVICE,
     County,
     on_team,
@@ -73,6 +92,7 @@ WEIGHTS = (
     *(8, 4, 8, 3, 1, 1, 1, 2),  # offers
     *(10, 6, 2, 2, 3, 2, 1, 1, 2, 2),  # runs
     *(2, 1, 1, 3, 4),  # teams
+    *(2, 2, 1, 1, 1),  # partners, owners
 )
 DECK = [kind for kind, weight in enumerate(WEIGHTS) for _ in range(weight)]
 
@@ -118,7 +138,7 @@ class Chaos:
                 Determine(
                     incident_id=incident,
                     decision="dispatch" if b % 7 else "no_dispatch",
-                    reason="resolved_by_phone",
+                    reason="danger_to_self" if b % 7 else "resolved_by_phone",
                     acuity=list(Acuity)[b % 3],
                     slots=b % 2 + 1,
                 ),
@@ -135,7 +155,7 @@ class Chaos:
                 CloseIncident(
                     incident_id=incident,
                     outcome="responded" if b % 2 else "unserved",
-                    reason="no_team_available",
+                    reason=None if b % 2 else "no_team_available",
                 ),
                 {},
             ),
@@ -205,9 +225,37 @@ class Chaos:
                 ResolveDuress(duress_id=self.pick(list(self.board.duress), b), reason="safe"),
                 {},
             ),
+            lambda: (
+                RequestPartner(
+                    incident_id=incident, kind="ems", reason="medical", handoff=bool(b % 2)
+                ),
+                {},
+            ),
+            lambda: (self._partner(incident, b), {}),
+            lambda: (LeaveDesk(), {"by": DISPATCHER if b % 2 else OTHER_DISPATCHER}),
+            lambda: (
+                HandOver(incident_id=incident, to=UserId(uid("other dispatcher"))),
+                {},
+            ),
+            lambda: (
+                FlagIncident(incident_id=incident, flag="unassigned", about="0"),
+                {"by": SERVICE},
+            ),
         ]
         assert len(kinds) == len(WEIGHTS)
         return kinds[DECK[what % len(DECK)]]()
+
+    def _partner(self, incident: IncidentId, n: int) -> Command:
+        held = self.board.incidents.get(incident)
+        asked = [p.id for p in held.partners] if held is not None else []
+        about: dict[str, Any] = {"incident_id": incident, "partner_id": self.pick(asked, n)}
+        steps = (
+            AcknowledgePartner(agency="911", **about),
+            PartnerOnScene(**about),
+            PartnerGone(outcome="transported", **about),
+            PartnerDeclined(reason="busy" if n % 3 else "not_needed", **about),
+        )
+        return steps[n % len(steps)]
 
     def _absorbed(self, incident: IncidentId) -> list[IncidentId]:
         held = self.board.incidents.get(incident)
@@ -233,7 +281,7 @@ class Chaos:
             assignment_id=run,
             status=REPORTED[n % len(REPORTED)],
             staging_reason="violence",
-            cleared_scene_by="law enforcement" if n % 2 else None,
+            cleared_scene_by="law_enforcement" if n % 2 else None,
             briefed_by="dispatcher" if n % 2 else None,
         )
 
@@ -347,7 +395,8 @@ def test_any_sequence_of_commands_keeps_the_invariants(
 ) -> None:
     chaos = Chaos(auto_offer=auto_offer)
     chaos.send(0, 0, 0)
-    chaos.send(2, 0, 1)
+    chaos.send(DECK.index(2), 0, 1)
+    assert chaos.refusals == 0, "the sequence begins with an incident that needs a team"
     for what, a, b in steps:
         before = chaos.board.incidents
         chaos.send(what, a, b)
@@ -361,6 +410,8 @@ def test_any_sequence_of_commands_keeps_the_invariants(
     for incident in states(chaos):
         if not incident.is_settled:
             assert incident.id in chaos.board.incidents, "an open incident never leaves the board"
+        if incident.lacks_handoff or any(partner.is_open for partner in incident.partners):
+            assert incident.id in chaos.board.incidents, "nor does one that a partner has not taken"
 
 
 OPEN_STATES = (IncidentState.RECEIVED, IncidentState.SCREENING, IncidentState.DETERMINED)
