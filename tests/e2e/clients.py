@@ -44,11 +44,13 @@ class History:
     """What clients were told.
 
     Attributes:
+        patience_s: seconds after which a client gives a command up; then the test has failed.
         statuses: how often each status was answered; 0 = the connection broke.
         codes: of the refusals.
         unsure: attempts whose outcome the client couldn't know.
     """
 
+    patience_s: float = 30.0
     acknowledged: list[Acknowledged] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
@@ -70,7 +72,6 @@ class History:
         body: dict[str, Any] | None = None,
         *,
         key: str | None = None,
-        within_s: float = 30.0,
     ) -> dict[str, Any]:
         """Send a command until it is answered; returns its result.
 
@@ -79,7 +80,7 @@ class History:
         """
         key, raw = key or new_key(), encoded(body or {})
         loop = asyncio.get_running_loop()
-        end = loop.time() + within_s
+        end = loop.time() + self.patience_s
         while True:
             response = await self.attempt(client, path, raw, key)
             if response is not None and response.status_code == 200:
@@ -92,7 +93,7 @@ class History:
                 return result
             if response is not None and response.status_code not in _AGAIN:
                 raise AssertionError((path, response.status_code, response.text))
-            assert loop.time() < end, f"{path}: no answer within {within_s} s; {self.statuses}"
+            assert loop.time() < end, (path, "no answer in time", self.statuses)
             # A client's pause before it asks again.
             await asyncio.sleep(0.05)
 
