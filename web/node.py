@@ -49,6 +49,7 @@ from web.auth import Auth
 from web.fanout import Fanout
 from web.live import Live
 from web.metrics import Requests
+from web.pages import Pages
 from web.sessions import SessionRegistry
 
 log = logging.getLogger(__name__)
@@ -193,7 +194,8 @@ async def running(
             node.supervisor.start(name, work)
         if ticking:
             await stack.enter_async_context(_ticker(node))
-        node.app = build_app(node, routes=[WebSocketRoute("/api/v1/live", node.live)])
+        socket = WebSocketRoute("/api/v1/live", node.live)
+        node.app = build_app(node, routes=[socket, *Pages(node.auth).routes()])
         yield node
 
 

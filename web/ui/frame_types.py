@@ -1,0 +1,97 @@
+"""The live socket's messages as types, for the pages; a test holds them against the real frames.
+
+Must not know who sends them. ``dispatch.livefeed.frames`` writes them, ``web.live`` reads hello.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from dispatch.livefeed import RoleClass
+from dispatch.livefeed.entities import Entity
+from web.ui.words import AlertTemplate, EntityKind
+
+#: Team, degrees, degrees, metres, when, degrees from north.
+FixRow = tuple[UUID, float, float, float | None, datetime, float | None]
+
+
+class WelcomeFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="welcome"):
+    """The first message."""
+
+    county: int
+    view: RoleClass
+    scope: UUID | None
+    epoch: str
+    seq: int
+    at: datetime
+    beat_s: float
+
+
+class SnapshotFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="snapshot"):
+    """Everything; what was known before is forgotten."""
+
+    seq: int
+    up: list[msgspec.Raw]
+
+
+class ChangesFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="changes"):
+    """What changed after ``prev``."""
+
+    seq: int
+    prev: int
+    up: list[msgspec.Raw]
+    rm: list[tuple[EntityKind, str]]
+
+
+class FixesFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="fixes"):
+    """Newest positions of some teams."""
+
+    at: datetime
+    f: list[FixRow]
+
+
+class BeatFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="beat"):
+    """Nothing is missing up to ``seq``."""
+
+    seq: int
+    at: datetime
+
+
+class PongFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="pong"):
+    """The answer to a ping."""
+
+    seq: int
+    at: datetime
+
+
+class AlertFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="alert"):
+    """Something a person must see."""
+
+    template: AlertTemplate
+    number: int | None
+    urgency: Literal["now", "soon", "info"]
+    at: datetime
+    key: str
+
+
+Frame = (
+    WelcomeFrame | SnapshotFrame | ChangesFrame | FixesFrame | BeatFrame | PongFrame | AlertFrame
+)
+
+
+class HelloMessage(Struct, frozen=True, omit_defaults=True, tag_field="t", tag="hello"):
+    """The client's first message."""
+
+    county: int
+    ticket: str | None = None
+    view: RoleClass | None = None
+    epoch: str | None = None
+    last_seq: int | None = None
+
+
+__all__ = ["Entity", "FixRow", "Frame", "HelloMessage"]

@@ -1,0 +1,55 @@
+// Numbers, times and distances in the person's language. County time zone: all of California is one.
+
+import { computed } from "@preact/signals";
+import { locale } from "./i18n.ts";
+import { instant, minutesSeconds, type Instant } from "./time.ts";
+
+export const COUNTY_ZONE = "America/Los_Angeles";
+
+const formats = computed(() => {
+  const language = locale.value;
+  const zone = { timeZone: COUNTY_ZONE } as const;
+  return {
+    time: new Intl.DateTimeFormat(language, { ...zone, hour: "2-digit", minute: "2-digit", hour12: false }),
+    timeSeconds: new Intl.DateTimeFormat(language, { ...zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }),
+    date: new Intl.DateTimeFormat(language, { ...zone, year: "numeric", month: "short", day: "numeric" }),
+    dateTime: new Intl.DateTimeFormat(language, { ...zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false }),
+    number: new Intl.NumberFormat(language),
+    percent: new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }),
+    relative: new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" }),
+    miles: new Intl.NumberFormat(language, { style: "unit", unit: "mile", maximumFractionDigits: 1 }),
+    minutes: new Intl.NumberFormat(language, { style: "unit", unit: "minute", maximumFractionDigits: 0 }),
+  };
+});
+
+const at = (when: string | Instant): Instant => (typeof when === "string" ? instant(when) : when);
+
+/** 14:05 */
+export const time = (when: string | Instant): string => formats.value.time.format(at(when));
+/** 14:05:09 */
+export const timeSeconds = (when: string | Instant): string => formats.value.timeSeconds.format(at(when));
+/** Mar 2, 2026 */
+export const date = (when: string | Instant): string => formats.value.date.format(at(when));
+/** Mar 2, 14:05 */
+export const dateTime = (when: string | Instant): string => formats.value.dateTime.format(at(when));
+export const number = (value: number): string => formats.value.number.format(value);
+/** 0.924 → 92.4 % */
+export const percent = (share: number): string => formats.value.percent.format(share);
+/** Metres → miles. */
+export const distance = (metres: number): string => formats.value.miles.format(metres / 1609.344);
+/** Seconds → whole minutes, at least one. */
+export const minutes = (seconds: number): string => formats.value.minutes.format(Math.max(1, Math.round(seconds / 60)));
+
+/** "3 min. ago", "in 2 hr."; `now`: county time, as `clock.second.value`. */
+export function relative(when: string | Instant, now: Instant): string {
+  const seconds = (at(when) - now) / 1000;
+  const size = Math.abs(seconds);
+  const [value, unit]: [number, Intl.RelativeTimeFormatUnit] =
+    size < 60 ? [seconds, "second"] : size < 3600 ? [seconds / 60, "minute"] : size < 86400 ? [seconds / 3600, "hour"] : [seconds / 86400, "day"];
+  return formats.value.relative.format(Math.trunc(value), unit);
+}
+
+/** Time left until a deadline, as 12:07; past it as −3:10. */
+export const left = (until: string | Instant, now: Instant): string => minutesSeconds(at(until) - now);
+/** Time since, as 4:32. */
+export const since = (from: string | Instant, now: Instant): string => minutesSeconds(Math.max(0, now - at(from)));

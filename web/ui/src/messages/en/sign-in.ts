@@ -1,0 +1,8 @@
+export default {
+  title: "Sign in",
+  username: "Username",
+  password: "Password",
+  submit: "Sign in",
+  wrong: "Username or password is wrong.",
+  slow_down: { one: "Too many tries. Wait {n} second.", other: "Too many tries. Wait {n} seconds." },
+} as const;

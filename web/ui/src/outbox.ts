@@ -1,0 +1,301 @@
+// What a phone has to say while nobody can hear it: kept on the device, in order, and never lost.
+//
+// Decides what is sent when, and says of each thing exactly how far it got. Things of one lane (an
+// assignment) go one after the other; an alarm waits for nothing. The key is made when the person
+// acts and stays, so that sending twice does it once.
+
+import { signal, type ReadonlySignal } from "@preact/signals";
+import { newKey, Refusal, type Api, type Operation } from "./api.ts";
+import type { Answered, Problem } from "./wire.ts";
+
+export type Progress =
+  /** On this phone, and nowhere else. */
+  | "saved"
+  /** On its way; whether it arrived is not known. */
+  | "sending"
+  /** The county has it. */
+  | "received"
+  /** The county said no; `refusal` says why. */
+  | "refused";
+
+export interface Entry {
+  /** The act's key. */
+  readonly key: string;
+  readonly operation: string;
+  readonly path: Readonly<Record<string, string>>;
+  /** Without when it happened and when it is sent; emptied once it was received. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Whose it is: never sent in another person's name. */
+  readonly account: string;
+  readonly county: number;
+  readonly lane: string;
+  readonly urgent: boolean;
+  /** When it happened, by the device's clock. */
+  readonly occurredAt: string;
+  /** Tells the order of entries. */
+  readonly no: number;
+  readonly state: Progress;
+  readonly refusal: Problem | null;
+}
+
+/** Where entries are kept. */
+export interface Shelf {
+  load(): Promise<readonly Entry[]>;
+  put(entry: Entry): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+type Command<P, B> = Operation<P, undefined, B, Answered>;
+
+export interface OutboxOptions {
+  readonly api: Pick<Api, "call">;
+  readonly shelf: Shelf;
+  readonly account: string;
+  readonly county: number;
+  /** Every operation that may stand in the outbox, by its name. */
+  readonly operations: readonly Command<any, any>[];
+  readonly deviceNow?: () => Date;
+  readonly pause?: (ms: number) => Promise<void>;
+  readonly random?: () => number;
+}
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 30_000;
+/** Received and refused entries stay in view until dismissed, at most so many. */
+const DONE_KEPT = 30;
+
+export class Outbox {
+  private readonly options: Required<OutboxOptions>;
+  private readonly byName: ReadonlyMap<string, Command<any, any>>;
+  private readonly entriesSignal = signal<readonly Entry[]>([]);
+  private readonly trouble = signal<"none" | "unreachable" | "signed_out">("none");
+  /** Lanes that are being sent, and those that wait before the next try. */
+  private readonly busy = new Set<string>();
+  private readonly wakers = new Set<() => void>();
+  private next = 1;
+
+  constructor(options: OutboxOptions) {
+    this.options = {
+      deviceNow: () => new Date(),
+      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      random: Math.random,
+      ...options,
+    };
+    this.byName = new Map(options.operations.map((one) => [one.name, one]));
+  }
+
+  /** Everything kept here, oldest first; this account's and county's only. */
+  get entries(): ReadonlySignal<readonly Entry[]> {
+    return this.entriesSignal;
+  }
+
+  /** Why nothing goes out at this moment. */
+  get standing(): ReadonlySignal<"none" | "unreachable" | "signed_out"> {
+    return this.trouble;
+  }
+
+  /** Take up what an earlier page left, and send it. */
+  async start(): Promise<void> {
+    const kept = await this.options.shelf.load();
+    this.next = Math.max(0, ...kept.map((one) => one.no)) + 1;
+    const mine = kept.filter((one) => one.account === this.options.account && one.county === this.options.county);
+    // Of what was on its way nobody knows whether it arrived: it is sent again under its key.
+    this.entriesSignal.value = mine
+      .map((one) => (one.state === "sending" ? { ...one, state: "saved" as const } : one))
+      .sort((a, b) => a.no - b.no);
+    this.send();
+  }
+
+  /**
+   * Keep an act and send it as soon as somebody can hear it.
+   *
+   * Resolves once it is safe on the device, with its entry's key.
+   */
+  async add<P extends Readonly<Record<string, string>> | undefined, B>(
+    operation: Command<P, B>,
+    given: { readonly path: P; readonly body: B; readonly lane: string; readonly urgent?: boolean },
+  ): Promise<string> {
+    if (!this.byName.has(operation.name)) throw new Error(`${operation.name} isn't among the outbox's operations`);
+    const entry: Entry = {
+      key: newKey(),
+      operation: operation.name,
+      path: given.path ?? {},
+      body: (given.body ?? {}) as Entry["body"],
+      account: this.options.account,
+      county: this.options.county,
+      lane: given.lane,
+      urgent: given.urgent ?? false,
+      occurredAt: this.options.deviceNow().toISOString(),
+      no: this.next++,
+      state: "saved",
+      refusal: null,
+    };
+    const urgent = entry.urgent;
+    // An alarm goes out even if the device can't keep it.
+    const saved = this.options.shelf.put(entry);
+    if (urgent) {
+      this.entriesSignal.value = [...this.entriesSignal.peek(), entry];
+      this.send();
+      await saved.catch(() => undefined);
+    } else {
+      await saved;
+      this.entriesSignal.value = [...this.entriesSignal.peek(), entry];
+      this.send();
+    }
+    return entry.key;
+  }
+
+  /** The network is back, or the person signed in: try at once. */
+  wake(): void {
+    for (const waker of [...this.wakers]) waker();
+    this.send();
+  }
+
+  /** Take a received or refused entry out of view. */
+  async dismiss(key: string): Promise<void> {
+    const entry = this.find(key);
+    if (entry === undefined || entry.state === "saved" || entry.state === "sending") return;
+    this.entriesSignal.value = this.entriesSignal.peek().filter((one) => one.key !== key);
+    await this.options.shelf.remove(key);
+  }
+
+  private find(key: string): Entry | undefined {
+    return this.entriesSignal.peek().find((one) => one.key === key);
+  }
+
+  private send(): void {
+    const waiting = this.entriesSignal.peek().filter((one) => one.state === "saved");
+    // Alarms first, and each in a lane of its own: nothing that hangs may hold one up.
+    for (const entry of [...waiting.filter((one) => one.urgent), ...waiting.filter((one) => !one.urgent)]) {
+      const lane = entry.urgent ? `!${entry.key}` : entry.lane;
+      if (this.busy.has(lane)) continue;
+      this.busy.add(lane);
+      void this.drain(lane, entry.key).finally(() => {
+        this.busy.delete(lane);
+        if (this.trouble.peek() !== "signed_out" && this.head(lane) !== undefined) this.send();
+      });
+    }
+  }
+
+  /** The oldest entry of a lane that must still go out. */
+  private head(lane: string): Entry | undefined {
+    return this.entriesSignal
+      .peek()
+      .find((one) => (one.state === "saved" || one.state === "sending") && (one.urgent ? `!${one.key}` : one.lane) === lane);
+  }
+
+  private async drain(lane: string, first: string): Promise<void> {
+    let failures = 0;
+    let entry = this.find(first);
+    while (entry !== undefined) {
+      await this.change({ ...entry, state: "sending" });
+      try {
+        await this.deliver(entry);
+        this.trouble.value = "none";
+        failures = 0;
+        // What it said may be private and is now where it belongs.
+        await this.change({ ...entry, state: "received", body: {} });
+        await this.tidy();
+      } catch (error) {
+        if (error instanceof Refusal && error.status === 401) {
+          this.trouble.value = "signed_out";
+          await this.change({ ...entry, state: "saved" });
+          return;
+        }
+        if (error instanceof Refusal && error.status < 500 && error.status !== 429) {
+          await this.change({ ...entry, state: "refused", refusal: problemOf(error) });
+        } else {
+          this.trouble.value = "unreachable";
+          await this.change({ ...entry, state: "saved" });
+          await this.rest(failures++);
+        }
+      }
+      entry = this.head(lane);
+    }
+  }
+
+  private async deliver(entry: Entry): Promise<void> {
+    const operation = this.byName.get(entry.operation);
+    if (operation === undefined) {
+      // Left by another version of the page: said to the person, not kept trying for ever.
+      throw new Refusal({ type: "about:blank", title: "", status: 400, code: "unknown", detail: entry.operation, facts: {} });
+    }
+    const body = {
+      ...entry.body,
+      occurred_at: entry.occurredAt,
+      // Of the sending, each time anew: tells by how much this device's clock is off.
+      sent_at: this.options.deviceNow().toISOString(),
+    };
+    const sent = operation as Operation<Readonly<Record<string, string>>, undefined, object, Answered>;
+    await this.options.api.call(sent, { path: entry.path, body, key: entry.key });
+  }
+
+  private async rest(failures: number): Promise<void> {
+    const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+    let waker: () => void = () => undefined;
+    const woken = new Promise<void>((resolve) => {
+      waker = resolve;
+      this.wakers.add(waker);
+    });
+    await Promise.race([this.options.pause(most * (0.5 + this.options.random() / 2)), woken]);
+    this.wakers.delete(waker);
+  }
+
+  private async change(entry: Entry): Promise<void> {
+    this.entriesSignal.value = this.entriesSignal.peek().map((one) => (one.key === entry.key ? entry : one));
+    try {
+      await this.options.shelf.put(entry);
+    } catch {
+      // The shelf then holds an older state, from which it is sent again under the same key.
+    }
+  }
+
+  private async tidy(): Promise<void> {
+    const done = this.entriesSignal.peek().filter((one) => one.state === "received");
+    const old = done.slice(0, Math.max(0, done.length - DONE_KEPT));
+    for (const entry of old) await this.dismiss(entry.key);
+  }
+}
+
+function problemOf(refusal: Refusal): Problem {
+  const { code, detail, facts, status } = refusal;
+  return { type: "about:blank", title: "", code, detail, facts, status };
+}
+
+const DATABASE = "crisis-outbox";
+const STORE = "entries";
+
+/** The device's own database. */
+export function deviceShelf(): Shelf {
+  const opened = new Promise<IDBDatabase>((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "key" });
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("indexedDB"));
+  });
+  opened.catch(() => undefined);
+  async function run<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    const transaction = (await opened).transaction(STORE, mode, { durability: "strict" });
+    const request = act(transaction.objectStore(STORE));
+    return new Promise((resolve, reject) => {
+      // Only a transaction that is complete is on the disk.
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? new Error("aborted"));
+    });
+  }
+  return {
+    load: () => run("readonly", (store) => store.getAll() as IDBRequest<Entry[]>),
+    put: async (entry) => void (await run("readwrite", (store) => store.put(entry))),
+    remove: async (key) => void (await run("readwrite", (store) => store.delete(key))),
+  };
+}
+
+/** A shelf that forgets: for devices that refuse to keep anything, and for tests. */
+export function memoryShelf(): Shelf {
+  const held = new Map<string, Entry>();
+  return {
+    load: () => Promise.resolve([...held.values()]),
+    put: (entry) => Promise.resolve(void held.set(entry.key, entry)),
+    remove: (key) => Promise.resolve(void held.delete(key)),
+  };
+}

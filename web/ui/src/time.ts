@@ -1,0 +1,90 @@
+// The county's clock as the server tells it, and what is counted from it.
+//
+// County time is not this machine's: it may be off by hours, and in a simulation it runs faster.
+// Every instant on the wire is county time; nothing of a board may be compared with Date.now().
+
+import { signal, type ReadonlySignal } from "@preact/signals";
+
+/** Milliseconds since 1970, of county time. */
+export type Instant = number;
+
+/** Read an instant of the wire. */
+export const instant = (text: string): Instant => Date.parse(text);
+
+/** A rate closer to real time than this is real time: beats come with jitter. */
+const REAL_WITHIN = 0.2;
+
+export class CountyClock {
+  private readonly mono: () => number;
+  private base: { county: Instant; mono: number } | null = null;
+  private rate = 1;
+  private readonly nowSignal = signal<Instant>(0);
+
+  /** `mono`: milliseconds that never go back. */
+  constructor(mono: () => number = () => performance.now()) {
+    this.mono = mono;
+  }
+
+  /** Take in what the server says the time is now. */
+  sync(at: string): void {
+    const county = instant(at);
+    const mono = this.mono();
+    const before = this.base;
+    if (before !== null && mono - before.mono >= 1000) {
+      const seen = (county - before.county) / (mono - before.mono);
+      this.rate = Math.abs(seen - 1) < REAL_WITHIN ? 1 : Math.max(0, seen);
+    } else if (before !== null) {
+      // Two words within a second say nothing of the rate; keep the older one to measure from.
+      this.nowSignal.value = this.now();
+      return;
+    }
+    this.base = { county, mono };
+    this.nowSignal.value = county;
+  }
+
+  /** Whether the server has told the time yet. */
+  get isSet(): boolean {
+    return this.base !== null;
+  }
+
+  /** How many county seconds pass in one of ours; 1 outside simulations. */
+  get speed(): number {
+    return this.rate;
+  }
+
+  /** County time at this moment; before the first word of the server, this machine's. */
+  now(): Instant {
+    if (this.base === null) return Date.now();
+    return this.base.county + (this.mono() - this.base.mono) * this.rate;
+  }
+
+  /** County time as a signal that moves each second while `tick` is called. */
+  get second(): ReadonlySignal<Instant> {
+    return this.nowSignal;
+  }
+
+  /** Move `second` on; called each second by the page (see `keepTicking`). */
+  tick(): void {
+    this.nowSignal.value = this.now();
+  }
+}
+
+/** Let a clock's `second` move on each second; returns what ends it. */
+export function keepTicking(clock: CountyClock): () => void {
+  const timer = setInterval(() => clock.tick(), 1000);
+  clock.tick();
+  return () => clearInterval(timer);
+}
+
+/** Split milliseconds into signed minutes and seconds, as timers on boards show them. */
+export function minutesSeconds(ms: number): string {
+  const late = ms < 0;
+  const whole = Math.floor(Math.abs(ms) / 1000);
+  const seconds = String(whole % 60).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  const text =
+    minutes < 60
+      ? `${minutes}:${seconds}`
+      : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${seconds}`;
+  return late ? `−${text}` : text;
+}

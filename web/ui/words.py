@@ -1,0 +1,58 @@
+"""Words that the wire's fields are made of, where the Python types only say ``str``.
+
+Decides the TypeScript unions of such fields; a test holds them against what the views project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from crisis.assignment import Status
+from crisis.call import CallState
+from crisis.duress import DuressState
+from crisis.incident import IncidentState, Phase
+from crisis.obligation import ObligationKind, ObligationState
+from crisis.partner import PartnerState
+from crisis.team import Duty
+from crisis.triage import Acuity
+from dispatch.alerts import TEMPLATES
+from dispatch.livefeed import entities
+from dispatch.livefeed.rules import WIRE_KINDS
+from geo.zone import AreaClass
+
+AlertTemplate = StrEnum("AlertTemplate", {name: name for name in TEMPLATES})
+EntityKind = StrEnum(
+    "EntityKind", {kind: kind for kind in sorted({*WIRE_KINDS.values(), "counts"})}
+)
+#: What a team shows: its run's status, that it is asked, or its duty.
+TeamStatus = StrEnum(
+    "TeamStatus", {word: word for word in dict.fromkeys(["offered", *Status, *Duty])}
+)
+
+_INCIDENTS = (
+    entities.IncidentView,
+    entities.TeamIncidentView,
+    entities.AgencyIncidentView,
+    entities.WallIncidentView,
+)
+#: (type, field) → the enumeration that its words come from.
+WORDS: Mapping[tuple[type[msgspec.Struct], str], type[StrEnum]] = {
+    **{(kind, "phase"): Phase for kind in _INCIDENTS},
+    **{(kind, "acuity"): Acuity for kind in _INCIDENTS},
+    **{(kind, "area_class"): AreaClass for kind in _INCIDENTS},
+    (entities.IncidentView, "state"): IncidentState,
+    (entities.TeamIncidentView, "state"): IncidentState,
+    (entities.RunView, "status"): Status,
+    (entities.TeamView, "status"): TeamStatus,
+    (entities.TeamView, "duty"): Duty,
+    (entities.WallTeamView, "status"): TeamStatus,
+    (entities.PartnerView, "state"): PartnerState,
+    (entities.CallView, "state"): CallState,
+    (entities.DuressView, "state"): DuressState,
+    (entities.WallDuressView, "state"): DuressState,
+    (entities.ObligationView, "kind"): ObligationKind,
+    (entities.ObligationView, "state"): ObligationState,
+}
