@@ -27,6 +27,8 @@ from web.routes import Operation
 from web.serve import answer
 
 _TIMEOUT_S = 60.0
+#: A server that got a signal has ended by then.
+_STOPS_WITHIN_S = 6.0
 
 
 @cache
@@ -77,13 +79,9 @@ class ApiDesk:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.aclose()
 
-    async def send(
-        self, command: Command, who: Who = Who.DISPATCHER, *, by_voice: bool = False
-    ) -> dict[str, Any]:
+    async def send(self, command: Command, who: Who = Who.DISPATCHER) -> dict[str, Any]:
         """Post a command and return its result; see ``dispatch.sim.desk.Desk``."""
         path, body = path_and_body(command)
-        if by_voice:
-            body["by_voice"] = True
         headers = {
             "authorization": f"Bearer {self._tokens[who]}",
             "x-county": self._county,
@@ -143,6 +141,13 @@ async def listening(node: Node) -> AsyncIterator[str]:
         serving.add_done_callback(ended)
         try:
             yield ready.result()
+        except Unavailable:
+            # Where the server is on its way down, that is why it didn't answer.
+            serving.remove_done_callback(ended)
+            await asyncio.wait([serving], timeout=_STOPS_WITHIN_S)
+            if serving.done():
+                raise Unavailable("stopped", "Stopped by a signal.") from None
+            raise
         except asyncio.CancelledError:
             if not serving.done() or block is None or block.uncancel() > 0:
                 raise

@@ -23,13 +23,8 @@ class Who(StrEnum):
 class Desk(Protocol):
     """Sends commands, each as soon as the one before it was answered."""
 
-    async def send(
-        self, command: Command, who: Who = Who.DISPATCHER, *, by_voice: bool = False
-    ) -> dict[str, Any]:
-        """Return the result of a command.
-
-        Args:
-            by_voice: the desk enters what a team said.
+    async def send(self, command: Command, who: Who = Who.DISPATCHER) -> dict[str, Any]:
+        """Return the result of a command; what a team said names in it who said so.
 
         Raises:
             CrisisError: the refusal.

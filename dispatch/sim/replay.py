@@ -169,7 +169,7 @@ async def _carry_out(one: _Under, act: Act, desk: Desk, teams: TeamPool, now: da
                 arrived = ReportStatus(
                     assignment_id=_run(one), status=Status.ON_SCENE, said_by="team"
                 )
-                await desk.send(arrived, by_voice=True)
+                await desk.send(arrived)
             case Act.DEPARTED:
                 await _clear(one, desk, teams)
             case Act.ENDED:
@@ -215,13 +215,13 @@ async def _dispatch(one: _Under, desk: Desk, teams: TeamPool, now: datetime) -> 
         )
     )
     offer_id = OfferId(_id(offered, "offer_id"))
-    accepted = await desk.send(AcceptOffer(offer_id=offer_id), by_voice=True)
+    accepted = await desk.send(AcceptOffer(offer_id=offer_id, said_by="team"))
     one.run_id = AssignmentId(_id(accepted, "assignment_id"))
 
 
 async def _clear(one: _Under, desk: Desk, teams: TeamPool) -> None:
     cleared = ClearAssignment(assignment_id=_run(one), said_by="team")
-    await desk.send(cleared, by_voice=True)
+    await desk.send(cleared)
     _free(one, teams)
     if not one.call.outcome:
         await desk.send(CloseIncident(incident_id=_incident(one)))

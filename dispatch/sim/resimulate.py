@@ -317,7 +317,7 @@ class Resimulation:
                 self._in(self._between(self._pace.answer_s), self._accept, team.id, team.offer[1])
 
     async def _accept(self, team_id: TeamId, offer_id: OfferId) -> None:
-        accepted = await self._try(AcceptOffer(offer_id=offer_id), by_voice=True)
+        accepted = await self._try(AcceptOffer(offer_id=offer_id, said_by="team"))
         if accepted is None:
             return
         incident_id = IncidentId(UUID(str(accepted["incident_id"])))
@@ -331,7 +331,7 @@ class Resimulation:
         left = ReportStatus(
             assignment_id=run_id, status=Status.EN_ROUTE, said_by="team", briefed_by="desk"
         )
-        if await self._try(left, by_voice=True) is None:
+        if await self._try(left) is None:
             return
         crew = self._crews[team_id]
         took_s = self._drive(crew, self._by_incident[incident_id].call.place)
@@ -341,7 +341,7 @@ class Resimulation:
         if not self._is_on(team_id, run_id):
             return
         arrived = ReportStatus(assignment_id=run_id, status=Status.ON_SCENE, said_by="team")
-        await self._try(arrived, by_voice=True)
+        await self._try(arrived)
         one = self._by_incident[incident_id]
         one.reached = "arrived"
         call = one.call
@@ -353,7 +353,7 @@ class Resimulation:
 
     async def _clear(self, team_id: TeamId, incident_id: IncidentId, run_id: AssignmentId) -> None:
         cleared = ClearAssignment(assignment_id=run_id, said_by="team")
-        await self._try(cleared, by_voice=True)
+        await self._try(cleared)
         self._drive_home(self._crews[team_id])
         one = self._by_incident[incident_id]
         incident = self._board.incidents.get(incident_id)
@@ -410,10 +410,10 @@ class Resimulation:
             return most
         return least + (most - least) * (share - low) / (high - low)
 
-    async def _try(self, command: Command, *, by_voice: bool = False) -> dict[str, Any] | None:
+    async def _try(self, command: Command) -> dict[str, Any] | None:
         """Send what may come too late; ``None`` = it was refused."""
         try:
-            return await self._desk.send(command, by_voice=by_voice)
+            return await self._desk.send(command)
         except Unavailable:
             raise
         except CrisisError:
