@@ -326,5 +326,8 @@ def _tell_account(reading: Reading, account: Account) -> None:
     how_far = ", ".join(f"{count} {name}" for name, count in account.reached.most_common())
     warn(f"Rows: {reading.rows} read = {account.replayed} replayed + {refused} refused.")
     warn(f"Replayed: {how_far or 'none'}; {account.teams} teams.")
+    if account.overtaken:
+        codes = ", ".join(f"{count} {code}" for code, count in account.overtaken.most_common())
+        warn(f"Acts that came too late and were refused: {codes}.")
     for note, count in reading.notes.most_common():
         warn(f"Note: {note}" + (f" ({count} rows)" if count > 1 else ""))

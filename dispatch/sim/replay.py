@@ -76,6 +76,7 @@ class Account:
     Attributes:
         reached: how far the replayed ones were followed → how many.
         last_at: the last instant replayed; ``None`` = none was.
+        overtaken: acts that the service refused because they came too late, by code.
     """
 
     replayed: int = 0
@@ -83,6 +84,7 @@ class Account:
     reached: Counter[str] = field(default_factory=Counter)
     teams: int = 0
     last_at: datetime | None = None
+    overtaken: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -182,6 +183,7 @@ class Resimulation:
         self._order = count()
         self._seen: set[OfferId] = set()
         self._by_incident: dict[IncidentId, _Answered] = {}
+        self._overtaken: Counter[str] = Counter()
         # Where simulated teams are is known at every instant, not only when a phone says so.
         service.seeker = Seeker(self._travel, self._fixes)
 
@@ -209,7 +211,9 @@ class Resimulation:
         while self._clock.now() < ends_at and not all(one.is_over for one in answered):
             await self._next(ends_at)
             progress(sum(one.is_over for one in answered), len(answered))
-        return _account(answered, teams, self._clock.now())
+        account = _account(answered, teams, self._clock.now())
+        account.overtaken = self._overtaken
+        return account
 
     async def _set_up(self, calls: Sequence[RecordedCall], teams: int) -> None:
         places = [call.place for call in calls if call.place is not None]
@@ -416,7 +420,8 @@ class Resimulation:
             return await self._desk.send(command)
         except Unavailable:
             raise
-        except CrisisError:
+        except CrisisError as refusal:
+            self._overtaken[refusal.code] += 1
             return None
 
 
