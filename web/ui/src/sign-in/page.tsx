@@ -43,7 +43,7 @@ function SignIn() {
         {trouble.value !== null && <Note tone="alarm">{trouble.value}</Note>}
         <label class="field">
           {t("username")}
-          <input name="username" autocomplete="username" autocapitalize="none" spellcheck={false} required autofocus />
+          <input name="username" autocomplete="username" autocapitalize="none" spellcheck={false} required ref={focus} />
         </label>
         <label class="field">
           {t("password")}
@@ -59,6 +59,10 @@ function SignIn() {
       </footer>
     </main>
   );
+}
+
+function focus(field: HTMLInputElement | null): void {
+  field?.focus();
 }
 
 function told(error: unknown): string {

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Refusal, Unreachable } from "../src/api.ts";
+import { memoryShelf, Outbox, type Shelf } from "../src/outbox.ts";
+import { raiseDuress, reportStatus } from "../src/wire.ts";
+import { settle } from "./live_kit.ts";
+
+interface Call {
+  readonly name: string;
+  readonly key: string;
+  readonly body: Record<string, unknown>;
+  readonly answer: (value: unknown) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+function phone(shelf: Shelf = memoryShelf(), account = "me") {
+  const calls: Call[] = [];
+  let now = Date.parse("2026-03-02T08:00:00Z");
+  const api = {
+    call: (operation: { name: string }, given: { key?: string; body?: unknown }) =>
+      new Promise((answer, fail) => {
+        calls.push({ name: operation.name, key: given.key ?? "", body: given.body as Record<string, unknown>, answer, fail });
+      }),
+  };
+  const outbox = new Outbox({
+    api: api as never,
+    shelf,
+    account,
+    county: 6001,
+    operations: [reportStatus, raiseDuress],
+    deviceNow: () => new Date((now += 1000)),
+    pause: () => new Promise(() => undefined),
+    random: () => 1,
+  });
+  return { outbox, calls, shelf };
+}
+
+const status = (assignment_id: string, word: "en_route" | "on_scene") => ({ path: { assignment_id }, body: { status: word }, lane: assignment_id });
+const states = (outbox: Outbox) => outbox.entries.value.map((one) => one.state);
+const refusal = (code: string, status = 409) => new Refusal({ type: "", title: "", status, code, detail: "No.", facts: {} });
+
+test("what happened first is sent first, and says when it happened and when it was sent", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await outbox.add(reportStatus, status("a", "on_scene"));
+  await settle();
+  assert.deepEqual(calls.map((one) => one.body["status"]), ["en_route"]);
+  assert.deepEqual(states(outbox), ["sending", "saved"]);
+  const body = calls[0]?.body ?? {};
+  assert.ok(String(body["occurred_at"]) < String(body["sent_at"]));
+  calls[0]?.answer({ seq: 1, result: {} });
+  await settle();
+  assert.deepEqual(calls.map((one) => one.body["status"]), ["en_route", "on_scene"]);
+  assert.deepEqual(states(outbox), ["received", "sending"]);
+});
+
+test("an alarm waits for nothing that hangs", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await outbox.add(raiseDuress, { path: undefined, body: {}, lane: "duress", urgent: true });
+  await settle();
+  assert.deepEqual(calls.map((one) => one.name), ["reportStatus", "raiseDuress"]);
+});
+
+test("an alarm goes out even if the device keeps nothing", async () => {
+  const shelf = { ...memoryShelf(), put: () => Promise.reject(new Error("full")) };
+  const { outbox, calls } = phone(shelf);
+  await outbox.start();
+  await outbox.add(raiseDuress, { path: undefined, body: {}, lane: "duress", urgent: true });
+  await settle();
+  assert.equal(calls.length, 1);
+});
+
+test("one assignment doesn't wait for another", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await outbox.add(reportStatus, status("b", "en_route"));
+  await settle();
+  assert.equal(calls.length, 2);
+});
+
+test("without an answer it stays saved, and goes again under the same key with a new sending time", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await settle();
+  calls[0]?.fail(new Unreachable("network"));
+  await settle();
+  assert.deepEqual(states(outbox), ["saved"]);
+  assert.equal(outbox.standing.value, "unreachable");
+  outbox.wake();
+  await settle();
+  assert.equal(calls[1]?.key, calls[0]?.key);
+  assert.equal(calls[1]?.body["occurred_at"], calls[0]?.body["occurred_at"]);
+  assert.notEqual(calls[1]?.body["sent_at"], calls[0]?.body["sent_at"]);
+});
+
+test("what was refused says why, and the next goes on", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await outbox.add(reportStatus, status("a", "on_scene"));
+  await settle();
+  calls[0]?.fail(refusal("illegal_transition"));
+  await settle();
+  assert.deepEqual(states(outbox), ["refused", "sending"]);
+  assert.equal(outbox.entries.value[0]?.refusal?.code, "illegal_transition");
+});
+
+test("a phone that was switched off in between sends what it had, and only its own person's", async () => {
+  const shelf = memoryShelf();
+  const before = phone(shelf);
+  await before.outbox.start();
+  await before.outbox.add(reportStatus, status("a", "en_route"));
+  await settle();
+  const other = phone(shelf, "somebody else");
+  await other.outbox.start();
+  await settle();
+  assert.equal(other.calls.length, 0);
+  const after = phone(shelf);
+  await after.outbox.start();
+  await settle();
+  assert.equal(after.calls[0]?.key, before.calls[0]?.key);
+});
+
+test("signed out, everything stays until somebody signs in", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await settle();
+  calls[0]?.fail(refusal("session_expired", 401));
+  await settle();
+  assert.deepEqual([states(outbox), outbox.standing.value], [["saved"], "signed_out"]);
+  assert.equal(calls.length, 1);
+});
+
+test("what the county has is no longer kept on the phone", async () => {
+  const { outbox, calls, shelf } = phone();
+  await outbox.start();
+  const key = await outbox.add(reportStatus, status("a", "en_route"));
+  await settle();
+  calls[0]?.answer({ seq: 1, result: {} });
+  await settle();
+  assert.deepEqual((await shelf.load())[0]?.body, {});
+  await outbox.dismiss(key);
+  assert.deepEqual(await shelf.load(), []);
+});
