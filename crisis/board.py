@@ -89,7 +89,8 @@ class Board(Value, frozen=True, kw_only=True):
 
     Never changed in place. ``next_number`` is the number of the next incident; ``freed_at`` the
     last instant at which a team became free (``None`` = never), which wakes exhausted searches.
-    ``offers`` and ``runs`` name the incident of every offer and run of the incidents on the board.
+    ``offers`` and ``runs`` name the incident of every offer and run of the incidents on the board,
+    ``owed`` the obligations of every incident, whether or not that is on the board itself.
     """
 
     county_id: CountyId
@@ -106,6 +107,11 @@ class Board(Value, frozen=True, kw_only=True):
     obligations: dict[ObligationId, Obligation] = {}
     offers: dict[OfferId, IncidentId] = {}
     runs: dict[AssignmentId, IncidentId] = {}
+    owed: dict[IncidentId, tuple[ObligationId, ...]] = {}
+
+    def owed_for(self, incident_id: IncidentId) -> list[Obligation]:
+        """Return what is owed because of an incident, those that arose first first."""
+        return [self.obligations[one] for one in self.owed.get(incident_id, ())]
 
     def holding(self, kind: str, entity: Entity) -> Board:
         """Return the board with ``entity`` on it, for deciding on a thing that had left it."""
@@ -114,6 +120,8 @@ class Board(Value, frozen=True, kw_only=True):
         if isinstance(entity, Incident):
             fields["offers"] = {**self.offers, **{o.id: entity.id for o in entity.offers}}
             fields["runs"] = {**self.runs, **{a.id: entity.id for a in entity.assignments}}
+        elif isinstance(entity, Obligation):
+            _place_owed(self, fields, entity, on_board=True)
         return msgspec.structs.replace(self, **fields)
 
     def without(self, kind: str, entity: Entity) -> Board:
@@ -123,6 +131,8 @@ class Board(Value, frozen=True, kw_only=True):
         if isinstance(entity, Incident):
             fields["offers"] = {k: v for k, v in self.offers.items() if v != entity.id}
             fields["runs"] = {k: v for k, v in self.runs.items() if v != entity.id}
+        elif isinstance(entity, Obligation):
+            _place_owed(self, fields, entity, on_board=False)
         return msgspec.structs.replace(self, **fields)
 
 
@@ -182,6 +192,8 @@ def _place(board: Board, fields: dict[str, Any], change: Change) -> None:
         held[entity.id] = entity
     else:
         held.pop(entity.id, None)
+    if isinstance(entity, Obligation):
+        _place_owed(board, fields, entity, on_board=on_board)
     if not isinstance(entity, Incident):
         return
     before = board.incidents.get(entity.id)
@@ -193,6 +205,37 @@ def _place(board: Board, fields: dict[str, Any], change: Change) -> None:
         fields["offers"] = {**board.offers, **{o.id: entity.id for o in entity.offers}}
     if before is None or len(before.assignments) != len(entity.assignments):
         fields["runs"] = {**board.runs, **{a.id: entity.id for a in entity.assignments}}
+
+
+def _place_owed(
+    board: Board, fields: dict[str, Any], obligation: Obligation, *, on_board: bool
+) -> None:
+    """Keep the index of obligations in step; an obligation never moves to another incident."""
+    incident_id = obligation.incident_id
+    if incident_id is None:
+        return
+    index: dict[IncidentId, tuple[ObligationId, ...]] = fields.get("owed", board.owed)
+    before = index.get(incident_id, ())
+    if (obligation.id in before) == on_board:
+        return
+    fields["owed"] = index = dict(index)
+    if on_board:
+        index[incident_id] = (*before, obligation.id)
+    elif len(before) > 1:
+        index[incident_id] = tuple(one for one in before if one != obligation.id)
+    else:
+        del index[incident_id]
+
+
+def owed_index(
+    obligations: Iterable[Obligation],
+) -> dict[IncidentId, tuple[ObligationId, ...]]:
+    """Return ``Board.owed`` for these obligations."""
+    index: dict[IncidentId, list[ObligationId]] = {}
+    for obligation in sorted(obligations, key=lambda o: o.arose_at):
+        if obligation.incident_id is not None:
+            index.setdefault(obligation.incident_id, []).append(obligation.id)
+    return {incident_id: tuple(ids) for incident_id, ids in index.items()}
 
 
 def _known(things: Mapping[Any, Any], key: Any, event: Event) -> Any:

@@ -47,7 +47,7 @@ def end_check_ins(d: Deciding, run: Assignment) -> None:
 
 def end_waiting(d: Deciding, incident_id: IncidentId, reason: str) -> None:
     """Nobody has to call the waiting person any more."""
-    for obligation in _open(d, incident_id, ObligationKind.WAITING_CONTACT):
+    for obligation in owed.open_of_kind(d, incident_id, ObligationKind.WAITING_CONTACT):
         d.emit(ObligationExcepted(obligation_id=obligation.id, reason=reason), at=d.now)
 
 
@@ -146,18 +146,10 @@ def _of_run(
     """Return the open obligations of the encounter: its own first, then those of nobody yet."""
     found = [
         o
-        for o in _open(d, incident.id, kind)
+        for o in owed.open_of_kind(d, incident.id, kind)
         if o.assignment_id == encounter.assignment_id and o.encounter_id in {None, encounter.id}
     ]
     return sorted(found, key=lambda o: o.encounter_id is None)
-
-
-def _open(d: Deciding, incident_id: IncidentId, kind: ObligationKind) -> list[Obligation]:
-    return [
-        o
-        for o in d.board.obligations.values()
-        if o.incident_id == incident_id and o.kind is kind and o.is_open
-    ]
 
 
 def _run(incident: Incident, run_id: AssignmentId) -> Assignment:

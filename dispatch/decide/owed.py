@@ -114,11 +114,19 @@ def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> Obligatio
 
 def open_check_ins(d: Deciding, run: Assignment) -> list[Obligation]:
     """Return the run's check-ins that are still due."""
+    incident_id = d.board.runs.get(run.id)
+    if incident_id is None:
+        return []
     return [
         o
-        for o in d.board.obligations.values()
-        if o.assignment_id == run.id and o.kind is ObligationKind.CHECK_IN and o.is_open
+        for o in open_of_kind(d, incident_id, ObligationKind.CHECK_IN)
+        if o.assignment_id == run.id
     ]
+
+
+def open_of_kind(d: Deciding, incident_id: IncidentId, kind: ObligationKind) -> list[Obligation]:
+    """Return what of one kind is still owed because of an incident."""
+    return [o for o in d.board.owed_for(incident_id) if o.kind is kind and o.is_open]
 
 
 def person_waits(incident: Incident) -> bool:
@@ -136,10 +144,7 @@ def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None
     """
     if not person_waits(incident) or incident.back_entered or d.is_back_entry:
         return None
-    if any(
-        o.incident_id == incident.id and o.kind is ObligationKind.WAITING_CONTACT and o.is_open
-        for o in d.board.obligations.values()
-    ):
+    if open_of_kind(d, incident.id, ObligationKind.WAITING_CONTACT):
         return None
     every_s = d.policy_of(incident).waiting.contact_every_s.of(incident.acuity or Acuity.EMERGENT)
     return arise(

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from crisis.board import FOLD_VERSION, Board, Change, Entity
+from crisis.board import FOLD_VERSION, Board, Change, Entity, owed_index
 from crisis.call import Call
 from crisis.duress import Duress
 from crisis.errors import Conflict, NotFound, Unavailable
@@ -165,6 +165,7 @@ class CountyLog:
             incidents=open_incidents,
             offers={o.id: i.id for i in open_incidents.values() for o in i.offers},
             runs={a.id: i.id for i in open_incidents.values() for a in i.assignments},
+            owed=owed_index(held["obligations"].values()),
             **held,
         )
         return Head(board=board, version=head["head_version"], keys=keys)

@@ -19,7 +19,7 @@ from crisis.assignment import (
     Status,
     StatusReported,
 )
-from crisis.board import KINDS, Board, apply, empty_board, fold, fold_all
+from crisis.board import KINDS, Board, apply, empty_board, fold, fold_all, owed_index
 from crisis.call import CallAnswered, CallEnded, CallOffered
 from crisis.duress import DuressAcknowledged, DuressRaised, DuressResolved
 from crisis.errors import IllegalTransition
@@ -155,6 +155,20 @@ def on_shift(team: TeamId) -> tuple[Body, Body]:
     )
 
 
+def arose(incident: IncidentId, name: str) -> ObligationArose:
+    return ObligationArose(
+        obligation_id=ObligationId(uid(f"{name} {incident}")),
+        kind=ObligationKind.WAITING_CONTACT,
+        due_at=T0 + timedelta(hours=1),
+        rule="waiting",
+        incident_id=incident,
+    )
+
+
+def met(incident: IncidentId, name: str) -> ObligationDone:
+    return ObligationDone(obligation_id=ObligationId(uid(f"{name} {incident}")), outcome="reached")
+
+
 def a_county() -> Board:
     """Two teams on shift, two incidents that need one team each, a call, an alarm, a debt."""
     return after(
@@ -185,6 +199,12 @@ def bodies() -> list[Body]:
         DuressAcknowledged(duress_id=ALARM, by=USER),
         DuressResolved(duress_id=ALARM, reason="safe"),
         ObligationDone(obligation_id=OWED, outcome="done"),
+        *(
+            body
+            for incident in INCIDENTS
+            for name in ("first", "second")
+            for body in (arose(incident, name), met(incident, name))
+        ),
     ]
     for team in TEAMS:
         found += [
@@ -218,6 +238,15 @@ def assert_indexed(board: Board) -> None:
     """The indexes hold exactly what the incidents on the board hold."""
     assert board.offers == {o.id: i.id for i in board.incidents.values() for o in i.offers}
     assert board.runs == {a.id: i.id for i in board.incidents.values() for a in i.assignments}
+    assert_owed_indexed(board)
+
+
+def assert_owed_indexed(board: Board) -> None:
+    """The index names what is owed for each incident once, in whatever order."""
+    index = owed_index(board.obligations.values())
+    assert {one: sorted(held) for one, held in board.owed.items()} == {
+        one: sorted(held) for one, held in index.items()
+    }
 
 
 def assert_told(before: Board, board: Board, changes: Sequence[Any]) -> None:
@@ -282,6 +311,20 @@ def test_a_late_report_frees_nobody() -> None:
     late = msgspec.structs.replace(ready(incident, team), moves=False)
     once = after(late, board=board)
     assert once.teams[team].run is not None and once.freed_at == board.freed_at
+
+
+def test_what_is_owed_is_found_by_its_incident() -> None:
+    board = after(
+        *(arose(incident, name) for incident in INCIDENTS for name in ("first", "second")),
+        met(INCIDENTS[0], "first"),
+        board=a_county(),
+    )
+    assert [o.id for o in board.owed_for(INCIDENTS[0])] == [uid(f"second {INCIDENTS[0]}")]
+    assert len(board.owed_for(INCIDENTS[1])) == 2
+    last = board.owed_for(INCIDENTS[0])[0]
+    without = board.without("obligations", last)
+    assert without.owed_for(INCIDENTS[0]) == [] and INCIDENTS[0] not in without.owed
+    assert without.holding("obligations", last) == board
 
 
 def test_the_next_number_is_one_more_than_the_highest() -> None:

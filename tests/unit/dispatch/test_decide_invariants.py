@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crisis.assignment import RUN, Status
-from crisis.board import Board
+from crisis.board import Board, owed_index
 from crisis.commands import (
     AcceptOffer,
     AcknowledgeDuress,
@@ -385,6 +385,8 @@ def check_board(chaos: Chaos, before: dict[IncidentId, Incident]) -> None:
             check_forward(before[incident.id], incident)
     for obligation in board.obligations.values():
         assert obligation.is_open
+    index = owed_index(board.obligations.values())
+    assert {i: set(o) for i, o in board.owed.items()} == {i: set(o) for i, o in index.items()}
 
 
 @pytest.mark.parametrize("auto_offer", [False, True])
