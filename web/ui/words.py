@@ -23,12 +23,13 @@ from dispatch.livefeed import entities
 from dispatch.livefeed.rules import WIRE_KINDS
 from geo.zone import AreaClass
 
-AlertTemplate = StrEnum("AlertTemplate", {name: name for name in TEMPLATES})
-EntityKind = StrEnum(
-    "EntityKind", {kind: kind for kind in sorted({*WIRE_KINDS.values(), "counts"})}
+# Their members are computed, which mypy doesn't follow.
+AlertTemplate = StrEnum("AlertTemplate", {name: name for name in TEMPLATES})  # type: ignore[misc]
+EntityKind = StrEnum(  # type: ignore[misc]
+    "EntityKind", {kind: kind for kind in sorted(WIRE_KINDS.values())}
 )
 #: What a team shows: its run's status, that it is asked, or its duty.
-TeamStatus = StrEnum(
+TeamStatus = StrEnum(  # type: ignore[misc]
     "TeamStatus", {word: word for word in dict.fromkeys(["offered", *Status, *Duty])}
 )
 
