@@ -248,8 +248,8 @@ class CountyLog:
         finally:
             if con is None:
                 self.settle(head, group, committed=outcome == "committed")
-        if outcome == "repeated":
-            return outcome, msgspec.json.decode(rows[0]["known"], type=list[StoredResult])
+        if outcome.startswith("["):
+            return "repeated", msgspec.json.decode(outcome, type=list[StoredResult])
         return outcome, []
 
     def settle(self, head: Head, group: Group, *, committed: bool) -> None:

@@ -497,16 +497,15 @@ $$;
 --
 -- Writes only if nobody wrote since the caller decided (``p_version`` = head_version of its board),
 -- under the lock of the county's head. Holds no rule of the domain: what is written was decided by
--- the caller. Answers ``stale`` (catch up and decide again), ``repeated`` with what refused commands
--- (``check``) were answered before, or ``committed``; only then was anything written. A command that
+-- the caller. Answers ``committed``; ``stale`` (catch up and decide again); or, as JSON, what refused
+-- commands (``check``) were answered before. Only in the first case was anything written. A command that
 -- was answered before and is not refused now meets the key of ``command_results``, and the whole
 -- group fails with that constraint. A group without ``head_seq`` holds refusals only, and is
 -- answered once it is known that it was decided on the newest board. Text in and out: drivers pass
 -- it on without looking at it. Assignments instead of PERFORM: they start no executor.
 CREATE FUNCTION commit_group(
-    p_county integer, p_version bigint, p_group text,
-    OUT outcome text, OUT known text
-) LANGUAGE plpgsql AS $$
+    p_county integer, p_version bigint, p_group text
+) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_nothing text;
     v_id text;
@@ -526,16 +525,13 @@ BEGIN
             ), '[]');
         END LOOP;
         IF v_known <> '[]' THEN
-            outcome := 'repeated';
-            known := v_known;
-            RETURN;
+            RETURN v_known;
         END IF;
     END IF;
     IF NOT p ? 'head_seq' THEN
-        outcome := CASE WHEN EXISTS (
+        RETURN CASE WHEN EXISTS (
             SELECT FROM county_heads WHERE county_id = p_county AND head_version = p_version
         ) THEN 'committed' ELSE 'stale' END;
-        RETURN;
     END IF;
     UPDATE county_heads
     SET head_version = p_version + 1,
@@ -544,10 +540,8 @@ BEGIN
         last_recorded_at = (p->>'last_recorded_at')::timestamptz
     WHERE county_id = p_county AND head_version = p_version;
     IF NOT FOUND THEN
-        outcome := 'stale';
-        RETURN;
+        RETURN 'stale';
     END IF;
-    outcome := 'committed';
     INSERT INTO event_log SELECT * FROM jsonb_populate_recordset(NULL::event_log, p->'events');
     INSERT INTO command_results
         SELECT * FROM jsonb_populate_recordset(NULL::command_results, p->'results');
@@ -568,6 +562,7 @@ BEGIN
             o.incident_number, o.created_at, o.not_before, o.not_after
         FROM jsonb_populate_recordset(NULL::outbox, p->'outbox') AS o;
     END IF;
+    RETURN 'committed';
 END
 $$;
 

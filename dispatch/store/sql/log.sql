@@ -1,8 +1,7 @@
 -- name: commit_group
 -- Write a group of decided commands, if nobody wrote since; one round trip.
 -- params: $1 county_id integer, $2 version bigint, $3 group text
-SELECT outcome, known
-FROM commit_group($1, $2, $3);
+SELECT commit_group($1, $2, $3) AS outcome;
 
 -- name: read_head
 -- The head of a county's log.
