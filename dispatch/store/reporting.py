@@ -1,4 +1,4 @@
-"""Reading what reports are made of, on the reports' own connections, a replica's if there is one."""
+"""Reading what reports are made of, on their own connections: a replica's, if there is one."""
 
 from __future__ import annotations
 
