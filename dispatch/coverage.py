@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import cos, radians, sqrt
+from struct import unpack
 
 from geo.point import EARTH_RADIUS_M, Point
 from geo.travel import CalibratedEstimate, EstimateParameters
@@ -70,19 +71,70 @@ def losses(
     """
     if not bases or not leaving:
         return [0.0] * len(leaving)
-    scale = cos(radians(bases[0].lat_deg)) * _M_PER_DEG
-    areas = _joined(bases, scale)
-    teams = _joined(free, scale)
-    within = reach * reach
-    worth: list[tuple[float, float, float]] = []
-    for x, y, based in areas:
-        near = sum([n for a, b, n in teams if (a - x) ** 2 + (b - y) ** 2 <= within])
-        worth.append((x, y, based * (1.0 - busy) * busy ** (max(near, 1) - 1)))
-    total = sum(based for _, _, based in areas)
-    return [
-        sum([gain for a, b, gain in worth if (a - x) ** 2 + (b - y) ** 2 <= within]) / total
-        for x, y in ((p.lon_deg * scale, p.lat_deg * _M_PER_DEG) for p in leaving)
+    areas = _areas(tuple(bases))
+    near = areas.near(_joined(free, areas.scale), reach)
+    worth = [
+        based * (1.0 - busy) * busy ** (max(count, 1) - 1)
+        for (_, _, based), count in zip(areas.spots, near, strict=True)
     ]
+    total = areas.total
+    return [
+        sum([worth[index] for index in areas.covered(x, y, reach)[0]]) / total
+        for x, y in ((p.lon_deg * areas.scale, p.lat_deg * _M_PER_DEG) for p in leaving)
+    ]
+
+
+class _Areas:
+    """A county's areas, and which of them a spot covers, for all that was asked lately.
+
+    Who covers what is told in one number of ``_LANE_BYTES`` for each area, 1 where the area is
+    covered: adding up such numbers counts for all areas at once.
+    """
+
+    __slots__ = ("_covered", "scale", "spots", "total")
+
+    def __init__(self, bases: Sequence[Point]) -> None:
+        self.scale = cos(radians(bases[0].lat_deg)) * _M_PER_DEG
+        self.spots = _joined(bases, self.scale)
+        self.total = sum(based for _, _, based in self.spots)
+        self._covered: dict[tuple[float, float, float], tuple[list[int], int]] = {}
+
+    def covered(self, x: float, y: float, reach: float) -> tuple[list[int], int]:
+        """Return the places of the areas within reach of a spot, in order, and as one number."""
+        key = (x, y, reach)
+        found = self._covered.get(key)
+        if found is None:
+            if len(self._covered) >= _MOST_REMEMBERED:
+                self._covered.clear()
+            within = reach * reach
+            indexes = [
+                index
+                for index, (a, b, _) in enumerate(self.spots)
+                if (east := a - x) * east + (north := b - y) * north <= within
+            ]
+            lanes = bytearray(len(self.spots) * _LANE_BYTES)
+            for index in indexes:
+                lanes[index * _LANE_BYTES] = 1
+            found = self._covered[key] = (indexes, int.from_bytes(lanes, "little"))
+        return found
+
+    def near(self, teams: Sequence[tuple[float, float, int]], reach: float) -> Sequence[int]:
+        """Return for each area how many teams have it within reach."""
+        covered = self.covered
+        counts = sum([n * covered(x, y, reach)[1] for x, y, n in teams])
+        lanes = counts.to_bytes(len(self.spots) * _LANE_BYTES, "little")
+        return unpack(f"<{len(self.spots)}I", lanes)
+
+
+#: Enough for more teams than there will ever be: a lane never runs over into the next.
+_LANE_BYTES = 4
+#: Spots of which it is remembered what they cover; teams move.
+_MOST_REMEMBERED = 4_096
+
+
+@lru_cache(maxsize=128)
+def _areas(bases: tuple[Point, ...]) -> _Areas:
+    return _Areas(bases)
 
 
 def _joined(points: Sequence[Point], scale: float) -> list[tuple[float, float, int]]:

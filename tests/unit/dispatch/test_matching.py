@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from math import cos, radians
 from typing import Any
 from uuid import UUID
 
@@ -611,6 +612,39 @@ def test_the_last_team_of_an_area_costs_more_than_one_of_three() -> None:
     )
     # (1 - q) of half of the county's areas, and (1 - q) q^2 of the other half.
     assert lost == pytest.approx([0.25, 0.0625])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=64),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=64),
+    st.sampled_from([0.0, 15_000.0, 60_000.0, 1e7]),
+)
+def test_coverage_is_what_counting_team_by_team_gives(
+    bases: list[tuple[int, int]], free: list[tuple[int, int]], reach: float
+) -> None:
+    def point(place: tuple[int, int]) -> Point:
+        return Point(lat_deg=36 + place[0] / 10, lon_deg=-121 + place[1] / 10)
+
+    def is_near(one: tuple[int, int], other: tuple[int, int]) -> bool:
+        north, east = ((a - b) / 10 * 111_195.08 for a, b in zip(one, other, strict=True))
+        return (east * cos(radians(point(bases[0]).lat_deg))) ** 2 + north**2 <= reach**2
+
+    def loss(team: tuple[int, int]) -> float:
+        lost = 0.0
+        for base in bases:
+            near = sum(is_near(base, other) for other in free)
+            lost += 0.7 * 0.3 ** (max(near, 1) - 1) if is_near(base, team) else 0.0
+        return lost / len(bases)
+
+    for _ in range(2):  # the second time, much of it is remembered
+        found = coverage.losses(
+            [point(one) for one in free[:5]],
+            [point(one) for one in free],
+            [point(one) for one in bases],
+            reach=reach,
+            busy=0.3,
+        )
+        assert found == pytest.approx([loss(one) for one in free[:5]])
 
 
 def test_reach_is_the_distance_that_the_estimate_drives_in_the_time() -> None:
