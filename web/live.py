@@ -171,6 +171,8 @@ class Live:
         self._catch_up = catch_up
         self._limits = limits if limits is not None else LiveLimits()
         self._views: dict[View, dict[_Session, None]] = {}
+        #: By county and recipient, so that an alert finds whom it means without asking everybody.
+        self._addressed: dict[tuple[CountyId, str], dict[_Session, None]] = {}
         #: Snapshots as frames, so that clients that come together share the bytes.
         self._framed: dict[View, tuple[bytes, bytes]] = {}
         self._unknown = 0
@@ -222,16 +224,14 @@ class Live:
             recipient: ``team:<id>``, ``user:<id>`` or ``role:<role>``.
             key: the same for the same alert sent again; clients show it once.
         """
+        meant = self._addressed.get((county_id, recipient))
+        if not meant:
+            return 0
         payload = frames.alert(template, number, urgency, self._domain.now(), key)
-        told = 0
-        for view, sessions in self._views.items():
-            if view.county_id != county_id or view.role_class is RoleClass.WALL:
-                continue
-            for session in list(sessions):
-                if _is_meant(session, recipient):
-                    session.member.send(payload)
-                    told += 1
-        return told
+        told = list(meant)
+        for session in told:
+            session.member.send(payload)
+        return len(told)
 
     def close_county(self, county_id: CountyId, code: int = AGAIN, reason: str = "again") -> None:
         """Close a county's sockets, because this node stops serving it."""
@@ -341,6 +341,8 @@ class Live:
             member.send(positions)
         session = _Session(view, principal, actor, member)
         self._views.setdefault(view, {})[session] = None
+        for address in _addresses(session):
+            self._addressed.setdefault(address, {})[session] = None
         return session
 
     def _frame(self, view: View, payload: bytes) -> bytes:
@@ -390,12 +392,22 @@ class Live:
                 raise _NotUnderstood
 
     def _forget(self, session: _Session) -> None:
-        sessions = self._views.get(session.view)
-        if sessions is not None:
-            sessions.pop(session, None)
-            if not sessions:
-                del self._views[session.view]
-                self._framed.pop(session.view, None)
+        if _drop(self._views, session.view, session):
+            self._framed.pop(session.view, None)
+        for address in _addresses(session):
+            _drop(self._addressed, address, session)
+
+
+def _drop(index: dict[Any, dict[_Session, None]], key: Any, session: _Session) -> bool:
+    """Take a session out of an index; return whether it was the key's last."""
+    sessions = index.get(key)
+    if sessions is None:
+        return False
+    sessions.pop(session, None)
+    if sessions:
+        return False
+    del index[key]
+    return True
 
 
 async def _next(receive: Receive) -> str:
@@ -432,15 +444,15 @@ def _close_for(error: Exception) -> tuple[int, str] | None:
             return TOO_LATE, "hello_too_late"
 
 
-def _is_meant(session: _Session, recipient: str) -> bool:
-    kind, _, name = recipient.partition(":")
-    match kind:
-        case "team":
-            return session.view.role_class is RoleClass.TEAM and str(session.view.scope) == name
-        case "user":
-            return str(session.principal.account_id) == name
-        case "role":
-            # An account that ends at one agency isn't told what concerns the county's desk.
-            return session.actor.agency_id is None and name in session.actor.roles
-        case _:
-            return False
+def _addresses(session: _Session) -> list[tuple[CountyId, str]]:
+    """Return the recipients of alerts that mean this session."""
+    view, actor = session.view, session.actor
+    if view.role_class is RoleClass.WALL:
+        return []
+    recipients = [f"user:{session.principal.account_id}"]
+    if view.role_class is RoleClass.TEAM:
+        recipients.append(f"team:{view.scope}")
+    if actor.agency_id is None:
+        # An account that ends at one agency isn't told what concerns the county's desk.
+        recipients += [f"role:{role.value}" for role in actor.roles]
+    return [(view.county_id, recipient) for recipient in recipients]

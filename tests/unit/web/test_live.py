@@ -161,6 +161,7 @@ async def stage() -> AsyncIterator[Stage]:
         peer.leave()
     await asyncio.wait_for(asyncio.gather(*(p.task for p in stage.peers)), 5)
     assert not stage.live._views
+    assert not stage.live._addressed
     assert not any(stage.registry.listeners.values())
 
 
