@@ -24,6 +24,7 @@ from dispatch.supervise import describe
 from web import (
     api_board,
     api_commands,
+    api_county,
     api_health,
     api_incidents,
     api_positions,
@@ -43,6 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *api_commands.OPERATIONS,
     *api_incidents.OPERATIONS,
     *api_board.OPERATIONS,
+    *api_county.OPERATIONS,
     *api_positions.OPERATIONS,
     *api_reports.OPERATIONS,
     *api_health.OPERATIONS,

@@ -402,6 +402,14 @@ export interface CountsView {
   readonly n: Readonly<Record<string, number>>;
 }
 
+/** A county's place on the map. */
+export interface CountyMap {
+  readonly fips: number;
+  readonly name: string;
+  readonly bounds: readonly [number, number, number, number];
+  readonly outline: Outline;
+}
+
 /** Everything that a county may tune. */
 export interface CountyPolicy {
   readonly version: string;
@@ -1200,6 +1208,12 @@ export interface OpenedIncident {
 export interface OpenedRecords {
   readonly records: readonly OpenRecord[];
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A GeoJSON MultiPolygon: of each part its outer ring, then its holes. */
+export interface Outline {
+  readonly type: "MultiPolygon";
+  readonly coordinates: readonly (readonly (readonly (readonly [number, number])[])[])[];
 }
 
 /** Another person owns the incident; ``None`` = it falls to the supervisor. */
@@ -3052,6 +3066,11 @@ export const getCallRecords: Operation<{ call_id: string }, { "purpose"?: "audit
 /** The code sets of the county's day. */
 export const getCodes: Operation<undefined, undefined, undefined, Codes> = {
   name: "getCodes", method: "GET", path: "/api/v1/codes", command: false, shape: CodesShape,
+};
+
+/** The county's name and outline, simplified: for a map, not for a border. */
+export const getCounty: Operation<undefined, undefined, undefined, CountyMap> = {
+  name: "getCounty", method: "GET", path: "/api/v1/county", command: false, shape: null,
 };
 
 /** The whole incident, with its exact place and clinical facts. Noted. */
