@@ -36,6 +36,12 @@ export interface Entry {
   readonly no: number;
   readonly state: Progress;
   readonly refusal: Problem | null;
+  /** What the person did, as a word of the page's own: stays when the body is emptied. */
+  readonly what: string;
+  /** Up to where the county's log holds it; `null` = not received, or refused. */
+  readonly seq: number | null;
+  /** When the county's answer came, by the device's clock. */
+  readonly answeredAt: string | null;
 }
 
 /** Where entries are kept. */
@@ -61,6 +67,8 @@ export interface OutboxOptions {
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
+/** So long other things wait for an alarm that is on its way. */
+const ALARM_FIRST_MS = 2000;
 /** Received and refused entries stay in view until dismissed, at most so many. */
 const DONE_KEPT = 30;
 
@@ -72,6 +80,8 @@ export class Outbox {
   /** Lanes that are being sent, and those that wait before the next try. */
   private readonly busy = new Set<string>();
   private readonly wakers = new Set<() => void>();
+  /** Those who let an alarm go first. */
+  private readonly behindAlarm = new Set<() => void>();
   private next = 1;
 
   constructor(options: OutboxOptions) {
@@ -101,7 +111,7 @@ export class Outbox {
     const mine = kept.filter((one) => one.account === this.options.account && one.county === this.options.county);
     // Of what was on its way nobody knows whether it arrived: it is sent again under its key.
     this.entriesSignal.value = mine
-      .map((one) => (one.state === "sending" ? { ...one, state: "saved" as const } : one))
+      .map((one) => ({ ...BLANK, ...one, ...(one.state === "sending" ? { state: "saved" as const } : {}) }))
       .sort((a, b) => a.no - b.no);
     this.send();
   }
@@ -113,7 +123,7 @@ export class Outbox {
    */
   async add<P extends Readonly<Record<string, string>> | undefined, B>(
     operation: Command<P, B>,
-    given: { readonly path: P; readonly body: B; readonly lane: string; readonly urgent?: boolean },
+    given: { readonly path: P; readonly body: B; readonly lane: string; readonly urgent?: boolean; readonly what?: string },
   ): Promise<string> {
     if (!this.byName.has(operation.name)) throw new Error(`${operation.name} isn't among the outbox's operations`);
     const entry: Entry = {
@@ -125,10 +135,13 @@ export class Outbox {
       county: this.options.county,
       lane: given.lane,
       urgent: given.urgent ?? false,
-      occurredAt: this.options.deviceNow().toISOString(),
+      occurredAt: this.deviceTime(),
       no: this.next++,
       state: "saved",
       refusal: null,
+      what: given.what ?? "",
+      seq: null,
+      answeredAt: null,
     };
     const urgent = entry.urgent;
     // An alarm goes out even if the device can't keep it.
@@ -188,33 +201,59 @@ export class Outbox {
     let failures = 0;
     let entry = this.find(first);
     while (entry !== undefined) {
+      if (!entry.urgent) await this.letAlarmsGo();
       await this.change({ ...entry, state: "sending" });
       try {
-        await this.deliver(entry);
+        const { seq } = await this.deliver(entry);
         this.trouble.value = "none";
         failures = 0;
         // What it said may be private and is now where it belongs.
-        await this.change({ ...entry, state: "received", body: {} });
+        await this.change({ ...entry, state: "received", body: {}, seq, answeredAt: this.deviceTime() });
         await this.tidy();
       } catch (error) {
         if (error instanceof Refusal && error.status === 401) {
           this.trouble.value = "signed_out";
           await this.change({ ...entry, state: "saved" });
+          if (entry.urgent) this.alarmTried();
           return;
         }
         if (error instanceof Refusal && error.status < 500 && error.status !== 429) {
-          await this.change({ ...entry, state: "refused", refusal: problemOf(error) });
+          this.trouble.value = "none";
+          await this.change({ ...entry, state: "refused", body: {}, refusal: problemOf(error), answeredAt: this.deviceTime() });
         } else {
           this.trouble.value = "unreachable";
           await this.change({ ...entry, state: "saved" });
+          if (entry.urgent) this.alarmTried();
           await this.rest(failures++);
         }
       }
+      if (this.find(entry.key)?.state !== "saved" && entry.urgent) this.alarmTried();
       entry = this.head(lane);
     }
   }
 
-  private async deliver(entry: Entry): Promise<void> {
+  /** Wait until every alarm had its try; one that hangs holds the others up only so long. */
+  private async letAlarmsGo(): Promise<void> {
+    const waits = this.entriesSignal.peek().some((one) => one.urgent && (one.state === "saved" || one.state === "sending"));
+    if (!waits) return;
+    let go: () => void = () => undefined;
+    const tried = new Promise<void>((resolve) => {
+      go = resolve;
+      this.behindAlarm.add(go);
+    });
+    await Promise.race([tried, this.options.pause(ALARM_FIRST_MS)]);
+    this.behindAlarm.delete(go);
+  }
+
+  private alarmTried(): void {
+    for (const go of [...this.behindAlarm]) go();
+  }
+
+  private deviceTime(): string {
+    return this.options.deviceNow().toISOString();
+  }
+
+  private async deliver(entry: Entry): Promise<Answered> {
     const operation = this.byName.get(entry.operation);
     if (operation === undefined) {
       // Left by another version of the page: said to the person, not kept trying for ever.
@@ -224,10 +263,10 @@ export class Outbox {
       ...entry.body,
       occurred_at: entry.occurredAt,
       // Of the sending, each time anew: tells by how much this device's clock is off.
-      sent_at: this.options.deviceNow().toISOString(),
+      sent_at: this.deviceTime(),
     };
     const sent = operation as Operation<Readonly<Record<string, string>>, undefined, object, Answered>;
-    await this.options.api.call(sent, { path: entry.path, body, key: entry.key });
+    return this.options.api.call(sent, { path: entry.path, body, key: entry.key });
   }
 
   private async rest(failures: number): Promise<void> {
@@ -256,6 +295,9 @@ export class Outbox {
     for (const entry of old) await this.dismiss(entry.key);
   }
 }
+
+/** What entries kept by an earlier version of the page lack. */
+const BLANK = { what: "", seq: null, answeredAt: null } as const;
 
 function problemOf(refusal: Refusal): Problem {
   const { code, detail, facts, status } = refusal;

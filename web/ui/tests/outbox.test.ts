@@ -148,3 +148,32 @@ test("what the county has is no longer kept on the phone", async () => {
   await outbox.dismiss(key);
   assert.deepEqual(await shelf.load(), []);
 });
+
+test("once the network is back the alarm goes first, though it was raised last", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await outbox.add(reportStatus, status("b", "en_route"));
+  await outbox.add(raiseDuress, { path: undefined, body: {}, lane: "duress", urgent: true });
+  await settle();
+  for (const call of calls.slice()) call.fail(new Unreachable("network"));
+  await settle();
+  const before = calls.length;
+  outbox.wake();
+  await settle();
+  assert.deepEqual(calls.slice(before).map((one) => one.name), ["raiseDuress"]);
+  calls[before]?.answer({ seq: 7, result: {} });
+  await settle();
+  assert.deepEqual(calls.slice(before).map((one) => one.name), ["raiseDuress", "reportStatus", "reportStatus"]);
+});
+
+test("what was received says up to where the county's log holds it, and still what it was", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, { ...status("a", "en_route"), what: "en_route" });
+  await settle();
+  calls[0]?.answer({ seq: 12, result: {} });
+  await settle();
+  const [entry] = outbox.entries.value;
+  assert.deepEqual([entry?.what, entry?.seq, entry?.body], ["en_route", 12, {}]);
+});
