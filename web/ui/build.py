@@ -73,12 +73,15 @@ def node_folder() -> Path:
 
 def run_node(*args: str | Path, cwd: Path = UI) -> int:
     """Run Node in ``cwd`` and return its exit status."""
-    folder = node_folder()
-    program = folder / ("node.exe" if os.name == "nt" else "bin/node")
-    path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    program = node_folder() / "bin" / "node"
+    environment = {
+        **os.environ,
+        "PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        # npm then trusts what pip does, also behind a proxy that signs for itself.
+        "NODE_USE_SYSTEM_CA": "1",
+    }
     command = [str(program), *(str(arg) for arg in args)]
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, "PATH": path}, check=False)  # noqa: S603
-    return done.returncode
+    return subprocess.run(command, cwd=cwd, env=environment, check=False).returncode  # noqa: S603
 
 
 def install_packages(*, dev: bool) -> None:
