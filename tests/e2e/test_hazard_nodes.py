@@ -46,7 +46,7 @@ async def check_boards(boards: list[Board], servers: list[Server]) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seconds", [3, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
 async def test_under_load_on_both_nodes_all_boards_show_the_same_without_a_gap(
     dsn: str, tmp_path: Path, eventually: Eventually, seconds: float
 ) -> None:
