@@ -7,7 +7,7 @@ does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -128,11 +128,24 @@ class _Fork:
         self._api = api
         self._pages = pages
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and self._api.owns(scope["path"]):
-            await self._api(scope, receive, send)
-        else:
-            await self._pages(scope, receive, send)
+            return self._api(scope, receive, send)
+        return self._pages(scope, receive, send)
+
+
+class _Noting:
+    """Sends, and knows whether anything was sent."""
+
+    __slots__ = ("_send", "has_begun")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        self.has_begun = True
+        return self._send(message)
 
 
 class Border:
@@ -149,15 +162,9 @@ class Border:
         if scope["type"] != "http":
             await self._serve_other(scope, receive, send)
             return
-        has_begun = False
-
-        async def noting_send(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
+        noting = _Noting(send)
         try:
-            await self._app(scope, receive, noting_send)
+            await self._app(scope, receive, noting)
         except CrisisError as error:
             response = refusal(error)
         except ClientDisconnect:
@@ -167,7 +174,7 @@ class Border:
             response = fault()
         else:
             return
-        if not has_begun:
+        if not noting.has_begun:
             await response(scope, receive, send)
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,14 +14,14 @@ Authorization header are exempt: a browser never adds one by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crisis.clock import IdSource, new_id
+from crisis.clock import random_bytes
 from crisis.shapes import Value
 from web.auth import cookie_secret, is_local, is_secure
 
@@ -42,6 +42,9 @@ _CSP: Mapping[str, tuple[str, ...]] = {
     "form-action": ("'self'",),
     "frame-ancestors": ("'none'",),
 }
+
+
+_API_CSP = b"default-src 'none'; frame-ancestors 'none'"
 
 
 class SecuritySettings(Value, frozen=True, kw_only=True):
@@ -90,13 +93,23 @@ class Proxies:
         self._networks: list[IPv4Network | IPv6Network] = [
             ip_network(name, strict=False) for name in names - {"unix"}
         ]
+        #: Peers that were judged before; a proxy's requests come from the same few addresses.
+        self._judged: dict[str, bool] = {}
 
     def trusts(self, address: str | None) -> bool:
         """Whether what this peer forwards is believed; None = a Unix socket."""
         if address is None:
             return self._unix
-        ip = _ip(address)
-        return ip is not None and any(ip in network for network in self._networks)
+        if not self._networks:
+            return False
+        known = self._judged.get(address)
+        if known is None:
+            ip = _ip(address)
+            known = ip is not None and any(ip in network for network in self._networks)
+            if len(self._judged) >= _MOST_JUDGED:
+                self._judged.clear()
+            self._judged[address] = known
+        return known
 
     def apply(self, scope: Scope) -> bool:
         """Put the real client and scheme into ``scope``; True if the peer is trusted.
@@ -128,6 +141,10 @@ class Proxies:
         is_tls = value.rsplit(",", 1)[-1].strip().lower() in ("https", "wss")
         plain = "ws" if scope["type"] == "websocket" else "http"
         scope["scheme"] = plain + "s" if is_tls else plain
+
+
+#: An address may be anything that a client writes into a header.
+_MOST_JUDGED = 4_096
 
 
 def _ip(address: str) -> IPv4Address | IPv6Address | None:
@@ -202,26 +219,33 @@ class Security:
 
     Args:
         app: what comes after.
-        ids: of requests.
+        ids: gives each request its own; ``None`` = random ones.
 
     Sets ``scope["state"]["request_id"]`` and answers with it as ``X-Request-Id``; a trusted
     proxy's own is kept.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: SecuritySettings | None = None, *, ids: IdSource = new_id
+        self,
+        app: ASGIApp,
+        settings: SecuritySettings | None = None,
+        *,
+        ids: Callable[[], str] | None = None,
     ) -> None:
         settings = settings or SecuritySettings()
         self._app = app
         self._settings = settings
-        self._ids = ids
+        self._ids = ids if ids is not None else _RandomIds()
         self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
         self._proxies = Proxies(settings.trust_proxy)
         self._limits = sorted(
             settings.body_bytes_by_prefix.items(), key=lambda item: len(item[0]), reverse=True
         )
-        self._fixed = _fixed_headers(settings)
-        self._hsts = b"max-age=%d" % settings.hsts_s
+        self._added = {
+            (is_api, secure): _added_headers(settings, is_api=is_api, secure=secure)
+            for is_api in (False, True)
+            for secure in (False, True)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -231,7 +255,7 @@ class Security:
         is_trusted = self._proxies.apply(scope)
         headers = _Headers(scope)
         request_id = self._request_id(headers, is_trusted)
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        scope.setdefault("state", {})["request_id"] = request_id
         refusal = self._refusal(scope, headers)
         if scope["type"] == "websocket":
             if refusal is not None:
@@ -241,41 +265,19 @@ class Security:
                 return
             await self._app(scope, receive, send)
             return
-        await self._serve(scope, receive, send, headers, request_id, refusal)
-
-    async def _serve(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        headers: _Headers,
-        request_id: bytes,
-        refusal: _Refusal | None,
-    ) -> None:
-        added = [*self._fixed, (b"x-request-id", request_id)]
-        if is_secure(scope) and self._settings.hsts_s:
-            added.append((b"strict-transport-security", self._hsts))
-        if scope["path"].startswith("/api/"):
-            added.append((b"cache-control", b"no-store"))
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                names = {name.lower() for name, _ in given}
-                message["headers"] = given + [pair for pair in added if pair[0] not in names]
-            await send(message)
-
-        limit = self._limit(scope["path"])
+        path: str = scope["path"]
+        limit = self._limit(path)
+        added = self._added[path.startswith("/api/"), is_secure(scope)]
+        exchange = _Exchange(receive, send, limit, added, request_id)
         refusal = refusal or _too_long(headers, limit)
         if refusal is not None:
-            await _refuse(send_with_headers, refusal)
+            await _refuse(exchange.send, refusal)
             return
-        body = _LimitedBody(receive, send_with_headers, limit)
         try:
-            await self._app(scope, body.receive, body.send)
+            await self._app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             # That is how the application learns that the rest of the body won't come.
-            if not body.is_over:
+            if not exchange.is_over:
                 raise
 
     def _refusal(self, scope: Scope, headers: _Headers) -> _Refusal | None:
@@ -314,10 +316,10 @@ class Security:
         scheme = "https" if is_secure(scope) else "http"
         return headers.origin == f"{scheme}://{headers.host.decode('latin-1').lower()}"
 
-    def _request_id(self, headers: _Headers, is_trusted: bool) -> bytes:
+    def _request_id(self, headers: _Headers, is_trusted: bool) -> str:
         if is_trusted and _REQUEST_ID.fullmatch(headers.request_id):
-            return headers.request_id
-        return self._ids().hex.encode()
+            return headers.request_id.decode()
+        return self._ids()
 
     def _limit(self, path: str) -> int:
         for prefix, limit in self._limits:
@@ -326,16 +328,55 @@ class Security:
         return self._settings.max_body_bytes
 
 
-class _LimitedBody:
-    """Passes a body on until it is longer than allowed, then answers 413 in the app's place."""
+class _RandomIds:
+    """Random ids of 128 bits. Counted ones would tell any visitor how many requests there were."""
 
-    __slots__ = ("_has_begun", "_left", "_limit", "_receive", "_send", "is_over")
+    __slots__ = ("_at", "_text")
 
-    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+    def __init__(self) -> None:
+        self._text = ""
+        self._at = 0
+
+    def __call__(self) -> str:
+        at = self._at
+        if at == len(self._text):
+            # Asking the system costs more than everything else here: many at a time.
+            self._text, at = random_bytes(16 * 256).hex(), 0
+        self._at = at + 32
+        return self._text[at : at + 32]
+
+
+class _Exchange:
+    """One request's ways in and out: the body's limit, and the headers of every answer.
+
+    Passes a body on until it is longer than allowed, then answers 413 in the app's place.
+    """
+
+    __slots__ = (
+        "_added",
+        "_has_begun",
+        "_left",
+        "_limit",
+        "_receive",
+        "_request_id",
+        "_send",
+        "is_over",
+    )
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        limit: int,
+        added: tuple[tuple[bytes, bytes], ...],
+        request_id: str,
+    ) -> None:
         self._receive = receive
         self._send = send
         self._limit = limit
         self._left = limit
+        self._added = added
+        self._request_id = request_id
         self._has_begun = False
         #: True once the body was cut.
         self.is_over = False
@@ -349,16 +390,31 @@ class _LimitedBody:
             if self._left < 0:
                 self.is_over = True
                 if not self._has_begun:
-                    await _refuse(self._send, _too_long_for(self._limit))
+                    await _refuse(self._pass_on, _too_long_for(self._limit))
                 return {"type": "http.disconnect"}
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         # After a refusal of ours the application's own answer comes too late.
         if self.is_over and not self._has_begun:
-            return
+            return _nothing()
         self._has_begun = True
-        await self._send(message)
+        return self._pass_on(message)
+
+    def _pass_on(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            given = message.get("headers")
+            headers = [*self._added, (b"x-request-id", self._request_id.encode())]
+            if given:
+                names = {name.lower() for name, _ in given}
+                headers = [*given, *(pair for pair in headers if pair[0] not in names)]
+            message["headers"] = headers
+        # Without a coroutine of its own around the server's.
+        return self._send(message)
+
+
+async def _nothing() -> None:
+    """Send nothing."""
 
 
 def _too_long(headers: _Headers, limit: int) -> _Refusal | None:
@@ -395,17 +451,29 @@ async def _refuse(send: Send, refusal: _Refusal) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _fixed_headers(settings: SecuritySettings) -> list[tuple[bytes, bytes]]:
-    policy = content_security_policy(settings.more_sources)
-    return [
-        (b"content-security-policy", policy.encode()),
+def _added_headers(
+    settings: SecuritySettings, *, is_api: bool, secure: bool
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what every answer carries unless it says otherwise itself."""
+    added = [
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
         (b"referrer-policy", b"no-referrer"),
-        (
-            b"permissions-policy",
-            b"geolocation=(self), camera=(), microphone=(), payment=(), usb=()",
-        ),
-        (b"cross-origin-opener-policy", b"same-origin"),
         (b"cross-origin-resource-policy", b"same-origin"),
     ]
+    if is_api:
+        # Never a page: whatever a browser makes of it may load, run and be framed by nothing.
+        added += [(b"content-security-policy", _API_CSP), (b"cache-control", b"no-store")]
+    else:
+        policy = content_security_policy(settings.more_sources)
+        added += [
+            (b"content-security-policy", policy.encode()),
+            (
+                b"permissions-policy",
+                b"geolocation=(self), camera=(), microphone=(), payment=(), usb=()",
+            ),
+            (b"cross-origin-opener-policy", b"same-origin"),
+        ]
+    if secure and settings.hsts_s:
+        added.append((b"strict-transport-security", b"max-age=%d" % settings.hsts_s))
+    return tuple(added)

@@ -54,7 +54,7 @@ def _app(settings: SecuritySettings | None = None) -> Security:
             WebSocketRoute("/api/v1/live", _socket),
         ]
     )
-    return Security(inner, settings, ids=lambda: FIXED_ID)
+    return Security(inner, settings, ids=lambda: FIXED_ID.hex)
 
 
 def _client(settings: SecuritySettings | None = None, base: str = PAGE) -> httpx.AsyncClient:
