@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +38,10 @@ _FLAGS = (
 #: Loading a browser may take longer than a test.
 _TIMEOUT_S = 300
 _HERE = Path(__file__).parent
+
+
+#: Returns what is seriously wrong with a page, by rule and place.
+Axe = Callable[[Page], Awaitable[list[str]]]
 
 
 class Screen(NamedTuple):
@@ -63,6 +67,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def built() -> None:
     """The pages, built from the sources as they stand."""
     build.build()
+
+
+@pytest.fixture(scope="session")
+def axe() -> Axe:
+    """Judges how well everybody can use a page: ``assert await axe(page) == []``."""
+    build.install_packages(dev=True)
+    script = (build.UI / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+    async def judge(page: Page) -> list[str]:
+        await page.evaluate(f"() => {{ {script}; }}")
+        found = await page.evaluate("() => axe.run()")
+        return [
+            f"{violation['id']}: {node['target']}"
+            for violation in found["violations"]
+            if violation["impact"] in {"serious", "critical"}
+            for node in violation["nodes"]
+        ]
+
+    return judge
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Windows
+from tests.browser.conftest import DESK, PHONE, Axe, Screen, Windows
 from tests.e2e.kit import Server
 
 LIVE = "[data-fresh=live]"
@@ -61,3 +62,14 @@ async def test_a_script_that_somebody_planted_does_not_run(windows: Windows) -> 
     assert await page.title() != "planted"
     assert any("Content Security Policy" in one for one in windows.complaints)
     windows.excuse("Content Security Policy")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+async def test_everybody_can_use_the_sign_in_page(
+    windows: Windows, axe: Axe, scheme: str, screen: Screen
+) -> None:
+    page = await windows.blank(screen, color_scheme=scheme)
+    await page.goto("/sign-in")
+    await expect(page.get_by_role("heading")).to_be_visible()
+    assert await axe(page) == []
