@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from crisis.board import Board
@@ -42,6 +42,7 @@ class Service:
         clock: the counties' time; real, or scaled in a database marked simulated.
         machine: the host's time, for recovery and leases.
         listeners: called after every group, in order, before the answers leave; must not block.
+        on_start: called with each county as this node begins to serve it, before its first command.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Service:
         self.machine = machine
         self.seeker = seeker or Seeker(CalibratedEstimate(), lambda _: {})
         self.listeners: list[Listener] = []
+        self.on_start: Callable[[CountyRunner], object] = lambda _: None
         self.stats = CommandStats()
         self._master_key = master_key
         self._counties: dict[int, CountyRunner] = {}
@@ -106,6 +108,7 @@ class Service:
             self.stats,
         )
         self._counties[county_id] = runner
+        self.on_start(runner)
         task = asyncio.create_task(runner.run(), name=f"county-{county_id}")
         self._tasks[county_id] = task
 

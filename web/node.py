@@ -179,9 +179,8 @@ async def running(
 
         node.service.listeners.append(on_group)
         await alerts.begin()
+        node.service.on_start = lambda runner: node.feed.start(runner.board)
         await stack.enter_async_context(node.service)
-        for runner in node.service.counties:
-            node.feed.start(runner.board)
         works: dict[str, Callable[[], Awaitable[None]]] = {
             **pokes.works(),
             "alerts": alerts.run,
@@ -266,14 +265,23 @@ def _pokes(node: Node) -> Pokes:
 
 
 async def _follow(node: Node, county_id: int) -> None:
-    """Fold what another node wrote, or start serving a county that was added."""
+    """Fold what another node wrote, or start serving a county that was added.
+
+    A county whose log this program doesn't understand is shown no more: its screens would stand
+    still while the heartbeats go on. They connect to another node.
+    """
     try:
         runner = node.service.county(county_id)
     except CrisisError:
         await node.service.refresh_counties()
-        node.feed.start(node.service.county(county_id).board)
         return
-    await runner.catch_up()
+    try:
+        await runner.catch_up()
+    except Unavailable:
+        if runner.blocked is None:
+            raise
+        node.live.close_county(runner.county_id)
+        node.feed.stop(runner.county_id)
 
 
 def _forgetting(node: Node) -> Callable[[GroupDone], None]:

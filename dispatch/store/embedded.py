@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 State = Literal["stopped", "starting", "running", "restarting"]
 
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 5.0
 #: A server that lived this long starts over with the shortest pause.
 _STABLE_AFTER_S = 60.0
 _STOP_S = 60.0

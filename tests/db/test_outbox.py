@@ -293,7 +293,11 @@ async def test_a_committed_notice_leaves_as_soon_as_the_outbox_is_woken(
         key = await _notice(admin, clock)
         outbox.wake()
         await eventually(lambda: mail.keys == [key])
-        assert await outbox.waiting() == (0, None)
+
+        async def is_settled() -> bool:
+            return await outbox.waiting() == (0, None)
+
+        await eventually(is_settled)
 
 
 async def test_a_lease_must_outlast_its_adapters(database: Database, clock: FakeClock) -> None:

@@ -89,7 +89,6 @@ async def test_a_county_with_an_unknown_event_leaves_readiness_and_the_others_go
         assert node.supervisor.health()["tick"].failures == 0
 
 
-@pytest.mark.xfail(raises=Unavailable, reason="following must pass over a blocked county")
 async def test_beside_a_county_that_is_blocked_the_others_are_followed_without_delay(
     database: Database,
     tmp_path: Path,
