@@ -102,8 +102,16 @@ for (const name of ["icon.svg", "icon-192.png", "icon-512.png"]) {
 }
 const icons = [...files.keys()].filter((name) => /^icon/.test(name));
 
-// The phone's shell: what it needs to start without a network. Never an answer of the API.
-const shell = pages.phone ? [pages.phone.js, ...pages.phone.preload, ...pages.phone.css, ...icons] : [];
+// The phone's shell: what it needs to start without a network, in any language. Never an answer of
+// the API.
+const { js, preload, css } = pages.phone ?? { js: null, preload: [], css: [] };
+const scripts = [js, ...preload].filter(Boolean);
+const languages = scripts
+  .flatMap((name) => outputs[name].imports)
+  .filter((found) => found.kind === "dynamic-import")
+  .map((found) => basename(found.path))
+  .filter((name) => outputs[name]?.entryPoint?.startsWith("src/messages/"));
+const shell = [...new Set([...scripts, ...languages, ...css, ...icons])];
 const SW = "src/sw/sw.ts";
 const swOutputs = await bundle({
   entryPoints: [SW],

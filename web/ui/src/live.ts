@@ -10,10 +10,10 @@ import { SHOWN, type AlertFrame, type EntityKind, type Frame, type HelloMessage,
 
 /** How true the screen is. Instants are this machine's (`Date.now()`), for "since 14:05". */
 export type Freshness =
-  /** Never connected yet. */
+  /** The first try is under way. */
   | { readonly state: "connecting" }
   | { readonly state: "live" }
-  /** Nothing was heard since then; connecting again by itself. */
+  /** Nothing was heard since then, if ever; connecting again by itself. */
   | { readonly state: "stale"; readonly since: number }
   /** The device has no network. */
   | { readonly state: "offline"; readonly since: number }
@@ -203,6 +203,7 @@ export class Live<V extends RoleClass> {
     if (this.isRunning) return;
     this.isRunning = true;
     this.heardAt = this.options.machineNow();
+    if (!this.options.isOnline()) this.worsen();
     this.look();
     void this.connect();
   }
@@ -433,7 +434,7 @@ export class Live<V extends RoleClass> {
     const before = this.freshnessSignal.peek();
     const since = before.state === "stale" || before.state === "offline" ? before.since : this.heardAt;
     if (!this.options.isOnline()) this.set({ state: "offline", since });
-    else if (this.lastSeq !== null || before.state !== "connecting") this.set({ state: "stale", since });
+    else this.set({ state: "stale", since });
   }
 
   private set(now: Freshness): void {

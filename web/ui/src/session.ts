@@ -90,10 +90,13 @@ export async function signOut(): Promise<void> {
   location.assign("/sign-in");
 }
 
+/** The live client has pauses of its own between tries. */
+const once = new Api({ tries: 1 });
+
 /** A ticket for the live socket; `null` = the session has ended. */
 export async function liveTicket(): Promise<string | null> {
   try {
-    return (await api.call(postSessionTicket, {})).ticket;
+    return (await once.call(postSessionTicket, {})).ticket;
   } catch (error) {
     if (error instanceof Refusal && error.status === 401) return null;
     throw error;

@@ -102,8 +102,9 @@ test("no ticket means signed out; nobody to ask means trying again", async () =>
   const stage = new Stage();
   stage.ticket = () => Promise.reject(new Error("network"));
   stage.live.start();
-  await stage.pass(400);
   assert.equal(stage.live.freshness.value.state, "connecting");
+  await stage.pass(400);
+  assert.equal(stage.live.freshness.value.state, "stale");
   stage.ticket = () => Promise.resolve(null);
   await stage.pass(1000);
   assert.equal(stage.live.freshness.value.state, "signed_out");
@@ -179,4 +180,11 @@ test("it can be started again after it was stopped for want of a team", async ()
   stage.live.start();
   await stage.pass(0);
   assert.equal(stage.sockets.length, 2);
+});
+
+test("begun without a network it says so at once", () => {
+  const stage = new Stage();
+  stage.isOnline = false;
+  stage.live.start();
+  assert.equal(stage.live.freshness.value.state, "offline");
 });
