@@ -29,8 +29,31 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin) return;
   if (request.mode === "navigate" && url.pathname === PAGE) event.respondWith(page(request));
-  else if (SHELL_FILES.includes(url.pathname)) event.respondWith(file(request));
+  else if (isFile(url.pathname)) event.respondWith(file(request));
 });
+
+// Files that a page has loaded beside its shell, such as its language: they hold a hash of their
+// content, so what is kept stays right.
+self.addEventListener("message", (event) => {
+  const { keep } = event.data as { keep?: unknown };
+  if (!Array.isArray(keep)) return;
+  const wanted = keep.filter((path): path is string => typeof path === "string" && isFile(path));
+  event.waitUntil(keepFiles(wanted));
+});
+
+async function keepFiles(paths: readonly string[]): Promise<void> {
+  const cache = await caches.open(CACHE);
+  for (const path of paths) {
+    if (await cache.match(path)) continue;
+    try {
+      await cache.add(path);
+    } catch {
+      // Asked for again the next time that the page starts.
+    }
+  }
+}
+
+const isFile = (path: string): boolean => path.startsWith("/static/");
 
 async function keepShell(): Promise<void> {
   const cache = await caches.open(CACHE);

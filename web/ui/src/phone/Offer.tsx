@@ -1,0 +1,109 @@
+// An offer fills the screen: what, how dangerous, how far, and how long one may think.
+
+import { AcuityMark } from "../components/Mark.tsx";
+import { Note } from "../components/Note.tsx";
+import { left, minutes } from "../format.ts";
+import { t } from "../messages/phone.ts";
+import { clock } from "../session.ts";
+import { instant } from "../time.ts";
+import { acceptOffer, declineOffer, type AskedView, type TeamIncidentView } from "../wire.ts";
+import { newest } from "./acts.ts";
+import { Deadline, Hazards, Needs, Whereabouts } from "./Incident.tsx";
+import { ProgressMark, Reasons, Refused, Sheet } from "./parts.tsx";
+import type { Phone } from "./phone.ts";
+import { label } from "./words.ts";
+
+interface Props {
+  readonly phone: Phone;
+  readonly asked: AskedView;
+  readonly incident: TeamIncidentView | null;
+}
+
+export function OfferScreen({ phone, asked, incident }: Props) {
+  const entry = newest(phone.outbox.entries.value, [acceptOffer, declineOffer], asked.id);
+  const isOver = clock.isSet && instant(asked.expires_at) <= clock.second.value;
+  return (
+    <article class="offer" aria-label={t("offer_title")} data-offer={asked.id}>
+      <header>
+        <div>
+          <h1>{t("offer_title")}</h1>
+          {incident && (
+            <p class="row">
+              {incident.acuity && <AcuityMark acuity={incident.acuity} />}
+              <span class="quiet">{t("offer_number", { number: String(incident.number) })}</span>
+            </p>
+          )}
+        </div>
+        <p class={`clock ${isOver ? "late" : ""}`} role="timer">
+          <span>{t("answer_within")}</span>
+          <strong class="figures">{isOver ? "0:00" : left(asked.expires_at, clock.second.value)}</strong>
+        </p>
+      </header>
+      {incident && <Hazards incident={incident} />}
+      {incident && (
+        <p class="where">
+          {asked.eta_s !== null && <strong>{t("drive", { minutes: minutes(asked.eta_s) })}</strong>}
+          <Whereabouts phone={phone} incident={incident} />
+        </p>
+      )}
+      {incident && <Needs incident={incident} />}
+      {asked.shortfalls.length > 0 && (
+        <Note tone="warn">
+          {t("lacking")}: {asked.shortfalls.map((code) => label("need", code)).join(", ")}
+        </Note>
+      )}
+      {incident && <Deadline incident={incident} />}
+      {entry?.state === "refused" && <Refused phone={phone} entry={entry} />}
+    </article>
+  );
+}
+
+/** The two answers, under the thumb; or how far the answer got. */
+export function OfferDock({ phone, asked }: { phone: Phone; asked: AskedView }) {
+  const entry = newest(phone.outbox.entries.value, [acceptOffer, declineOffer], asked.id);
+  if (entry !== null && entry.state !== "refused") {
+    const isYes = entry.operation === acceptOffer.name;
+    const said = isYes ? t(`accept_${entry.state}`) : t("decline_said", { state: t(entry.state) });
+    return (
+      <div class="told" role="status">
+        <ProgressMark entry={entry} />
+        <p>{said}</p>
+      </div>
+    );
+  }
+  const isOver = clock.isSet && instant(asked.expires_at) <= clock.second.value;
+  if (isOver) {
+    return (
+      <div class="told" role="status">
+        <p>{t("too_late")}</p>
+      </div>
+    );
+  }
+  const accept = (): void => {
+    phone.bell.stop();
+    void phone.outbox.add(acceptOffer, { path: { offer_id: asked.id }, body: {}, lane: asked.id, what: "accept" });
+  };
+  return (
+    <div class="answers">
+      <button type="button" class="button huge" data-act="decline" onClick={() => phone.open("decline")}>
+        {t("decline")}
+      </button>
+      <button type="button" class="button main huge" data-act="accept" onClick={accept}>
+        {t("accept")}
+      </button>
+    </div>
+  );
+}
+
+export function DeclineSheet({ phone, asked }: { phone: Phone; asked: AskedView }) {
+  const pick = (reason: string): void => {
+    phone.bell.stop();
+    void phone.outbox.add(declineOffer, { path: { offer_id: asked.id }, body: { reason }, lane: asked.id, what: reason });
+    phone.home();
+  };
+  return (
+    <Sheet phone={phone} title={t("decline_why")}>
+      <Reasons set="decline_reason" pick={pick} />
+    </Sheet>
+  );
+}

@@ -1,0 +1,70 @@
+// What is owed and when: check-ins first, each done with one tap.
+
+import { Left } from "../components/Timer.tsx";
+import { t } from "../messages/phone.ts";
+import { clock } from "../session.ts";
+import { instant } from "../time.ts";
+import { completeObligation, exceptObligation, recordAttempt, type ObligationView } from "../wire.ts";
+import { isAhead, newest } from "./acts.ts";
+import { ProgressMark } from "./parts.tsx";
+import type { Phone } from "./phone.ts";
+
+const ACTS = [completeObligation, recordAttempt, exceptObligation];
+
+export function Owed({ phone }: { phone: Phone }) {
+  const picture = phone.picture.value;
+  if (picture === null) return null;
+  const due = picture.obligations.filter((one) => one.state === "due").sort((a, b) => a.due_at.localeCompare(b.due_at));
+  if (due.length === 0) return null;
+  return (
+    <section class="owed">
+      <h2>{t("owed")}</h2>
+      <ul>
+        {due.map((one) => (
+          <Item key={one.id} phone={phone} owed={one} seq={picture.seq} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Item({ phone, owed, seq }: { phone: Phone; owed: ObligationView; seq: number }) {
+  const entry = newest(phone.outbox.entries.value, ACTS, owed.id);
+  const path = { obligation_id: owed.id };
+  const lane = owed.assignment_id ?? owed.id;
+  const outbox = phone.outbox;
+  const isLate = instant(owed.due_at) < clock.second.value;
+  const isSoon = instant(owed.due_at) - clock.second.value < 5 * 60_000;
+  const isSaid = entry !== null && isAhead(entry, seq);
+  const done = (outcome: string, mode = "telehealth_audio"): void =>
+    void outbox.add(completeObligation, { path, body: { outcome, mode }, lane, what: outcome });
+  return (
+    <li class={isLate ? "tone-alarm" : isSoon ? "tone-warn" : "tone-away"} data-owed={owed.kind}>
+      <p>
+        <strong>{t(`owed_${owed.kind}`)}</strong>
+        <span class="figures">
+          {t(isLate ? "overdue" : "due_in")} <Left until={owed.due_at} />
+        </span>
+      </p>
+      {isSaid ? (
+        <ProgressMark entry={entry} />
+      ) : owed.kind === "follow_up" ? (
+        <div class="row">
+          <button type="button" class="button touch" onClick={() => done("reached_stable")}>
+            {t("reached")}
+          </button>
+          <button type="button" class="button touch" onClick={() => void outbox.add(recordAttempt, { path, body: { outcome: "no_answer" }, lane, what: "no_answer" })}>
+            {t("no_answer")}
+          </button>
+          <button type="button" class="button touch" onClick={() => void outbox.add(exceptObligation, { path, body: { reason: "declined" }, lane, what: "declined" })}>
+            {t("declined_followup")}
+          </button>
+        </div>
+      ) : (
+        <button type="button" class={`button touch ${isSoon ? "main" : ""}`} data-act={`done-${owed.kind}`} onClick={() => done("done")}>
+          {t(owed.kind === "check_in" ? "we_are_safe" : "done")}
+        </button>
+      )}
+    </li>
+  );
+}

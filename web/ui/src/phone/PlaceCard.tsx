@@ -1,0 +1,103 @@
+// The exact place: asked for when the run begins, noted in the county's audit, held in memory only.
+
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Icon } from "../components/Icon.tsx";
+import { t } from "../messages/phone.ts";
+import { api } from "../session.ts";
+import { getIncident, getIncidentRecords, type RunView, type TeamIncidentView } from "../wire.ts";
+import { Whereabouts } from "./Incident.tsx";
+import type { Phone } from "./phone.ts";
+import { mapLink, type At } from "./place.ts";
+
+interface Opened {
+  /** Incident and version that it is of. */
+  readonly of: string;
+  readonly state: "loading" | "there" | "missing";
+  readonly point: At | null;
+  readonly address: string | null;
+  readonly access: string | null;
+  readonly story: string | null;
+}
+
+const opened = signal<Opened | null>(null);
+
+async function load(incident: TeamIncidentView): Promise<void> {
+  const of = `${incident.id}/${incident.version}`;
+  const before = opened.peek();
+  const blank = { point: null, address: null, access: null, story: null };
+  opened.value = before?.of.startsWith(incident.id) ? { ...before, of, state: "loading" } : { ...blank, of, state: "loading" };
+  try {
+    const path = { incident_id: incident.id };
+    const [whole, { records }] = await Promise.all([api.call(getIncident, { path }), api.call(getIncidentRecords, { path })]);
+    if (opened.peek()?.of !== of) return;
+    const { point } = whole.incident.clinical;
+    // Records come oldest first: the last word of a kind counts.
+    const said = (name: string): string | null => {
+      const found = records.findLast((one) => typeof one.fields?.[name] === "string");
+      return found ? String(found.fields?.[name]) : null;
+    };
+    opened.value = {
+      of,
+      state: "there",
+      point: point ? { lat: point.lat_deg, lon: point.lon_deg } : null,
+      address: said("address"),
+      access: said("access"),
+      story: said("narrative") ?? said("text"),
+    };
+  } catch {
+    if (opened.peek()?.of === of) opened.value = { ...blank, ...opened.peek(), of, state: "missing" };
+  }
+}
+
+/** What the map should lead to. */
+export function target(incident: TeamIncidentView): { at: At; isExact: boolean } | null {
+  const known = opened.value;
+  if (known?.of.startsWith(incident.id) && known.point !== null) return { at: known.point, isExact: true };
+  return incident.cell ? { at: incident.cell, isExact: false } : null;
+}
+
+export function PlaceCard({ phone, incident, run }: { phone: Phone; incident: TeamIncidentView; run: RunView }) {
+  const isLive = phone.live.freshness.value.state === "live";
+  useEffect(() => {
+    if (isLive && (opened.peek()?.of !== `${incident.id}/${incident.version}` || opened.peek()?.state === "missing")) void load(incident);
+  }, [incident.id, incident.version, run.id, isLive]);
+  const known = opened.value?.of.startsWith(incident.id) ? opened.value : null;
+  const to = target(incident);
+  return (
+    <section class="card place">
+      <h2>
+        <Icon name="pin" />
+        {t("place")}
+      </h2>
+      {known?.address && <p class="address">{known.address}</p>}
+      <p>
+        <Whereabouts phone={phone} incident={incident} />
+      </p>
+      {known?.access && (
+        <p>
+          <span class="quiet">{t("access")}:</span> {known.access}
+        </p>
+      )}
+      {known?.story && (
+        <details>
+          <summary>{t("story")}</summary>
+          <p>{known.story}</p>
+        </details>
+      )}
+      {known?.state === "loading" && <p class="quiet">{t("place_loading")}</p>}
+      {to && !to.isExact && known?.state !== "loading" && <p class="quiet">{t("place_rough")}</p>}
+      {to && (
+        <a class="button touch" href={mapLink(to.at)} data-act="navigate">
+          <Icon name="car" />
+          {t(to.isExact ? "navigate" : "navigate_near")}
+        </a>
+      )}
+      {known?.state === "missing" && isLive && (
+        <button type="button" class="button touch" onClick={() => void load(incident)}>
+          {t("place_again")}
+        </button>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,239 @@
+// The run: where it stands, what comes next, and what must be read first.
+
+import { Icon } from "../components/Icon.tsx";
+import { AcuityMark, TEAM_LOOKS, TeamMark } from "../components/Mark.tsx";
+import { Note } from "../components/Note.tsx";
+import { Since } from "../components/Timer.tsx";
+import { t } from "../messages/phone.ts";
+import {
+  acknowledgeHazards,
+  addNote,
+  reportStatus,
+  requestPartner,
+  type ReportStatusBody,
+  type Status,
+} from "../wire.ts";
+import { MAY_STAGE, NEXT, others, type ShownRun } from "./acts.ts";
+import { Deadline, Hazards, Needs } from "./Incident.tsx";
+import { Owed } from "./Owed.tsx";
+import { ProgressMark, Reasons, Sent, Sheet } from "./parts.tsx";
+import type { Phone } from "./phone.ts";
+import { PlaceCard } from "./PlaceCard.tsx";
+import { label, statusWord } from "./words.ts";
+import type { RunView, TeamIncidentView } from "../wire.ts";
+import { useSignal } from "@preact/signals";
+
+export interface RunNow extends ShownRun {
+  readonly incident: TeamIncidentView;
+  readonly run: RunView;
+}
+interface Props {
+  readonly phone: Phone;
+  readonly now: RunNow;
+}
+
+/** Say a status; it is kept on the phone before anything else happens. */
+export function say(phone: Phone, run: RunView, status: Status, more: Partial<ReportStatusBody> = {}): void {
+  void phone.outbox.add(reportStatus, {
+    path: { assignment_id: run.id },
+    body: { status, ...more },
+    lane: run.id,
+    what: status,
+  });
+  phone.home();
+}
+
+/** Whether the crew must read the hazards before it goes on. */
+export function mustRead({ incident, run, acknowledged }: RunNow): boolean {
+  return run.unacknowledged && !run.briefed && acknowledged < incident.version;
+}
+
+export function RunScreen({ phone, now }: Props) {
+  const { incident, run, status, ahead } = now;
+  const [tone] = TEAM_LOOKS[status];
+  return (
+    <article class="run">
+      <header class={`status tone-${tone}`}>
+        <p class="row">
+          {incident.acuity && <AcuityMark acuity={incident.acuity} />}
+          <span>{t("offer_number", { number: String(incident.number) })}</span>
+        </p>
+        <h1 data-status={status}>
+          <Icon name={TEAM_LOOKS[status][2]} />
+          {statusWord(status)}
+        </h1>
+        <p class="row">
+          {ahead !== null ? <ProgressMark entry={ahead} /> : <Since from={run.since} />}
+          {status === "staged" && run.staging_reason && <span>{t("staged_for", { reason: label("staging_reason", run.staging_reason) })}</span>}
+        </p>
+      </header>
+      {mustRead(now) ? (
+        <section class="must-read">
+          <h2>{run.acknowledged > 0 ? t("amended") : t("read_hazards")}</h2>
+          <Hazards incident={incident} />
+          <Needs incident={incident} />
+        </section>
+      ) : null}
+      <Owed phone={phone} />
+      <Deadline incident={incident} />
+      <PlaceCard phone={phone} incident={incident} run={run} />
+      {!mustRead(now) && <Hazards incident={incident} />}
+      {!mustRead(now) && <Needs incident={incident} />}
+      {incident.partners.length > 0 && (
+        <ul class="plain">
+          {incident.partners.map((one) => (
+            <li key={one.id}>{t("partner_asked", { who: label("partner_kind", one.kind), state: t(`partner_${one.state}`) })}</li>
+          ))}
+        </ul>
+      )}
+      {incident.runs.some((one) => one.id !== run.id) && (
+        <section>
+          <h2>{t("other_teams")}</h2>
+          <ul class="plain">
+            {incident.runs
+              .filter((one) => one.id !== run.id)
+              .map((one) => (
+                <li key={one.id}>
+                  {one.call_sign} <TeamMark status={one.status} />
+                </li>
+              ))}
+          </ul>
+        </section>
+      )}
+      <button type="button" class="button touch" onClick={() => phone.open("note")}>
+        {t("note")}
+      </button>
+      <Sent phone={phone} />
+    </article>
+  );
+}
+
+/** The one next thing, under the thumb. */
+export function RunDock({ phone, now }: Props) {
+  const { incident, run, status } = now;
+  const next = NEXT[status];
+  if (mustRead(now)) {
+    const read = (): void =>
+      void phone.outbox.add(acknowledgeHazards, {
+        path: { assignment_id: run.id },
+        body: { version: incident.version },
+        lane: run.id,
+        what: String(incident.version),
+      });
+    return (
+      <button type="button" class="button main huge" data-act="acknowledge" onClick={read}>
+        {t("have_read")}
+      </button>
+    );
+  }
+  if (next === undefined) return null;
+  const go = (): void => {
+    if (next === "clear") phone.open("clear");
+    else if (status === "staged") phone.open("scene_cleared");
+    else say(phone, run, next);
+  };
+  return (
+    <button type="button" class="button main huge" data-act={next} onClick={go}>
+      <Icon name={next === "clear" ? "check" : TEAM_LOOKS[next][2]} />
+      {t(`go_${next}` as "go_en_route")}
+    </button>
+  );
+}
+
+export function OtherSheet({ phone, now }: Props) {
+  const { run, status } = now;
+  return (
+    <Sheet phone={phone} title={t("other_title")}>
+      <div class="reasons">
+        {MAY_STAGE.has(status) && (
+          <button type="button" class="button touch" data-code="staged" onClick={() => phone.open("stage")}>
+            <Icon name="pause" />
+            {t("stage")}
+          </button>
+        )}
+        {others(status).map((one) => (
+          <button key={one} type="button" class="button touch" data-code={one} onClick={() => say(phone, run, one)}>
+            <Icon name={TEAM_LOOKS[one][2]} />
+            {t(`go_${one}` as "go_en_route")}
+          </button>
+        ))}
+        <button type="button" class="button touch" data-code="clear" onClick={() => phone.open("clear")}>
+          <Icon name="check" />
+          {t("clear_more")}
+        </button>
+        <button type="button" class="button touch" data-code="partner" onClick={() => phone.open("partner")}>
+          <Icon name="cross" />
+          {t("ask_partner")}
+        </button>
+      </div>
+      <p class="quiet">{t("other_hint")}</p>
+    </Sheet>
+  );
+}
+
+export function StageSheet({ phone, now }: Props) {
+  return (
+    <Sheet phone={phone} title={t("stage_why")}>
+      <Reasons set="staging_reason" pick={(staging_reason) => say(phone, now.run, "staged", { staging_reason })} />
+    </Sheet>
+  );
+}
+
+export function SceneClearedSheet({ phone, now }: Props) {
+  return (
+    <Sheet phone={phone} title={t("who_cleared")}>
+      <Reasons set="scene_cleared_by" pick={(cleared_scene_by) => say(phone, now.run, "on_scene", { cleared_scene_by })} />
+    </Sheet>
+  );
+}
+
+const PARTNERS = new Set(["law_enforcement", "ems", "fire", "psap_911"]);
+
+export function PartnerSheet({ phone, now }: Props) {
+  const kind = useSignal<string | null>(null);
+  const who = kind.value;
+  const ask = (reason: string): void => {
+    void phone.outbox.add(requestPartner, {
+      path: { incident_id: now.incident.id },
+      body: { kind: who ?? "other", reason },
+      lane: now.run.id,
+      what: who ?? "other",
+    });
+    phone.home();
+  };
+  return who === null ? (
+    <Sheet phone={phone} title={t("partner_who")}>
+      <Reasons set="partner_kind" only={(code) => PARTNERS.has(code)} pick={(code) => (kind.value = code)} />
+    </Sheet>
+  ) : (
+    <Sheet phone={phone} title={`${label("partner_kind", who)}: ${t("partner_why")}`}>
+      <Reasons set="partner_reason" pick={ask} />
+    </Sheet>
+  );
+}
+
+export function NoteSheet({ phone, now }: Props) {
+  const text = useSignal("");
+  const save = (): void => {
+    if (text.value.trim() === "") return;
+    void phone.outbox.add(addNote, {
+      path: { incident_id: now.incident.id },
+      body: { text: text.value.trim() },
+      lane: now.run.id,
+      what: "note",
+    });
+    phone.home();
+  };
+  return (
+    <Sheet phone={phone} title={t("note")}>
+      <label class="field">
+        <span class="quiet">{t("note_hint")}</span>
+        <textarea rows={6} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
+      </label>
+      <button type="button" class="button main touch" disabled={text.value.trim() === ""} onClick={save}>
+        {t("note_save")}
+      </button>
+      {!phone.keeps && <Note tone="warn">{t("shelf_bad")}</Note>}
+    </Sheet>
+  );
+}

@@ -1,0 +1,233 @@
+// On and off shift, available and not.
+
+import { useSignal } from "@preact/signals";
+import { Icon } from "../components/Icon.tsx";
+import { LanguageChoice, ThemeChoice } from "../components/Bar.tsx";
+import { Note } from "../components/Note.tsx";
+import { dateTime, relative, time } from "../format.ts";
+import { t as common } from "../messages/common.ts";
+import { t } from "../messages/phone.ts";
+import { clock, signOut } from "../session.ts";
+import { instant } from "../time.ts";
+import { endShift, setDuty, startTeamShift, type CrewMemberSent, type PresenceMode } from "../wire.ts";
+import { Act } from "../components/Act.tsx";
+import { Tick } from "./Clear.tsx";
+import { forgetAll } from "./kept.ts";
+import { Owed } from "./Owed.tsx";
+import { ProgressMark, Reasons, Refused, Sent, Sheet } from "./parts.tsx";
+import type { Phone } from "./phone.ts";
+import { label } from "./words.ts";
+
+const HOURS = [4, 8, 10, 12, 24] as const;
+
+export function OffShift({ phone }: { phone: Phone }) {
+  const hours = useSignal(12);
+  const naloxone = useSignal(true);
+  const last = phone.lastCrew.value;
+  const started = phone.outbox.entries.value.findLast((one) => one.operation === startTeamShift.name) ?? null;
+  const isStarting = started !== null && (started.state === "saved" || started.state === "sending");
+  const now = clock.second.value;
+  const start = (body: { shift_id?: string; ends_at?: string; crew?: readonly CrewMemberSent[] }): void => {
+    if (last === null) return;
+    void phone.outbox.add(startTeamShift, { path: { team_id: last.team_id }, body, lane: last.team_id, what: "start" });
+  };
+  const startAgain = (): void => {
+    if (last === null) return;
+    const ends_at = new Date(clock.now() + hours.value * 3_600_000).toISOString();
+    start({
+      ends_at,
+      crew: last.crew.map((one) => ({
+        responder_id: one.responder_id,
+        mode: one.mode as PresenceMode,
+        carries_naloxone: naloxone.value && one.mode === "onsite",
+      })),
+    });
+  };
+  return (
+    <article class="shift">
+      <h1>{t("off_title")}</h1>
+      <p class="quiet">{t("off_hint")}</p>
+      {started?.state === "refused" && <Refused phone={phone} entry={started} />}
+      {last === null ? (
+        <Note>{t("off_unknown")}</Note>
+      ) : isStarting ? (
+        <p class="row" role="status">
+          <ProgressMark entry={started} />
+          {t("starting", { state: t(started.state) })}
+        </p>
+      ) : (
+        <section class="card start">
+          <h2>{last.call_sign}</h2>
+          {last.planned
+            .filter((one) => instant(one.ends_at) > now)
+            .map((one) => (
+              <button key={one.id} type="button" class="button main touch" onClick={() => start({ shift_id: one.id })}>
+                {t("start_planned", { from: dateTime(one.starts_at), until: time(one.ends_at) })}
+              </button>
+            ))}
+          <p>
+            {t("start_with")} · {t("crew_count", { n: last.crew.length })}
+          </p>
+          <label class="field">
+            {t("ends_in")}
+            <select value={String(hours.value)} onChange={(event) => (hours.value = Number(event.currentTarget.value))}>
+              {HOURS.map((one) => (
+                <option key={one} value={String(one)}>
+                  {t("hours", { n: one })}
+                </option>
+              ))}
+            </select>
+          </label>
+          <Tick name={t("naloxone")} value={naloxone.value} change={(value) => (naloxone.value = value)} />
+          <button type="button" class="button main huge" data-act="start-shift" onClick={startAgain}>
+            {t("start_shift")}
+          </button>
+        </section>
+      )}
+      <Sent phone={phone} />
+    </article>
+  );
+}
+
+/** On shift and free: ready to be asked, or not and why. */
+export function Waiting({ phone }: { phone: Phone }) {
+  const picture = phone.picture.value;
+  const duty = phone.duty.value;
+  if (picture === null || duty === null) return null;
+  const { team } = picture;
+  const isAway = duty.duty === "unavailable";
+  const isEnding = team.duty === "ending";
+  const reason = duty.ahead?.what.split(":")[1] ?? team.unavailable_reason;
+  const isLive = phone.live.freshness.value.state === "live";
+  return (
+    <article class="shift">
+      <header class={`status tone-${isAway || isEnding ? "away" : "free"}`}>
+        <h1 data-duty={duty.duty}>
+          <Icon name={isAway ? "minus" : isEnding ? "clock" : "check"} />
+          {isEnding ? common("team_ending") : isAway ? t("away_title") : t("ready_title")}
+        </h1>
+        <p class="row">
+          {duty.ahead !== null && <ProgressMark entry={duty.ahead} />}
+          {isAway && reason && <span>{label("unavailable_reason", reason)}</span>}
+        </p>
+      </header>
+      {isEnding && <Note>{t("shift_over")}</Note>}
+      {!isAway && !isEnding && <p class="quiet">{t(isLive ? "ready_hint" : "ready_hint_away")}</p>}
+      {!isLive && isAway && <p class="quiet">{t("ready_hint_away")}</p>}
+      <Owed phone={phone} />
+      <p class="row quiet">
+        <Icon name="clock" />
+        {team.shift_ends_at && t("shift_until", { time: time(team.shift_ends_at) })}
+      </p>
+      <Position phone={phone} />
+      <Sent phone={phone} />
+    </article>
+  );
+}
+
+export function WaitingDock({ phone }: { phone: Phone }) {
+  const picture = phone.picture.value;
+  const duty = phone.duty.value;
+  if (picture === null || duty === null || picture.team.duty === "ending") return null;
+  const team_id = picture.team.id;
+  if (duty.duty === "unavailable") {
+    const back = (): void =>
+      void phone.outbox.add(setDuty, { path: { team_id }, body: { duty: "available" }, lane: team_id, what: "available" });
+    return (
+      <button type="button" class="button main huge" data-act="available" onClick={back}>
+        {t("go_available")}
+      </button>
+    );
+  }
+  return (
+    <button type="button" class="button huge" data-act="unavailable" onClick={() => phone.open("unavailable")}>
+      {t("go_away")}
+    </button>
+  );
+}
+
+export function UnavailableSheet({ phone }: { phone: Phone }) {
+  const team_id = phone.picture.value?.team.id ?? "";
+  const pick = (reason: string): void => {
+    void phone.outbox.add(setDuty, {
+      path: { team_id },
+      body: { duty: "unavailable", reason },
+      lane: team_id,
+      what: `unavailable:${reason}`,
+    });
+    phone.home();
+  };
+  return (
+    <Sheet phone={phone} title={t("away_why")}>
+      <Reasons set="unavailable_reason" pick={pick} only={(code) => code !== "loaned"} />
+    </Sheet>
+  );
+}
+
+export function EndShiftSheet({ phone }: { phone: Phone }) {
+  const team = phone.picture.value?.team;
+  const pick = (reason: string): void => {
+    if (!team?.shift_id) return;
+    void phone.outbox.add(endShift, { path: { shift_id: team.shift_id }, body: { reason }, lane: team.id, what: reason });
+    phone.home();
+  };
+  return (
+    <Sheet phone={phone} title={t("end_shift_why")}>
+      <Reasons set="shift_end_reason" pick={pick} only={(code) => code !== "closed_by_supervisor"} />
+    </Sheet>
+  );
+}
+
+export function Position({ phone }: { phone: Phone }) {
+  const state = phone.tracker.state.value;
+  const at = phone.tracker.receivedAt.value;
+  const now = phone.deviceNow.value;
+  let text: string;
+  if (state === "on") text = at === null ? t("pos_waiting") : t("pos_received", { ago: relative(at, Math.max(now, at)) });
+  else text = t(`pos_${state}`);
+  return (
+    <p class={`row ${state === "denied" || state === "unavailable" ? "tone-warn ink" : "quiet"}`} data-position={state}>
+      <Icon name="pin" />
+      {text}
+    </p>
+  );
+}
+
+export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boolean; set: (isOn: boolean) => void } }) {
+  const picture = phone.picture.value;
+  const waits = phone.outbox.entries.value.some((one) => one.state === "saved" || one.state === "sending");
+  return (
+    <Sheet phone={phone} title={t("menu")}>
+      <p>
+        <strong>{phone.session.who.label}</strong> <span class="quiet">· {common("county_named", { county: phone.session.countyName })}</span>
+      </p>
+      <Position phone={phone} />
+      <Tick name={t("sound")} value={phone.bell.isLoud.value} change={(isLoud) => phone.bell.setLoud(isLoud)} />
+      <button type="button" class="button touch" onClick={() => phone.bell.once()}>
+        <Icon name="bell" />
+        {t("try_sound")}
+      </button>
+      {"wakeLock" in navigator && <Tick name={t("awake")} value={awake.isOn} change={awake.set} />}
+      <div class="row choices">
+        <LanguageChoice />
+        <ThemeChoice />
+      </div>
+      {picture?.team.shift_id && (
+        <button type="button" class="button touch" data-act="end-shift" onClick={() => phone.open("end_shift")}>
+          <Icon name="moon" />
+          {t("end_shift")}
+        </button>
+      )}
+      {waits && <Note tone="warn">{t("sign_out_waits")}</Note>}
+      <Act
+        class="touch"
+        run={async () => {
+          await signOut();
+          forgetAll();
+        }}
+      >
+        {common("sign_out")}
+      </Act>
+    </Sheet>
+  );
+}

@@ -1,0 +1,131 @@
+// Small parts of the phone's screens.
+
+import type { ComponentChildren } from "preact";
+import { Icon, type IconName } from "../components/Icon.tsx";
+import { relative, timeSeconds } from "../format.ts";
+import type { Entry } from "../outbox.ts";
+import { t } from "../messages/phone.ts";
+import type { Phone } from "./phone.ts";
+import { codesOf, label, refusalWords, statusWord, type SetName } from "./words.ts";
+import type { Status } from "../wire.ts";
+
+const PROGRESS: Readonly<Record<Entry["state"], readonly [tone: string, icon: IconName]>> = {
+  saved: ["warn", "pause"],
+  sending: ["asked", "clock"],
+  received: ["free", "check"],
+  refused: ["alarm", "close"],
+};
+
+/** How far an act got: never more than is known. */
+export function ProgressMark({ entry }: { entry: Entry }) {
+  const [tone, icon] = PROGRESS[entry.state];
+  return (
+    <span class={`mark tone-${tone} shape-${entry.state === "saved" ? "dashed" : "square"}`} data-progress={entry.state}>
+      <Icon name={icon} />
+      {t(entry.state)}
+    </span>
+  );
+}
+
+/** Why an act was refused, until it was read. */
+export function Refused({ phone, entry }: { phone: Phone; entry: Entry }) {
+  return (
+    <div class="note alarm refused" role="alert">
+      <Icon name="alarm" />
+      <div>
+        <strong>
+          {actWords(entry)} · {t("refused")}
+        </strong>
+        <p>{entry.refusal && refusalWords(entry.refusal)}</p>
+        <button type="button" class="button touch" onClick={() => void phone.outbox.dismiss(entry.key)}>
+          {t("dismiss")}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** What a person did, in words. */
+export function actWords(entry: Entry): string {
+  if (entry.operation === "reportStatus") return statusWord(entry.what as Status);
+  if (entry.operation === "setDuty") return t(entry.what.startsWith("available") ? "go_available" : "go_away");
+  const key = `act_${entry.operation}`;
+  return (t as (key: string) => string)(key);
+}
+
+/** Everything this phone said lately, and how far each got. */
+export function Sent({ phone }: { phone: Phone }) {
+  const all = phone.outbox.entries.value;
+  const shown = all.slice(-6).reverse();
+  if (shown.length === 0) return null;
+  return (
+    <section class="sent">
+      <h2>{t("sent_title")}</h2>
+      <ol>
+        {shown.map((entry) => (
+          <li key={entry.key}>
+            <span class="figures quiet">{timeSeconds(entry.occurredAt)}</span>
+            <span class="what">{actWords(entry)}</span>
+            <ProgressMark entry={entry} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+/** How long ago the county was heard: always on the screen, never more than is true. */
+export function Heard({ phone }: { phone: Phone }) {
+  const state = phone.live.freshness.value.state;
+  const reason = phone.live.freshness.value.state === "stopped" ? phone.live.freshness.value.reason : "";
+  const at = phone.heardAt.value;
+  const now = phone.deviceNow.value;
+  const isOff = phone.picture.value === null && reason === "no_team";
+  const isLive = (state === "live" || isOff) && at !== null && (isOff || now - at < 30_000);
+  const waits = phone.outbox.entries.value.filter((one) => one.state === "saved" || one.state === "sending").length;
+  let text: string;
+  if (at === null) text = t("never_heard");
+  else if (isLive) text = now - at < 2000 ? t("heard_now") : t("heard", { ago: relative(at, now) });
+  else text = t("not_heard", { time: timeSeconds(at), ago: relative(at, now) });
+  return (
+    <div class={`heard tone-${isLive ? "free" : "alarm"}`} data-heard={isLive ? "live" : "stale"}>
+      <span class="line">
+        <Icon name={isLive ? "pulse" : "link_off"} />
+        <span>{text}</span>
+      </span>
+      {waits > 0 && <strong>{t("waiting_count", { n: waits })}</strong>}
+    </div>
+  );
+}
+
+/** A screen over the first one: its name, and the way back. */
+export function Sheet({ phone, title, children }: { phone: Phone; title: string; children: ComponentChildren }) {
+  return (
+    <section class="sheet">
+      <header>
+        <button type="button" class="button touch back" onClick={() => phone.home()}>
+          <span class="turned">
+            <Icon name="chevron" />
+          </span>
+          {t("back")}
+        </button>
+      </header>
+      <h1>{title}</h1>
+      {children}
+    </section>
+  );
+}
+
+/** Reasons as large buttons: one tap says it. */
+export function Reasons({ set, pick, only }: { set: SetName; pick: (code: string) => void; only?: (code: string) => boolean }) {
+  const codes = codesOf(set).map((one) => one.code);
+  return (
+    <div class="reasons">
+      {(codes.length > 0 ? codes : ["other"]).filter((code) => only?.(code) ?? true).map((code) => (
+        <button key={code} type="button" class="button touch" data-code={code} onClick={() => pick(code)}>
+          {label(set, code)}
+        </button>
+      ))}
+    </div>
+  );
+}

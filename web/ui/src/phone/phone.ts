@@ -1,0 +1,270 @@
+// The phone's state: what the county said last, what this phone has still to say, and which screen
+// stands before the person. Must not know how it is drawn.
+
+import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
+import { Api } from "../api.ts";
+import { Live, type Freshness } from "../live.ts";
+import { deviceShelf, memoryShelf, Outbox, type Entry, type Shelf } from "../outbox.ts";
+import { api, clock, liveTicket, type Session } from "../session.ts";
+import { CountyClock } from "../time.ts";
+import { getPolicy, startTeamShift, type TeamIncidentView } from "../wire.ts";
+import { isAhead, OPERATIONS, shownDuty, shownRun } from "./acts.ts";
+import { Bell } from "./bell.ts";
+import { forgetPicture, keepCrew, keepPicture, keptCrew, keptPicture, type LastCrew, type Picture } from "./kept.ts";
+import { Tracker } from "./position.ts";
+
+export type Screen =
+  | "home"
+  | "decline"
+  | "other"
+  | "stage"
+  | "scene_cleared"
+  | "clear"
+  | "unavailable"
+  | "note"
+  | "partner"
+  | "end_shift"
+  | "more";
+
+/** Passes on to the pages' clock, and notes that the county was heard. */
+class HeardClock extends CountyClock {
+  private readonly heard: () => void;
+  constructor(heard: () => void) {
+    super();
+    this.heard = heard;
+  }
+  override sync(at: string): void {
+    this.heard();
+    clock.sync(at);
+  }
+}
+
+async function shelfThatWorks(): Promise<Shelf> {
+  const shelf = deviceShelf();
+  try {
+    await shelf.load();
+    return shelf;
+  } catch {
+    return memoryShelf();
+  }
+}
+
+export class Phone {
+  readonly session: Session;
+  readonly live: Live<"team">;
+  readonly outbox: Outbox;
+  readonly bell = new Bell();
+  readonly tracker: Tracker;
+  readonly screen = signal<Screen>("home");
+  /** Whether what waits survives a restart of this phone. */
+  readonly keeps: boolean;
+  /** When the county was last heard, by this device's clock; `null` = never. */
+  readonly heardAt = signal<number | null>(null);
+  /** This device's clock, each second. */
+  readonly deviceNow = signal(Date.now());
+  readonly lastCrew = signal<LastCrew | null>(null);
+  private readonly kept = signal<Picture | null>(null);
+
+  private constructor(session: Session, shelf: Shelf) {
+    this.session = session;
+    // One try at a time: the outbox itself knows when to try again, and says so.
+    const sender = new Api({ tries: 1 });
+    sender.county = api.county;
+    this.outbox = new Outbox({
+      api: sender,
+      shelf,
+      account: session.who.account_id,
+      county: session.county,
+      operations: OPERATIONS,
+    });
+    this.tracker = new Tracker(sender, clock);
+    this.live = new Live<"team">({
+      county: session.county,
+      view: "team",
+      ticket: liveTicket,
+      clock: new HeardClock(() => (this.heardAt.value = Date.now())),
+    });
+    this.kept.value = keptPicture(session);
+    this.heardAt.value = this.kept.value?.heardAt ?? null;
+    this.lastCrew.value = keptCrew(session);
+    this.keeps = "indexedDB" in globalThis;
+  }
+
+  static async begin(session: Session): Promise<Phone> {
+    const phone = new Phone(session, await shelfThatWorks());
+    await phone.outbox.start();
+    phone.listen();
+    phone.live.start();
+    return phone;
+  }
+
+  get fresh(): Freshness {
+    return this.live.freshness.value;
+  }
+
+  /** The county as far as this phone knows; `null` = the team of nobody, or never heard. */
+  readonly picture: ReadonlySignal<Picture | null> = computed(() => {
+    const fresh = this.live.freshness.value;
+    if (fresh.state === "stopped" && fresh.reason === "no_team") return null;
+    const team = [...this.live.of("team").all.value.values()][0];
+    if (team === undefined) return this.live.seq.value > 0 ? null : this.kept.value;
+    if (team.duty === "off_shift") return null;
+    return {
+      seq: this.live.seq.value,
+      heardAt: this.heardAt.peek() ?? Date.now(),
+      team,
+      incidents: [...this.live.of("incident").all.value.values()],
+      obligations: [...this.live.of("obligation").all.value.values()],
+      duress: [...this.live.of("duress").all.value.values()],
+    };
+  });
+
+  /** Whether it is known that nobody is on shift here: then a shift can be begun. */
+  readonly isOffShift = computed(() => {
+    if (this.picture.value !== null) return false;
+    const fresh = this.live.freshness.value;
+    return this.live.seq.value > 0 || (fresh.state === "stopped" && fresh.reason === "no_team") || this.lastCrew.value !== null;
+  });
+
+  readonly run = computed(() => {
+    const picture = this.picture.value;
+    const going = picture?.team.run ?? null;
+    if (picture === null || going === null) return null;
+    const incident = picture.incidents.find((one) => one.id === going.incident_id);
+    const run = incident?.runs.find((one) => one.id === going.id);
+    if (incident === undefined || run === undefined) return null;
+    const shown = shownRun(run, this.outbox.entries.value, picture.seq);
+    return { incident, run, ...shown };
+  });
+
+  readonly offer = computed(() => {
+    const picture = this.picture.value;
+    const asked = picture?.team.offer ?? null;
+    if (picture === null || asked === null || picture.team.run !== null) return null;
+    const incident: TeamIncidentView | null = picture.incidents.find((one) => one.id === asked.incident_id) ?? null;
+    return { asked, incident };
+  });
+
+  readonly duty = computed(() => {
+    const picture = this.picture.value;
+    return picture === null ? null : shownDuty(picture.team.duty, this.outbox.entries.value, picture.seq);
+  });
+
+  /** What the county doesn't know yet, or said no to; newest first. */
+  readonly unsettled = computed(() =>
+    this.outbox.entries.value.filter((one) => one.state !== "received").reverse(),
+  );
+
+  /** Newest alarm of this phone that is still open, here or there. */
+  readonly alarm = computed((): Entry | null => {
+    const picture = this.picture.value;
+    const raised = this.outbox.entries.value.findLast((one) => one.operation === "raiseDuress") ?? null;
+    if (raised === null || raised.state === "refused") return raised;
+    if (isAhead(raised, picture?.seq ?? 0)) return raised;
+    return null;
+  });
+
+  /** Go to the first screen. */
+  home(): void {
+    this.screen.value = "home";
+    scrollTo(0, 0);
+  }
+
+  open(screen: Screen): void {
+    this.screen.value = screen;
+    scrollTo(0, 0);
+  }
+
+  private listen(): void {
+    setInterval(() => {
+      this.deviceNow.value = Date.now();
+      this.tracker.tick();
+    }, 1000);
+    const wake = (): void => {
+      this.live.wake();
+      this.outbox.wake();
+      this.tracker.tick();
+    };
+    addEventListener("online", wake);
+    addEventListener("offline", () => this.live.lost());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") wake();
+    });
+    for (const kind of ["pointerdown", "keydown"] as const) addEventListener(kind, () => this.live.here(), { passive: true });
+    addEventListener("pagehide", () => this.live.stop());
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) this.live.start();
+    });
+    effect(() => {
+      // The socket came through: what waits needn't wait for its own next try.
+      if (this.live.freshness.value.state === "live") {
+        this.heardAt.value = Date.now();
+        this.outbox.wake();
+      }
+    });
+    effect(() => this.remember());
+    effect(() => {
+      const picture = this.picture.value;
+      this.tracker.follow(picture !== null && picture.team.duty !== "off_shift" ? picture.team.id : null);
+    });
+    effect(() => this.ringFor());
+    this.restartAfterShiftStart();
+    void this.tellTime();
+  }
+
+  /** Off shift no socket tells the county's time; a shift's end is set by it. */
+  private async tellTime(): Promise<void> {
+    try {
+      clock.sync((await api.call(getPolicy, {})).now);
+      this.heardAt.value = Date.now();
+    } catch {
+      // Then this device's own clock serves until the county is heard.
+    }
+  }
+
+  private remember(): void {
+    const picture = this.picture.value;
+    if (this.live.freshness.value.state === "connecting" || this.live.seq.value === 0) {
+      if (this.fresh.state === "stopped") forgetPicture();
+      return;
+    }
+    if (picture === null) {
+      forgetPicture();
+      return;
+    }
+    keepPicture(this.session, picture);
+    const { team } = picture;
+    if (team.crew.length === 0) return;
+    const planned = [...this.live.of("shift").all.value.values()].filter((one) => one.started_at === null);
+    const crew = { team_id: team.id, call_sign: team.call_sign, crew: team.crew, planned };
+    this.lastCrew.value = crew;
+    keepCrew(this.session, crew);
+  }
+
+  private ringFor(): void {
+    const asked = this.offer.value?.asked ?? null;
+    const answered =
+      asked !== null && this.outbox.entries.value.some((one) => one.path["offer_id"] === asked.id && one.state !== "refused");
+    if (asked !== null && !answered) {
+      if (this.rungFor !== asked.id) {
+        this.rungFor = asked.id;
+        // Whatever was open: the offer comes before it.
+        this.home();
+      }
+      this.bell.ring();
+    } else this.bell.stop();
+  }
+  private rungFor: string | null = null;
+
+  private restartAfterShiftStart(): void {
+    const seen = new Set(this.outbox.entries.peek().map((one) => (one.state === "received" ? one.key : "")));
+    effect(() => {
+      for (const one of this.outbox.entries.value) {
+        if (one.operation !== startTeamShift.name || one.state !== "received" || seen.has(one.key)) continue;
+        seen.add(one.key);
+        this.kept.value = null;
+        this.live.start();
+      }
+    });
+  }
+}

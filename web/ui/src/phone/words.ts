@@ -1,0 +1,60 @@
+// Codes in words: the person's language where the page has it, else the county's own label.
+
+import { signal } from "@preact/signals";
+import { locale } from "../i18n.ts";
+import en from "../messages/en/phone.ts";
+import { t as common } from "../messages/common.ts";
+import { t } from "../messages/phone.ts";
+import { api } from "../session.ts";
+import { getCodes, type AlertTemplate, type Problem, type Status } from "../wire.ts";
+import { keepCodes, keptCodes, type CodeBook } from "./kept.ts";
+
+const book = signal<CodeBook | null>(null);
+
+/** Sets that this page shows; the others aren't kept. */
+const SETS = [
+  "decline_reason", "disposition", "hazard", "hold_type", "location_type", "need", "obligation_exception", "partner_kind",
+  "partner_reason", "safety_plan", "scene_cleared_by", "shift_end_reason", "staging_reason", "transport_mode", "unavailable_reason",
+] as const;
+export type SetName = (typeof SETS)[number];
+
+/** Use the codes of the last time, and ask for today's. */
+export async function loadCodes(): Promise<void> {
+  book.value = keptCodes();
+  try {
+    const { sets } = await api.call(getCodes, {});
+    const found: CodeBook = Object.fromEntries(
+      SETS.map((set) => [set, (sets[set]?.codes ?? []).map(({ code, label, flags }) => ({ code, label, flags }))]),
+    );
+    book.value = found;
+    keepCodes(found);
+  } catch {
+    // Those of the last time serve.
+  }
+}
+
+export const codesOf = (set: SetName): CodeBook[string] => book.value?.[set] ?? [];
+
+/** A code in words. */
+export function label(set: SetName, code: string): string {
+  const own = codesOf(set).find((one) => one.code === code)?.label;
+  const key = `${set}_${code}`;
+  if ((locale.value !== "en" || own === undefined) && key in en) return (t as (key: string) => string)(key);
+  return own ?? code.replaceAll("_", " ");
+}
+
+/** A status as a crew says it. */
+export const statusWord = (status: Status): string => common(`team_${status}`);
+
+/** Why the county said no. */
+export function refusalWords(problem: Problem): string {
+  const key = `no_${problem.code}`;
+  if (key in en) return (t as (key: string) => string)(key);
+  return problem.detail || t("no_other");
+}
+
+/** What the county tells a crew. */
+export function alertWords(template: AlertTemplate): string {
+  const key = `alert_${template}`;
+  return key in en ? (t as (key: string) => string)(key) : t("alert_other");
+}
