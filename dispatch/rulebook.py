@@ -1,20 +1,22 @@
 """Which rules are in force in a county at an instant: policy versions, code sets, zones.
 
 Loaded at start and again when an administrator adds a version; asked for every group of commands,
-so the answer for the present local day is kept. Decides nothing itself.
+so the answer is kept until midnight or the next policy. Decides nothing itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from crisis.codes import code_sets
 from crisis.ids import CountyId
 from crisis.policy import CountyPolicy, from_mapping, policy_at
-from crisis.standards import local_day
+from crisis.standards import local_day, utc
 from crisis.standards import packaged as packaged_standards
 from dispatch.decide.context import Rules
 from dispatch.store.pool import County, Database, Record
@@ -41,7 +43,7 @@ class Rulebook:
         self._policies = (DEFAULT_POLICY, *policies)
         self._versions = {policy.version: policy for policy in self._policies}
         self._areas = areas or AreaMap(version="none")
-        self._kept: tuple[date, str, Rules] | None = None
+        self._kept: _Kept | None = None
 
     @classmethod
     async def load(cls, database: Database, county_id: int) -> Rulebook:
@@ -57,10 +59,15 @@ class Rulebook:
 
     def at(self, now: datetime) -> Rules:
         """Return what is in force at ``now``."""
+        kept = self._kept
+        if kept is None or not kept.since <= now < kept.until:
+            kept = self._kept = self._build(now)
+        return kept.rules
+
+    def _build(self, now: datetime) -> _Kept:
         policy = policy_at(self._policies, now)
-        day = local_day(now, policy.tz())
-        if self._kept is not None and self._kept[:2] == (day, policy.version):
-            return self._kept[2]
+        zone = policy.tz()
+        day = local_day(now, zone)
         rules = Rules(
             policy=policy,
             policies=self._versions,
@@ -69,8 +76,27 @@ class Rulebook:
             areas=self._areas,
             lpha_reachable=policy.lpha_on_call,
         )
-        self._kept = (day, policy.version, rules)
-        return rules
+        begins = [utc(one.effective_from) for one in self._policies]
+        return _Kept(
+            since=max([_midnight(day, zone), *(at for at in begins if at <= now)]),
+            until=min([_midnight(day + _A_DAY, zone), *(at for at in begins if at > now)]),
+            rules=rules,
+        )
+
+
+_A_DAY = timedelta(days=1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return utc(datetime.combine(day, time.min, zone))
+
+
+class _Kept(NamedTuple):
+    """Rules, and from when until before when they are the ones in force."""
+
+    since: datetime
+    until: datetime
+    rules: Rules
 
 
 def _area_map(rows: Sequence[Record]) -> AreaMap:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
+from crisis.board import Board
 from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import TeamId
 from crisis.roles import DESK, Actor, Role
@@ -63,11 +64,16 @@ _decoder: msgspec.json.Decoder[FixIn | list[FixIn]] = msgspec.json.Decoder(Fixes
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
+#: Phones post all the time: their usual answer is made once.
+_KEPT = Response(status_code=204)
+
+
 async def post_fixes(asked: Asked) -> Response:
     """Take one or many fixes of a team."""
-    actor, received_at = asked.actor, asked.now
+    actor, county = asked.actor, asked.county
+    board, received_at = county.board, county.now()
     team_id = TeamId(asked.id("team_id"))
-    source = _source(asked, actor, team_id)
+    source = _source(board, actor, team_id)
     given = decode(await asked.body(), _decoder)
     fixes = [
         _fix(one, source, received_at) for one in (given if isinstance(given, list) else [given])
@@ -75,7 +81,7 @@ async def post_fixes(asked: Asked) -> Response:
     outcome = await _keep(asked, team_id, fixes, received_at)
     if outcome.rejected or outcome.off_shift or outcome.thinned:
         return answer(outcome)
-    return Response(status_code=204)
+    return _KEPT
 
 
 def _fix(given: FixIn, source: FixSource, received_at: datetime) -> Fix:
@@ -96,14 +102,14 @@ def _fix(given: FixIn, source: FixSource, received_at: datetime) -> Fix:
     )
 
 
-def _source(asked: Asked, actor: Actor, team_id: TeamId) -> FixSource:
+def _source(board: Board, actor: Actor, team_id: TeamId) -> FixSource:
     """Return what the fix comes from, or refuse who can't speak for the team.
 
     Raises:
         NotFound: ``unknown_team``.
         NotAllowed: ``not_your_team``.
     """
-    team = asked.county.board.teams.get(team_id)
+    team = board.teams.get(team_id)
     if team is None:
         raise NotFound("unknown_team", "There is no such team in this county.")
     if actor.team_id == team_id:
@@ -177,7 +183,7 @@ async def post_tracker(asked: Asked) -> Response:
     if team_id is None:
         raise Conflict("no_team", "You are on no team now; nothing was kept.")
     if named is not None:
-        _source(asked, actor, team_id)
+        _source(asked.county.board, actor, team_id)
     try:
         post = reader(asked, await asked.body(), received_at)
     except TrackerError as error:

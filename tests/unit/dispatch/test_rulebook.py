@@ -1,0 +1,48 @@
+"""Which rules hold when: what is remembered never outlives its day or its policy."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crisis.codes import code_sets
+from crisis.policy import CountyPolicy, policy_at
+from crisis.standards import local_day
+from dispatch.rulebook import DEFAULT_POLICY, Rulebook
+
+MARCH = datetime(2026, 3, 6, 20, 0, tzinfo=UTC)
+#: The second begins at noon of the night's next day, the third within the hour of the clock change.
+POLICIES = tuple(
+    CountyPolicy(version=str(number), effective_from=begins)
+    for number, begins in enumerate(
+        (MARCH, MARCH + timedelta(days=1), datetime(2026, 3, 8, 10, 30, tzinfo=UTC))
+    )
+)
+
+
+@given(st.lists(st.integers(-100_000, 400_000), min_size=1, max_size=30))
+def test_the_rules_are_those_of_the_instant_in_whatever_order_it_is_asked(
+    seconds: list[int],
+) -> None:
+    book = Rulebook(6001, POLICIES)
+    for after_s in seconds:
+        now = MARCH + timedelta(seconds=after_s)
+        policy = policy_at((DEFAULT_POLICY, *POLICIES), now)
+        rules = book.at(now)
+        assert rules.policy == policy
+        assert rules.codes == code_sets(local_day(now, policy.tz()))
+
+
+def test_the_edges_of_a_day_and_of_a_policy_are_exact() -> None:
+    book = Rulebook(6001, POLICIES)
+    tick = timedelta(microseconds=1)
+    # Midnight in California is 8 o'clock UTC.
+    midnight = datetime(2026, 3, 7, 8, tzinfo=UTC)
+    before = book.at(midnight - tick)
+    assert book.at(MARCH) is before
+    assert book.at(midnight) is not before
+    for number, policy in enumerate(POLICIES):
+        assert book.at(policy.effective_from).policy.version == str(number)
+        assert book.at(policy.effective_from - tick).policy.version != str(number)
