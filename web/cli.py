@@ -25,6 +25,7 @@ from web import (
     cli_accounts,
     cli_audit,
     cli_counties,
+    cli_demo,
     cli_doctor,
     cli_replay,
     cli_report,
@@ -38,7 +39,8 @@ DESCRIPTION = """\
 Dispatch and tracking for a county's mobile crisis teams.
 
 First steps:
-  crisis-dispatch serve --seed        try it: a made-up county, with sign-ins printed once
+  crisis-dispatch demo                look at it: a made-up county at work, sign-ins printed
+  crisis-dispatch serve --seed        try it: a made-up county, with nobody in it but you
   crisis-dispatch doctor              check settings, database, clock, disk and keys
   crisis-dispatch county add Alameda  begin with a county of your own, then:
   crisis-dispatch user add ana --county Alameda --role dispatcher
@@ -63,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (
+        cli_demo,
         cli_serve,
         cli_accounts,
         cli_counties,

@@ -14,8 +14,7 @@ from enum import StrEnum
 from functools import cache
 from itertools import accumulate
 from math import cos, exp, hypot, radians
-from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from crisis.clock import generator
@@ -27,6 +26,24 @@ from geo.counties import counties, county_zones
 from geo.point import Point, distances_m
 
 T = TypeVar("T")
+
+
+class Draws(Protocol):
+    """What is drawn from; ``crisis.clock.generator`` makes one."""
+
+    def random(self) -> float:
+        """Return a number in [0, 1)."""
+        ...
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return a number between two others, each as likely."""
+        ...
+
+    def gauss(self, mu: float, sigma: float) -> float:
+        """Return a normally distributed number."""
+        ...
+
+
 #: Share of the distribution → value at it; straight lines between.
 Percentiles = Sequence[tuple[float, float]]
 
@@ -150,7 +167,7 @@ def quantile(table: Percentiles, share: float) -> float:
     return most if high == low else least + (most - least) * (share - low) / (high - low)
 
 
-def pick(draw: Random, choices: Sequence[tuple[T, float]]) -> T:
+def pick(draw: Draws, choices: Sequence[tuple[T, float]]) -> T:
     """Draw one of the weighted choices."""
     sums = list(accumulate(weight for _, weight in choices))
     return choices[bisect_right(sums, draw.random() * sums[-1], hi=len(sums) - 1)][0]
@@ -216,7 +233,7 @@ class Demand:
         instants = sorted(draw.uniform(0, 3_600) for _ in range(count))
         return [self._call(draw, hour + timedelta(seconds=at_s)) for at_s in instants]
 
-    def _call(self, draw: Random, at: datetime) -> DemandedCall:
+    def _call(self, draw: Draws, at: datetime) -> DemandedCall:
         return DemandedCall(
             at=at,
             place=self._place(draw),
@@ -230,7 +247,7 @@ class Demand:
             stay_s=60 * quantile(ON_SCENE_MIN, draw.random()),
         )
 
-    def _place(self, draw: Random) -> Point:
+    def _place(self, draw: Draws) -> Point:
         """Draw a place in a town; inside the county, whatever the town's spread."""
         town = pick(draw, self._towns)
         for _ in range(40):
@@ -259,7 +276,7 @@ def on_the_way(origin: Point, to: Point, share: float) -> tuple[Point, float]:
     return there, metres
 
 
-def _poisson(draw: Random, mean: float) -> int:
+def _poisson(draw: Draws, mean: float) -> int:
     """Draw a count by Knuth's product; means of an hour are small enough for it."""
     limit, product, count = exp(-mean), draw.random(), 0
     while product > limit:

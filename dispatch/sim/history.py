@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from random import Random
 from uuid import UUID
 
 from crisis import commands as c
@@ -36,9 +35,9 @@ from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Answer
 from dispatch.service import CountyRunner
-from dispatch.sim.demand import CONTACT_MIN, DISPOSITIONS, DemandedCall, Fate, pick, quantile
+from dispatch.sim.demand import CONTACT_MIN, DISPOSITIONS, DemandedCall, Draws, Fate, pick, quantile
 from dispatch.sim.roster import MadeUpTeam
-from dispatch.sim.troupe import SHIFT_H, Staff, Troupe, shift_at
+from dispatch.sim.troupe import Staff, Troupe, shift_at
 from geo.point import Point
 from geo.travel import CalibratedEstimate
 
@@ -94,7 +93,7 @@ class History:
         self._county = county
         self._clock = clock
         self._troupe = troupe
-        self._draw: Random = generator(seed)
+        self._draw: Draws = generator(seed)
         self._travel = CalibratedEstimate()
         self._order = count()
         #: Units of acts that must be written together, by their first instant.
@@ -392,7 +391,7 @@ def _is_on(crew: _Crew, at: datetime) -> bool:
     return window is not None and at < window[1] - timedelta(minutes=15)
 
 
-def encounter_of(fate: Fate, draw: Random) -> c.EncounterInput:
+def encounter_of(fate: Fate, draw: Draws) -> c.EncounterInput:
     """Return how a team records the end of an encounter."""
     note = "Simulated encounter."
     if fate is Fate.NOT_FOUND:
@@ -408,6 +407,3 @@ def encounter_of(fate: Fate, draw: Random) -> c.EncounterInput:
         has_plan_to_notify=False,
         note=note,
     )
-
-
-__all__ = ["SHIFT_H", "History", "Told", "encounter_of"]
