@@ -14,7 +14,7 @@ export class Bell {
 
   constructor() {
     // Browsers let a page sound only after it was touched.
-    addEventListener("pointerdown", () => this.unlock(), { passive: true });
+    addEventListener("click", () => this.unlock(), { passive: true });
   }
 
   setLoud(isLoud: boolean): void {

@@ -198,9 +198,6 @@ async function keepShell(): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
   try {
     await navigator.serviceWorker.register("/sw.js");
-    const { active } = await navigator.serviceWorker.ready;
-    const files = performance.getEntriesByType("resource").map((one) => new URL(one.name).pathname);
-    active?.postMessage({ keep: files.filter((path) => path.startsWith("/static/")) });
   } catch {
     // Without it the page works, as long as there is a network to load it.
   }
