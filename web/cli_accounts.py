@@ -15,9 +15,10 @@ from crisis.errors import NotFound
 from crisis.ids import AgencyId, CountyId, UserId
 from crisis.roles import Role
 from dispatch.store import administration
+from dispatch.store.accounts import Accounts
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
 from dispatch.store.pool import Database
-from web.cli_context import Opened, opened
+from web.cli_context import opened
 from web.cli_import import Column, Row, Step, add_import, import_rows, split
 from web.cli_roster import responder_id_of
 from web.cli_text import Exit, Usage, columns, new_password, password_from, say
@@ -133,7 +134,7 @@ async def add_user(args: argparse.Namespace) -> Exit:
     if bool(args.county) != bool(args.role):
         raise Usage("Give --county and --role together, or neither.")
     async with opened(args) as here:
-        grant = await _grant_of(here.database, args.county, args.role, args.agency, args.responder)
+        grant = await grant_of(here.database, args.county, args.role, args.agency, args.responder)
         password, is_new = password_from(args.password_file, generate=args.generate)
         account_id = await here.accounts.create_account(
             args.username, args.label or args.username, password=password
@@ -203,7 +204,7 @@ async def grant_user(args: argparse.Namespace) -> Exit:
     """Grant roles in a county."""
     async with opened(args) as here:
         account_id = await here.accounts.account_named(args.username)
-        grant = await _grant_of(here.database, args.county, args.role, args.agency, args.responder)
+        grant = await grant_of(here.database, args.county, args.role, args.agency, args.responder)
         if grant is None:
             raise Usage("Give --county and --role.")
         await here.accounts.grant(account_id, grant)
@@ -224,7 +225,7 @@ async def revoke_user(args: argparse.Namespace) -> Exit:
 async def import_users(args: argparse.Namespace) -> Exit:
     """Import accounts."""
     async with opened(args) as here:
-        importer = _Importer(here, await here.accounts.list_accounts())
+        importer = AccountsImport(here.database, here.accounts, await here.accounts.list_accounts())
         code = await import_rows(args.file, COLUMNS, importer.plan, dry_run=args.dry_run)
     _hand_out(importer.made, args.passwords_to)
     return code
@@ -246,10 +247,32 @@ def _hand_out(made: Sequence[tuple[str, str]], file: Path | None) -> None:
     say(f"The passwords of {len(made)} new accounts are in {file}.")
 
 
-class _Importer:
-    def __init__(self, here: Opened, accounts: Sequence[Account]) -> None:
-        self._here = here
-        self._known = {one.username: one for one in accounts}
+class AccountsImport:
+    """Accounts out of rows.
+
+    Args:
+        known: every account that there is.
+        by: who does it; ``None`` = the command line.
+        within: the only county whose grants may be given; ``None`` = any.
+
+    Attributes:
+        made: username and password of each account that was added; shown once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: Accounts,
+        known: Sequence[Account],
+        *,
+        by: UserId | None = None,
+        within: CountyId | None = None,
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._known = {one.username: one for one in known}
+        self._by = by
+        self._within = within
         self._planned: set[str] = set()
         self.made: list[tuple[str, str]] = []
 
@@ -257,11 +280,13 @@ class _Importer:
         """Say what a row of accounts means."""
         name = canonical_username(row["username"])
         roles = split(row["roles"])
-        grant = await _grant_of(
-            self._here.database, row["county"], roles, row["agency"], row["responder"]
+        grant = await grant_of(
+            self._database, row["county"], roles, row["agency"], row["responder"]
         )
         if grant is None:
             raise ValueError("county and roles are needed")
+        if self._within not in (None, grant.county_id):
+            raise ValueError(f"{row['county']} is another county than the one you administer here")
         known = self._known.get(name)
         if known is None and name not in self._planned:
             self._planned.add(name)
@@ -275,18 +300,18 @@ class _Importer:
 
     async def _add(self, name: str, row: Row, grant: Grant) -> None:
         password = new_password()
-        account_id = await self._here.accounts.create_account(
-            name, row["label"] or name, password=password
+        account_id = await self._accounts.create_account(
+            name, row["label"] or name, password=password, by=self._by
         )
         self.made.append((name, password))
-        await self._here.accounts.grant(account_id, grant)
+        await self._accounts.grant(account_id, grant, by=self._by)
 
     async def _grant(self, name: str, grant: Grant) -> None:
-        account_id: UserId = await self._here.accounts.account_named(name)
-        await self._here.accounts.grant(account_id, grant)
+        account_id: UserId = await self._accounts.account_named(name)
+        await self._accounts.grant(account_id, grant, by=self._by)
 
 
-async def _grant_of(
+async def grant_of(
     database: Database,
     county: str | None,
     roles: Sequence[str],

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from crisis.errors import CrisisError, Unavailable
 from web.cli_text import Exit, Usage, explain, say, warn
@@ -69,6 +77,39 @@ def add_import(
     return parser
 
 
+class Outcome(NamedTuple):
+    """What became of a row: changed, left as it was, or not usable for the reason in ``text``."""
+
+    number: int
+    kind: Literal["changed", "unchanged", "bad"]
+    text: str
+
+
+async def outcomes(
+    rows: Iterable[tuple[int, Row]], columns: Sequence[Column], plan: Plan, *, dry_run: bool
+) -> AsyncIterator[Outcome]:
+    """Do what every row means, one after the other, and yield what became of it.
+
+    Raises:
+        Unavailable: the database is gone.
+    """
+    required = [column.name for column in columns if column.is_required]
+    for number, row in rows:
+        try:
+            _require(row, required)
+            step = await plan(row)
+            if step.do is not None and not dry_run:
+                await step.do()
+        except Unavailable:
+            raise
+        except CrisisError as error:
+            yield Outcome(number, "bad", explain(error))
+        except ValueError as error:
+            yield Outcome(number, "bad", str(error))
+        else:
+            yield Outcome(number, "unchanged" if step.do is None else "changed", step.text)
+
+
 async def import_rows(path: Path, columns: Sequence[Column], plan: Plan, *, dry_run: bool) -> Exit:
     """Do what every row of a file means, and say it.
 
@@ -77,27 +118,16 @@ async def import_rows(path: Path, columns: Sequence[Column], plan: Plan, *, dry_
         Unavailable: the database is gone.
     """
     done = unchanged = bad = 0
-    required = [column.name for column in columns if column.is_required]
-    for number, row in read_rows(path, columns):
-        try:
-            _require(row, required)
-            step = await plan(row)
-            if step.do is None:
-                unchanged += 1
-                continue
-            if not dry_run:
-                await step.do()
-        except Unavailable:
-            raise
-        except CrisisError as error:
+    rows = read_rows(path, columns)
+    async for number, kind, text in outcomes(rows, columns, plan, dry_run=dry_run):
+        if kind == "bad":
             bad += 1
-            warn(f"row {number}: {explain(error)}")
-        except ValueError as error:
-            bad += 1
-            warn(f"row {number}: {error}")
+            warn(f"row {number}: {text}")
+        elif kind == "unchanged":
+            unchanged += 1
         else:
             done += 1
-            say(f"row {number}: {'would ' if dry_run else ''}{step.text}")
+            say(f"row {number}: {'would ' if dry_run else ''}{text}")
     say(
         f"{done} {'to change' if dry_run else 'changed'}, {unchanged} unchanged, "
         f"{bad} could not be used."
@@ -119,17 +149,29 @@ def read_rows(path: Path, columns: Sequence[Column]) -> Iterator[tuple[int, dict
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            yield from _rows(path, csv.reader(lines), columns)
+            yield from rows_of(str(path), lines, columns)
     except OSError as error:
         raise Usage(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise Usage(f"{path} isn't UTF-8; save it as CSV UTF-8.") from None
+
+
+def rows_of(
+    name: str, lines: Iterable[str], columns: Sequence[Column]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a file's lines; see ``read_rows``.
+
+    Raises:
+        Usage: it isn't CSV, or its columns are not those.
+    """
+    try:
+        yield from _rows(name, csv.reader(lines), columns)
     except csv.Error as error:
-        raise Usage(f"{path} isn't CSV: {error}") from error
+        raise Usage(f"{name} isn't CSV: {error}") from error
 
 
 def _rows(
-    path: Path, table: Iterator[list[str]], columns: Sequence[Column]
+    name: str, table: Iterator[list[str]], columns: Sequence[Column]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     heads = [head.strip().casefold() for head in next(table, [])]
     known = [column.name for column in columns]
@@ -138,7 +180,7 @@ def _rows(
     if missing or unknown:
         faults = [f"lacks {', '.join(missing)}"] if missing else []
         faults += [f"has unknown columns {', '.join(unknown)}"] if unknown else []
-        raise Usage(f"{path} {' and '.join(faults)}; its columns are: {', '.join(known)}.")
+        raise Usage(f"{name} {' and '.join(faults)}; its columns are: {', '.join(known)}.")
     for number, cells in enumerate(table, start=2):
         if not any(cell.strip() for cell in cells):
             continue

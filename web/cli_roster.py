@@ -82,8 +82,19 @@ class Roster:
     """A county's roster under change; a dry run changes a copy of the board only."""
 
     def __init__(
-        self, service: Service, county_id: CountyId, agencies: Sequence[Agency], *, dry_run: bool
+        self,
+        service: Service,
+        county_id: CountyId,
+        agencies: Sequence[Agency],
+        *,
+        dry_run: bool,
+        actor: Actor = _ACTOR,
     ) -> None:
+        """
+        Args:
+            actor: who changes it; default: whoever runs the command line on this machine.
+        """
+        self._actor = actor
         self._county = service.county(county_id)
         self._board = self._county.board
         self.is_dry_run = dry_run
@@ -154,7 +165,7 @@ class Roster:
         env = Envelope(
             county_id=self.county_id,
             command_id=CommandId(new_id()),
-            actor=_ACTOR,
+            actor=self._actor,
             source=Source.DESK,
             body_hash=msgspec.json.encode(command)[:64],
             command=command,
@@ -271,7 +282,8 @@ def _point(text: str) -> Point | None:
         raise ValueError(f"base: {text} is no latitude and longitude, like 38.58 -121.49") from None
 
 
-async def _plan_team(county: Roster, row: Row) -> Step:
+async def plan_team(county: Roster, row: Row) -> Step:
+    """Say what a row of teams means."""
     command, known = team_command(county, row)
     if known is not None and (
         (known.agency_id, known.base, known.zones, known.capabilities, known.retired)
@@ -336,7 +348,7 @@ async def import_teams(args: argparse.Namespace) -> Exit:
     async with roster(args) as county:
 
         async def plan(row: Row) -> Step:
-            return await _plan_team(county, row)
+            return await plan_team(county, row)
 
         return await import_rows(args.file, TEAM_COLUMNS, plan, dry_run=args.dry_run)
 
@@ -412,16 +424,21 @@ async def list_responders(args: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
+async def plan_responder(county: Roster, row: Row) -> Step:
+    """Say what a row of people means."""
+    command = responder_command(county, row)
+    known = county.responders.get(command.responder.id)
+    if known == command.responder and not row["name"]:
+        return Step(row["code"])
+    text = f"{'change' if known else 'add'} {row['code']} ({row['provider_type']})"
+    return await step_of(county, text, command)
+
+
 async def import_responders(args: argparse.Namespace) -> Exit:
     """Import people."""
     async with roster(args) as county:
 
         async def plan(row: Row) -> Step:
-            command = responder_command(county, row)
-            known = county.responders.get(command.responder.id)
-            if known == command.responder and not row["name"]:
-                return Step(row["code"])
-            text = f"{'change' if known else 'add'} {row['code']} ({row['provider_type']})"
-            return await step_of(county, text, command)
+            return await plan_responder(county, row)
 
         return await import_rows(args.file, RESPONDER_COLUMNS, plan, dry_run=args.dry_run)

@@ -69,19 +69,19 @@ def shift_command(county: Roster, row: Row) -> tuple[PlanShift, Shift | None]:
     A team's shift is known by its start: the same start again changes its end and crew.
     """
     team = county.team(row["team"])
-    starts_at = _instant(row["starts"], county.zone, "starts")
+    starts_at = instant_of(row["starts"], county.zone, "starts")
     command = PlanShift(
         shift_id=ShiftId(uuid5(ENTERED, f"{team.id}/{starts_at.astimezone(UTC).isoformat()}")),
         team_id=team.id,
         starts_at=starts_at,
-        ends_at=_instant(row["ends"], county.zone, "ends"),
+        ends_at=instant_of(row["ends"], county.zone, "ends"),
         crew=tuple(_member(county, text) for text in split(row["crew"])),
     )
     known = next((s for s in county.shifts if s.id == command.shift_id), None)
     return command, known
 
 
-def _instant(text: str, zone: ZoneInfo, name: str) -> datetime:
+def instant_of(text: str, zone: ZoneInfo, name: str) -> datetime:
     try:
         found = instants(text, zone)
     except ValueError as error:
@@ -152,15 +152,20 @@ async def list_shifts(args: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
+async def plan_shift_row(county: Roster, row: Row) -> Step:
+    """Say what a row of shifts means."""
+    command, known = shift_command(county, row)
+    if known is not None and (known.ends_at, known.crew) == (command.ends_at, command.crew):
+        return Step(row["team"])
+    text = f"{'change' if known else 'plan'} {row['team']} from {row['starts']}"
+    return await step_of(county, text, command)
+
+
 async def import_shifts(args: argparse.Namespace) -> Exit:
     """Import shifts."""
     async with roster(args) as county:
 
         async def plan(row: Row) -> Step:
-            command, known = shift_command(county, row)
-            if known is not None and (known.ends_at, known.crew) == (command.ends_at, command.crew):
-                return Step(row["team"])
-            text = f"{'change' if known else 'plan'} {row['team']} from {row['starts']}"
-            return await step_of(county, text, command)
+            return await plan_shift_row(county, row)
 
         return await import_rows(args.file, SHIFT_COLUMNS, plan, dry_run=args.dry_run)
