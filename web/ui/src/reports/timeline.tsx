@@ -7,21 +7,25 @@ import { Trouble } from "../components/Note.tsx";
 import { dateTime, timeSeconds } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/reports.ts";
-import { api } from "../session.ts";
-import { getIncidentTimeline, type Event, type Timeline } from "../wire.ts";
+import { api, session } from "../session.ts";
+import { getIncidentTimeline, type Event, type Role, type Timeline } from "../wire.ts";
 import english from "../messages/en/reports.ts";
 
 const PURPOSES = ["quality_review", "supervision", "audit", "complaint", "record_request", "legal", "care_coordination", "follow_up", "emergency"] as const;
 type Purpose = (typeof PURPOSES)[number];
+
+/** To whom an incident may be their own; everybody else is asked before the server must refuse. */
+const MAY_OWN: ReadonlySet<Role> = new Set<Role>(["call_taker", "dispatcher", "supervisor", "responder", "follow_up_worker"]);
 
 /** What was said last, offered again; never sent by itself. */
 let lastPurpose: Purpose | "" = "";
 
 export function TimelineOf({ incident }: { incident: string }) {
   const timeline = useSignal<Timeline | null>(null);
-  const isAsked = useSignal(false);
+  const mayOwn = session.value?.roles.some((role) => MAY_OWN.has(role)) ?? false;
+  const isAsked = useSignal(!mayOwn);
   const trouble = useSignal<unknown>(null);
-  const isLoading = useSignal(true);
+  const isLoading = useSignal(mayOwn);
   async function load(purpose?: Purpose) {
     isLoading.value = true;
     trouble.value = null;
@@ -35,7 +39,9 @@ export function TimelineOf({ incident }: { incident: string }) {
       isLoading.value = false;
     }
   }
-  useEffect(() => void load(), []);
+  useEffect(() => {
+    if (mayOwn) void load();
+  }, []);
   if (timeline.value !== null) return <Entries timeline={timeline.value} />;
   return (
     <>
