@@ -14,6 +14,8 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -382,6 +384,8 @@ class Table:
         for operation in self.operations:
             if operation.run is not None:
                 self._add(operation)
+        #: ``find``, with the paths that are asked for again and again at hand: phones post to one.
+        self.find = lru_cache(maxsize=2_048)(self._find)
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)
@@ -397,7 +401,7 @@ class Table:
             raise AssertionError(f"{operation.method} {operation.path} is there twice")
         branch.methods[operation.method] = (operation, operation.ids)
 
-    def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+    def _find(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
         """Return the operation of a whole path, and the values in it.
 
         Raises:
@@ -421,7 +425,7 @@ class Table:
         if found is None:
             raise WrongMethod(", ".join(sorted(branch.methods)))
         operation, names = found
-        return operation, dict(zip(names, values, strict=True))
+        return operation, MappingProxyType(dict(zip(names, values, strict=True)))
 
 
 def _unknown_path() -> NotFound:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -328,6 +329,19 @@ class Security:
         return self._settings.max_body_bytes
 
 
+class _Added(NamedTuple):
+    """Headers that every answer carries unless it says otherwise itself.
+
+    Attributes:
+        bare: of an answer without a body (204): there is nothing that a browser could sniff, frame
+            or run, and the server checks each header it writes.
+        whole: of all others.
+    """
+
+    bare: tuple[tuple[bytes, bytes], ...]
+    whole: tuple[tuple[bytes, bytes], ...]
+
+
 class _RandomIds:
     """Random ids of 128 bits. Counted ones would tell any visitor how many requests there were."""
 
@@ -368,7 +382,7 @@ class _Exchange:
         receive: Receive,
         send: Send,
         limit: int,
-        added: tuple[tuple[bytes, bytes], ...],
+        added: _Added,
         request_id: str,
     ) -> None:
         self._receive = receive
@@ -404,7 +418,8 @@ class _Exchange:
     def _pass_on(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             given = message.get("headers")
-            headers = [*self._added, (b"x-request-id", self._request_id.encode())]
+            added = self._added.bare if message["status"] == 204 else self._added.whole
+            headers = [*added, (b"x-request-id", self._request_id.encode())]
             if given:
                 names = {name.lower() for name, _ in given}
                 headers = [*given, *(pair for pair in headers if pair[0] not in names)]
@@ -451,11 +466,14 @@ async def _refuse(send: Send, refusal: _Refusal) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _added_headers(
-    settings: SecuritySettings, *, is_api: bool, secure: bool
-) -> tuple[tuple[bytes, bytes], ...]:
-    """Return what every answer carries unless it says otherwise itself."""
-    added = [
+def _added_headers(settings: SecuritySettings, *, is_api: bool, secure: bool) -> _Added:
+    bare: list[tuple[bytes, bytes]] = []
+    if is_api:
+        bare.append((b"cache-control", b"no-store"))
+    if secure and settings.hsts_s:
+        bare.append((b"strict-transport-security", b"max-age=%d" % settings.hsts_s))
+    whole = [
+        *bare,
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
         (b"referrer-policy", b"no-referrer"),
@@ -463,10 +481,10 @@ def _added_headers(
     ]
     if is_api:
         # Never a page: whatever a browser makes of it may load, run and be framed by nothing.
-        added += [(b"content-security-policy", _API_CSP), (b"cache-control", b"no-store")]
+        whole.append((b"content-security-policy", _API_CSP))
     else:
         policy = content_security_policy(settings.more_sources)
-        added += [
+        whole += [
             (b"content-security-policy", policy.encode()),
             (
                 b"permissions-policy",
@@ -474,6 +492,4 @@ def _added_headers(
             ),
             (b"cross-origin-opener-policy", b"same-origin"),
         ]
-    if secure and settings.hsts_s:
-        added.append((b"strict-transport-security", b"max-age=%d" % settings.hsts_s))
-    return tuple(added)
+    return _Added(tuple(bare), tuple(whole))

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from web.security import Proxies, Security, SecuritySettings, content_security_policy
@@ -91,6 +91,40 @@ async def test_every_answer_forbids_what_a_page_does_not_need() -> None:
             assert headers["permissions-policy"].startswith("geolocation=(self)")
             assert headers["strict-transport-security"] == "max-age=31536000"
             assert headers["x-request-id"] == FIXED_ID.hex
+
+
+async def test_an_answer_of_the_api_allows_nothing() -> None:
+    async with _client() as client:
+        headers = (await client.get("/api/v1/echo")).headers
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+async def test_an_answer_without_a_body_carries_only_what_still_means_something() -> None:
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(status_code=204)(scope, receive, send)
+
+    transport = httpx.ASGITransport(Security(nothing, ids=lambda: FIXED_ID.hex))
+    async with httpx.AsyncClient(transport=transport, base_url=PAGE) as client:
+        answer = await client.delete("/api/v1/session")
+    assert dict(answer.headers) == {
+        "cache-control": "no-store",
+        "strict-transport-security": "max-age=31536000",
+        "x-request-id": FIXED_ID.hex,
+    }
+
+
+async def test_requests_are_told_apart_without_being_counted() -> None:
+    seen = set()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(Security(Starlette())), base_url=PAGE
+    ) as client:
+        for _ in range(600):
+            seen.add((await client.get("/page")).headers["x-request-id"])
+    assert len(seen) == 600
+    assert all(len(UUID(one).bytes) == 16 for one in seen)
 
 
 async def test_refusals_carry_the_headers_too() -> None:
