@@ -174,7 +174,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "app_connections",
         "integer",
         "Most database connections for counties' work.",
-        10,
+        16,
         low=2,
         high=200,
     ),

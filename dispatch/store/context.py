@@ -73,6 +73,8 @@ ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "crisis_app": MappingProxyType(
             {
+                # Short statements by key: a plan made once serves them all.
+                "plan_cache_mode": "force_generic_plan",
                 "statement_timeout": "10000",
                 "lock_timeout": "5000",
                 "idle_in_transaction_session_timeout": "10000",
