@@ -44,6 +44,7 @@ from dispatch.store.upkeep import UpkeepRuns
 from dispatch.supervise import Supervisor
 from dispatch.ticker import Ticker
 from geo.travel import CalibratedEstimate
+from web.admin.routes import admin_routes
 from web.app import build_app
 from web.auth import Auth
 from web.fanout import Fanout
@@ -194,7 +195,8 @@ async def running(
         if ticking:
             await stack.enter_async_context(_ticker(node))
         socket = WebSocketRoute("/api/v1/live", node.live)
-        node.app = build_app(node, routes=[socket, *Pages(node.auth).routes()])
+        routes = [socket, *Pages(node.auth).routes(), *admin_routes(node, node.registry.refresh)]
+        node.app = build_app(node, routes=routes)
         yield node
 
 

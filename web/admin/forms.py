@@ -1,0 +1,107 @@
+"""What a form sent: fields and files, out of the two encodings that browsers use.
+
+Decides only how a body is read. Must not know what any field means.
+"""
+
+from __future__ import annotations
+
+from email.parser import BytesParser
+from email.policy import HTTP
+from hashlib import blake2b
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+from starlette.requests import Request
+
+from crisis.errors import Invalid
+
+_MOST_FIELDS = 400
+
+
+class Form(NamedTuple):
+    """A form's fields.
+
+    Attributes:
+        fields: every value of each name, in order; text with ``\\n`` as the end of lines.
+    """
+
+    fields: dict[str, list[str]]
+
+    def text(self, name: str) -> str:
+        """Return a field without the space around it; "" = it wasn't sent."""
+        return self.raw(name).strip()
+
+    def raw(self, name: str) -> str:
+        """Return a field as it was sent; "" = it wasn't."""
+        return self.fields.get(name, [""])[-1]
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a field, as of boxes that were ticked."""
+        return self.fields.get(name, [])
+
+    def row(self) -> dict[str, str]:
+        """Return each field's last value, without the space around it."""
+        return {name: values[-1].strip() for name, values in self.fields.items()}
+
+    def act(self) -> UUID:
+        """Return the id of the act: a form sent twice is one act.
+
+        Raises:
+            Invalid: ``bad_form``.
+        """
+        try:
+            return UUID(self.text("act"))
+        except ValueError:
+            raise _bad() from None
+
+    def digest(self) -> bytes:
+        """Return what tells this form from one that says something else."""
+        return blake2b(msgspec.json.encode(self.fields), digest_size=16).digest()
+
+
+async def read_form(request: Request) -> Form:
+    """Read a form.
+
+    Raises:
+        Invalid: ``bad_form``: it isn't one, or isn't UTF-8.
+    """
+    kind = request.headers.get("content-type", "")
+    body = await request.body()
+    try:
+        pairs = _parts(kind, body) if kind.startswith("multipart/") else _pairs(body)
+    except (ValueError, LookupError):
+        raise _bad() from None
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        # PostgreSQL's text can't hold a NUL.
+        if "\x00" in value:
+            raise _bad()
+        fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
+    return Form(fields)
+
+
+def _pairs(body: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(
+        body.decode("ascii"),
+        keep_blank_values=True,
+        max_num_fields=_MOST_FIELDS,
+        errors="strict",
+    )
+
+
+def _parts(kind: str, body: bytes) -> list[tuple[str, str]]:
+    head = f"content-type: {kind}\r\n\r\n".encode("latin-1")
+    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    pairs = []
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            pairs.append((name, content.decode("utf-8-sig")))
+    return pairs
+
+
+def _bad() -> Invalid:
+    return Invalid("bad_form", "This form can't be read; text files must be UTF-8.")

@@ -1,0 +1,326 @@
+"""The pages' common ground: who may open what, how one is written, how an act is done once.
+
+Decides roles and the way from a form to an answer. A form carries the id of its act, so that one
+sent twice, by an impatient hand or a bad line, is one act with one answer; where the act is a
+command, that id is the command's. Forms are sent by the page's script with the header that
+``web.security`` asks of every page, so that no other site can send them. Must not know what any
+form is about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from crisis.clock import new_id
+from crisis.commands import Command
+from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound, NotSignedIn
+from crisis.ids import AgencyId, CountyId
+from crisis.roles import STAFFING, Actor, Role
+from dispatch.service import CountyRunner
+from dispatch.store import administration
+from dispatch.store.administration import Agency
+from dispatch.store.identity import Principal
+from web.admin.forms import Form, read_form
+from web.auth import actor_for
+from web.cli_text import explain
+from web.intake import envelope
+from web.pages import Assets, NotBuilt
+from web.routes import Node
+from web.wire import problem_of
+
+#: Who may look at rules without changing them.
+READERS = STAFFING
+#: How many acts' answers are kept, in case they are sent again.
+_MOST_ACTS = 256
+
+_HEADERS = {"cache-control": "no-store", "vary": "cookie"}
+
+_BESIDE: Mapping[str, Any] = {
+    "occurred_at": None,
+    "sent_at": None,
+    "by_voice": False,
+    "back_entry_reason": None,
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Somebody who administers a county, at this moment.
+
+    Attributes:
+        form: what was sent; ``None`` = nothing, it is a page that is opened.
+    """
+
+    request: Request
+    node: Node
+    principal: Principal
+    county_id: CountyId
+    county: CountyRunner
+    actor: Actor
+    county_name: str
+    form: Form | None
+
+    @property
+    def sent(self) -> Form:
+        """The form; only asked for where one was sent."""
+        if self.form is None:
+            raise AssertionError("no form was sent")
+        return self.form
+
+    @cached_property
+    def now(self) -> datetime:
+        """The county's instant."""
+        return self.county.now()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The county's time zone."""
+        return self.county.rules(self.now).policy.tz()
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this is an administrator of the whole county."""
+        return self.actor.has(Role.ADMIN) and self.actor.agency_id is None
+
+    def require_admin(self) -> None:
+        """Refuse everybody but an administrator of the whole county.
+
+        Raises:
+            NotAllowed: ``role``.
+        """
+        if not self.is_admin:
+            raise NotAllowed("role", "This is for the county's administrators.")
+
+    def may_see(self, agency_id: AgencyId) -> bool:
+        """Whether an agency's teams and people are this person's business."""
+        return self.actor.agency_id in (None, agency_id)
+
+    def path(self, *parts: object) -> str:
+        """Return the path of a page of this county."""
+        return "/".join(["/admin", str(int(self.county_id)), *(str(part) for part in parts)])
+
+    async def agencies(self) -> list[Agency]:
+        """Return the agencies that this person works with, by name."""
+        known = await administration.list_agencies(self.node.database, self.county_id)
+        return [one for one in known if self.may_see(one.agency_id)]
+
+    async def submit(self, command: Command) -> dict[str, Any]:
+        """Send a command under the form's id; returns its result.
+
+        Raises:
+            CrisisError: the refusal.
+        """
+        answer = await self.node.service.submit(
+            envelope(
+                county_id=self.county_id,
+                actor=self.actor,
+                account=self.principal.account_id,
+                key=str(self.sent.act()),
+                command=command,
+                beside=_BESIDE,
+                on_phone=False,
+            )
+        )
+        return answer.result
+
+
+#: Answers a page that was opened, or a form that was sent.
+Handler = Callable[[Desk], Awaitable[Response]]
+
+
+class Writer:
+    """Writes pages; everything in them is escaped."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("web.admin"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["words"] = words
+
+    def page(self, desk: Desk, template: str, /, status: int = 200, **values: Any) -> Response:
+        """Return a page of a county."""
+        trouble = values.pop("trouble", None)
+        return self._write(
+            template,
+            status,
+            desk=desk,
+            trouble=None if trouble is None else told(trouble),
+            act=str(new_id()),
+            **values,
+        )
+
+    def refusal(self, error: CrisisError) -> Response:
+        """Return a page that says why there is none."""
+        return self._write(
+            "refused.html", problem_of(error).status, desk=None, trouble=told(error), act=""
+        )
+
+    def _write(self, template: str, status: int, **values: Any) -> Response:
+        try:
+            built = self._assets.manifest["pages"].get("admin", {"css": [], "js": ""})
+        except NotBuilt:
+            built = {"css": [], "js": ""}
+        text = self._templates.get_template(template).render(built=built, **values)
+        return Response(text, status, _HEADERS, "text/html; charset=utf-8")
+
+
+def words(code: object) -> str:
+    """Return a code as words."""
+    return str(code).replace("_", " ")
+
+
+def told(error: CrisisError | ValueError) -> dict[str, Any]:
+    """Return a refusal as a page shows it: a sentence, and every problem that it names."""
+    if isinstance(error, ValueError):
+        return {"detail": str(error), "problems": []}
+    problems = error.facts.get("problems")
+    listed = [str(one) for one in problems] if isinstance(problems, list | tuple) else []
+    return {"detail": error.detail if listed else explain(error), "problems": listed}
+
+
+def status_of(error: CrisisError | ValueError) -> int:
+    """Return the HTTP status of a refusal."""
+    return problem_of(error).status if isinstance(error, CrisisError) else 422
+
+
+class Acts:
+    """Acts under way and those just done, so that none is done twice on this node."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[UUID, UUID, bytes], asyncio.Task[Response]] = OrderedDict()
+
+    async def once(
+        self, account: UUID, form: Form, do: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        """Return what ``do`` answers; the same act sent again gets the same answer.
+
+        What was refused may be tried again under the same id; a form that says something else is
+        another act.
+        """
+        key = (account, form.act(), form.digest())
+        task = self._known.get(key)
+        if task is None:
+            task = asyncio.ensure_future(_run(do))
+            self._known[key] = task
+            while len(self._known) > _MOST_ACTS:
+                self._known.popitem(last=False)
+        try:
+            # Whoever goes away doesn't take the act with them.
+            response = await asyncio.shield(task)
+        except CrisisError:
+            self._known.pop(key, None)
+            raise
+        if response.status_code >= 400:
+            self._known.pop(key, None)
+        return response
+
+
+async def _run(do: Callable[[], Awaitable[Response]]) -> Response:
+    return await do()
+
+
+class Pages:
+    """Makes routes out of handlers: signs in, finds the county, reads the form, says refusals."""
+
+    def __init__(self, node: Node, writer: Writer) -> None:
+        self.node = node
+        self.writer = writer
+        self._acts = Acts()
+
+    def route(self, path: str, handler: Handler, *, roles: frozenset[Role] = STAFFING) -> Route:
+        """Return the route of a page and of the form on it."""
+
+        async def serve(request: Request) -> Response:
+            try:
+                desk = await self._desk(request, roles)
+                if desk.form is None:
+                    return await handler(desk)
+                return await self._acts.once(
+                    desk.principal.account_id, desk.sent, lambda: handler(desk)
+                )
+            except NotSignedIn:
+                if request.method == "GET":
+                    to = f"/sign-in?next={quote(request.url.path, safe='/')}"
+                    return RedirectResponse(to, 303, _HEADERS)
+                return self.writer.refusal(NotSignedIn("not_signed_in", "Sign in again first."))
+            except CrisisError as error:
+                return self.writer.refusal(error)
+
+        return Route(f"/admin/{{county:int}}{path}", serve, methods=["GET", "POST"])
+
+    async def _desk(self, request: Request, roles: frozenset[Role]) -> Desk:
+        principal = await self.node.auth.authenticate(request.scope)
+        if principal.purpose != "cookie":
+            raise NotAllowed("page_only", "These pages are for browsers; programs use the API.")
+        county_id = CountyId(request.path_params["county"])
+        if county_id not in principal.grants:
+            raise NotAllowed("not_your_county", "This account has no role in this county.")
+        county = self.node.service.county(county_id)
+        actor = actor_for(principal, county_id, county.board)
+        if not actor.has(*roles):
+            raise NotAllowed("role", "This account doesn't administer this county.")
+        _, name = administration.find_county(f"{county_id:05d}")
+        form = await read_form(request) if request.method == "POST" else None
+        return Desk(request, self.node, principal, county_id, county, actor, name, form)
+
+    async def first(self, request: Request) -> Response:
+        """``/admin``: to the county that the query names, else the first that one administers."""
+        try:
+            principal = await self.node.auth.authenticate(request.scope)
+        except NotSignedIn:
+            return RedirectResponse("/sign-in?next=/admin", 303, _HEADERS)
+        except CrisisError as error:
+            return self.writer.refusal(error)
+        mine = [c for c, grant in principal.grants.items() if grant.roles & STAFFING]
+        named = request.query_params.get("county", "")
+        county = next((c for c in mine if str(int(c)) == named), min(mine, default=None))
+        if county is None:
+            return self.writer.refusal(NotAllowed("role", "This account administers no county."))
+        return RedirectResponse(f"/admin/{int(county)}", 303, _HEADERS)
+
+
+def done(desk: Desk, said: str, *parts: object) -> Response:
+    """Return the answer to an act that was done: the page that shows it."""
+    return RedirectResponse(f"{desk.path(*parts)}?said={said}", 303, _HEADERS)
+
+
+def id_of(text: str) -> UUID:
+    """Return the id in a path or form.
+
+    Raises:
+        NotFound: ``unknown_id``.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("unknown_id", "There is no such entry.") from None
+
+
+def choice(text: str, allowed: Mapping[str, Any], what: str) -> Any:
+    """Return what a choice on a form means.
+
+    Raises:
+        Invalid: ``bad_choice``.
+    """
+    if text not in allowed:
+        raise Invalid("bad_choice", f"Choose {what}.")
+    return allowed[text]

@@ -1,0 +1,460 @@
+"""Teams, people and shifts: lists and forms, whose acts are the same commands as the API's.
+
+Decides what a form means. Whether it is allowed, and by whom, is decided by the commands. Names of
+people and numbers of licences are kept encrypted and never shown here: a person is known by the
+account that is linked to them, else by the short form of their id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from crisis.commands import CancelShift, PlanShift, RecordResponder, RecordTeam
+from crisis.errors import CrisisError, NotFound
+from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
+from crisis.responder import Credential, PresenceMode, Responder, why_uncounted
+from crisis.standards import local_day
+from crisis.team import CrewMember, Shift, Team
+from web.admin.forms import Form
+from web.admin.pages import Desk, Pages, choice, done, id_of, status_of
+from web.cli_import import yes_or_no
+from web.cli_roster import Roster, local_text, responder_command, responder_id_of, team_command
+from web.cli_shifts import instant_of
+
+#: How many people a form offers room for.
+_CREW_ROWS = 5
+_MODES = {mode.value: mode for mode in PresenceMode}
+_NEW = "new"
+
+
+class RosterPages:
+    """Their routes."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._page = pages.writer.page
+
+    def routes(self) -> list[BaseRoute]:
+        """Return them."""
+        route = self._pages.route
+        return [
+            route("/teams", self.teams),
+            route("/teams/{id}", self.team),
+            route("/people", self.people),
+            route("/people/{id}", self.person),
+            route("/shifts", self.shifts),
+            route("/shifts/{id}", self.shift),
+            route("/shifts/{id}/cancel", self.cancel),
+        ]
+
+    # Teams
+
+    async def teams(self, desk: Desk) -> Response:
+        """List teams."""
+        agencies = await _agency_names(desk)
+        teams = [t for t in desk.county.board.teams.values() if desk.may_see(t.agency_id)]
+        rows = [
+            {
+                "team": team,
+                "agency": agencies.get(team.agency_id, "-"),
+                "until": local_text(team.shift_ends_at, desk.zone),
+                "now": "on a run" if team.run else "asked" if team.offer else "",
+            }
+            for team in sorted(teams, key=lambda t: t.call_sign)
+        ]
+        return self._page(desk, "teams.html", rows=rows)
+
+    async def team(self, desk: Desk) -> Response:
+        """Show a team's form, or record what was sent."""
+        known = self._known_team(desk)
+        if desk.form is None:
+            return await self._team_form(desk, known, _team_row(known))
+        row = desk.form.row()
+        try:
+            command = await self._team_command(desk, known, row)
+            await desk.submit(command)
+        except (CrisisError, ValueError) as error:
+            return await self._team_form(desk, known, row, error)
+        return done(desk, "team", "teams")
+
+    def _known_team(self, desk: Desk) -> Team | None:
+        text = desk.request.path_params["id"]
+        if text == _NEW:
+            return None
+        found = desk.county.board.teams.get(TeamId(id_of(text)))
+        if found is None or not desk.may_see(found.agency_id):
+            raise NotFound("unknown_team", "There is no such team in this county.")
+        return found
+
+    async def _team_command(
+        self, desk: Desk, known: Team | None, row: Mapping[str, str]
+    ) -> RecordTeam:
+        given = {**dict.fromkeys(("base", "zones", "capabilities", "retired"), ""), **row}
+        if not given.get("call_sign"):
+            raise ValueError("Give the team a call sign.")
+        command, namesake = team_command(await _roster(desk), given)
+        if known is None and namesake is not None:
+            raise ValueError(f"There is a team {namesake.call_sign} already; change it instead.")
+        # Without an id it is named after the command, the same each time it is sent.
+        return msgspec.structs.replace(command, team_id=known.id if known else None)
+
+    async def _team_form(
+        self,
+        desk: Desk,
+        known: Team | None,
+        row: Mapping[str, str],
+        trouble: CrisisError | ValueError | None = None,
+    ) -> Response:
+        codes = desk.county.rules(desk.now).codes
+        return self._page(
+            desk,
+            "team.html",
+            200 if trouble is None else status_of(trouble),
+            trouble=trouble,
+            team=known,
+            row=row,
+            agencies=await desk.agencies(),
+            capabilities=[code.code for code in codes["team_capability"]],
+        )
+
+    # People
+
+    async def people(self, desk: Desk) -> Response:
+        """List people with what they are trained and licensed for."""
+        agencies, accounts = await _agency_names(desk), await _linked(desk)
+        rows = [
+            {
+                "person": one,
+                "name": _person_text(one, accounts),
+                "agency": agencies.get(one.agency_id, "-"),
+                "uncounted": self._uncounted(desk, one),
+            }
+            for one in desk.county.board.responders.values()
+            if desk.may_see(one.agency_id)
+        ]
+        rows.sort(key=lambda row: (str(row["agency"]), str(row["name"])))
+        return self._page(desk, "people.html", rows=rows)
+
+    def _uncounted(self, desk: Desk, one: Responder) -> list[str]:
+        rules = desk.county.rules(desk.now)
+        on = local_day(desk.now, desk.zone)
+        return [why.value for why in why_uncounted(one, on, rules.codes, rules.standards)]
+
+    async def person(self, desk: Desk) -> Response:
+        """Show a person's form, or record what was sent."""
+        known = self._known_person(desk)
+        if desk.form is None:
+            return await self._person_form(desk, known, _person_row(known))
+        row = desk.form.row()
+        try:
+            await desk.submit(await self._person_command(desk, known, row))
+        except (CrisisError, ValueError) as error:
+            return await self._person_form(desk, known, row, error)
+        return done(desk, "person", "people")
+
+    def _known_person(self, desk: Desk) -> Responder | None:
+        text = desk.request.path_params["id"]
+        if text == _NEW:
+            return None
+        found = desk.county.board.responders.get(ResponderId(id_of(text)))
+        if found is None or not desk.may_see(found.agency_id):
+            raise NotFound("unknown_responder", "There is no such person in this county's roster.")
+        return found
+
+    async def _person_command(
+        self, desk: Desk, known: Responder | None, row: Mapping[str, str]
+    ) -> RecordResponder:
+        given = {**dict.fromkeys(_PERSON_FIELDS, ""), **row}
+        if known is None and not given["code"]:
+            raise ValueError("Give the person a code of your own, like a badge number.")
+        if known is None and responder_id_of(desk.county_id, given["code"]) in (
+            desk.county.board.responders
+        ):
+            raise ValueError(f"There is somebody with the code {given['code']} already.")
+        if known is not None:
+            given["code"] = str(known.id)
+        command = responder_command(await _roster(desk), given)
+        responder = command.responder
+        licence = responder.licence
+        if licence is None and yes_or_no(given["has_licence"], "licence"):
+            licence = Credential()
+        if known is not None:
+            # What the form doesn't show stays as it is.
+            if licence is not None and known.licence is not None:
+                licence = msgspec.structs.replace(
+                    licence, effective_from=known.licence.effective_from
+                )
+            responder = msgspec.structs.replace(
+                responder, enhanced=known.enhanced, law_enforcement=known.law_enforcement
+            )
+        return msgspec.structs.replace(
+            command, responder=msgspec.structs.replace(responder, licence=licence)
+        )
+
+    async def _person_form(
+        self,
+        desk: Desk,
+        known: Responder | None,
+        row: Mapping[str, str],
+        trouble: CrisisError | ValueError | None = None,
+    ) -> Response:
+        codes = desk.county.rules(desk.now).codes
+        return self._page(
+            desk,
+            "person.html",
+            200 if trouble is None else status_of(trouble),
+            trouble=trouble,
+            person=known,
+            name=_person_text(known, await _linked(desk)) if known else "",
+            uncounted=self._uncounted(desk, known) if known else [],
+            row={**dict.fromkeys(_PERSON_FIELDS, ""), **row},
+            agencies=await desk.agencies(),
+            provider_types=codes["provider_type"].codes,
+            competencies=[code.code for code in codes["competency"]],
+        )
+
+    # Shifts
+
+    async def shifts(self, desk: Desk) -> Response:
+        """List planned and running shifts."""
+        board, accounts = desk.county.board, await _linked(desk)
+        rows = []
+        for shift in sorted(board.shifts.values(), key=lambda s: s.starts_at):
+            team = board.teams.get(shift.team_id)
+            if team is None or not desk.may_see(team.agency_id) or not shift.is_open:
+                continue
+            rows.append(
+                {
+                    "shift": shift,
+                    "team": team.call_sign,
+                    "starts": local_text(shift.starts_at, desk.zone),
+                    "ends": local_text(shift.ends_at, desk.zone),
+                    "crew": ", ".join(
+                        _person_text(board.responders.get(m.responder_id), accounts)
+                        for m in shift.crew
+                    ),
+                    "elsewhere": _double_booked(shift, board.shifts.values()),
+                }
+            )
+        return self._page(desk, "shifts.html", rows=rows)
+
+    async def shift(self, desk: Desk) -> Response:
+        """Show a planned shift's form, or plan what was sent."""
+        known = self._known_shift(desk)
+        if desk.form is None:
+            return await self._shift_form(desk, known, _shift_form_of(known, desk))
+        try:
+            await desk.submit(self._shift_command(desk, known, desk.form))
+        except (CrisisError, ValueError) as error:
+            return await self._shift_form(desk, known, desk.form, error)
+        return done(desk, "shift", "shifts")
+
+    def _known_shift(self, desk: Desk) -> Shift | None:
+        text = desk.request.path_params["id"]
+        if text == _NEW:
+            return None
+        found = desk.county.board.shifts.get(ShiftId(id_of(text)))
+        team = desk.county.board.teams.get(found.team_id) if found else None
+        if found is None or team is None or not desk.may_see(team.agency_id):
+            raise NotFound("unknown_shift", "There is no such shift in this county.")
+        return found
+
+    def _shift_command(self, desk: Desk, known: Shift | None, form: Form) -> PlanShift:
+        teams = {str(team.id): team.id for team in desk.county.board.teams.values()}
+        crew = []
+        for at, text in enumerate(form.all("member")):
+            if not text:
+                continue
+            mode = form.all("mode")[at] if at < len(form.all("mode")) else ""
+            crew.append(
+                CrewMember(
+                    responder_id=ResponderId(id_of(text)),
+                    mode=choice(mode, _MODES, "how each member takes part"),
+                    carries_naloxone=str(at) in form.all("naloxone"),
+                )
+            )
+        return PlanShift(
+            shift_id=known.id if known else None,
+            team_id=known.team_id if known else choice(form.text("team"), teams, "a team"),
+            starts_at=_instant(form.text("starts"), desk, "Starts"),
+            ends_at=_instant(form.text("ends"), desk, "Ends"),
+            crew=tuple(crew),
+        )
+
+    async def _shift_form(
+        self,
+        desk: Desk,
+        known: Shift | None,
+        form: Form,
+        trouble: CrisisError | ValueError | None = None,
+    ) -> Response:
+        board, accounts = desk.county.board, await _linked(desk)
+        people = sorted(
+            (_person_text(one, accounts), str(one.id))
+            for one in board.responders.values()
+            if desk.may_see(one.agency_id) or _is_on(known, one)
+        )
+        teams = [t for t in board.teams.values() if desk.may_see(t.agency_id) and not t.retired]
+        members = form.all("member")
+        rows = [
+            {
+                "member": members[at] if at < len(members) else "",
+                "mode": form.all("mode")[at] if at < len(form.all("mode")) else "onsite",
+                "naloxone": str(at) in form.all("naloxone"),
+            }
+            for at in range(max(_CREW_ROWS, len(members)))
+        ]
+        return self._page(
+            desk,
+            "shift.html",
+            200 if trouble is None else status_of(trouble),
+            trouble=trouble,
+            shift=known,
+            form=form,
+            rows=rows,
+            people=people,
+            teams=sorted(teams, key=lambda t: t.call_sign),
+            modes=list(_MODES),
+        )
+
+    async def cancel(self, desk: Desk) -> Response:
+        """Take a planned shift back."""
+        known = self._known_shift(desk)
+        if desk.form is None or known is None:
+            raise NotFound("unknown_path", "There is no such page.")
+        await desk.submit(CancelShift(shift_id=known.id))
+        return done(desk, "cancelled", "shifts")
+
+
+async def _roster(desk: Desk) -> Roster:
+    return Roster(
+        desk.node.service, desk.county_id, await desk.agencies(), dry_run=True, actor=desk.actor
+    )
+
+
+async def _agency_names(desk: Desk) -> dict[AgencyId, str]:
+    return {one.agency_id: one.name for one in await desk.agencies()}
+
+
+async def _linked(desk: Desk) -> dict[UUID, str]:
+    """Return how the accounts are called that are linked to people, by the person's id."""
+    found: dict[UUID, str] = {}
+    for account in await desk.node.accounts.list_accounts(desk.county_id):
+        for grant in account.grants:
+            if grant.county_id == desk.county_id and grant.responder_id is not None:
+                found[grant.responder_id] = account.label
+    return found
+
+
+def _person_text(one: Responder | None, accounts: Mapping[UUID, str]) -> str:
+    if one is None:
+        return "somebody who left"
+    kind = one.provider_type.replace("_", " ")
+    return f"{accounts.get(one.id) or f'#{one.id.hex[:6]}'} ({kind})"
+
+
+def _team_row(team: Team | None) -> dict[str, str]:
+    if team is None:
+        names = ("call_sign", "agency", "base", "zones", "capabilities", "retired")
+        return dict.fromkeys(names, "")
+    base = f"{team.base.lat_deg} {team.base.lon_deg}" if team.base else ""
+    return {
+        "call_sign": team.call_sign,
+        "agency": str(team.agency_id),
+        "base": base,
+        "zones": "; ".join(team.zones),
+        "capabilities": "; ".join(team.capabilities),
+        "retired": "yes" if team.retired else "",
+    }
+
+
+_PERSON_FIELDS = (
+    "code",
+    "agency",
+    "provider_type",
+    "name",
+    "has_licence",
+    "licence",
+    "licence_until",
+    "core_trained",
+    "naloxone",
+    "can_assess",
+    "lpha",
+    "may_write_5150",
+    "languages",
+    "competencies",
+)
+
+
+def _person_row(one: Responder | None) -> dict[str, str]:
+    if one is None:
+        return {}
+
+    def yes(flag: object) -> str:
+        return "yes" if flag else ""
+
+    return {
+        "agency": str(one.agency_id),
+        "provider_type": one.provider_type,
+        "has_licence": yes(one.licence is not None),
+        "licence_until": str(one.licence_expires_on or ""),
+        "core_trained": str(one.core_trained_on or ""),
+        "naloxone": yes(one.naloxone_trained),
+        "can_assess": yes(one.can_assess),
+        "lpha": yes(one.is_lpha),
+        "may_write_5150": yes(one.may_write_5150),
+        "languages": "; ".join(sorted(one.languages)),
+        "competencies": "; ".join(sorted(one.competencies)),
+    }
+
+
+def _shift_form_of(shift: Shift | None, desk: Desk) -> Form:
+    if shift is None:
+        return Form({})
+    return Form(
+        {
+            "team": [str(shift.team_id)],
+            "starts": [_field_text(shift.starts_at, desk)],
+            "ends": [_field_text(shift.ends_at, desk)],
+            "member": [str(m.responder_id) for m in shift.crew],
+            "mode": [m.mode.value for m in shift.crew],
+            "naloxone": [str(at) for at, m in enumerate(shift.crew) if m.carries_naloxone],
+        }
+    )
+
+
+def _field_text(instant: datetime, desk: Desk) -> str:
+    return f"{instant.astimezone(desk.zone):%Y-%m-%dT%H:%M}"
+
+
+def _instant(text: str, desk: Desk, name: str) -> datetime:
+    if not text:
+        raise ValueError(f"{name}: give a day and a time.")
+    return instant_of(text, desk.zone, name)
+
+
+def _is_on(shift: Shift | None, one: Responder) -> bool:
+    return shift is not None and any(m.responder_id == one.id for m in shift.crew)
+
+
+def _double_booked(shift: Shift, shifts: Any) -> int:
+    """Return how many of a shift's people are rostered on site elsewhere at the same time."""
+    here = {m.responder_id for m in shift.crew if m.mode is PresenceMode.ONSITE}
+    elsewhere = {
+        m.responder_id
+        for other in shifts
+        if other.id != shift.id
+        and other.is_open
+        and other.starts_at < shift.ends_at
+        and shift.starts_at < other.ends_at
+        for m in other.crew
+        if m.mode is PresenceMode.ONSITE
+    }
+    return len(here & elsewhere)

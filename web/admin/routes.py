@@ -1,0 +1,35 @@
+"""All routes of the administration."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.routing import BaseRoute, Route
+
+from web.admin.county import CountyPages
+from web.admin.imports import ImportPages
+from web.admin.pages import Pages, Writer
+from web.admin.roster import RosterPages
+from web.admin.users import UserPages
+from web.pages import Assets
+from web.routes import Node
+
+
+def admin_routes(
+    node: Node, refresh: Callable[[], Awaitable[None]], assets: Assets | None = None
+) -> list[BaseRoute]:
+    """Return them.
+
+    Args:
+        refresh: lets a change of an account count at once on this node.
+        assets: the built files, for the pages' style and script.
+    """
+    pages = Pages(node, Writer(assets or Assets()))
+    users = UserPages(pages, refresh)
+    return [
+        Route("/admin", pages.first),
+        *CountyPages(pages).routes(),
+        *RosterPages(pages).routes(),
+        *users.routes(),
+        *ImportPages(pages, users).routes(),
+    ]
