@@ -223,7 +223,7 @@ async def _prepare(
     teams = args.teams or team_count(county_id)
     demand = Demand(county_id, args.seed)
     known = served.get(county_id)
-    now = machine.now()
+    now = demand.next_busy(machine.now())
     if known is None:
         began_at = now - _span(demand)
     else:

@@ -226,6 +226,16 @@ class Demand:
         share = HOURS[hour.astimezone(UTC).hour] / sum(HOURS)
         return self.per_day / (1 - BY_PHONE) * weekday * share
 
+    def next_busy(self, now: datetime) -> datetime:
+        """Return ``now``, or in a quiet night the next hour in which there is something to see."""
+        hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        mean = self.per_day / (1 - BY_PHONE) / 24
+        for ahead in range(25):
+            later = hour + timedelta(hours=ahead)
+            if self.rate(later) >= 0.6 * mean:
+                return max(now, later)
+        return now
+
     def _hour(self, hour: datetime) -> list[DemandedCall]:
         nth = int(hour.timestamp()) // 3_600
         draw = generator((self._seed * 100_000 + self._county_id) * 10_000_000 + nth)

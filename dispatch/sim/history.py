@@ -45,6 +45,8 @@ from geo.travel import CalibratedEstimate
 _GROUP, _SPAN = 60, timedelta(minutes=90)
 #: Share of offers that the first team declines.
 _DECLINES = 0.06
+#: A team on scene says so often that it is well; within what the policy asks for.
+_CHECK_IN = timedelta(minutes=24)
 _ADMIN = Actor(roles=frozenset({Role.ADMIN}))
 _SAFE = Answer.NO
 SCREENING = dict.fromkeys(("weapon_on_scene", "violence_now", "suicide_attempt_now"), _SAFE)
@@ -323,7 +325,8 @@ class History:
             self._unit(self._desk(desk, ended_at, cancelled))
             crew.free_at = ended_at + timedelta(seconds=30)
             return
-        self._unit(status(arrived_at, Status.ON_SCENE))
+        arrived = status(arrived_at, Status.ON_SCENE)
+        self._unit(arrived)
         cleared_at = arrived_at + timedelta(seconds=call.stay_s)
         met = call.fate in {Fate.ENGAGED, Fate.REFUSED}
         contact = None
@@ -331,6 +334,12 @@ class History:
             soon_s = min(60 * quantile(CONTACT_MIN, self._draw.random()), 0.5 * call.stay_s)
             contact = status(arrived_at + timedelta(seconds=soon_s), Status.CONTACT)
             self._unit(contact)
+        heard_of, at = arrived, arrived_at + _CHECK_IN
+        while at < cleared_at:
+            owed = ObligationId(derived(heard_of.id, "obligation/check_in"))
+            heard_of = phone(at, c.CompleteObligation(obligation_id=owed))
+            self._unit(heard_of)
+            at += _CHECK_IN
         encounter = encounter_of(call.fate, self._draw)
         cleared = c.ClearAssignment(assignment_id=run_id, encounters=(encounter,))
         closed_at = cleared_at + timedelta(seconds=self._draw.uniform(60, 400))

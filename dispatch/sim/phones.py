@@ -165,7 +165,7 @@ class Phone(Life):
             case "en_route":
                 yield from self._of_drive(run_id, incident_id)
             case "on_scene" | "contact":
-                yield from self._of_scene(run_id, run)
+                yield from self._of_scene(run_id, incident_id, run)
             case "cleared":
                 ready = lambda: self._report(run_id, "ready")  # noqa: E731
                 yield Act(f"ready/{run_id}", (60.0, 600.0), ready)
@@ -186,12 +186,22 @@ class Phone(Life):
         await self._drive_to(run_id, incident_id)
 
     async def _drive_to(self, run_id: str, incident_id: str) -> None:
+        scene = await self._scene(incident_id)
+        if scene is not None:
+            self._go(scene, run_id)
+
+    async def _stand_at(self, run_id: str, incident_id: str) -> None:
+        scene = await self._scene(incident_id)
+        if scene is not None:
+            self._leg = Leg(scene, scene, self.now, 0.0, run_id)
+
+    async def _scene(self, incident_id: str) -> Point | None:
+        """Read where it is; the base where that isn't known; ``None`` = it couldn't be read."""
         opened = await self.person.get(f"/incidents/{incident_id}")
         if opened is None:
-            return
+            return None
         point = opened["incident"].get("clinical", {}).get("point")
-        to = self._base if point is None else Point(**point)
-        self._go(to, run_id)
+        return self._base if point is None else Point(**point)
 
     def _go(self, to: Point, run_id: str | None) -> None:
         now = self.now
@@ -226,7 +236,11 @@ class Phone(Life):
         await self._flush()
         await self._report(run_id, "on_scene", arrived_at)
 
-    def _of_scene(self, run_id: str, run: Entity) -> Iterator[Act]:
+    def _of_scene(self, run_id: str, incident_id: str, run: Entity) -> Iterator[Act]:
+        if self._leg.run_id != run_id:
+            # It was there before this phone was switched on.
+            there = lambda: self._stand_at(run_id, incident_id)  # noqa: E731
+            yield Act(f"there/{run_id}", (0.0, 5.0), there)
         fate = self._fate(run_id)
         stay_s = 60 * quantile(ON_SCENE_MIN, self.world.unit("stay", run_id))
         been_s = -seconds_until(run["milestones"].get("on_scene", run["since"]), self.now)

@@ -1,0 +1,182 @@
+"""The demonstration as somebody starts it: alive, without errors, accounted for, and gone after."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: The page is up this soon on an idle machine in 5 s; tests share theirs.
+_UP_WITHIN_S = 60.0
+
+
+@dataclass
+class Demo:
+    """A demonstration in a process of its own."""
+
+    process: asyncio.subprocess.Process
+    folder: Path
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    async def read_until(self, text: str) -> None:
+        """Read what it says until a line holds ``text``."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(_UP_WITHIN_S):
+            while True:
+                line = (await self.process.stdout.readline()).decode()
+                assert line, self.lines
+                self.lines.append(line.rstrip())
+                if found := re.search(r"at work on (http\S+)", line):
+                    self.url = found[1]
+                if found := re.match(r"(\w+) +(\w{4}-\w{4}-\w{4}-\w{4}) ", line):
+                    self.passwords[found[1]] = found[2]
+                if text in line:
+                    return
+
+    async def rest(self) -> str:
+        """All that it says until its end."""
+        assert self.process.stdout is not None
+        self.lines += (await self.process.stdout.read()).decode().splitlines()
+        return "\n".join(self.lines)
+
+
+@asynccontextmanager
+async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
+    """Start one with its temporary directories below ``folder``; killed at the end."""
+    environ = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and "CRISIS" not in k}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "web", "demo", "--port", "0", *arguments),
+        cwd=ROOT,
+        env={**environ, "TMPDIR": str(folder)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield Demo(process, folder)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def accounted(text: str) -> tuple[int, int]:
+    """Incidents received, and the sum of what became of them."""
+    found = re.search(
+        r"(\d+) received = (\d+) closed \+ (\d+) cancelled \+ (\d+) merged \+ (\d+) open", text
+    )
+    assert found is not None, text
+    received, *parts = map(int, found.groups())
+    return received, sum(parts)
+
+
+def processes_naming(text: str) -> list[str]:
+    """Command lines and directories of live processes that name ``text``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if text in line and int(entry.name) != os.getpid():
+            found.append(line)
+    return found
+
+
+def assert_gone(folder: Path, started: set[int]) -> None:
+    """Neither a process nor a file of it is left."""
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert processes_naming(str(folder)) == []
+    assert list(folder.iterdir()) == []
+
+
+def children_of(pid: int) -> set[int]:
+    """Ids of the live processes that this one started."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return {int(word) for word in path.read_text().split()}
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that PostgreSQL's unprivileged user can reach."""
+    made = tmp_path_factory.mktemp("demo")
+    for parent in (made, made.parent, made.parent.parent):
+        parent.chmod(0o755)
+    return made
+
+
+@pytest.mark.timeout(180)
+async def test_it_runs_by_itself_without_errors_and_accounts_for_every_incident(
+    folder: Path,
+) -> None:
+    async with demo(folder, "--speed", "60", "--minutes", "0.5", "--county", "Fresno") as shown:
+        await shown.read_until("Ctrl-C")
+        started = children_of(shown.process.pid)
+        text = await shown.rest()
+        assert await shown.process.wait() == 0, text
+    assert "Errors: 0." in text
+    received, accounted_for = accounted(text)
+    assert received == accounted_for
+    assert received > 100, "the week before is missing"
+    sent = re.search(r"Simulated people: (\d+) commands, (\d+) positions", text)
+    assert sent is not None
+    assert int(sent[1]) > 10
+    assert int(sent[2]) > 0
+    assert started
+    assert_gone(folder, started)
+
+
+@pytest.mark.timeout(180)
+async def test_everybody_can_sign_in_the_reports_speak_and_ctrl_c_ends_all(folder: Path) -> None:
+    async with demo(folder, "--speed", "20", "--county", "Marin") as shown:
+        await shown.read_until("Ctrl-C")
+        assert set(shown.passwords) >= {"dispatcher", "supervisor", "lead", "you"}
+        url = shown.url.replace("localhost", "127.0.0.1")
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
+            for name, password in shown.passwords.items():
+                body = {"username": name, "password": password, "mode": "bearer"}
+                signed = await http.post("/api/v1/session", json=body)
+                assert signed.status_code == 200, (name, signed.text)
+                if name == "lead":
+                    header = {"authorization": f"Bearer {signed.json()['token']}"}
+            report = await http.get(
+                "/api/v1/reports/response-times.json?since=2026-01-01", headers=header
+            )
+            assert report.status_code == 200, report.text
+            lines = report.json()["lines"]
+            assert max(line["determined"]["denominator"] for line in lines) > 5
+        shown.process.send_signal(signal.SIGINT)
+        text = await shown.rest()
+        assert await shown.process.wait() == 0, text
+    assert "Errors: 0." in text
+    assert_gone(folder, set())
+
+
+@pytest.mark.timeout(180)
+async def test_kept_in_a_directory_it_goes_on_where_it_stopped(folder: Path) -> None:
+    kept = folder / "kept"
+    received = []
+    for _ in range(2):
+        arguments = ("--keep", str(kept), "--speed", "30", "--minutes", "0.1", "--county", "Napa")
+        async with demo(folder, *arguments) as shown:
+            text = await shown.rest()
+            assert await shown.process.wait() == 0, text
+        assert "Errors: 0." in text
+        first, second = accounted(text)
+        assert first == second
+        received.append(first)
+    assert received[1] >= received[0] > 10
