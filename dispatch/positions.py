@@ -98,7 +98,7 @@ class FixStats:
 class _Waiting:
     """The fixes of one flush to come, and those who wait for it."""
 
-    __slots__ = ("_most", "days", "done", "left_out", "rows", "tracks")
+    __slots__ = ("_most", "_waiters", "days", "left_out", "rows", "tracks")
 
     def __init__(self, most: int) -> None:
         self.tracks: dict[tuple[CountyId, TeamId], list[store.Row]] = {}
@@ -106,17 +106,32 @@ class _Waiting:
         self.rows = 0
         self.left_out = 0
         self._most = most
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Whoever waited may have gone away before an error came.
-        self.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        #: One for each post: whoever gives up must not take the flush from the others.
+        self._waiters: list[asyncio.Future[None]] = []
 
-    def add(self, key: tuple[CountyId, TeamId], rows: Sequence[store.Row]) -> None:
-        held = self.tracks.get(key)
-        if held is None:
-            self.tracks[key] = list(rows)
-        else:
-            held.extend(rows)
-        self.days.update([row.day for row in rows])
+    def done(self) -> asyncio.Future[None]:
+        """Return what is done once the flush is."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
+
+    def end(self, refusal: Unavailable | None = None) -> None:
+        """Let all go who wait; ``refusal``: nothing was stored."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if refusal is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(refusal)
+
+    def add(self, key: tuple[CountyId, TeamId], rows: list[store.Row]) -> None:
+        held = self.tracks.setdefault(key, rows)
+        if held is not rows:
+            held += rows
+        for row in rows:
+            self.days.add(row.day)
         self.rows += len(rows)
         # A county of many teams may always keep two of each.
         if self.rows > max(self._most, 2 * len(self.tracks)):
@@ -237,23 +252,24 @@ class FixBuffer:
         if track.latest is not None and track.latest is not before.latest:
             self._learn(county_id, team_id, track.latest)
         self.stats.off_shift += off_shift
+        # The flush goes on with these very rows: counted now, for later posts join them.
+        kept = len(rows)
         thinned = bool(rows) and await self._keep(county_id, team_id, rows)
         return FixOutcome(
-            kept=len(rows),
+            kept=kept,
             late=late,
             off_shift=off_shift,
             rejected=tuple(rejected),
             thinned=thinned,
         )
 
-    async def _keep(self, county_id: CountyId, team_id: TeamId, rows: Sequence[store.Row]) -> bool:
+    async def _keep(self, county_id: CountyId, team_id: TeamId, rows: list[store.Row]) -> bool:
         waiting = self._waiting
         if waiting is None:
             waiting = self._waiting = _Waiting(self._most_waiting)
             self._some.set()
         waiting.add((county_id, team_id), rows)
-        # Many wait for the same flush: one who gives up must not take it from the others.
-        await asyncio.shield(waiting.done)
+        await waiting.done()
         return waiting.left_out > 0
 
     def _learn(self, county_id: CountyId, team_id: TeamId, fix: Fix) -> None:
@@ -284,8 +300,8 @@ class FixBuffer:
                 "positions_stopped", "Positions can't be stored now; send them again."
             )
             for waiting in (self._flushing, self._waiting):
-                if waiting is not None and not waiting.done.done():
-                    waiting.done.set_exception(refusal)
+                if waiting is not None:
+                    waiting.end(refusal)
             self._flushing = self._waiting = None
 
     async def _flush_on(self) -> None:
@@ -300,10 +316,10 @@ class FixBuffer:
                 await self._flush(waiting)
             except Unavailable as refusal:
                 self.stats.failed += 1
-                waiting.done.set_exception(refusal)
+                waiting.end(refusal)
                 await asyncio.sleep(RETRY_S)
             else:
-                waiting.done.set_result(None)
+                waiting.end()
 
     async def _flush(self, waiting: _Waiting) -> None:
         start = self._clock.monotonic()

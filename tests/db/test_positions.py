@@ -223,6 +223,24 @@ async def test_posts_that_come_during_a_flush_share_the_next_one(
     assert taking.stats.flushes == 2
 
 
+async def test_posts_of_one_team_that_share_a_flush_each_count_their_own(
+    database: Database, admin: Admin
+) -> None:
+    buffer = buffer_on(database)
+    posts = [
+        asyncio.create_task(buffer.submit(FRESNO, TEAM, [fix(n), fix(n + 1)], NOW, on_shift=always))
+        for n in range(0, 60, 2)
+    ]
+    await asyncio.sleep(0)
+    # One that gives up takes the flush from nobody.
+    posts[0].cancel()
+    async with running(buffer):
+        outcomes = await asyncio.gather(*posts, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert [outcome.kept for outcome in outcomes[1:]] == [2] * 29  # type: ignore[union-attr]
+    assert len(await history(admin)) == 60
+
+
 def flush_waits(admin: Admin) -> Callable[[], Awaitable[bool]]:
     """Return the condition that a flush waits for the lock on ``latest_fixes``."""
 
