@@ -69,6 +69,7 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
   ].filter((one) => one !== null);
 
   const choose = (disposition: string): void => {
+    scrollTo(0, 0);
     const kind = codes.find((one) => one.code === disposition);
     set({ disposition, contacted: kind?.flags.includes("contacted") ?? false });
   };
@@ -96,14 +97,22 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
 
   return (
     <Sheet phone={phone} title={t("clear_title")}>
-      <div class="reasons" role="radiogroup" aria-label={t("clear_common")}>
+      {d.disposition !== "" && (
+        <div class="chosen">
+          <strong>{label("disposition", d.disposition)}</strong>
+          <button type="button" class="button touch" onClick={() => set({ disposition: "" })}>
+            {t("change")}
+          </button>
+        </div>
+      )}
+      <div hidden={d.disposition !== ""} class="reasons" role="radiogroup" aria-label={t("clear_common")}>
         {common.map((code) => (
           <button key={code} type="button" role="radio" aria-checked={d.disposition === code} class="button touch" data-code={code} onClick={() => choose(code)}>
             {label("disposition", code)}
           </button>
         ))}
       </div>
-      <Choice name={t("clear_all")} set="disposition" value={d.disposition} change={choose} />
+      {d.disposition === "" && <Choice name={t("clear_all")} set="disposition" value="" change={choose} />}
       {d.disposition !== "" && (
         <>
           {!surelyMet && <Tick name={t("met")} value={d.contacted} change={(contacted) => set({ contacted })} />}

@@ -11,7 +11,7 @@ import { newest } from "./acts.ts";
 import { Deadline, Hazards, Needs, Whereabouts } from "./Incident.tsx";
 import { ProgressMark, Reasons, Refused, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
-import { label } from "./words.ts";
+import { shortfallWords } from "./words.ts";
 
 interface Props {
   readonly phone: Phone;
@@ -22,6 +22,8 @@ interface Props {
 export function OfferScreen({ phone, asked, incident }: Props) {
   const entry = newest(phone.outbox.entries.value, [acceptOffer, declineOffer], asked.id);
   const isOver = clock.isSet && instant(asked.expires_at) <= clock.second.value;
+  // Which need it is stands among the needs already.
+  const lacks = asked.shortfalls.filter((code) => !code.endsWith("need_unmet")).map(shortfallWords);
   return (
     <article class="offer" aria-label={t("offer_title")} data-offer={asked.id}>
       <header>
@@ -47,9 +49,9 @@ export function OfferScreen({ phone, asked, incident }: Props) {
         </p>
       )}
       {incident && <Needs incident={incident} />}
-      {asked.shortfalls.length > 0 && (
+      {lacks.length > 0 && (
         <Note tone="warn">
-          {t("lacking")}: {asked.shortfalls.map((code) => label("need", code)).join(", ")}
+          {t("lacking")}: {lacks.join(", ")}
         </Note>
       )}
       {incident && <Deadline incident={incident} />}

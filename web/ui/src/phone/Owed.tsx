@@ -1,6 +1,8 @@
 // What is owed and when: check-ins first, each done with one tap.
 
+import { Icon } from "../components/Icon.tsx";
 import { Left } from "../components/Timer.tsx";
+import { relative } from "../format.ts";
 import { t } from "../messages/phone.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
@@ -9,22 +11,43 @@ import { isAhead, newest } from "./acts.ts";
 import { ProgressMark } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 
+/** What is due later than this waits behind a tap. */
+const NEAR_MS = 4 * 3_600_000;
 const ACTS = [completeObligation, recordAttempt, exceptObligation];
 
 export function Owed({ phone }: { phone: Phone }) {
   const picture = phone.picture.value;
   if (picture === null) return null;
   const due = picture.obligations.filter((one) => one.state === "due").sort((a, b) => a.due_at.localeCompare(b.due_at));
-  if (due.length === 0) return null;
+  const now = clock.second.value;
+  const isNear = (one: ObligationView): boolean => one.kind === "check_in" || instant(one.due_at) - now < NEAR_MS;
+  const near = due.filter(isNear);
+  const later = due.filter((one) => !isNear(one));
+  const list = (ones: readonly ObligationView[]) => (
+    <ul>
+      {ones.map((one) => (
+        <Item key={one.id} phone={phone} owed={one} seq={picture.seq} />
+      ))}
+    </ul>
+  );
   return (
-    <section class="owed">
-      <h2>{t("owed")}</h2>
-      <ul>
-        {due.map((one) => (
-          <Item key={one.id} phone={phone} owed={one} seq={picture.seq} />
-        ))}
-      </ul>
-    </section>
+    <>
+      {near.length > 0 && (
+        <section class="owed">
+          <h2>{t("owed")}</h2>
+          {list(near)}
+        </section>
+      )}
+      {later.length > 0 && (
+        <details class="owed">
+          <summary>
+            <Icon name="chevron" />
+            {t("owed_later", { n: later.length })}
+          </summary>
+          {list(later)}
+        </details>
+      )}
+    </>
   );
 }
 
@@ -43,7 +66,13 @@ function Item({ phone, owed, seq }: { phone: Phone; owed: ObligationView; seq: n
       <p>
         <strong>{t(`owed_${owed.kind}`)}</strong>
         <span class="figures">
-          {t(isLate ? "overdue" : "due_in")} <Left until={owed.due_at} />
+          {instant(owed.due_at) - clock.second.value > 3_600_000 ? (
+            relative(owed.due_at, clock.second.value)
+          ) : (
+            <>
+              {t(isLate ? "overdue" : "due_in")} <Left until={owed.due_at} />
+            </>
+          )}
         </span>
       </p>
       {isSaid ? (

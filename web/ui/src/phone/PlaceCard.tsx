@@ -81,7 +81,10 @@ export function PlaceCard({ phone, incident, run }: { phone: Phone; incident: Te
       )}
       {known?.story && (
         <details>
-          <summary>{t("story")}</summary>
+          <summary>
+            <Icon name="chevron" />
+            {t("story")}
+          </summary>
           <p>{known.story}</p>
         </details>
       )}

@@ -32,6 +32,9 @@ interface Props {
   readonly now: RunNow;
 }
 
+/** The deadline is for those who are still on their way. */
+const TRAVELS: ReadonlySet<Status> = new Set<Status>(["accepted", "en_route", "staged"]);
+
 /** Say a status; it is kept on the phone before anything else happens. */
 export function say(phone: Phone, run: RunView, status: Status, more: Partial<ReportStatusBody> = {}): void {
   void phone.outbox.add(reportStatus, {
@@ -75,7 +78,7 @@ export function RunScreen({ phone, now }: Props) {
         </section>
       ) : null}
       <Owed phone={phone} />
-      <Deadline incident={incident} />
+      {TRAVELS.has(status) && <Deadline incident={incident} />}
       <PlaceCard phone={phone} incident={incident} run={run} />
       {!mustRead(now) && <Hazards incident={incident} />}
       {!mustRead(now) && <Needs incident={incident} />}

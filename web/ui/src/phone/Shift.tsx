@@ -223,6 +223,7 @@ export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boole
         class="touch"
         run={async () => {
           await signOut();
+          phone.live.stop();
           forgetAll();
         }}
       >

@@ -9,6 +9,8 @@ const PATTERN = [400, 150, 400, 150, 800];
 export class Bell {
   /** Whether tones sound; vibration stays in any case. */
   readonly isLoud = signal(localStorage.getItem(KEPT_UNDER) !== "off");
+  /** Neither tones nor vibration, whatever comes. */
+  isHushed = false;
   private context: AudioContext | null = null;
   private timer: ReturnType<typeof setInterval> | null = null;
 
@@ -38,6 +40,7 @@ export class Bell {
 
   /** One ring. */
   once(): void {
+    if (this.isHushed) return;
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(PATTERN);
     if (!this.isLoud.peek() || this.context?.state !== "running") return;
     [0, 0.25, 0.5].forEach((after, turn) => this.tone(after, turn === 2 ? 1175 : 880));

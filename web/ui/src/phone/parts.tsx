@@ -81,7 +81,7 @@ export function Heard({ phone }: { phone: Phone }) {
   const at = phone.heardAt.value;
   const now = phone.deviceNow.value;
   const isOff = phone.picture.value === null && reason === "no_team";
-  const isLive = (state === "live" || isOff) && at !== null && (isOff || now - at < 30_000);
+  const isLive = (state === "live" || isOff) && at !== null && now - at < (isOff ? 60_000 : 30_000);
   const waits = phone.outbox.entries.value.filter((one) => one.state === "saved" || one.state === "sending").length;
   let text: string;
   if (at === null) text = t("never_heard");

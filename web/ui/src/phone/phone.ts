@@ -6,7 +6,7 @@ import { Api } from "../api.ts";
 import { Live, type Freshness } from "../live.ts";
 import { deviceShelf, memoryShelf, Outbox, type Entry, type Shelf } from "../outbox.ts";
 import { api, clock, liveTicket, type Session } from "../session.ts";
-import { CountyClock } from "../time.ts";
+import { CountyClock, instant } from "../time.ts";
 import { getPolicy, startTeamShift, type TeamIncidentView } from "../wire.ts";
 import { isAhead, OPERATIONS, shownDuty, shownRun } from "./acts.ts";
 import { Bell } from "./bell.ts";
@@ -25,6 +25,11 @@ export type Screen =
   | "partner"
   | "end_shift"
   | "more";
+
+/** While off shift the phone asks so often whether a shift was begun for it. */
+const LOOK_EVERY_MS = 15_000;
+/** A check-in rings so long before it is due. */
+const REMIND_MS = 60_000;
 
 /** Passes on to the pages' clock, and notes that the county was heard. */
 class HeardClock extends CountyClock {
@@ -81,7 +86,11 @@ export class Phone {
     this.live = new Live<"team">({
       county: session.county,
       view: "team",
-      ticket: liveTicket,
+      ticket: async () => {
+        const ticket = await liveTicket();
+        this.heardAt.value = Date.now();
+        return ticket;
+      },
       clock: new HeardClock(() => (this.heardAt.value = Date.now())),
     });
     this.kept.value = keptPicture(session);
@@ -180,8 +189,10 @@ export class Phone {
       this.deviceNow.value = Date.now();
       this.tracker.tick();
     }, 1000);
+    setInterval(() => this.lookForShift(), LOOK_EVERY_MS);
     const wake = (): void => {
       this.live.wake();
+      this.lookForShift();
       this.outbox.wake();
       this.tracker.tick();
     };
@@ -203,14 +214,46 @@ export class Phone {
       }
     });
     effect(() => this.remember());
+    effect(() => this.tracker.follow(this.trackedTeam()));
     effect(() => {
-      const picture = this.picture.value;
-      this.tracker.follow(picture !== null && picture.team.duty !== "off_shift" ? picture.team.id : null);
+      // Nothing may give away somebody who has just called for help.
+      this.bell.isHushed = this.alarm.value !== null || (this.picture.value?.duress.length ?? 0) > 0;
     });
     effect(() => this.ringFor());
+    effect(() => this.remindOf());
+    this.live.onAlert((alert) => {
+      if (alert.urgency === "now" && alert.template !== "offer") this.bell.once();
+    });
     this.restartAfterShiftStart();
     void this.tellTime();
   }
+
+  /** Somebody else may have begun the shift: off shift no socket says so. */
+  private lookForShift(): void {
+    const fresh = this.live.freshness.peek();
+    if (fresh.state === "stopped" && fresh.reason === "no_team" && document.visibilityState === "visible") this.live.start();
+  }
+
+  /** Whose position may be told: nobody's once the shift is over, as far as this phone can know. */
+  private trackedTeam(): string | null {
+    const team = this.picture.value?.team;
+    if (team === undefined || team.duty === "off_shift") return null;
+    const isLive = this.live.freshness.value.state === "live";
+    const isPast = team.shift_ends_at !== null && instant(team.shift_ends_at) < clock.second.value;
+    return !isLive && isPast && team.run === null ? null : team.id;
+  }
+
+  /** One ring for each check-in that is nearly due. */
+  private remindOf(): void {
+    const now = clock.second.value;
+    for (const one of this.picture.value?.obligations ?? []) {
+      if (one.kind !== "check_in" || one.state !== "due" || this.reminded.has(one.id)) continue;
+      if (instant(one.due_at) - now > REMIND_MS) continue;
+      this.reminded.add(one.id);
+      this.bell.once();
+    }
+  }
+  private readonly reminded = new Set<string>();
 
   /** Off shift no socket tells the county's time; a shift's end is set by it. */
   private async tellTime(): Promise<void> {
@@ -245,7 +288,8 @@ export class Phone {
     const asked = this.offer.value?.asked ?? null;
     const answered =
       asked !== null && this.outbox.entries.value.some((one) => one.path["offer_id"] === asked.id && one.state !== "refused");
-    if (asked !== null && !answered) {
+    const isOver = asked !== null && clock.isSet && instant(asked.expires_at) <= clock.second.value;
+    if (asked !== null && !answered && !isOver) {
       if (this.rungFor !== asked.id) {
         this.rungFor = asked.id;
         // Whatever was open: the offer comes before it.

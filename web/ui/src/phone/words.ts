@@ -53,6 +53,12 @@ export function refusalWords(problem: Problem): string {
   return problem.detail || t("no_other");
 }
 
+/** What a crew lacks. */
+export function shortfallWords(code: string): string {
+  const key = `lacks_${code}`;
+  return key in en ? (t as (key: string) => string)(key) : code.replaceAll("_", " ");
+}
+
 /** What the county tells a crew. */
 export function alertWords(template: AlertTemplate): string {
   const key = `alert_${template}`;
