@@ -1,0 +1,70 @@
+// How soon, what the person needs, what endangers the team: the same fields wherever it is asked.
+
+import { Icon } from "../components/Icon.tsx";
+import { ACUITY_LOOKS } from "../components/Mark.tsx";
+import { t as common } from "../messages/common.ts";
+import { t } from "../messages/board.ts";
+import { ACUITY_WORDS, type Acuity, type NeedSent } from "../wire.ts";
+import { choices } from "./codes.ts";
+import { Pick } from "./Pick.tsx";
+
+export interface Assessment {
+  readonly acuity: Acuity | null;
+  readonly needs: readonly NeedSent[];
+  readonly hazards: readonly string[];
+}
+
+/** Needs of codes: those chosen before keep whether they are a must, new ones are as their code says. */
+export function needsOf(codes: readonly string[], before: readonly NeedSent[]): readonly NeedSent[] {
+  const flags = new Map(choices("need").map((code) => [code.code, code.flags]));
+  return codes.map((code) => before.find((one) => one.code === code) ?? { code, hard: flags.get(code)?.includes("hard") ?? false });
+}
+
+export function AcuityChoice({ value, name, onChange, focusRef }: { value: Acuity | null; name: string; onChange: (acuity: Acuity) => void; focusRef?: (field: HTMLInputElement | null) => void }) {
+  return (
+    <fieldset class="acuity">
+      <legend>{t("acuity")}</legend>
+      {ACUITY_WORDS.map((acuity, index) => {
+        const [tone, shape, icon] = ACUITY_LOOKS[acuity];
+        return (
+          <label key={acuity} class={`mark tone-${tone} shape-${shape} ${value === acuity ? "chosen" : ""}`}>
+            <input
+              type="radio"
+              name={name}
+              value={acuity}
+              checked={value === acuity}
+              onChange={() => onChange(acuity)}
+              {...(index === 0 && focusRef ? { ref: focusRef } : {})}
+            />
+            <Icon name={icon} />
+            {common(`acuity_${acuity}`)} <kbd>Alt {index + 1}</kbd>
+          </label>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+/** Alt and a digit set the acuity from anywhere in a form. */
+export function acuityOfKey(event: KeyboardEvent): Acuity | null {
+  if (!event.altKey || event.ctrlKey || event.metaKey) return null;
+  const digit = /^Digit([1-3])$/.exec(event.code)?.[1];
+  return digit === undefined ? null : (ACUITY_WORDS[Number(digit) - 1] ?? null);
+}
+
+export function NeedsAndHazards({ value, onChange }: { value: Assessment; onChange: (part: Partial<Assessment>) => void }) {
+  return (
+    <>
+      <Pick label={t("hazards")} set="hazard" many chosen={value.hazards} onChange={(hazards) => onChange({ hazards })} />
+      <Pick
+        label={t("needs")}
+        set="need"
+        many
+        chosen={value.needs.map((one) => one.code)}
+        hard={value.needs.filter((one) => one.hard).map((one) => one.code)}
+        onChange={(codes) => onChange({ needs: needsOf(codes, value.needs) })}
+        onHard={(code) => onChange({ needs: value.needs.map((one) => (one.code === code ? { ...one, hard: !one.hard } : one)) })}
+      />
+    </>
+  );
+}

@@ -1,0 +1,90 @@
+// The calls on the line: who waits to be answered, who is spoken with. Never a modal.
+
+import { Act } from "../components/Act.tsx";
+import { Icon } from "../components/Icon.tsx";
+import { Since } from "../components/Timer.tsx";
+import { t } from "../messages/board.ts";
+import { api } from "../session.ts";
+import { answerCall, attachCall, endCall, holdCall, resumeCall, type CallView } from "../wire.ts";
+import { word } from "./codes.ts";
+import type { Desk } from "./desk.ts";
+import { startDraft } from "./draft.ts";
+
+const ORDER = ["offered", "held", "transferring", "on_line"] as const;
+
+export const openCalls = (desk: Desk): readonly CallView[] =>
+  [...desk.live.of("call").all.value.values()]
+    .filter((call) => (ORDER as readonly string[]).includes(call.state))
+    .sort((a, b) => ORDER.indexOf(a.state as never) - ORDER.indexOf(b.state as never) || a.offered_at.localeCompare(b.offered_at));
+
+export async function answer(desk: Desk, call: CallView, key?: string): Promise<void> {
+  await api.call(answerCall, { path: { call_id: call.id }, body: {}, ...(key === undefined ? {} : { key }) });
+  startDraft(call);
+  desk.take();
+}
+
+export function Calls({ desk }: { desk: Desk }) {
+  const calls = openCalls(desk);
+  if (calls.length === 0) return null;
+  return (
+    <section class="calls" aria-label={t("calls")}>
+      {calls.map((call) => (
+        <Call key={call.id} desk={desk} call={call} />
+      ))}
+    </section>
+  );
+}
+
+function Call({ desk, call }: { desk: Desk; call: CallView }) {
+  const incident = call.incident_id === null ? undefined : desk.live.of("incident").at(call.incident_id).value;
+  const opened = desk.opened.value;
+  const path = { call_id: call.id };
+  const isRinging = call.state === "offered";
+  return (
+    <div class={`call ${call.state}`} data-call={call.state}>
+      <Icon name="phone" />
+      <strong>{t(`call_${call.state}`)}</strong>
+      <Since from={isRinging ? call.offered_at : (call.answered_at ?? call.offered_at)} />
+      <span class="quiet">
+        {word("channel", call.channel)} · {word("referral_source", call.referral_source)}
+        {call.answered_by === desk.account && ` · ${t("with_you")}`}
+      </span>
+      {incident && (
+        <button type="button" class="link" onClick={() => desk.open(incident.id)}>
+          #{incident.number}
+        </button>
+      )}
+      {isRinging && (
+        <Act class="main" run={(key) => answer(desk, call, key)}>
+          <kbd>C</kbd> {t("call_answer")}
+        </Act>
+      )}
+      {call.state === "on_line" && <Act run={(key) => api.call(holdCall, { path, body: {}, key })}>{t("call_hold")}</Act>}
+      {call.state === "held" && <Act run={(key) => api.call(resumeCall, { path, body: {}, key })}>{t("call_resume")}</Act>}
+      {!isRinging && call.incident_id === null && (
+        <>
+          <button
+            type="button"
+            class="button main"
+            onClick={() => {
+              startDraft(call);
+              desk.take();
+            }}
+          >
+            {t("call_take")}
+          </button>
+          {opened !== null && (
+            <Act run={(key) => api.call(attachCall, { path: { incident_id: opened }, body: { call_id: call.id }, key })}>
+              {t("call_attach", { number: desk.incident(opened)?.number ?? 0 })}
+            </Act>
+          )}
+        </>
+      )}
+      {!isRinging && (
+        <Act run={(key) => api.call(endCall, { path, body: call.incident_id === null ? { outcome: "supported_by_phone" } : {}, key })}>
+          {call.incident_id === null ? t("call_end_supported") : t("call_end")}
+        </Act>
+      )}
+    </div>
+  );
+}

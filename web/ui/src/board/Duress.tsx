@@ -1,0 +1,105 @@
+// A team in danger: above everything, until it is resolved. Never hidden by a filter.
+
+import { useSignal } from "@preact/signals";
+import { Act } from "../components/Act.tsx";
+import { Icon } from "../components/Icon.tsx";
+import { Left, Since } from "../components/Timer.tsx";
+import { t } from "../messages/board.ts";
+import { api } from "../session.ts";
+import { acknowledgeDuress, resolveDuress, sendHelp, type DuressView } from "../wire.ts";
+import { choices, word } from "./codes.ts";
+import type { Desk } from "./desk.ts";
+
+export const openAlarms = (desk: Desk): readonly DuressView[] =>
+  [...desk.live.of("duress").all.value.values()]
+    .filter((one) => one.state !== "resolved")
+    .sort((a, b) => (a.acknowledged_at === null ? 0 : 1) - (b.acknowledged_at === null ? 0 : 1) || a.raised_at.localeCompare(b.raised_at));
+
+export function Alarms({ desk }: { desk: Desk }) {
+  const alarms = openAlarms(desk);
+  if (alarms.length === 0) return null;
+  return (
+    <section class="alarms" aria-label={t("duress")} role="alert">
+      {alarms.map((one) => (
+        <Alarm key={one.id} desk={desk} one={one} />
+      ))}
+    </section>
+  );
+}
+
+function Alarm({ desk, one }: { desk: Desk; one: DuressView }) {
+  const help = useSignal("law_enforcement");
+  const reference = useSignal("");
+  const ending = useSignal("safe");
+  const team = one.team_id === null ? undefined : desk.live.of("team").at(one.team_id).value;
+  const fix = one.team_id === null ? undefined : desk.live.fixes.at(one.team_id).value;
+  const run = team?.run ? desk.live.of("incident").at(team.run.incident_id).value : undefined;
+  const path = { duress_id: one.id };
+  return (
+    <div class={`alarm ${one.acknowledged_at === null ? "raw" : ""}`} data-duress={one.state}>
+      <Icon name="alarm" />
+      <strong>
+        {t("duress")} · {team?.call_sign ?? t("somebody")}
+      </strong>
+      <span>
+        {word("duress_cause", one.cause)} · <Since from={one.raised_at} />
+        {run && (
+          <button type="button" class="link" onClick={() => desk.open(run.id)}>
+            #{run.number}
+          </button>
+        )}
+      </span>
+      <span class="figures">
+        {fix ? (
+          <>
+            {fix.lat.toFixed(5)}, {fix.lon.toFixed(5)} · {t("fix_age")} <Since from={fix.fixed_at} />
+          </>
+        ) : (
+          t("no_fix")
+        )}
+      </span>
+      {one.acknowledged_at === null ? (
+        <>
+          {one.next_rung_at !== null && (
+            <span>
+              {t("next_person_in")} <Left until={one.next_rung_at} />
+            </span>
+          )}
+          <Act class="danger" run={(key) => api.call(acknowledgeDuress, { path, body: {}, key })}>
+            <kbd>A</kbd> {t("duress_acknowledge")}
+          </Act>
+        </>
+      ) : (
+        <>
+          <span>
+            {t("duress_in_hand")} <Since from={one.acknowledged_at} />
+            {one.help !== null && ` · ${t("help_on_way", { who: word("help_kind", one.help) })}`}
+          </span>
+          <span class="pair">
+            <select aria-label={t("help_who")} value={help.value} onChange={(event) => (help.value = event.currentTarget.value)}>
+              {choices("help_kind").map((code) => (
+                <option key={code.code} value={code.code}>
+                  {code.label}
+                </option>
+              ))}
+            </select>
+            <input aria-label={t("reference")} placeholder={t("reference")} value={reference.value} onInput={(event) => (reference.value = event.currentTarget.value)} />
+            <Act class={one.help === null ? "danger" : ""} run={(key) => api.call(sendHelp, { path, body: { who: help.value, reference: reference.value }, key })}>
+              {t("help_sent")}
+            </Act>
+          </span>
+          <span class="pair">
+            <select aria-label={t("duress_ending")} value={ending.value} onChange={(event) => (ending.value = event.currentTarget.value)}>
+              {choices("duress_resolution").map((code) => (
+                <option key={code.code} value={code.code}>
+                  {code.label}
+                </option>
+              ))}
+            </select>
+            <Act run={(key) => api.call(resolveDuress, { path, body: { reason: ending.value }, key })}>{t("duress_resolve")}</Act>
+          </span>
+        </>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,262 @@
+// The acts on an opened incident that need words: deciding, amending, partners, notes, its end.
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { Act } from "../components/Act.tsx";
+import { newKey, Unreachable } from "../api.ts";
+import { Trouble } from "../components/Note.tsx";
+import { t } from "../messages/board.ts";
+import { api } from "../session.ts";
+import {
+  acknowledgePartner,
+  addNote,
+  amendIncident,
+  cancelIncident,
+  closeIncident,
+  determine,
+  partnerDeclined,
+  partnerGone,
+  partnerOnScene,
+  requestPartner,
+  type HazardSent,
+  type IncidentView,
+  type PartnerView,
+} from "../wire.ts";
+import { acuityOfKey, AcuityChoice, NeedsAndHazards, type Assessment } from "./Assess.tsx";
+import { choices, word } from "./codes.ts";
+import type { Desk } from "./desk.ts";
+import { focusOnce } from "./focus.ts";
+
+const assessmentOf = (one: IncidentView): Assessment => ({
+  acuity: one.acuity,
+  needs: one.needs,
+  hazards: [...new Set(one.hazards.map((hazard) => hazard.code))],
+});
+
+/** Hazards of codes; those known already keep who said so and when. */
+const hazardsOf = (codes: readonly string[], before: IncidentView["hazards"]): HazardSent[] =>
+  codes.flatMap((code) => {
+    const known = before.filter((hazard) => hazard.code === code);
+    return known.length > 0 ? known : [{ code, source: "dispatcher" }];
+  });
+
+function Options({ set, empty }: { set: Parameters<typeof choices>[0]; empty?: string }) {
+  return (
+    <>
+      {empty !== undefined && <option value="">{empty}</option>}
+      {choices(set).map((code) => (
+        <option key={code.code} value={code.code}>
+          {code.label}
+        </option>
+      ))}
+    </>
+  );
+}
+
+/** Decide whether a team must go; or, once that is decided, amend what is known. */
+export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; isAmend: boolean }) {
+  const value = useSignal<Assessment>(assessmentOf(one));
+  const reason = useSignal("");
+  const partner = useSignal("");
+  const trouble = useSignal<unknown>(null);
+  const isSending = useSignal(false);
+  const key = useRef(newKey());
+  const first = useRef<HTMLInputElement | null>(null);
+  useEffect(() => first.current?.focus(), []);
+  const path = { incident_id: one.id };
+
+  async function send(what: "dispatch" | "no_dispatch" | "amend") {
+    if (isSending.peek()) return;
+    isSending.value = true;
+    trouble.value = null;
+    const { acuity, needs } = value.peek();
+    const known = { acuity, needs, hazards: hazardsOf(value.peek().hazards, one.hazards) };
+    try {
+      if (what === "amend") await api.call(amendIncident, { path, body: known, key: key.current });
+      else {
+        const body =
+          what === "dispatch"
+            ? { decision: what, ...known }
+            : { decision: what, reason: reason.peek() || null, partner: partner.peek() === "" ? null : { kind: partner.peek(), handoff: true } };
+        await api.call(determine, { path, body, key: key.current });
+      }
+      desk.tool.value = "none";
+      document.getElementById("incidents")?.focus();
+      key.current = newKey();
+    } catch (error) {
+      trouble.value = error;
+      if (!(error instanceof Unreachable)) key.current = newKey();
+    } finally {
+      isSending.value = false;
+    }
+  }
+  const main = isAmend ? "amend" : "dispatch";
+  const needsPartner = choices("no_dispatch_reason").find((code) => code.code === reason.value)?.flags.includes("needs_partner") ?? false;
+  return (
+    <form
+      class="tool"
+      aria-label={isAmend ? t("amend") : t("determine")}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send(main);
+      }}
+      onKeyDown={(event) => {
+        const acuity = acuityOfKey(event);
+        if (acuity !== null) value.value = { ...value.peek(), acuity };
+        else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send(main);
+        else return;
+        event.preventDefault();
+        event.stopPropagation();
+      }}
+    >
+      <AcuityChoice name={`acuity-${one.id}`} value={value.value.acuity} onChange={(acuity) => (value.value = { ...value.peek(), acuity })} focusRef={(field) => (first.current = field)} />
+      <div class="two">
+        <NeedsAndHazards value={value.value} onChange={(part) => (value.value = { ...value.peek(), ...part })} />
+      </div>
+      <Trouble trouble={trouble.value} />
+      <div class="acts">
+        <button type="submit" class="button main" disabled={isSending.value}>
+          {isAmend ? t("amend") : t("send_team")} <kbd>Ctrl ↵</kbd>
+        </button>
+        {!isAmend && (
+          <span class="pair">
+            <select aria-label={t("why_no_team")} value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)}>
+              <Options set="no_dispatch_reason" empty={t("why_no_team")} />
+            </select>
+            {needsPartner && (
+              <select aria-label={t("handed_to")} value={partner.value} onChange={(event) => (partner.value = event.currentTarget.value)}>
+                <Options set="partner_kind" empty={t("handed_to")} />
+              </select>
+            )}
+            <button type="button" class="button" disabled={isSending.value} onClick={() => void send("no_dispatch")}>
+              {t("no_team_needed")}
+            </button>
+          </span>
+        )}
+      </div>
+    </form>
+  );
+}
+
+export function AskPartner({ desk, one }: { desk: Desk; one: IncidentView }) {
+  const kind = useSignal("law_enforcement");
+  const reason = useSignal("unsafe_scene");
+  return (
+    <div class="tool" role="group" aria-label={t("ask_partner")}>
+      <span class="pair">
+        <select aria-label={t("partner")} ref={focusOnce} value={kind.value} onChange={(event) => (kind.value = event.currentTarget.value)}>
+          <Options set="partner_kind" />
+        </select>
+        <select aria-label={t("reason")} value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)}>
+          <Options set="partner_reason" />
+        </select>
+        <Act
+          class="main"
+          run={async (key) => {
+            await api.call(requestPartner, { path: { incident_id: one.id }, body: { kind: kind.value, reason: reason.value }, key });
+            desk.tool.value = "none";
+          }}
+        >
+          {t("ask_partner")}
+        </Act>
+      </span>
+    </div>
+  );
+}
+
+export function Partner({ one, partner }: { one: IncidentView; partner: PartnerView }) {
+  const reference = useSignal("");
+  const outcome = useSignal("resolved");
+  const refusal = useSignal("no_unit");
+  const path = { incident_id: one.id, partner_id: partner.id };
+  const isOpen = ["requested", "acknowledged", "arrived"].includes(partner.state);
+  return (
+    <div class="run" data-partner={partner.kind}>
+      <header>
+        <b>{word("partner_kind", partner.kind)}</b> <span>{t(`partner_${partner.state}`)}</span>
+        {partner.handoff && <span class="warn-words">{t("handoff")}</span>}
+      </header>
+      {isOpen && (
+        <div class="acts">
+          {partner.state === "requested" && (
+            <>
+              <span class="pair">
+                <input aria-label={t("reference")} placeholder={t("reference")} value={reference.value} onInput={(event) => (reference.value = event.currentTarget.value)} />
+                <Act run={(key) => api.call(acknowledgePartner, { path, body: { reference: reference.value }, key })}>{t("partner_takes_it")}</Act>
+              </span>
+              <span class="pair">
+                <select aria-label={t("reason")} value={refusal.value} onChange={(event) => (refusal.value = event.currentTarget.value)}>
+                  <Options set="partner_refusal" />
+                </select>
+                <Act run={(key) => api.call(partnerDeclined, { path, body: { reason: refusal.value }, key })}>{t("partner_not_coming")}</Act>
+              </span>
+            </>
+          )}
+          {partner.state === "acknowledged" && <Act run={(key) => api.call(partnerOnScene, { path, body: {}, key })}>{t("partner_arrived")}</Act>}
+          {partner.state !== "requested" && (
+            <span class="pair">
+              <select aria-label={t("outcome")} value={outcome.value} onChange={(event) => (outcome.value = event.currentTarget.value)}>
+                <Options set="partner_outcome" />
+              </select>
+              <Act run={(key) => api.call(partnerGone, { path, body: { outcome: outcome.value }, key })}>{t("partner_left")}</Act>
+            </span>
+          )}
+        </div>
+      )}
+    </div>
+  );
+}
+
+export function Note({ desk, one, onDone }: { desk: Desk; one: IncidentView; onDone: () => void }) {
+  const text = useSignal("");
+  const send = async (key: string) => {
+    if (text.peek().trim() === "") return;
+    await api.call(addNote, { path: { incident_id: one.id }, body: { text: text.peek() }, key });
+    text.value = "";
+    desk.tool.value = "none";
+    onDone();
+  };
+  return (
+    <div class="tool">
+      <label class="field">
+        {t("note")}
+        <textarea rows={2} ref={focusOnce} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
+      </label>
+      <Act class="main" run={send}>
+        {t("write_down")}
+      </Act>
+    </div>
+  );
+}
+
+export function End({ desk, one, isCancel }: { desk: Desk; one: IncidentView; isCancel: boolean }) {
+  const came = one.runs.some((run) => run.milestones["on_scene"] !== undefined);
+  const reason = useSignal(isCancel ? "caller_cancelled" : "no_team_available");
+  const path = { incident_id: one.id };
+  const run = async (key: string) => {
+    if (isCancel) await api.call(cancelIncident, { path, body: { reason: reason.value }, key });
+    else if (came) await api.call(closeIncident, { path, body: { outcome: "responded" }, key });
+    else await api.call(closeIncident, { path, body: { outcome: "unserved", reason: reason.value }, key });
+    desk.tool.value = "none";
+  };
+  return (
+    <div class="tool" role="group" aria-label={isCancel ? t("cancel_incident") : t("close_incident")}>
+      <span class="pair">
+        {(isCancel || !came) && (
+          <select aria-label={t("reason")} ref={focusOnce} value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)}>
+            {choices(isCancel ? "cancel_reason" : "unserved_reason")
+              .filter((code) => !isCancel || code.flags.includes("cancels_incident"))
+              .map((code) => (
+                <option key={code.code} value={code.code}>
+                  {code.label}
+                </option>
+              ))}
+          </select>
+        )}
+        <Act class="danger" run={run}>
+          {isCancel ? t("cancel_incident") : came ? t("close_served") : t("close_unserved")}
+        </Act>
+      </span>
+    </div>
+  );
+}

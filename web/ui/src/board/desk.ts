@@ -1,0 +1,93 @@
+// What the person at the desk looks at: cursor, opened incident, filters. Kept in the URL where it
+// should survive a reload or be sent to a colleague.
+
+import { effect, signal } from "@preact/signals";
+import type { Live } from "../live.ts";
+import type { Session } from "../session.ts";
+import type { IncidentView } from "../wire.ts";
+import { byUrgency, passes, type Filter } from "./order.ts";
+import { rowWords } from "./words.ts";
+
+export type Tool = "none" | "determine" | "amend" | "partner" | "cancel" | "close" | "note";
+
+export class Desk {
+  readonly live: Live<"desk">;
+  readonly session: Session;
+  readonly account: string;
+  readonly filter = signal<Filter>({ mine: false, waiting: false, text: "" });
+  /** The row under the keyboard's cursor. */
+  readonly cursor = signal<string | null>(null);
+  /** The incident that is open beside the list. */
+  readonly opened = signal<string | null>(null);
+  readonly isTaking = signal(false);
+  readonly showsKeys = signal(false);
+  readonly tool = signal<Tool>("none");
+  /** Counts "offer the top" presses; the recommendations act on it. */
+  readonly offerTop = signal(0);
+
+  constructor(live: Live<"desk">, session: Session) {
+    this.live = live;
+    this.session = session;
+    this.account = session.who.account_id;
+    const query = new URLSearchParams(location.search);
+    this.filter.value = { mine: query.get("mine") === "1", waiting: query.get("waiting") === "1", text: query.get("q") ?? "" };
+    const wanted = Number(query.get("incident"));
+    const end = effect(() => {
+      const incidents = live.of("incident").all.value;
+      if (live.freshness.value.state !== "live") return;
+      const found = [...incidents.values()].find((one) => one.number === wanted);
+      if (found && this.opened.peek() === null) this.open(found.id);
+      queueMicrotask(() => end());
+    });
+    effect(() => this.keep());
+  }
+
+  private keep(): void {
+    const { mine, waiting, text } = this.filter.value;
+    const opened = this.opened.value;
+    const url = new URL(location.href);
+    const put = (name: string, value: string) => (value === "" ? url.searchParams.delete(name) : url.searchParams.set(name, value));
+    put("mine", mine ? "1" : "");
+    put("waiting", waiting ? "1" : "");
+    put("q", text);
+    if (this.live.freshness.peek().state === "live") {
+      put("incident", opened === null ? "" : String(this.incident(opened)?.number ?? ""));
+    }
+    if (url.href !== location.href) history.replaceState(null, "", url);
+  }
+
+  incident(id: string): IncidentView | undefined {
+    return this.live.of("incident").all.peek().get(id);
+  }
+
+  callSign(team: string): string {
+    return this.live.of("team").at(team).value?.call_sign ?? "?";
+  }
+
+  /** The incidents that the filters show, most urgent first. */
+  wanted(): readonly IncidentView[] {
+    const filter = this.filter.value;
+    return [...this.live.of("incident").all.value.values()]
+      .filter((one) => passes(one, filter, this.account, () => rowWords(one)))
+      .sort(byUrgency);
+  }
+
+  open(id: string): void {
+    this.isTaking.value = false;
+    this.cursor.value = id;
+    if (this.opened.peek() !== id) this.tool.value = "none";
+    this.opened.value = id;
+  }
+
+  take(): void {
+    this.isTaking.value = true;
+  }
+
+  /** One step back; what is typed in the intake form stays. */
+  back(): void {
+    if (this.showsKeys.peek()) this.showsKeys.value = false;
+    else if (this.isTaking.peek()) this.isTaking.value = false;
+    else if (this.tool.peek() !== "none") this.tool.value = "none";
+    else this.opened.value = null;
+  }
+}

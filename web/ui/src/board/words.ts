@@ -1,0 +1,34 @@
+// What a row says, in words: for the row itself, its reader and the filter.
+
+import { t as common } from "../messages/common.ts";
+import { t } from "../messages/board.ts";
+import type { CellView, IncidentView } from "../wire.ts";
+import { word } from "./codes.ts";
+
+/** The middle of the ~1 km cell; the exact point isn't in a frame. */
+export const cellWords = (cell: CellView): string => `${cell.lat.toFixed(2)}, ${cell.lon.toFixed(2)}`.replaceAll("-", "−");
+
+export function placeWords(one: IncidentView): string {
+  const parts = [word("location_type", one.location_type)];
+  if (one.area_class !== null) parts.push(word("area_class", one.area_class));
+  parts.push(one.cell === null ? t("no_point") : cellWords(one.cell));
+  return parts.join(" · ");
+}
+
+export const needWords = (one: IncidentView): string =>
+  one.needs.map((need) => (need.hard ? t("must_have", { need: word("need", need.code) }) : word("need", need.code))).join(", ");
+
+export const hazardWords = (one: IncidentView): string => [...new Set(one.hazards.map((h) => word("hazard", h.code)))].join(", ");
+
+/** Everything that a filter may look for. */
+export function rowWords(one: IncidentView): string {
+  return [
+    `#${one.number}`,
+    common(`phase_${one.phase}`),
+    one.acuity === null ? "" : common(`acuity_${one.acuity}`),
+    placeWords(one),
+    needWords(one),
+    hazardWords(one),
+    ...one.runs.map((run) => run.call_sign),
+  ].join(" ");
+}
