@@ -175,11 +175,16 @@ class Writer:
         )
 
     def _write(self, template: str, status: int, **values: Any) -> Response:
+        built, icons = {"css": [], "js": ""}, []
         try:
-            built = self._assets.manifest["pages"].get("admin", {"css": [], "js": ""})
+            manifest = self._assets.manifest
         except NotBuilt:
-            built = {"css": [], "js": ""}
-        text = self._templates.get_template(template).render(built=built, **values)
+            # Readable without a style; forms can't be sent.
+            pass
+        else:
+            built = manifest["pages"].get("admin", built)
+            icons = [name for name in manifest["icons"] if name.endswith(".svg")]
+        text = self._templates.get_template(template).render(built=built, icons=icons, **values)
         return Response(text, status, _HEADERS, "text/html; charset=utf-8")
 
 

@@ -119,7 +119,8 @@ class RosterPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             team=known,
-            row=row,
+            # A box that isn't ticked isn't sent.
+            row={**_team_row(None), **row},
             agencies=await desk.agencies(),
             capabilities=[code.code for code in codes["team_capability"]],
         )
