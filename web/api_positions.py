@@ -6,7 +6,7 @@ what the apps' posts mean ``geo.trackers``'. The 204 follows the flush to disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -78,7 +78,7 @@ async def post_fixes(asked: Asked) -> Response:
     fixes = [
         _fix(one, source, received_at) for one in (given if isinstance(given, list) else [given])
     ]
-    outcome = await _keep(asked, team_id, fixes, received_at)
+    outcome = await _keep(asked, board, team_id, fixes, received_at)
     if outcome.rejected or outcome.off_shift or outcome.thinned:
         return answer(outcome)
     return _KEPT
@@ -114,7 +114,7 @@ def _source(board: Board, actor: Actor, team_id: TeamId) -> FixSource:
         raise NotFound("unknown_team", "There is no such team in this county.")
     if actor.team_id == team_id:
         return FixSource.PHONE
-    if actor.agency_id in {None, team.agency_id}:
+    if actor.agency_id is None or actor.agency_id == team.agency_id:
         if actor.has(Role.INTEGRATION):
             return FixSource.TRACKER
         if actor.has(*DESK):
@@ -122,15 +122,11 @@ def _source(board: Board, actor: Actor, team_id: TeamId) -> FixSource:
     raise NotAllowed("not_your_team", "You can send positions only of the team that you are on.")
 
 
-async def _keep(
-    asked: Asked, team_id: TeamId, fixes: Sequence[Fix], received_at: datetime
-) -> FixOutcome:
-    return await asked.node.positions.submit(
-        asked.county_id,
-        team_id,
-        fixes,
-        received_at,
-        on_shift=tracked(asked.county.board),
+def _keep(
+    asked: Asked, board: Board, team_id: TeamId, fixes: Sequence[Fix], received_at: datetime
+) -> Awaitable[FixOutcome]:
+    return asked.node.positions.submit(
+        asked.county_id, team_id, fixes, received_at, on_shift=tracked(board)
     )
 
 
@@ -189,7 +185,7 @@ async def post_tracker(asked: Asked) -> Response:
     except TrackerError as error:
         raise Invalid("bad_tracker_post", f"{error}."[:200]) from None
     if post.fixes:
-        await _keep(asked, team_id, post.fixes[:MOST_FIXES], received_at)
+        await _keep(asked, asked.county.board, team_id, post.fixes[:MOST_FIXES], received_at)
     # The apps send again whatever isn't answered with 200; OwnTracks reads a list of commands.
     return answer([])
 
