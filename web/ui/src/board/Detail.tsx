@@ -136,7 +136,7 @@ function Close({ desk }: { desk: Desk }) {
   return (
     <button
       type="button"
-      class="button plain"
+      class="button plain small"
       onClick={() => {
         desk.tool.value = "none";
         desk.opened.value = null;
@@ -165,7 +165,6 @@ function Head({ desk, one }: { desk: Desk; one: IncidentView }) {
         <PhaseMark phase={one.phase} />
         {one.acuity !== null && <AcuityMark acuity={one.acuity} />}
         <Deadline one={one} />
-        <Close desk={desk} />
       </div>
       <div class="line">
         {tools
@@ -198,6 +197,7 @@ function Head({ desk, one }: { desk: Desk; one: IncidentView }) {
             </Act>
           )
         )}
+        <Close desk={desk} />
       </div>
     </header>
   );

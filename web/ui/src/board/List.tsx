@@ -27,7 +27,9 @@ export function List({ desk }: { desk: Desk }) {
   const shown = useRef<readonly string[]>([]);
   const again = useSignal(0);
   const incidents = desk.wanted();
-  const total = desk.live.of("incident").all.value.size;
+  const all = [...desk.live.of("incident").all.value.values()];
+  const open = all.filter((one) => one.ended_at === null);
+  const total = all.length;
   const byId = new Map(incidents.map((one) => [one.id, one]));
   const wanted = incidents.map((one) => one.id);
   void again.value;
@@ -58,6 +60,12 @@ export function List({ desk }: { desk: Desk }) {
 
   return (
     <section class="panel list" aria-label={t("incidents")}>
+      <h2>
+        {t("incidents")}{" "}
+        <span data-count="incident">
+          {t("incidents_open", { n: open.length })} · {t("waiting_count", { n: open.filter((one) => one.waiting_since !== null).length })}
+        </span>
+      </h2>
       <div class="columns" aria-hidden="true">
         <span>{t("col_number")}</span>
         <span>{t("col_phase")}</span>

@@ -34,6 +34,7 @@ function dots(desk: Desk): Dot[] {
       look: `team tone-${tone}${fix === undefined ? " guessed" : ""}`,
       text: team.call_sign,
       title: `${team.call_sign}: ${common(`team_${team.status}`)} ${where}`,
+      anchor: "top",
       onChoose: team.run === null ? null : () => team.run && desk.open(team.run.incident_id),
     });
   }
@@ -47,11 +48,12 @@ function dots(desk: Desk): Dot[] {
       look: `incident tone-${tone}${one.id === opened ? " open" : ""}`,
       text: `#${one.number}`,
       title: `#${one.number}: ${common(`phase_${one.phase}`)}`,
+      anchor: "bottom",
       onChoose: () => desk.open(one.id),
     });
   }
   const picked = desk.isTaking.value ? readPoint(draft.value.point) : null;
-  if (picked) found.push({ id: "picked", lat: picked.lat_deg, lon: picked.lon_deg, look: "picked", text: "✕", title: t("point"), onChoose: null });
+  if (picked) found.push({ id: "picked", lat: picked.lat_deg, lon: picked.lon_deg, look: "picked", text: "✕", title: t("point"), anchor: "center", onChoose: null });
   return found;
 }
 

@@ -9,13 +9,15 @@ import { instant } from "../time.ts";
 import type { TeamStatus, TeamView } from "../wire.ts";
 import { policy, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { openAlarms } from "./Duress.tsx";
 
 const ORDER: Readonly<Partial<Record<TeamStatus, number>>> = { offered: 0, available: 2, ready: 2, ending: 3, unavailable: 4, off_shift: 5 };
 const orderOf = (team: TeamView): number => ORDER[team.status] ?? 1;
 
 export function Teams({ desk }: { desk: Desk }) {
+  const inDanger = new Set(openAlarms(desk).map((alarm) => alarm.team_id));
   const teams = [...desk.live.of("team").all.value.values()].sort(
-    (a, b) => orderOf(a) - orderOf(b) || a.call_sign.localeCompare(b.call_sign, undefined, { numeric: true }),
+    (a, b) => Number(inDanger.has(b.id)) - Number(inDanger.has(a.id)) || orderOf(a) - orderOf(b) || a.call_sign.localeCompare(b.call_sign, undefined, { numeric: true }),
   );
   const free = teams.filter((team) => team.is_free).length;
   return (
@@ -37,7 +39,7 @@ export function Teams({ desk }: { desk: Desk }) {
           </thead>
           <tbody>
             {teams.map((team) => (
-              <TeamRow key={team.id} desk={desk} team={team} />
+              <TeamRow key={team.id} desk={desk} team={team} isInDanger={inDanger.has(team.id)} />
             ))}
           </tbody>
         </table>
@@ -46,15 +48,16 @@ export function Teams({ desk }: { desk: Desk }) {
   );
 }
 
-function TeamRow({ desk, team }: { desk: Desk; team: TeamView }) {
+function TeamRow({ desk, team, isInDanger }: { desk: Desk; team: TeamView; isInDanger: boolean }) {
   const shift = team.shift_id === null ? undefined : desk.live.of("shift").at(team.shift_id).value;
   const incidentId = team.run?.incident_id ?? team.offer?.incident_id ?? null;
   const incident = incidentId === null ? undefined : desk.live.of("incident").at(incidentId).value;
   return (
-    <tr data-team={team.call_sign} data-status={team.status} class={team.duty === "off_shift" ? "off" : ""}>
+    <tr data-team={team.call_sign} data-status={team.status} class={isInDanger ? "danger" : team.duty === "off_shift" ? "off" : ""}>
       <th scope="row">{team.call_sign}</th>
       <td>
         <TeamMark status={team.status} />
+        {isInDanger && <span class="alarm-words"> {t("duress")}</span>}
         {incident && (
           <button type="button" class="link figures" onClick={() => desk.open(incident.id)}>
             #{incident.number}
@@ -64,18 +67,29 @@ function TeamRow({ desk, team }: { desk: Desk; team: TeamView }) {
         {team.unavailable_reason !== null && <span class="quiet"> {word("unavailable_reason", team.unavailable_reason)}</span>}
         {team.overtime && <span class="warn-words"> {t("overtime")}</span>}
       </td>
-      <td class="figures">{team.since === null ? "—" : <Since from={team.since} />}</td>
       <td class="figures">
+        <Label>{t("short_status")}</Label>
+        {team.since === null ? "—" : <Since from={team.since} />}
+      </td>
+      <td class="figures">
+        <Label>{t("fix_age")}</Label>
         <FixAge desk={desk} team={team} />
       </td>
       <td class="figures">
+        <Label>{t("col_crew")}</Label>
         {team.crew.length}
         {team.telehealth_second && <abbr title={t("telehealth_second")}>+T</abbr>}
       </td>
-      <td class="figures">{shift?.started_at ? time(shift.started_at) : "—"}</td>
+      <td class="figures">
+        <Label>{t("col_duty")}</Label>
+        {shift?.started_at ? time(shift.started_at) : "—"}
+      </td>
     </tr>
   );
 }
+
+/** A figure's name, shown where the table has no room for columns. */
+const Label = ({ children }: { children: string }) => <span class="label">{children} </span>;
 
 /** Age of the newest position; a team without one is reckoned from its base. */
 export function FixAge({ desk, team }: { desk: Desk; team: TeamView }) {

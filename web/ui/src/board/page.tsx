@@ -57,16 +57,11 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
 
 function Filters({ desk, onNew }: { desk: Desk; onNew: () => void }) {
   const filter = desk.filter.value;
-  const incidents = [...desk.live.of("incident").all.value.values()].filter((one) => one.ended_at === null);
-  const waiting = incidents.filter((one) => one.waiting_since !== null).length;
   return (
     <div class="filters" role="search">
       <button type="button" class="button main small" onClick={onNew}>
         <kbd>N</kbd> {t("new_call")}
       </button>
-      <span class="counts" data-count="incident">
-        <b>{t("incidents_open", { n: incidents.length })}</b> · {t("waiting_count", { n: waiting })}
-      </span>
       <input
         id="filter"
         type="search"

@@ -13,6 +13,7 @@ export interface Dot {
   readonly look: string;
   readonly text: string;
   readonly title: string;
+  readonly anchor: "top" | "bottom" | "center";
   readonly onChoose: (() => void) | null;
 }
 
@@ -164,7 +165,8 @@ export class CountyMap {
         event.stopPropagation();
         this.markers.get(dot.id)?.dot.onChoose?.();
       });
-      const marker = new this.library.Marker({ element }).setLngLat([dot.lon, dot.lat]).addTo(this.map);
+      // Incidents stand over their point and teams under it, so that neither hides the other.
+      const marker = new this.library.Marker({ element, anchor: dot.anchor }).setLngLat([dot.lon, dot.lat]).addTo(this.map);
       // MapLibre calls every marker "Map marker"; ours say what they are.
       element.setAttribute("aria-label", dot.title);
       this.markers.set(dot.id, { marker, dot });

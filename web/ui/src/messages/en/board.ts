@@ -35,6 +35,7 @@ export default {
   col_team: "Team",
   col_status: "Status",
   col_status_age: "Status age",
+  short_status: "Status",
   col_fix_age: "Fix age",
   col_crew: "Crew",
   col_duty: "On since",

@@ -37,6 +37,7 @@ const es: Catalog<typeof en> = {
   col_team: "Equipo",
   col_status: "Estado",
   col_status_age: "Edad del estado",
+  short_status: "Estado",
   col_fix_age: "Edad de posición",
   col_crew: "Personas",
   col_duty: "Desde",

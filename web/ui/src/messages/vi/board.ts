@@ -37,6 +37,7 @@ const vi: Catalog<typeof en> = {
   col_team: "Đội",
   col_status: "Trạng thái",
   col_status_age: "Tuổi trạng thái",
+  short_status: "Trạng thái",
   col_fix_age: "Tuổi vị trí",
   col_crew: "Người",
   col_duty: "Từ lúc",
