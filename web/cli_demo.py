@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import msgspec
 
@@ -278,7 +280,12 @@ async def _show(
 ) -> None:
     """Serve until a signal, or until the time is over."""
 
+    ended = asyncio.Event()
+
     async def started(node: Node, url: str) -> None:
+        # In place of the server's own: whoever uses it leaves before it does.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
         took_s = show.machine.monotonic() - began_s
         _greet(show, county, url, took_s)
         show.tasks.append(asyncio.create_task(_report(show, node), name="demo-status"))
@@ -286,10 +293,13 @@ async def _show(
 
     async with running(settings, database, clock=show.clock) as node:
         serving = asyncio.create_task(answer(node, listening, started), name="demo-http")
+        waiting = asyncio.create_task(ended.wait(), name="demo-signal")
         limit_s = None if show.args.minutes is None else 60 * show.args.minutes
+        either: list[asyncio.Task[Any]] = [serving, waiting]
         try:
-            await asyncio.wait([serving], timeout=limit_s)
+            await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            waiting.cancel()
             # The people first: what they have under way is answered still.
             for task in show.tasks:
                 task.cancel()

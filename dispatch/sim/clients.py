@@ -145,7 +145,9 @@ class Person:
             found: Entity = msgspec.json.decode(response.content) if response.content else {}
             return found
         code = _code(response)
-        if response.status_code in _OVERTAKEN:
+        # A door that many come to at once says when to knock again.
+        waits = path == "/session" and response.status_code == 429
+        if response.status_code in _OVERTAKEN or waits:
             self.world.tally.overtaken[code] += 1
         else:
             self.world.failed(f"{what}: {response.status_code} {code}")

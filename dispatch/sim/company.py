@@ -23,7 +23,7 @@ from dispatch.sim.phones import Phone
 from dispatch.sim.troupe import Troupe
 
 #: All phones that wake at once would sign in at once.
-_APART_S = 0.05
+_APART_S = 0.1
 
 
 class Orders(Value, frozen=True, kw_only=True):

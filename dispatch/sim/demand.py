@@ -227,13 +227,13 @@ class Demand:
         return self.per_day / (1 - BY_PHONE) * weekday * share
 
     def next_busy(self, now: datetime) -> datetime:
-        """Return ``now``, or in a quiet night the next hour in which there is something to see."""
+        """Return ``now``; in a quiet night, when the next day is well under way."""
         hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         mean = self.per_day / (1 - BY_PHONE) / 24
         for ahead in range(25):
             later = hour + timedelta(hours=ahead)
             if self.rate(later) >= 0.6 * mean:
-                return max(now, later)
+                return now if ahead == 0 else later + timedelta(hours=2)
         return now
 
     def _hour(self, hour: datetime) -> list[DemandedCall]:

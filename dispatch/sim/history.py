@@ -79,9 +79,6 @@ class _Crew:
     actor: Actor
     at: Point
     free_at: datetime
-    #: the shift that it is on or was on last, and its last instant
-    shift: tuple[datetime, datetime] | None = None
-    shift_id: ShiftId | None = None
 
 
 class History:
@@ -261,7 +258,7 @@ class History:
         self, at: datetime, call: DemandedCall, desk: Staff, incident_id: IncidentId
     ) -> datetime | None:
         """Send the nearest free team; returns when to look again, where none is free."""
-        on_shift = [crew for crew in self._crews if _is_on(crew, at)]
+        on_shift = [crew for crew in self._crews if self._is_on(crew, at)]
         free = [crew for crew in on_shift if crew.free_at <= at]
         if not free:
             return min(
@@ -358,13 +355,24 @@ class History:
         done = c.CompleteObligation(obligation_id=owed, outcome="reached_stable")
         self._unit(self._desk(self._troupe.follow_up, at, done))
 
+    def _is_worth_it(self, window: tuple[datetime, datetime]) -> bool:
+        """Whether a shift has some hours left when the past begins; none is written otherwise."""
+        return window[1] - self._begins_at > 2 * _SPAN
+
+    def _is_on(self, crew: _Crew, at: datetime) -> bool:
+        """Whether it may be asked: on shift, and not about to go home."""
+        window = shift_at(crew.number, at)
+        if window is None or not self._is_worth_it(window):
+            return False
+        return at < window[1] - timedelta(minutes=15)
+
     def _shifts(self, until: datetime) -> None:
         """Let every team go on and off shift, in time and with nothing under way."""
         for crew in self._crews:
             at = self._begins_at
             while at < until:
                 window = shift_at(crew.number, at)
-                if window is None:
+                if window is None or not self._is_worth_it(window):
                     at += timedelta(minutes=20)
                     continue
                 starts_at, ends_at = max(window[0], self._begins_at), window[1]
@@ -392,12 +400,6 @@ def _crew_actor(team: MadeUpTeam, staff: Staff) -> Actor:
         team_id=team.team_id,
         responder_id=team.crew[0].id,
     )
-
-
-def _is_on(crew: _Crew, at: datetime) -> bool:
-    """Whether it may be asked: on shift, and not about to go home."""
-    window = shift_at(crew.number, at)
-    return window is not None and at < window[1] - timedelta(minutes=15)
 
 
 def encounter_of(fate: Fate, draw: Draws) -> c.EncounterInput:

@@ -26,7 +26,7 @@ _DECLINES, _NO_ANSWER = 0.06, 0.03
 #: Share of runs with bad signal, and of those on which somebody presses the button.
 _BAD_SIGNAL, _DURESS = 0.12, 0.015
 #: County seconds between positions of a team that moves, and of one that stands.
-_FIX_S, _STANDING_FIX_S = 15.0, 240.0
+_FIX_S, _STANDING_FIX_S = 15.0, 150.0
 #: ... but never more often than this, real seconds.
 _FIX_EVERY_S = 2.0
 #: Nobody begins a shift that is nearly over.
@@ -88,21 +88,18 @@ class Phone(Life):
         """Be on shift when it is time, until cancelled."""
         while not self.world.closing:
             window = shift_at(self._number, self.now)
-            if window is not None and await self._on_shift(window[1]):
-                continue
-            await asyncio.sleep(self.draw.uniform(0.5, 2.0))
+            if window is not None:
+                await self._on_shift(window[1])
+            await asyncio.sleep(self.draw.uniform(0.3, 1.5))
 
-    async def _on_shift(self, ends_at: datetime) -> bool:
-        """Follow the team's board, going on shift first where need be; ``False`` = not on shift."""
+    async def _on_shift(self, ends_at: datetime) -> None:
+        """Follow the team's board until it breaks; go on shift where there is none yet."""
         await self.person.sign_in()
-        if await self.board.follow(self._live):
-            return True
-        if ends_at - self.now < _WORTH_IT:
-            return False
+        if await self.board.follow(self._live) or ends_at - self.now < _WORTH_IT:
+            return
         crew = [{"responder_id": str(r.id), "carries_naloxone": True} for r in self._team.crew]
         body = {"ends_at": ends_at.isoformat(), "crew": crew}
-        started = await self.person.send(f"/teams/{self._team.team_id}/start-shift", body)
-        return started is not None
+        await self.person.send(f"/teams/{self._team.team_id}/start-shift", body)
 
     async def _live(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -130,6 +130,7 @@ def test_a_demonstration_in_a_quiet_night_begins_with_the_next_busy_hour() -> No
     night = datetime(2026, 1, 6, 9, 30, tzinfo=UTC)
     later = demand.next_busy(night)
     assert night < later < night + timedelta(hours=8)
+    assert demand.rate(later) > 2 * demand.rate(night)
     assert demand.next_busy(later + timedelta(minutes=5)) == later + timedelta(minutes=5)
 
 
