@@ -335,3 +335,46 @@ async def test_the_phone_speaks_spanish(windows: Windows, desk: Client) -> None:
     await offer(desk, "firearm")
     await expect(page.get_by_role("button", name="Aceptar")).to_be_visible()
     await expect(page.get_by_text("Arma de fuego al alcance")).to_be_visible()
+
+
+async def test_a_check_in_is_one_tap_and_the_next_one_follows(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    await says(page, "en_route")
+    await page.tap("[data-act=done-check_in]")
+    await nothing_waits(page)
+    await expect(page.locator("[data-act=done-check_in]")).to_be_visible()
+    board = (await desk.get("/board", view="desk")).json()
+    owed = [one for one in board["up"] if one["k"] == "obligation" and one["kind"] == "check_in"]
+    assert [one["incident_id"] for one in owed] == [incident_id]
+
+
+async def test_a_team_asks_for_an_ambulance_and_writes_a_note(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    await page.tap("[data-act=other]")
+    await page.tap("[data-code=partner]")
+    await page.tap("[data-code=ems]")
+    await page.tap("[data-code=medical]")
+    await expect(page.get_by_text("EMS: asked")).to_be_visible()
+    await page.get_by_role("button", name="Note").tap()
+    await page.get_by_role("textbox").fill("Dog in the yard.")
+    await page.get_by_role("button", name="Save note").tap()
+    await nothing_waits(page)
+    records = (await desk.get(f"/incidents/{incident_id}/records")).json()["records"]
+    assert any(one["fields"].get("text") == "Dog in the yard." for one in records)
+
+
+async def test_the_map_leads_to_the_exact_place_of_ones_own_run(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    await accepted(page, desk)
+    link = page.locator("[data-act=navigate]")
+    at = f"{OAKLAND['lat_deg']:.6f},{OAKLAND['lon_deg']:.6f}"
+    await expect(link).to_have_attribute("href", f"geo:{at}?q={at}")
+    await expect(page.get_by_text("1 Broadway")).to_be_visible()

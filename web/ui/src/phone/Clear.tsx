@@ -1,6 +1,6 @@
 // How it ended: the few things that must be said, in the order in which a crew says them.
 
-import { useSignal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { Note } from "../components/Note.tsx";
 import { t } from "../messages/phone.ts";
 import { clearAssignment, type EncounterInputSent } from "../wire.ts";
@@ -22,7 +22,12 @@ const COMMON = [
   "not_found",
 ] as const;
 
+/** For a phone that never heard the county's own list. */
+const NOBODY_MET: ReadonlySet<string> = new Set(["refused_contact", "not_found", "unsafe_no_contact", "deceased"]);
+
 interface Draft {
+  /** The run that it ends. */
+  run: string;
   disposition: string;
   contacted: boolean;
   plan: string;
@@ -37,6 +42,7 @@ interface Draft {
 }
 
 const BLANK: Draft = {
+  run: "",
   disposition: "",
   contacted: true,
   plan: "",
@@ -50,8 +56,11 @@ const BLANK: Draft = {
   ready: true,
 };
 
+/** Not lost by going back; never kept on the device. */
+const draft = signal<Draft>(BLANK);
+
 export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
-  const draft = useSignal<Draft>(BLANK);
+  if (draft.peek().run !== now.run.id) draft.value = { ...BLANK, run: now.run.id };
   const d = draft.value;
   const set = (change: Partial<Draft>): void => {
     draft.value = { ...draft.peek(), ...change };
@@ -71,7 +80,7 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
   const choose = (disposition: string): void => {
     scrollTo(0, 0);
     const kind = codes.find((one) => one.code === disposition);
-    set({ disposition, contacted: kind?.flags.includes("contacted") ?? false });
+    set({ disposition, contacted: kind?.flags.includes("contacted") ?? !NOBODY_MET.has(disposition) });
   };
   const clear = (): void => {
     const encounter: EncounterInputSent = {

@@ -21,7 +21,7 @@ import type { Phone } from "./phone.ts";
 import { PlaceCard } from "./PlaceCard.tsx";
 import { label, statusWord } from "./words.ts";
 import type { RunView, TeamIncidentView } from "../wire.ts";
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 
 export interface RunNow extends ShownRun {
   readonly incident: TeamIncidentView;
@@ -160,10 +160,12 @@ export function OtherSheet({ phone, now }: Props) {
             {t(`go_${one}` as "go_en_route")}
           </button>
         ))}
-        <button type="button" class="button touch" data-code="clear" onClick={() => phone.open("clear")}>
-          <Icon name="check" />
-          {t("clear_more")}
-        </button>
+        {status !== "cleared" && status !== "ready" && (
+          <button type="button" class="button touch" data-code="clear" onClick={() => phone.open("clear")}>
+            <Icon name="check" />
+            {t("clear_more")}
+          </button>
+        )}
         <button type="button" class="button touch" data-code="partner" onClick={() => phone.open("partner")}>
           <Icon name="cross" />
           {t("ask_partner")}
@@ -215,8 +217,11 @@ export function PartnerSheet({ phone, now }: Props) {
   );
 }
 
+/** Not lost by going back; never kept on the device. */
+const noteDraft = signal("");
+
 export function NoteSheet({ phone, now }: Props) {
-  const text = useSignal("");
+  const text = noteDraft;
   const save = (): void => {
     if (text.value.trim() === "") return;
     void phone.outbox.add(addNote, {
@@ -225,6 +230,7 @@ export function NoteSheet({ phone, now }: Props) {
       lane: now.run.id,
       what: "note",
     });
+    text.value = "";
     phone.home();
   };
   return (

@@ -101,10 +101,10 @@ export function Waiting({ phone }: { phone: Phone }) {
   const isLive = phone.live.freshness.value.state === "live";
   return (
     <article class="shift">
-      <header class={`status tone-${isAway || isEnding ? "away" : "free"}`}>
+      <header class={`status tone-${isAway || isEnding ? "away" : isLive ? "free" : "warn"}`}>
         <h1 data-duty={duty.duty}>
-          <Icon name={isAway ? "minus" : isEnding ? "clock" : "check"} />
-          {isEnding ? common("team_ending") : isAway ? t("away_title") : t("ready_title")}
+          <Icon name={isAway ? "minus" : isEnding ? "clock" : isLive ? "check" : "link_off"} />
+          {isEnding ? common("team_ending") : isAway ? t("away_title") : t(isLive ? "ready_title" : "ready_unheard")}
         </h1>
         <p class="row">
           {duty.ahead !== null && <ProgressMark entry={duty.ahead} />}

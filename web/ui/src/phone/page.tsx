@@ -56,7 +56,7 @@ function App({ phone }: { phone: Phone }) {
       <header class="top">
         <div class="who">
           <strong>{picture?.team.call_sign ?? phone.session.who.label}</strong>
-          {picture && !run && !offer && <TeamMark status={picture.team.status} />}
+          {picture && !isHome && <TeamMark status={run?.status ?? picture.team.status} />}
         </div>
         <button type="button" class="button plain touch" data-act="more" aria-label={t("menu")} onClick={() => (isHome ? phone.open("more") : phone.home())}>
           <Icon name={isHome ? "person" : "close"} />

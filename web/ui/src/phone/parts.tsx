@@ -118,10 +118,10 @@ export function Sheet({ phone, title, children }: { phone: Phone; title: string;
 
 /** Reasons as large buttons: one tap says it. */
 export function Reasons({ set, pick, only }: { set: SetName; pick: (code: string) => void; only?: (code: string) => boolean }) {
-  const codes = codesOf(set).map((one) => one.code);
+  const codes = codesOf(set).map((one) => one.code).filter((code) => only?.(code) ?? true);
   return (
     <div class="reasons">
-      {(codes.length > 0 ? codes : ["other"]).filter((code) => only?.(code) ?? true).map((code) => (
+      {codes.map((code) => (
         <button key={code} type="button" class="button touch" data-code={code} onClick={() => pick(code)}>
           {label(set, code)}
         </button>

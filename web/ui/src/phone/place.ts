@@ -25,8 +25,8 @@ export function wind(a: At, b: At): (typeof WINDS)[number] {
   return WINDS[(Math.round(turn * 8) + 8) % 8] ?? "n";
 }
 
-/** An address that the phone's own map application opens. */
-export const mapLink = ({ lat, lon }: At): string => {
+/** An address that the phone's own map application opens; Apple's devices know no geo: links. */
+export function mapLink({ lat, lon }: At, isApple = /iPhone|iPad/.test(navigator.userAgent)): string {
   const at = `${lat.toFixed(6)},${lon.toFixed(6)}`;
-  return `geo:${at}?q=${at}`;
-};
+  return isApple ? `maps:?daddr=${at}` : `geo:${at}?q=${at}`;
+}

@@ -33,12 +33,23 @@ export async function loadCodes(): Promise<void> {
   }
 }
 
-export const codesOf = (set: SetName): CodeBook[string] => book.value?.[set] ?? [];
+/** A set's codes; those of the catalog until the county has told its own. */
+export function codesOf(set: SetName): CodeBook[string] {
+  const own = book.value?.[set];
+  if (own !== undefined && own.length > 0) return own;
+  const prefix = `${set}_`;
+  return Object.entries(en)
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, label]) => ({ code: key.slice(prefix.length), label: String(label), flags: [] }));
+}
 
 /** A code in words. */
 export function label(set: SetName, code: string): string {
-  const own = codesOf(set).find((one) => one.code === code)?.label;
+  const own = book.value?.[set]?.find((one) => one.code === code)?.label;
   const key = `${set}_${code}`;
+  if (set === "need" && code.startsWith("language_") && locale.value !== "en") {
+    return new Intl.DisplayNames(locale.value, { type: "language" }).of(code.slice("language_".length)) ?? code;
+  }
   if ((locale.value !== "en" || own === undefined) && key in en) return (t as (key: string) => string)(key);
   return own ?? code.replaceAll("_", " ");
 }
