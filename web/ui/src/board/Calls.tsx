@@ -1,12 +1,13 @@
 // The calls on the line: who waits to be answered, who is spoken with. Never a modal.
 
+import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Since } from "../components/Timer.tsx";
 import { t } from "../messages/board.ts";
 import { api } from "../session.ts";
-import { answerCall, attachCall, endCall, holdCall, resumeCall, type CallView } from "../wire.ts";
-import { word } from "./codes.ts";
+import { answerCall, attachCall, confirmTransfer, endCall, failTransfer, holdCall, loseCall, resumeCall, transferCall, type CallView } from "../wire.ts";
+import { choices, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { startDraft } from "./draft.ts";
 
@@ -60,6 +61,19 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
         </Act>
       )}
       {call.state === "on_line" && <Act run={(key) => api.call(holdCall, { path, body: {}, key })}>{t("call_hold")}</Act>}
+      {call.state === "on_line" && <Transfer call={call} />}
+      {call.state === "transferring" && (
+        <>
+          {(["us", "them"] as const)
+            .filter((side) => !call.confirmed.includes(side))
+            .map((side) => (
+              <Act key={side} run={(key) => api.call(confirmTransfer, { path, body: { side }, key })}>
+                {t(`transfer_confirmed_${side}`)}
+              </Act>
+            ))}
+          <Act run={(key) => api.call(failTransfer, { path, body: { reason: "no_answer" }, key })}>{t("transfer_failed")}</Act>
+        </>
+      )}
       {call.state === "held" && <Act run={(key) => api.call(resumeCall, { path, body: {}, key })}>{t("call_resume")}</Act>}
       {!isRinging && call.incident_id === null && (
         <>
@@ -80,11 +94,29 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
           )}
         </>
       )}
+      {!isRinging && <Act run={(key) => api.call(loseCall, { path, body: {}, key })}>{t("call_lose")}</Act>}
       {!isRinging && (
         <Act run={(key) => api.call(endCall, { path, body: call.incident_id === null ? { outcome: "supported_by_phone" } : {}, key })}>
           {call.incident_id === null ? t("call_end_supported") : t("call_end")}
         </Act>
       )}
     </div>
+  );
+}
+
+/** Hand the caller on; both sides confirm before we leave the line. */
+function Transfer({ call }: { call: CallView }) {
+  const to = useSignal("psap_911");
+  return (
+    <span class="pair">
+      <select aria-label={t("transfer_to")} value={to.value} onChange={(event) => (to.value = event.currentTarget.value)}>
+        {choices("transfer_target").map((code) => (
+          <option key={code.code} value={code.code}>
+            {code.label}
+          </option>
+        ))}
+      </select>
+      <Act run={(key) => api.call(transferCall, { path: { call_id: call.id }, body: { to: to.value }, key })}>{t("call_transfer")}</Act>
+    </span>
   );
 }

@@ -142,7 +142,7 @@ function Close({ desk }: { desk: Desk }) {
         desk.opened.value = null;
       }}
     >
-      <kbd>Esc</kbd> {t("close_panel")}
+      <kbd>Esc</kbd> <span class="said">{t("close_panel")}</span>
     </button>
   );
 }
@@ -165,6 +165,7 @@ function Head({ desk, one }: { desk: Desk; one: IncidentView }) {
         <PhaseMark phase={one.phase} />
         {one.acuity !== null && <AcuityMark acuity={one.acuity} />}
         <Deadline one={one} />
+        <Close desk={desk} />
       </div>
       <div class="line">
         {tools
@@ -197,7 +198,6 @@ function Head({ desk, one }: { desk: Desk; one: IncidentView }) {
             </Act>
           )
         )}
-        <Close desk={desk} />
       </div>
     </header>
   );
@@ -221,6 +221,12 @@ function Using({ desk, one, onDone }: { desk: Desk; one: IncidentView; onDone: (
   }
 }
 
+/** Written by people: not the rankings that lie beside them, and of an address only what holds now. */
+function readable(opened: OpenedRecords): OpenedRecords["records"] {
+  const address = opened.records.findLast((record) => record.head.kind === "address");
+  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || record === address));
+}
+
 const asText = (value: unknown): string => (typeof value === "string" ? value : value === true ? t("answer_yes") : value === false ? t("answer_no") : String(value));
 
 function Facts({ opened, one }: { opened: Opened; one: IncidentView | undefined }) {
@@ -239,9 +245,9 @@ function Facts({ opened, one }: { opened: Opened; one: IncidentView | undefined 
     <section aria-label={t("facts")}>
       <h3>{t("facts")}</h3>
       <dl class="facts-list">
-        {opened.records.records.flatMap((record) =>
+        {readable(opened.records).flatMap((record) =>
           Object.entries(record.fields ?? {})
-            .filter(([, value]) => value !== null && value !== "" && value !== "unknown")
+            .filter(([, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && value !== "unknown"))
             .map(([name, value]) => (
               <div key={`${record.head.id} ${name}`} class="pairs">
                 <dt>{name === "text" ? word2(record.head.kind) : plain(name)}</dt>

@@ -26,7 +26,7 @@ function dots(desk: Desk): Dot[] {
     const lon = fix?.lon ?? team.base_lon;
     if (lat === null || lon === null) continue;
     const [tone] = TEAM_LOOKS[team.status];
-    const where = fix === undefined ? t("at_base") : "";
+    const where = fix === undefined ? `(${t("no_fix")})` : "";
     found.push({
       id: `team ${team.id}`,
       lat,

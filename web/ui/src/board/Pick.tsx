@@ -113,6 +113,7 @@ export function Pick({ label, set, chosen, onChange, many = false, among, hard, 
           aria-expanded={isOpen.value && found.length > 0}
           aria-controls={`${id}-list`}
           {...(isOpen.value && found.length > 0 ? { "aria-activedescendant": `${id}-${Math.min(at.value, found.length - 1)}` } : {})}
+          aria-invalid={typed.value.trim() !== "" && found.length === 0}
           value={typed.value}
           placeholder={chosen.length === 0 ? t("type_to_choose") : ""}
           onInput={(event) => {
@@ -125,6 +126,7 @@ export function Pick({ label, set, chosen, onChange, many = false, among, hard, 
           onKeyDown={onKey}
         />
       </div>
+      {typed.value.trim() !== "" && found.length === 0 && <small class="warn-words">{t("no_match")}</small>}
       <ul id={`${id}-list`} role="listbox" aria-label={label} hidden={!isOpen.value || found.length === 0}>
         {found.map((code, index) => (
           <li

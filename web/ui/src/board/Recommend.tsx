@@ -13,6 +13,7 @@ import { api } from "../session.ts";
 import { getIncidentRecommendations, offerTeam, type Candidate, type IncidentView, type Possible, type Recommendation, type TravelTime } from "../wire.ts";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { openAlarms } from "./Duress.tsx";
 import { focusOnce } from "./focus.ts";
 
 /** Positions move; a ranking is asked for anew at least so often while it is looked at. */
@@ -77,6 +78,7 @@ export function Recommend({ desk, one }: { desk: Desk; one: IncidentView }) {
 
   if (!waiting) return null;
   const found = ranking.value;
+  const inDanger = new Set(openAlarms(desk).map((alarm) => alarm.team_id));
   const isAsked = one.offers.length > 0;
   return (
     <section class="recommend" aria-label={t("recommended")}>
@@ -92,7 +94,10 @@ export function Recommend({ desk, one }: { desk: Desk; one: IncidentView }) {
       <ol>
         {found?.candidates.slice(0, showsAll.value ? undefined : FIRST).map((candidate, index) => (
           <li key={candidate.team_id} data-candidate={desk.callSign(candidate.team_id)} class={index === 0 ? "top" : ""}>
-            <b>{desk.callSign(candidate.team_id)}</b>
+            <b>
+              {desk.callSign(candidate.team_id)}
+              {inDanger.has(candidate.team_id) && <span class="alarm-words"> {t("duress")}</span>}
+            </b>
             <Travel travel={candidate.travel} onTime={candidate.on_time} surely={candidate.surely_on_time} />
             <span class="why">{reasons(candidate, found).join(" · ")}</span>
             {asks.value === candidate.team_id ? (

@@ -22,6 +22,8 @@ export class Desk {
   readonly isTaking = signal(false);
   readonly showsKeys = signal(false);
   readonly tool = signal<Tool>("none");
+  /** Whether anything was opened yet; before that the URL's incident waits for its frame. */
+  private hasOpened = false;
   /** Counts "offer the top" presses; the recommendations act on it. */
   readonly offerTop = signal(0);
 
@@ -50,9 +52,10 @@ export class Desk {
     put("mine", mine ? "1" : "");
     put("waiting", waiting ? "1" : "");
     put("q", text);
-    if (this.live.freshness.peek().state === "live") {
-      put("incident", opened === null ? "" : String(this.incident(opened)?.number ?? ""));
-    }
+    // One that was opened just now comes with the next frame; it puts its number here then.
+    const number = opened === null ? undefined : this.live.of("incident").at(opened).value?.number;
+    if (number !== undefined) put("incident", String(number));
+    else if (opened === null && this.hasOpened) put("incident", "");
     if (url.href !== location.href) history.replaceState(null, "", url);
   }
 
@@ -76,6 +79,7 @@ export class Desk {
     this.isTaking.value = false;
     this.cursor.value = id;
     if (this.opened.peek() !== id) this.tool.value = "none";
+    this.hasOpened = true;
     this.opened.value = id;
   }
 

@@ -122,6 +122,8 @@ export type Decision = "dispatch" | "no_dispatch" | "later";
  */
 export async function send(api: Api, decision: Decision): Promise<string> {
   let now = draft.peek();
+  // Opened by an earlier try: what was changed since goes with the decision.
+  const isResumed = now.done.incidentId !== undefined;
   const step = async <A>(name: keyof Draft["keys"], run: (key: string) => Promise<A>): Promise<A> => {
     try {
       return await run(draft.peek().keys[name]);
@@ -146,12 +148,12 @@ export async function send(api: Api, decision: Decision): Promise<string> {
   }
   const incidentId = now.done.incidentId as string;
   if (decision !== "later") {
-    // What was changed after a first try goes with the decision.
     const { place, acuity, needs, hazards, concerns, screening } = openBody(now, null);
+    const changed = { place: place ?? null, needs: needs ?? null, hazards: hazards ?? null, concerns: concerns ?? null, screening: screening ?? null };
     const partner = now.handoffTo === null ? null : { kind: now.handoffTo, handoff: true };
     const body =
       decision === "dispatch"
-        ? ({ decision, place: place ?? null, acuity: acuity ?? null, needs: needs ?? null, hazards: hazards ?? null, concerns: concerns ?? null, screening: screening ?? null } as const)
+        ? ({ decision, acuity: acuity ?? null, ...(isResumed ? changed : {}) } as const)
         : ({ decision, reason: now.noDispatchReason, partner } as const);
     await step("decide", (key) => api.call(determine, { path: { incident_id: incidentId }, body, key }));
   }

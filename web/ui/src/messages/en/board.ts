@@ -42,7 +42,7 @@ export default {
   overtime: "Overtime",
   telehealth_second: "Second member by telehealth",
   no_fix: "No position",
-  at_base: "Base, no fix",
+  at_base: "none, base",
   old: "old",
   fix_age: "Fix",
 
@@ -75,6 +75,12 @@ export default {
   call_attach: "Belongs to #{number}",
   call_end: "Hang up",
   call_end_supported: "Hang up: supported by phone",
+  call_transfer: "Transfer",
+  transfer_to: "Transfer to",
+  transfer_confirmed_us: "We have handed over",
+  transfer_confirmed_them: "They have the caller",
+  transfer_failed: "They did not take it",
+  call_lose: "Line lost",
 
   notices: "Notices",
   dismiss: "Dismiss",
@@ -130,6 +136,7 @@ export default {
   no_team_needed: "No team goes",
   empty_form: "Empty the form",
   type_to_choose: "Type to choose",
+  no_match: "Nothing matches; it is not taken down.",
   toggle_must: "Wish or must",
   remove: "Remove {name}",
 

@@ -44,7 +44,7 @@ const es: Catalog<typeof en> = {
   overtime: "Horas extra",
   telehealth_second: "Segundo miembro por telesalud",
   no_fix: "Sin posición",
-  at_base: "Base, sin posición",
+  at_base: "ninguna, base",
   old: "antigua",
   fix_age: "Posición",
 
@@ -77,6 +77,12 @@ const es: Catalog<typeof en> = {
   call_attach: "Pertenece a #{number}",
   call_end: "Colgar",
   call_end_supported: "Colgar: apoyo por teléfono",
+  call_transfer: "Traspasar",
+  transfer_to: "Traspasar a",
+  transfer_confirmed_us: "Hemos entregado",
+  transfer_confirmed_them: "Tienen a la persona",
+  transfer_failed: "No la tomaron",
+  call_lose: "Línea perdida",
 
   notices: "Avisos",
   dismiss: "Descartar",
@@ -132,6 +138,7 @@ const es: Catalog<typeof en> = {
   no_team_needed: "No va ningún equipo",
   empty_form: "Vaciar el formulario",
   type_to_choose: "Escriba para elegir",
+  no_match: "Nada coincide; no se anota.",
   toggle_must: "Deseo u obligación",
   remove: "Quitar {name}",
 

@@ -44,7 +44,7 @@ const vi: Catalog<typeof en> = {
   overtime: "Quá giờ",
   telehealth_second: "Người thứ hai qua từ xa",
   no_fix: "Không có vị trí",
-  at_base: "Tại căn cứ, chưa có vị trí",
+  at_base: "chưa có, căn cứ",
   old: "cũ",
   fix_age: "Vị trí",
 
@@ -77,6 +77,12 @@ const vi: Catalog<typeof en> = {
   call_attach: "Thuộc #{number}",
   call_end: "Gác máy",
   call_end_supported: "Gác máy: đã hỗ trợ qua điện thoại",
+  call_transfer: "Chuyển",
+  transfer_to: "Chuyển đến",
+  transfer_confirmed_us: "Ta đã bàn giao",
+  transfer_confirmed_them: "Họ đã nhận người gọi",
+  transfer_failed: "Họ không nhận",
+  call_lose: "Mất đường dây",
 
   notices: "Thông báo",
   dismiss: "Bỏ qua",
@@ -132,6 +138,7 @@ const vi: Catalog<typeof en> = {
   no_team_needed: "Không cử đội",
   empty_form: "Xóa trắng mẫu",
   type_to_choose: "Gõ để chọn",
+  no_match: "Không khớp; sẽ không được ghi.",
   toggle_must: "Mong muốn hay bắt buộc",
   remove: "Bỏ {name}",
 
