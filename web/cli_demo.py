@@ -49,9 +49,10 @@ from web.node import Node, running
 from web.serve import answer
 
 _HISTORY = timedelta(days=7)
-#: Commands that a call comes to in the history, over all; and how many the first page waits for.
-_COMMANDS_PER_CALL, _MOST_COMMANDS = 4.9, 14_000
-_HISTORY_WITHIN_S = 8.0
+#: Commands that a call comes to in the history, over all.
+_COMMANDS_PER_CALL = 4.9
+#: For how many seconds of writing there is history, and when it is cut off.
+_HISTORY_S, _HISTORY_WITHIN_S = 4.0, 7.0
 #: Machine seconds between looks at the figures.
 _STATUS_EVERY_S, _FIGURES_EVERY_S = 1.0, 10.0
 _COMPANY_ENDS_WITHIN_S = 15.0
@@ -227,7 +228,7 @@ async def _prepare(
     known = served.get(county_id)
     now = demand.next_busy(machine.now())
     if known is None:
-        began_at = now - _span(demand)
+        began_at = now - _HISTORY
     else:
         # County time went ahead of ours, and never goes back.
         began_at = now = max(now, await _last_recorded_at(database, settings, machine, county_id))
@@ -237,8 +238,10 @@ async def _prepare(
         service = Service(database, clock, machine, settings.load_master_key())
         async with service:
             history = History(service.county(county_id), clock, troupe, args.seed)
-            await history.roster()
-            calls = list(demand.calls(began_at, now))
+            per_s = await history.roster(machine)
+            # A slow machine gets fewer days, not a later page.
+            clock.set(max(began_at, now - _span(demand, per_s * _HISTORY_S)))
+            calls = list(demand.calls(clock.now(), now))
             told = await history.write(calls, now, machine, _HISTORY_WITHIN_S)
         if told.refused:
             warn(f"Refused while making the past: {_list(told.refused)}.")
@@ -264,10 +267,10 @@ async def _last_recorded_at(
         return service.county(county_id).board.last_recorded_at or machine.now()
 
 
-def _span(demand: Demand) -> timedelta:
-    """Return how much history there is time for: a week, less in the largest counties."""
-    commands_per_day = demand.per_day / (1 - BY_PHONE) * _COMMANDS_PER_CALL
-    return min(_HISTORY, timedelta(days=_MOST_COMMANDS / commands_per_day))
+def _span(demand: Demand, commands: float) -> timedelta:
+    """Return how much history so many commands are: a week, less in the largest counties."""
+    per_day = demand.per_day / (1 - BY_PHONE) * _COMMANDS_PER_CALL
+    return min(_HISTORY, timedelta(days=commands / per_day))
 
 
 async def _show(

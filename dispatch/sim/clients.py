@@ -26,6 +26,8 @@ from dispatch.sim.troupe import Staff
 
 #: Refusals of what came too late: a colleague, the person or the service was quicker.
 _OVERTAKEN = {404, 409}
+#: ... and one that says so otherwise: another team is recommended first by now.
+_OVERTAKEN_CODES = {"override_reason_missing"}
 #: The socket says: nothing for you here now.
 _STOP = 4403
 _TIMEOUT_S = 30.0
@@ -147,7 +149,7 @@ class Person:
         code = _code(response)
         # A door that many come to at once says when to knock again.
         waits = path == "/session" and response.status_code == 429
-        if response.status_code in _OVERTAKEN or waits:
+        if response.status_code in _OVERTAKEN or code in _OVERTAKEN_CODES or waits:
             self.world.tally.overtaken[code] += 1
         else:
             self.world.failed(f"{what}: {response.status_code} {code}")

@@ -111,8 +111,9 @@ class History:
             )
         ]
 
-    async def roster(self) -> None:
-        """Put teams and people on the roster."""
+    async def roster(self, machine: Clock) -> float:
+        """Put teams and people on the roster; returns how many commands a second that were."""
+        began_s = machine.monotonic()
         acts = [
             _Act(self._clock.now(), command, _ADMIN, Source.DESK)
             for team in (*self._troupe.teams, self._troupe.yours)
@@ -120,6 +121,7 @@ class History:
         ]
         for start in range(0, len(acts), _GROUP):
             await self._write(acts[start : start + _GROUP], {})
+        return len(acts) / max(machine.monotonic() - began_s, 0.001)
 
     async def write(
         self, calls: Sequence[DemandedCall], until: datetime, machine: Clock, within_s: float
@@ -128,9 +130,10 @@ class History:
 
         Args:
             calls: oldest first, from the clock's instant on.
-            within_s: machine seconds; if it takes longer, the oldest days stand, the rest is empty.
+            within_s: machine seconds; if it takes longer, the newest hours stay empty.
         """
         began_s = machine.monotonic()
+        self._begins_at = self._clock.now()
         self._plan(calls, until)
         refused: dict[str, int] = {}
         sent = 0
