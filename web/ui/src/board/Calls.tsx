@@ -26,9 +26,9 @@ export async function answer(desk: Desk, call: CallView, key?: string): Promise<
 
 export function Calls({ desk }: { desk: Desk }) {
   const calls = openCalls(desk);
-  if (calls.length === 0) return null;
   return (
-    <section class="calls" aria-label={t("calls")}>
+    <section class="calls" aria-label={t("calls")} tabIndex={0}>
+      {calls.length === 0 && <span class="quiet">{t("no_calls")}</span>}
       {calls.map((call) => (
         <Call key={call.id} desk={desk} call={call} />
       ))}

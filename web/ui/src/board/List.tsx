@@ -17,7 +17,7 @@ import { held, isOver, isRunning, phaseSince } from "./order.ts";
 import { hazardWords, needWords, placeWords } from "./words.ts";
 
 /** How long a hand or a cursor on the list keeps the rows where they are. */
-const HOLD_MS = 6000;
+const HOLD_MS = 10_000;
 
 export const rowId = (id: string): string => `incident-${id}`;
 

@@ -10,7 +10,8 @@ export function Notices({ desk }: { desk: Desk }) {
   const alerts = desk.live.alerts.value;
   if (alerts.length === 0) return null;
   return (
-    <section class="notices" aria-label={t("notices")} role="log">
+    <section class="notices" aria-label={t("notices")} role="log" tabIndex={0}>
+      {alerts.length > 1 && <b>{t("notices_count", { n: alerts.length })}</b>}
       {alerts.map((alert) => (
         <Notice key={alert.key || alert.at + alert.template} desk={desk} alert={alert} />
       ))}

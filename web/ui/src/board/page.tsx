@@ -39,8 +39,10 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
         <Filters desk={desk} onNew={onNew} />
       </Bar>
       <Alarms desk={desk} />
-      <Calls desk={desk} />
-      <Notices desk={desk} />
+      <div class="strip">
+        <Calls desk={desk} />
+        <Notices desk={desk} />
+      </div>
       <main>
         <h1 class="said">{t("title")}</h1>
         <List desk={desk} />

@@ -82,6 +82,8 @@ export default {
   transfer_failed: "They did not take it",
   call_lose: "Line lost",
 
+  no_calls: "No calls on the line.",
+  notices_count: { one: "{n} notice", other: "{n} notices" },
   notices: "Notices",
   dismiss: "Dismiss",
   dismiss_all: "Dismiss all",

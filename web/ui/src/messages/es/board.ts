@@ -84,6 +84,8 @@ const es: Catalog<typeof en> = {
   transfer_failed: "No la tomaron",
   call_lose: "Línea perdida",
 
+  no_calls: "Ninguna llamada en línea.",
+  notices_count: { one: "{n} aviso", other: "{n} avisos" },
   notices: "Avisos",
   dismiss: "Descartar",
   dismiss_all: "Descartar todos",

@@ -84,6 +84,8 @@ const vi: Catalog<typeof en> = {
   transfer_failed: "Họ không nhận",
   call_lose: "Mất đường dây",
 
+  no_calls: "Không có cuộc gọi nào.",
+  notices_count: { other: "{n} thông báo" },
   notices: "Thông báo",
   dismiss: "Bỏ qua",
   dismiss_all: "Bỏ qua tất cả",
