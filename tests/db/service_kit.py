@@ -1,9 +1,9 @@
 """A real county on a real database: seeding by commands, and the check of all invariants.
 
-    async with running(database, clock) as desk:
-        team = await desk.team("Blue 1")
-        incident = await desk.determined()
-        await desk.do(OfferTeam(...))
+async with running(database, clock) as desk:
+    team = await desk.team("Blue 1")
+    incident = await desk.determined()
+    await desk.do(OfferTeam(...))
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from uuid import UUID
 
 import msgspec
 
+from crisis.assignment import Status
 from crisis.board import KINDS, Entity
 from crisis.clock import Clock, new_id
 from crisis.commands import (
@@ -33,7 +34,6 @@ from crisis.commands import (
     ReportStatus,
     StartShift,
 )
-from crisis.assignment import Status
 from crisis.ids import AssignmentId, CommandId, CountyId, IncidentId, OfferId, TeamId
 from crisis.responder import Responder
 from crisis.roles import Actor, Role
@@ -50,7 +50,6 @@ from tests.unit.dispatch.board_kit import (
     AGENCY,
     DISPATCHER,
     OAKLAND,
-    SERVICE,
     clinician,
     on_team,
     peer,
@@ -68,7 +67,11 @@ async def create_county(database: Database, county_id: int = ALAMEDA) -> None:
     """Add a county to the database, with no policy of its own."""
     async with database.tx(County(county_id)) as con:
         await con.execute(
-            COUNTIES["create_county"], county_id, f"County {county_id}", "America/Los_Angeles", "urban"
+            COUNTIES["create_county"],
+            county_id,
+            f"County {county_id}",
+            "America/Los_Angeles",
+            "urban",
         )
 
 
@@ -143,9 +146,7 @@ class Desk:
                 StartShift(
                     team_id=team_id,
                     ends_at=now + timedelta(hours=10),
-                    crew=tuple(
-                        CrewMember(responder_id=r.id, carries_naloxone=True) for r in crew
-                    ),
+                    crew=tuple(CrewMember(responder_id=r.id, carries_naloxone=True) for r in crew),
                 ),
                 by=ADMIN,
             )
@@ -160,9 +161,7 @@ class Desk:
     async def determined(self, **fields: Any) -> IncidentId:
         """An incident that needs one team."""
         incident_id = await self.opened(**fields)
-        await self.do(
-            Determine(incident_id=incident_id, decision="dispatch", acuity=Acuity.URGENT)
-        )
+        await self.do(Determine(incident_id=incident_id, decision="dispatch", acuity=Acuity.URGENT))
         return incident_id
 
     async def offered(self, incident_id: IncidentId, team_id: TeamId) -> OfferId:
@@ -192,9 +191,7 @@ class Desk:
         return incident_id
 
 
-async def check_county(
-    database: Database, county_id: int, service: Service | None = None
-) -> None:
+async def check_county(database: Database, county_id: int, service: Service | None = None) -> None:
     """Hold the log, the read models and the board in memory against each other.
 
     The fold of the whole log equals what SQL says, thing by thing; the snapshot loaded from SQL
@@ -222,9 +219,7 @@ async def check_county(
     assert len(counts) == ended + open_
 
 
-async def _closed(
-    log: CountyLog, kind: str, entity_id: UUID, keys: CountyKeys
-) -> Entity | None:
+async def _closed(log: CountyLog, kind: str, entity_id: UUID, keys: CountyKeys) -> Entity | None:
     if kind in {"teams", "responders"}:
         return None
     found = dict(await log.closed([entity_id], keys))
@@ -233,4 +228,4 @@ async def _closed(
 
 def _ids(kind: str) -> str:
     singular = {"duress": "duress"}.get(kind, kind.removesuffix("s"))
-    return f"SELECT {singular}_id AS id, is_open FROM {kind}"  # noqa: S608 - constants of this file
+    return f"SELECT {singular}_id AS id, is_open FROM {kind}"

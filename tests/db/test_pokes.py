@@ -68,7 +68,9 @@ async def counties(admin: Admin) -> None:
 
 
 async def _head(admin: Admin, county_id: int, seq: int) -> None:
-    await admin.execute("UPDATE county_heads SET head_seq = $2 WHERE county_id = $1", county_id, seq)
+    await admin.execute(
+        "UPDATE county_heads SET head_seq = $2 WHERE county_id = $1", county_id, seq
+    )
 
 
 async def _cut(admin: Admin) -> int:

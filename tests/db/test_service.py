@@ -171,17 +171,19 @@ async def test_two_nodes_deciding_for_one_county_never_double_book(
 async def test_two_nodes_under_load_lose_nothing_and_agree(
     database: Database, clock: FakeClock
 ) -> None:
-    async with running(database, clock, check=False) as one:
-        async with Service(database, clock, clock, MASTER_KEY) as second:
-            two = Desk(second)
-            answers = await asyncio.gather(
-                *(node.do(OpenIncident()) for _ in range(100) for node in (one, two))
-            )
-            assert sorted(a.result["number"] for a in answers) == list(range(1, 201))
-            await second.county(ALAMEDA).catch_up()
-            await one.service.county(ALAMEDA).catch_up()
-            assert second.county(ALAMEDA).board == one.board
-            await check_county(database, ALAMEDA, second)
+    async with (
+        running(database, clock, check=False) as one,
+        Service(database, clock, clock, MASTER_KEY) as second,
+    ):
+        two = Desk(second)
+        answers = await asyncio.gather(
+            *(node.do(OpenIncident()) for _ in range(100) for node in (one, two))
+        )
+        assert sorted(a.result["number"] for a in answers) == list(range(1, 201))
+        await second.county(ALAMEDA).catch_up()
+        await one.service.county(ALAMEDA).catch_up()
+        assert second.county(ALAMEDA).board == one.board
+        await check_county(database, ALAMEDA, second)
 
 
 async def test_a_late_report_reaches_a_run_whose_incident_has_left_the_board(
