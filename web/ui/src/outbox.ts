@@ -77,6 +77,7 @@ export class Outbox {
   private readonly byName: ReadonlyMap<string, Command<any, any>>;
   private readonly entriesSignal = signal<readonly Entry[]>([]);
   private readonly trouble = signal<"none" | "unreachable" | "signed_out">("none");
+  private readonly forgetful = signal(false);
   /** Lanes that are being sent, and those that wait before the next try. */
   private readonly busy = new Set<string>();
   private readonly wakers = new Set<() => void>();
@@ -99,6 +100,11 @@ export class Outbox {
     return this.entriesSignal;
   }
 
+  /** Whether what waits would be lost if this device were switched off. */
+  get forgets(): ReadonlySignal<boolean> {
+    return this.forgetful;
+  }
+
   /** Why nothing goes out at this moment. */
   get standing(): ReadonlySignal<"none" | "unreachable" | "signed_out"> {
     return this.trouble;
@@ -119,7 +125,7 @@ export class Outbox {
   /**
    * Keep an act and send it as soon as somebody can hear it.
    *
-   * Resolves once it is safe on the device, with its entry's key.
+   * Resolves with its entry's key once it is safe on the device, or `forgets` says that it isn't.
    */
   async add<P extends Readonly<Record<string, string>> | undefined, B>(
     operation: Command<P, B>,
@@ -151,7 +157,8 @@ export class Outbox {
       this.send();
       await saved.catch(() => undefined);
     } else {
-      await saved;
+      // A device that keeps nothing must not swallow what somebody did: it goes from memory.
+      await saved.catch(() => (this.forgetful.value = true));
       this.entriesSignal.value = [...this.entriesSignal.peek(), entry];
       this.send();
     }

@@ -177,3 +177,12 @@ test("what was received says up to where the county's log holds it, and still wh
   const [entry] = outbox.entries.value;
   assert.deepEqual([entry?.what, entry?.seq, entry?.body], ["en_route", 12, {}]);
 });
+
+test("a device that keeps nothing swallows nothing: it is sent from memory, and said so", async () => {
+  const shelf = { ...memoryShelf(), put: () => Promise.reject(new Error("full")) };
+  const { outbox, calls } = phone(shelf);
+  await outbox.start();
+  await outbox.add(reportStatus, status("a", "en_route"));
+  await settle();
+  assert.deepEqual([calls.length, outbox.forgets.value], [1, true]);
+});

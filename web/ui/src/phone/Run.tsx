@@ -2,7 +2,6 @@
 
 import { Icon } from "../components/Icon.tsx";
 import { AcuityMark, TEAM_LOOKS, TeamMark } from "../components/Mark.tsx";
-import { Note } from "../components/Note.tsx";
 import { Since } from "../components/Timer.tsx";
 import { t } from "../messages/phone.ts";
 import {
@@ -242,7 +241,6 @@ export function NoteSheet({ phone, now }: Props) {
       <button type="button" class="button main touch" disabled={text.value.trim() === ""} onClick={save}>
         {t("note_save")}
       </button>
-      {!phone.keeps && <Note tone="warn">{t("shelf_bad")}</Note>}
     </Sheet>
   );
 }

@@ -72,6 +72,7 @@ function App({ phone }: { phone: Phone }) {
             </button>
           </Note>
         )}
+        {!phone.keeps.value && <Note tone="warn">{t("shelf_bad")}</Note>}
         {fresh.state === "stopped" && fresh.reason === "reload" && (
           <Note tone="alarm">
             <p>{common("fresh_reload")}</p>

@@ -44,13 +44,13 @@ class HeardClock extends CountyClock {
   }
 }
 
-async function shelfThatWorks(): Promise<Shelf> {
+async function shelfThatWorks(): Promise<{ shelf: Shelf; isLasting: boolean }> {
   const shelf = deviceShelf();
   try {
     await shelf.load();
-    return shelf;
+    return { shelf, isLasting: true };
   } catch {
-    return memoryShelf();
+    return { shelf: memoryShelf(), isLasting: false };
   }
 }
 
@@ -62,7 +62,7 @@ export class Phone {
   readonly tracker: Tracker;
   readonly screen = signal<Screen>("home");
   /** Whether what waits survives a restart of this phone. */
-  readonly keeps: boolean;
+  readonly keeps: ReadonlySignal<boolean>;
   /** When the county was last heard, by this device's clock; `null` = never. */
   readonly heardAt = signal<number | null>(null);
   /** This device's clock, each second. */
@@ -70,7 +70,7 @@ export class Phone {
   readonly lastCrew = signal<LastCrew | null>(null);
   private readonly kept = signal<Picture | null>(null);
 
-  private constructor(session: Session, shelf: Shelf) {
+  private constructor(session: Session, shelf: Shelf, isLasting: boolean) {
     this.session = session;
     // One try at a time: the outbox itself knows when to try again, and says so.
     const sender = new Api({ tries: 1 });
@@ -96,11 +96,12 @@ export class Phone {
     this.kept.value = keptPicture(session);
     this.heardAt.value = this.kept.value?.heardAt ?? null;
     this.lastCrew.value = keptCrew(session);
-    this.keeps = "indexedDB" in globalThis;
+    this.keeps = computed(() => isLasting && !this.outbox.forgets.value);
   }
 
   static async begin(session: Session): Promise<Phone> {
-    const phone = new Phone(session, await shelfThatWorks());
+    const { shelf, isLasting } = await shelfThatWorks();
+    const phone = new Phone(session, shelf, isLasting);
     await phone.outbox.start();
     phone.listen();
     phone.live.start();
