@@ -38,7 +38,7 @@ export function classText(areaClass: string): string {
   return known ? t(`class_${known}`) : areaClass;
 }
 
-export const standardText = (line: Line): string => line.standard_minutes.map((n) => t("minutes_short", { n })).join(", ") || t("not_available");
+export const standardText = (line: Line): string => line.standard_minutes.length > 0 ? t("minutes_short", { list: line.standard_minutes.join(" / ") }) : t("not_available");
 
 export function figureText(figure: string): string {
   if (figure === "measured" || figure === "judged") return t(`figure_${figure}`);

@@ -33,7 +33,7 @@ export default {
   month: "Month",
   area_class: "Area",
   standard: "Standard",
-  minutes_short: "{n} min",
+  minutes_short: "{list} min",
   share: "%",
   on_time_n: "on time",
   of_n: "n",

@@ -36,7 +36,7 @@ export default {
   month: "Mes",
   area_class: "Zona",
   standard: "Estándar",
-  minutes_short: "{n} min",
+  minutes_short: "{list} min",
   share: "%",
   on_time_n: "a tiempo",
   of_n: "n",

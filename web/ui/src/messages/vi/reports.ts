@@ -36,7 +36,7 @@ export default {
   month: "Tháng",
   area_class: "Vùng",
   standard: "Chuẩn",
-  minutes_short: "{n} phút",
+  minutes_short: "{list} phút",
   share: "%",
   on_time_n: "đúng hạn",
   of_n: "n",
