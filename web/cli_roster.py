@@ -291,7 +291,48 @@ async def plan_team(county: Roster, row: Row) -> Step:
     ):
         return Step(known.call_sign)
     text = f"{'change' if known else 'add'} team {command.call_sign}"
+    if known is not None:
+        text += f": {changes(county, known, command, _TEAM_FIELDS)}"
     return await step_of(county, text, command)
+
+
+_TEAM_FIELDS = ("agency_id", "base", "zones", "capabilities", "retired")
+_RESPONDER_FIELDS = (
+    "agency_id",
+    "provider_type",
+    "licence_expires_on",
+    "core_trained_on",
+    "naloxone_trained",
+    "can_assess",
+    "is_lpha",
+    "may_write_5150",
+    "languages",
+    "competencies",
+)
+
+
+def changes(county: Roster, before: object, after: object, names: Sequence[str]) -> str:
+    """Return which fields differ, from what to what; "" = none of ``names``."""
+
+    def text(name: str, value: object) -> str:
+        if name == "agency_id":
+            return next(
+                (one.name for one in county.agencies if one.agency_id == value), "another agency"
+            )
+        if isinstance(value, Point):
+            return f"{value.lat_deg:.5f} {value.lon_deg:.5f}"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, tuple | frozenset):
+            return ", ".join(sorted(map(str, value))) or "none"
+        return "none" if value is None else str(value)
+
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
+    return "; ".join(
+        f"{name.removesuffix('_id')}: {text(name, was)} -> {text(name, now)}"
+        for name, was, now in pairs
+        if was != now
+    )
 
 
 async def step_of(county: Roster, text: str, command: Command) -> Step:
@@ -431,6 +472,10 @@ async def plan_responder(county: Roster, row: Row) -> Step:
     if known == command.responder and not row["name"]:
         return Step(row["code"])
     text = f"{'change' if known else 'add'} {row['code']} ({row['provider_type']})"
+    if known is not None:
+        said = changes(county, known, command.responder, _RESPONDER_FIELDS)
+        # Names and numbers of licences are never shown.
+        text += f": {said or 'name or licence'}"
     return await step_of(county, text, command)
 
 

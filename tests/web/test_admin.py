@@ -451,6 +451,7 @@ async def test_a_file_is_shown_before_it_changes_anything(house: House) -> None:
     said = text_of(shown.text)
     assert "There is no agency Nowhere" in said
     assert "call_sign is empty" in said
+    assert "change team Amber 1: base: 37.70000 -122.20000 -> none" in said
     assert board(house).seq == seq
 
     done = await admin.send(
