@@ -107,6 +107,7 @@ async def test_a_team_answers_by_voice_and_its_run_is_seen_at_the_other_desk(
 
 async def test_what_is_typed_survives_a_closed_form_and_a_lost_socket(windows: Windows) -> None:
     desk = await ready(await windows.open("desk", "/board"))
+    await expect(desk.locator("[data-map=there]")).to_be_visible(timeout=30_000)
     await desk.keyboard.press("n")
     await desk.fill("[name=address]", "12 Elm St")
     await desk.fill("[name=narrative]", "Speaks of ending it.")

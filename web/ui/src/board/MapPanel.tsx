@@ -74,6 +74,8 @@ export function MapPanel({ desk, handle }: { desk: Desk; handle: MapHandle }) {
           box: box.current,
           outline,
           onLock: (locked) => (isLocked.value = locked),
+          onDrawn: () => (state.value = "there"),
+          onTrouble: () => (state.value = "failed"),
           onPoint: (lat, lon) => {
             if (desk.isTaking.peek()) edit({ point: `${lat.toFixed(5)}, ${lon.toFixed(5)}` });
           },
@@ -83,7 +85,6 @@ export function MapPanel({ desk, handle }: { desk: Desk; handle: MapHandle }) {
           shown.remove();
           return;
         }
-        state.value = "there";
         handle.refit = () => shown.fit();
         ends.push(effect(() => shown.show(dots(desk))));
         ends.push(

@@ -21,7 +21,7 @@ import { startKeys } from "./keys.ts";
 import { List } from "./List.tsx";
 import { MapPanel, type MapHandle } from "./MapPanel.tsx";
 import { Notices } from "./Notices.tsx";
-import { isHeard, startSound, toggleSound } from "./sound.ts";
+import { isHeard, mayBeHeard, startSound, toggleSound } from "./sound.ts";
 import { Teams } from "./Teams.tsx";
 
 function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => void }) {
@@ -84,7 +84,7 @@ function Filters({ desk, onNew }: { desk: Desk; onNew: () => void }) {
         <kbd>W</kbd> {t("filter_waiting")}
       </button>
       <button type="button" class="button small" aria-pressed={isHeard.value} onClick={toggleSound}>
-        <Icon name="bell" /> {isHeard.value ? t("sound_on") : t("sound_off")}
+        <Icon name="bell" /> {!isHeard.value ? t("sound_off") : mayBeHeard.value ? t("sound_on") : t("sound_waits")}
       </button>
       <button type="button" class="button small" aria-pressed={desk.showsKeys.value} onClick={() => (desk.showsKeys.value = !desk.showsKeys.value)}>
         <kbd>?</kbd> {t("keys")}

@@ -26,9 +26,12 @@ const PATTERNS: Readonly<Record<AlertFrame["urgency"] | "duress" | "call", Patte
 
 let context: AudioContext | null = null;
 
+/** Whether the browser lets this page be heard: not before the person has touched it. */
+export const mayBeHeard = signal(navigator.userActivation.hasBeenActive);
+
 function play(pattern: Pattern): void {
+  if (!mayBeHeard.peek()) return;
   context ??= new AudioContext();
-  // Before the person has touched the page, a browser keeps silent; nothing to be done about that.
   if (context.state === "suspended") void context.resume().catch(() => undefined);
   let at = context.currentTime + 0.02;
   for (const [hertz, ms] of pattern) {
@@ -51,6 +54,9 @@ const REPEAT_MS = 4000;
 
 /** Sound for alerts, ringing calls and alarms, for as long as the page is open. */
 export function startSound(desk: Desk): void {
+  for (const kind of ["pointerdown", "keydown"] as const) {
+    addEventListener(kind, () => (mayBeHeard.value = navigator.userActivation.hasBeenActive), { passive: true });
+  }
   desk.live.onAlert((alert) => {
     if (isHeard.peek() && !alert.template.startsWith("duress")) play(PATTERNS[alert.urgency]);
   });

@@ -22,6 +22,10 @@ export interface Options {
   readonly outline: Outline;
   readonly onPoint: (lat: number, lon: number) => void;
   readonly onLock: (isLocked: boolean) => void;
+  /** It is drawn for the first time. */
+  readonly onDrawn: () => void;
+  /** It can't be drawn, as where the network went while a part of it was fetched. */
+  readonly onTrouble: () => void;
 }
 
 /** Return a colour of the tokens as the map takes it: light or dark is decided by the page. */
@@ -85,6 +89,9 @@ export class CountyMap {
       label.textContent = text;
       new library.Marker({ element: label }).setLngLat(at).addTo(this.map);
     }
+    this.map.once("load", () => options.onDrawn());
+    // Whoever listens keeps it off the console; the panel says it in words.
+    this.map.on("error", () => options.onTrouble());
     // Only a hand's moves have an original event.
     this.map.on("movestart", (event: { originalEvent?: unknown }) => {
       if (event.originalEvent) this.lock(true);

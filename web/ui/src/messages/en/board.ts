@@ -92,6 +92,7 @@ export default {
   filter_mine: "Mine",
   filter_waiting: "Waiting",
   sound_on: "Sound on",
+  sound_waits: "Sound: press a key",
   sound_off: "Sound off",
   new_call: "New call",
   keys: "Keys",

@@ -94,6 +94,7 @@ const es: Catalog<typeof en> = {
   filter_mine: "Míos",
   filter_waiting: "En espera",
   sound_on: "Con sonido",
+  sound_waits: "Sonido: pulse una tecla",
   sound_off: "Sin sonido",
   new_call: "Nueva llamada",
   keys: "Teclas",

@@ -94,6 +94,7 @@ const vi: Catalog<typeof en> = {
   filter_mine: "Của tôi",
   filter_waiting: "Đang chờ",
   sound_on: "Có tiếng",
+  sound_waits: "Âm thanh: nhấn một phím",
   sound_off: "Tắt tiếng",
   new_call: "Cuộc gọi mới",
   keys: "Phím",
