@@ -2,6 +2,7 @@
 
 import "../base.css";
 import "./board.css";
+import "./beside.css";
 import { useEffect, useMemo } from "preact/hooks";
 import { Bar } from "../components/Bar.tsx";
 import { Icon } from "../components/Icon.tsx";
