@@ -13,8 +13,8 @@
     │   └── Disputed     a field report that is kept, but not believed
     └── Unavailable      the service can't decide at this moment; try again
 
-Must not know HTTP: ``web.wire`` alone maps these to status numbers. Messages are written for the
-person who must act on them and never hold private data.
+Must not know HTTP: ``web.api.wire`` alone maps these to status numbers. Messages are written for
+the person who must act on them and never hold private data.
 """
 
 from __future__ import annotations

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from web.cli import main
+from web.cli.main import main
 
 sys.exit(main())

@@ -21,33 +21,24 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from crisis.errors import CrisisError, Invalid, NotFound
 from dispatch.supervise import describe
-from web import (
-    api_board,
-    api_commands,
-    api_county,
-    api_health,
-    api_incidents,
-    api_positions,
-    api_reports,
-    api_session,
-)
-from web.openapi import describe as describe_api
-from web.routes import Api, Asked, Node, Operation, Table
+from web.api import board, commands, county, health, incidents, positions, reports, session
+from web.api.openapi import describe as describe_api
+from web.api.routes import Api, Asked, Node, Operation, Table
+from web.api.wire import JSON, WrongMethod, fault, refusal
 from web.security import Security, SecuritySettings
-from web.wire import JSON, WrongMethod, fault, refusal
 
 log = logging.getLogger(__name__)
 
 #: All operations of the API but those that describe it.
 OPERATIONS: tuple[Operation, ...] = (
-    *api_session.OPERATIONS,
-    *api_commands.OPERATIONS,
-    *api_incidents.OPERATIONS,
-    *api_board.OPERATIONS,
-    *api_county.OPERATIONS,
-    *api_positions.OPERATIONS,
-    *api_reports.OPERATIONS,
-    *api_health.OPERATIONS,
+    *session.OPERATIONS,
+    *commands.OPERATIONS,
+    *incidents.OPERATIONS,
+    *board.OPERATIONS,
+    *county.OPERATIONS,
+    *positions.OPERATIONS,
+    *reports.OPERATIONS,
+    *health.OPERATIONS,
 )
 
 

@@ -56,7 +56,7 @@ def _insert(table: str, columns: Mapping[str, str], changed: Mapping[str, str], 
     """Return the statement that copies ``source`` into ``table`` once per number of a chunk."""
     values = ", ".join(changed.get(name, f"s.{name}") for name in columns)
     return (
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of the schema
+        f"INSERT INTO {table} ({', '.join(columns)}) "
         f"SELECT {values} FROM one AS t, {source} AS s, generate_series($1::int, $2::int) AS n"
     )
 
@@ -88,7 +88,7 @@ async def _statements(con: RawConnection) -> dict[str, str]:
         if table == "event_log":
             changed["seq"] = "$3::bigint + n"
         source = (
-            f"LATERAL (SELECT * FROM {table} WHERE county_id = {COUNTY} "  # noqa: S608
+            f"LATERAL (SELECT * FROM {table} WHERE county_id = {COUNTY} "
             f"AND incident_id = t.incident_id {more})"
         )
         made[table] = _insert(table, columns, changed, source)

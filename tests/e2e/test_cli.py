@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from web.cli import main
+from web.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 

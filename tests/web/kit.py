@@ -39,7 +39,7 @@ AGENCY = AgencyId(UUID(int=7))
 
 @dataclass(kw_only=True)
 class TestNode:
-    """What ``web.routes.Node`` asks for, put together by hand."""
+    """What ``web.api.routes.Node`` asks for, put together by hand."""
 
     __test__ = False
 

@@ -15,8 +15,8 @@ from crisis.clock import new_id
 from crisis.roles import SYSTEM, Role
 from dispatch.store.identity import Grant
 from tests.web.kit import AGENCY, ALAMEDA, KERN, Client, Site, problem
+from web.api.routes import Operation
 from web.app import table_of
-from web.routes import Operation
 
 COMMANDS = [o for o in table_of() if o.command is not None]
 

@@ -10,7 +10,7 @@ import pytest
 from crisis.clock import FakeClock
 from crisis.roles import Role
 from tests.web.kit import ALAMEDA, Site, problem
-from web.api_reports import wants_csv
+from web.api.reports import wants_csv
 
 PATH = "/reports/response-times"
 

@@ -20,8 +20,8 @@ from crisis.policy import Change, CountyPolicy, diff, from_mapping, policy_at, t
 from dispatch.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
 from web.admin.pages import Desk, Pages, done, status_of
-from web.cli_roster import local_text
-from web.cli_shifts import instant_of
+from web.cli.roster import local_text
+from web.cli.shifts import instant_of
 
 #: Fields of a form that are settings begin so.
 _SETTING = "set."

@@ -18,18 +18,18 @@ from starlette.routing import BaseRoute
 from crisis.errors import Invalid, NotFound
 from web.admin.pages import Desk, Pages
 from web.admin.users import UserPages
-from web.cli_accounts import COLUMNS as ACCOUNT_COLUMNS
-from web.cli_accounts import AccountsImport
-from web.cli_import import Column, Outcome, Plan, Row, Step, outcomes, rows_of
-from web.cli_roster import (
+from web.cli.accounts import COLUMNS as ACCOUNT_COLUMNS
+from web.cli.accounts import AccountsImport
+from web.cli.imports import Column, Outcome, Plan, Row, Step, outcomes, rows_of
+from web.cli.roster import (
     RESPONDER_COLUMNS,
     TEAM_COLUMNS,
     Roster,
     plan_responder,
     plan_team,
 )
-from web.cli_shifts import SHIFT_COLUMNS, plan_shift_row
-from web.cli_text import Usage
+from web.cli.shifts import SHIFT_COLUMNS, plan_shift_row
+from web.cli.text import Usage
 
 
 class Kind(NamedTuple):

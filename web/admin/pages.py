@@ -35,12 +35,12 @@ from dispatch.store import administration
 from dispatch.store.administration import Agency
 from dispatch.store.identity import Principal
 from web.admin.forms import Form, read_form
+from web.api.intake import envelope
+from web.api.routes import Node
+from web.api.wire import problem_of
 from web.auth import actor_for
-from web.cli_text import explain
-from web.intake import envelope
+from web.cli.text import explain
 from web.pages import Assets, NotBuilt
-from web.routes import Node
-from web.wire import problem_of
 
 #: Who may look at rules without changing them.
 READERS = STAFFING

@@ -24,9 +24,9 @@ from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
 from web.admin.forms import Form
 from web.admin.pages import Desk, Pages, choice, done, id_of, status_of
-from web.cli_import import yes_or_no
-from web.cli_roster import Roster, local_text, responder_command, responder_id_of, team_command
-from web.cli_shifts import instant_of
+from web.cli.imports import yes_or_no
+from web.cli.roster import Roster, local_text, responder_command, responder_id_of, team_command
+from web.cli.shifts import instant_of
 
 #: How many people a form offers room for.
 _CREW_ROWS = 5

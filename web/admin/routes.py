@@ -11,8 +11,8 @@ from web.admin.imports import ImportPages
 from web.admin.pages import Pages, Writer
 from web.admin.roster import RosterPages
 from web.admin.users import UserPages
+from web.api.routes import Node
 from web.pages import Assets
-from web.routes import Node
 
 
 def admin_routes(

@@ -20,8 +20,8 @@ from crisis.roles import Role
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
 from web.admin.forms import Form
 from web.admin.pages import Desk, Pages, done, id_of, status_of, words
-from web.cli_roster import responder_id_of
-from web.cli_text import new_password
+from web.cli.roster import responder_id_of
+from web.cli.text import new_password
 
 _ROLES = sorted(GRANTABLE, key=list(Role).index)
 

@@ -25,13 +25,13 @@ from crisis.roles import Role
 from dispatch.livefeed import RoleClass
 from dispatch.livefeed.rules import RULES, WIRE_KINDS
 from geo.counties import counties
+from web.api.intake import Answered
+from web.api.routes import Operation
+from web.api.wire import Problem
 from web.app import table_of
-from web.intake import Answered
-from web.routes import Operation
 from web.ui import frame_types, refusals
 from web.ui.build import UI
 from web.ui.words import WORDS, AlertTemplate, EntityKind
-from web.wire import Problem
 
 PATH = UI / "src" / "wire.ts"
 #: For devices and machines only.

@@ -14,7 +14,7 @@ from crisis.errors import CrisisError, Invalid, NotFound
 from crisis.ids import UserId, timer_command_id
 from crisis.roles import Actor, Role
 from crisis.states import Source
-from web import intake, wire
+from web.api import intake, wire
 
 ACCOUNT = UserId(UUID(int=1))
 

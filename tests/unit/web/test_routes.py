@@ -12,9 +12,9 @@ from starlette.responses import Response
 from crisis import commands as c
 from crisis.errors import NotFound
 from crisis.roles import SYSTEM
+from web.api.routes import Asked, Operation, Table
+from web.api.wire import WrongMethod
 from web.app import table_of
-from web.routes import Asked, Operation, Table
-from web.wire import WrongMethod
 
 TABLE = table_of()
 COMMANDS = {

@@ -12,7 +12,7 @@ from starlette.types import Message
 
 from crisis import errors
 from crisis.errors import Conflict, CrisisError, TooMany, Unavailable
-from web import wire
+from web.api import wire
 
 
 async def _read(chunks: list[bytes], limit: int, headers: Any = ()) -> bytes:

@@ -21,19 +21,8 @@ import uvloop
 from crisis.errors import CrisisError, Unavailable
 from dispatch.config import SettingsError
 from dispatch.supervise import describe
-from web import (
-    cli_accounts,
-    cli_audit,
-    cli_counties,
-    cli_demo,
-    cli_doctor,
-    cli_replay,
-    cli_report,
-    cli_roster,
-    cli_serve,
-    cli_shifts,
-)
-from web.cli_text import Exit, Usage, explain, warn
+from web.cli import accounts, audit, counties, demo, doctor, replay, report, roster, serve, shifts
+from web.cli.text import Exit, Usage, explain, warn
 
 DESCRIPTION = """\
 Dispatch and tracking for a county's mobile crisis teams.
@@ -65,16 +54,16 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (
-        cli_demo,
-        cli_serve,
-        cli_accounts,
-        cli_counties,
-        cli_roster,
-        cli_shifts,
-        cli_replay,
-        cli_report,
-        cli_audit,
-        cli_doctor,
+        demo,
+        serve,
+        accounts,
+        counties,
+        roster,
+        shifts,
+        replay,
+        report,
+        audit,
+        doctor,
     ):
         module.add(commands)
     return top

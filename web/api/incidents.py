@@ -25,8 +25,8 @@ from dispatch.matching import Recommendation
 from dispatch.store.audit import note_read
 from dispatch.store.pool import County
 from dispatch.store.records import OpenRecord, list_records, read_record
-from web.routes import Asked, Operation, Parameter
-from web.wire import answer, convert
+from web.api.routes import Asked, Operation, Parameter
+from web.api.wire import answer, convert
 
 #: Accounts by id, as colleagues see them; those that are gone are left out.
 Labels = dict[UserId, str]

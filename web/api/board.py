@@ -19,8 +19,8 @@ from crisis.roles import DESK, STAFFING, Actor, Role
 from crisis.team import Duty, Team
 from dispatch.livefeed import RoleClass, view_of
 from geo.fix import Fix
-from web.routes import Asked, Operation, Parameter
-from web.wire import JSON, answer, convert
+from web.api.routes import Asked, Operation, Parameter
+from web.api.wire import JSON, answer, convert
 
 
 class _View(Struct, frozen=True):

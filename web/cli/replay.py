@@ -43,8 +43,8 @@ from dispatch.store.identity import Grant
 from dispatch.store.migrate import migrate
 from dispatch.store.pool import Database
 from dispatch.store.reporting import read_responses
-from web.cli_desk import ApiDesk, listening
-from web.cli_text import Exit, Usage, new_password, say, warn
+from web.cli.desk import ApiDesk, listening
+from web.cli.text import Exit, Usage, new_password, say, warn
 from web.node import Node, running
 
 _ROLES: Mapping[Who, Role] = {Who.DISPATCHER: Role.DISPATCHER, Who.ADMIN: Role.ADMIN}

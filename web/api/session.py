@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from web.api.routes import Asked, Handler, Operation
 from web.auth import Auth, PasswordBody, SignInBody, TicketAnswer, WhoAmI
-from web.routes import Asked, Handler, Operation
 
 Endpoint = Callable[[Auth, Request], Awaitable[Response]]
 

@@ -35,10 +35,10 @@ from dispatch.service import Service
 from dispatch.store import administration
 from dispatch.store.administration import Agency
 from geo.point import Point
-from web.cli_context import opened
-from web.cli_counties import served
-from web.cli_import import Column, Row, Step, add_import, import_rows, split, yes_or_no
-from web.cli_text import Exit, as_usage, columns, say
+from web.cli.context import opened
+from web.cli.counties import served
+from web.cli.imports import Column, Row, Step, add_import, import_rows, split, yes_or_no
+from web.cli.text import Exit, as_usage, columns, say
 
 #: Namespace of the ids of people and shifts that are entered by code.
 ENTERED = UUID("c2b8a1f4-33d8-5d3a-8a5b-5d6e0f6b7a10")

@@ -17,9 +17,9 @@ from crisis.standards import local_day
 from dispatch.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
 from dispatch.store.pool import Database
-from web.cli_context import Opened, opened
-from web.cli_import import Column, Row, Step, add_import, import_rows, split
-from web.cli_text import Exit, Usage, columns, say
+from web.cli.context import Opened, opened
+from web.cli.imports import Column, Row, Step, add_import, import_rows, split
+from web.cli.text import Exit, Usage, columns, say
 
 COLUMNS = (
     Column("county", "name or FIPS code", is_required=True),

@@ -29,8 +29,8 @@ from geo.trackers import (
     parse_owntracks,
     parse_traccar_json,
 )
-from web.routes import Asked, Operation
-from web.wire import JSON, answer, decode, header
+from web.api.routes import Asked, Operation
+from web.api.wire import JSON, answer, decode, header
 
 #: Of one post; a phone that was long without signal sends several.
 MOST_FIXES = 1_000

@@ -18,8 +18,8 @@ from crisis.standards import local_day
 from dispatch.report_text import as_csv, as_json, responses_as_csv
 from dispatch.reports import ResponseTimes, last_full_months, period, response_times
 from dispatch.store.reporting import read_responses
-from web.routes import Asked, Operation, Parameter
-from web.wire import JSON, convert, header
+from web.api.routes import Asked, Operation, Parameter
+from web.api.wire import JSON, convert, header
 
 CSV = "text/csv"
 #: Who sees a county's figures; people who end at an agency don't see the others'.

@@ -16,8 +16,8 @@ from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import SCHEMA_VERSION, is_simulated, migrate
 from dispatch.store.pool import Database
 from dispatch.store.rebuild import rebuild_stale
-from web.cli_context import settings_of
-from web.cli_text import Exit, columns, new_password, say
+from web.cli.context import settings_of
+from web.cli.text import Exit, columns, new_password, say
 from web.logs import configure
 from web.node import Node
 from web.serve import serve

@@ -1,7 +1,7 @@
 """What goes over the wire: bodies and queries read strictly, answers and refusals written.
 
 Decides how a body is read, once, into the types of the program, and which HTTP status a refusal
-has; nothing else knows these numbers. Must not know commands (``web.intake``) nor rules.
+has; nothing else knows these numbers. Must not know commands (``web.api.intake``) nor rules.
 """
 
 from __future__ import annotations

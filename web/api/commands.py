@@ -9,9 +9,9 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from crisis import commands as c
-from web.intake import envelope
-from web.routes import Asked, Operation, sends
-from web.wire import answer, header
+from web.api.intake import envelope
+from web.api.routes import Asked, Operation, sends
+from web.api.wire import answer, header
 
 
 async def send_command(asked: Asked) -> Response:

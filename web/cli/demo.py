@@ -43,7 +43,7 @@ from dispatch.store.migrate import is_simulated, migrate
 from dispatch.store.pool import Database
 from dispatch.store.rebuild import rebuild_stale
 from dispatch.store.reporting import read_responses
-from web.cli_text import Exit, columns, new_password, say, warn
+from web.cli.text import Exit, columns, new_password, say, warn
 from web.logs import configure
 from web.node import Node, running
 from web.serve import answer

@@ -9,9 +9,9 @@ import argparse
 
 from crisis.errors import NotFound
 from dispatch.store import administration, audit
-from web.cli_context import opened
-from web.cli_counties import served
-from web.cli_text import Exit, Usage, say
+from web.cli.context import opened
+from web.cli.counties import served
+from web.cli.text import Exit, Usage, say
 
 _VERIFY = """\
 Compute the chain of the audit of reads anew, and name the first link that doesn't fit: a row that

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from web.intake import Answered
-from web.routes import Operation
-from web.wire import FAULT_STATUS, PROBLEM_JSON, STATUSES, Problem
+from web.api.intake import Answered
+from web.api.routes import Operation
+from web.api.wire import FAULT_STATUS, PROBLEM_JSON, STATUSES, Problem
 
 _REF: Final = "#/components/schemas/{name}"
 

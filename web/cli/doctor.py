@@ -24,8 +24,8 @@ from dispatch.store.binaries import EmbeddedError, choose_account, choose_progra
 from dispatch.store.cluster import Layout, cluster_major
 from dispatch.store.migrate import SCHEMA_VERSION, check_schema, is_simulated
 from dispatch.store.pool import Database, PoolSizes
-from web.cli_context import embedded_dsn, settings_of
-from web.cli_text import Exit, say
+from web.cli.context import embedded_dsn, settings_of
+from web.cli.text import Exit, say
 
 #: Bytes free in the data directory below which we warn, and below which work will soon stop.
 _LOW, _FULL = 5 << 30, 500 << 20

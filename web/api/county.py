@@ -11,8 +11,8 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from geo.counties import counties, county_zones
-from web.routes import Asked, Operation
-from web.wire import answer
+from web.api.routes import Asked, Operation
+from web.api.wire import answer
 
 #: Longitude, latitude; degrees.
 Position = tuple[float, float]

@@ -18,10 +18,10 @@ from dispatch.store import administration
 from dispatch.store.accounts import Accounts
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
 from dispatch.store.pool import Database
-from web.cli_context import opened
-from web.cli_import import Column, Row, Step, add_import, import_rows, split
-from web.cli_roster import responder_id_of
-from web.cli_text import Exit, Usage, columns, new_password, password_from, say
+from web.cli.context import opened
+from web.cli.imports import Column, Row, Step, add_import, import_rows, split
+from web.cli.roster import responder_id_of
+from web.cli.text import Exit, Usage, columns, new_password, password_from, say
 
 _ROLES = sorted(role.value for role in GRANTABLE)
 COLUMNS = (

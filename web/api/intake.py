@@ -22,7 +22,7 @@ from crisis.errors import Invalid, NotFound
 from crisis.ids import CommandId, CountyId, UserId
 from crisis.roles import Actor, Role
 from crisis.states import Source
-from web.wire import bad_body, decode, uuid_of
+from web.api.wire import bad_body, decode, uuid_of
 
 Aware: TypeAlias = Annotated[datetime, Meta(tz=True)]
 ReasonCode: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]

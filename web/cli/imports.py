@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from crisis.errors import CrisisError, Unavailable
-from web.cli_text import Exit, Usage, explain, say, warn
+from web.cli.text import Exit, Usage, explain, say, warn
 
 
 class Column(NamedTuple):

@@ -21,9 +21,9 @@ from crisis.commands import Command
 from crisis.errors import Conflict, CrisisError, Unavailable
 from crisis.ids import CountyId
 from dispatch.sim.desk import Who
-from web.api_commands import OPERATIONS
+from web.api.commands import OPERATIONS
+from web.api.routes import Operation
 from web.node import Node
-from web.routes import Operation
 from web.serve import answer
 
 _TIMEOUT_S = 60.0

@@ -15,9 +15,9 @@ from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
 from dispatch.reports import last_full_months, period, response_times
 from dispatch.rulebook import Rulebook
 from dispatch.store.reporting import read_responses
-from web.cli_context import opened
-from web.cli_counties import served
-from web.cli_text import Exit, Usage
+from web.cli.context import opened
+from web.cli.counties import served
+from web.cli.text import Exit, Usage
 
 _RESPONSE_TIMES = """\
 Response times against the standard (60 minutes urban, 120 rural, from the determination that a team

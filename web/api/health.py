@@ -14,10 +14,10 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from crisis.errors import CrisisError, NotAllowed
+from web.api.routes import Asked, Node, Operation
+from web.api.wire import answer, header
 from web.auth import client_address, header_secret
 from web.metrics import CONTENT_TYPE, exposition
-from web.routes import Asked, Node, Operation
-from web.wire import answer, header
 
 #: Seconds that this node's clock may differ from the database's.
 MOST_SKEW_S = 1.0

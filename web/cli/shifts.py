@@ -16,8 +16,8 @@ from crisis.ids import ShiftId
 from crisis.responder import PresenceMode
 from crisis.team import CrewMember, Shift
 from dispatch.sim.times import instants
-from web.cli_import import Column, Row, Step, add_import, import_rows, split
-from web.cli_roster import (
+from web.cli.imports import Column, Row, Step, add_import, import_rows, split
+from web.cli.roster import (
     ENTERED,
     Roster,
     county_flag,
@@ -27,7 +27,7 @@ from web.cli_roster import (
     roster,
     step_of,
 )
-from web.cli_text import Exit, Usage, as_usage, columns, say
+from web.cli.text import Exit, Usage, as_usage, columns, say
 
 SHIFT_COLUMNS = (
     Column("team", "call sign", True),

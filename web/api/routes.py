@@ -37,10 +37,8 @@ from dispatch.service import CountyRunner, Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.identity import Grant, Principal
 from dispatch.store.pool import Database
-from web.auth import Auth, actor_for, grant_for, require_scope
-from web.intake import CommandBody, command_body
-from web.metrics import Requests
-from web.wire import (
+from web.api.intake import CommandBody, command_body
+from web.api.wire import (
     BODY_LIMIT,
     WrongMethod,
     header,
@@ -48,6 +46,8 @@ from web.wire import (
     refusal,
     uuid_of,
 )
+from web.auth import Auth, actor_for, grant_for, require_scope
+from web.metrics import Requests
 
 T = TypeVar("T")
 

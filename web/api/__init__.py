@@ -1,0 +1,1 @@
+"""The API: every operation at its path, what travels over the wire, and its description."""
