@@ -49,6 +49,7 @@ _RETIRED = (Reason(code=ReasonCode.RETIRED, sentence="The team is no longer in u
 _OFF_SHIFT = (Reason(code=ReasonCode.OFF_SHIFT, sentence="Off shift."),)
 _ENDING = (Reason(code=ReasonCode.ENDING, sentence="Its shift is over; it finishes what is open."),)
 _LENT = (Reason(code=ReasonCode.LENT, sentence="Lent to another county."),)
+_IN_DURESS = (Reason(code=ReasonCode.IN_DURESS, sentence="The team has an open alarm."),)
 _OUTSIDE_ZONE = (
     Reason(code=ReasonCode.OUTSIDE_ZONE, sentence="The place lies outside the team's zones."),
 )
@@ -287,6 +288,7 @@ class Asking:
         )
         self._responders = board.responders
         self._asked = _asked_before(incident, slot)
+        self._in_danger = {alarm.team_id for alarm in board.duress.values() if alarm.is_open}
         self._zones: dict[tuple[str, ...], tuple[Reason, ...]] = {}
         self._here: frozenset[str] | None = None
         self._unavailable: dict[str | None, tuple[Reason, ...]] = {}
@@ -310,6 +312,8 @@ class Asking:
             found += self._busy(ReasonCode.BUSY_OFFER, "Asked about", team.offer[0])
         if team.run is not None:
             found += self._busy(ReasonCode.BUSY_RUN, "On a run:", team.run[0])
+        if team.id in self._in_danger:
+            found += _IN_DURESS
         if team.zones and self.point is not None:
             found += self._zone(team.zones)
         if duty is not Duty.OFF_SHIFT:

@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     BUSY_OFFER = "busy_offer"
     BUSY_RUN = "busy_run"
     LENT = "lent"
+    IN_DURESS = "in_duress"
     OUTSIDE_ZONE = "outside_zone"
     NO_POSITION = "no_position"
     # Soft ones: the team may be asked all the same.

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from crisis.board import Board
 from crisis.codes import code_sets
+from crisis.duress import Duress, DuressState
 from crisis.ids import (
     AgencyId,
     AssignmentId,
     CountyId,
+    DuressId,
     IncidentId,
     OfferId,
     ResponderId,
@@ -120,6 +122,7 @@ class County:
         self.responders: dict[ResponderId, Responder] = {}
         self.fixes: dict[TeamId, Fix] = {}
         self.incidents: dict[IncidentId, Incident] = {}
+        self.duress: dict[DuressId, Duress] = {}
 
     def team(
         self,
@@ -166,6 +169,7 @@ class County:
             teams=self.teams,
             responders=self.responders,
             incidents=self.incidents,
+            duress=self.duress,
         )
 
     def rank(
@@ -263,6 +267,15 @@ def test_a_team_that_is_not_free_is_left_out_and_says_why(
     found = county.rank()
     assert codes_against(found, barred) == codes
     assert found.counts == dict.fromkeys(codes, 1)
+
+
+def test_a_team_in_danger_is_not_recommended_until_its_alarm_is_over(county: County) -> None:
+    team_id = county.team(1)
+    alarm = Duress(id=DuressId(UUID(int=5)), raised_at=NOW, team_id=team_id)
+    county.duress[alarm.id] = alarm
+    assert codes_against(county.rank(), team_id) == ["in_duress"]
+    county.duress[alarm.id] = msgspec.structs.replace(alarm, state=DuressState.RESOLVED)
+    assert order(county.rank()) == [team_id]
 
 
 def test_all_reasons_are_given_not_only_the_first(county: County) -> None:
