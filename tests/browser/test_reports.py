@@ -145,11 +145,35 @@ async def test_a_period_is_chosen_and_an_empty_one_is_said(
     await expect(empty).to_be_visible()
     await respond(server)
     today = local_day(MachineClock().now())
-    await page.get_by_label("Period").select_option(f"{today:%Y-%m}")
+    await page.get_by_role("combobox", name="Period").select_option(f"{today:%Y-%m}")
     await expect(page.locator(".share-card").first).to_contain_text("1 of 1 on time")
     assert f"since={today:%Y-%m}-01" in page.url
-    await page.go_back()
+    await expect(page.locator("[data-period=instead]")).to_have_count(0)
+    await page.get_by_role("combobox", name="Period").select_option("last")
     await expect(empty).to_be_visible()
+    # Chosen, they are shown as they are.
+    await expect(page.locator("[data-period=instead]")).to_have_count(0)
+    await expect(page.get_by_role("combobox", name="Period")).to_have_value("last")
+
+
+async def test_a_county_that_began_this_month_sees_this_month_and_is_told_so(
+    windows: Windows, server: Server, tmp_path: Path
+) -> None:
+    await add_lead(server)
+    await respond(server)
+    page = await windows.open("lead", "/reports")
+    await expect(page.locator("[data-period=instead]")).to_contain_text("current month to date")
+    await expect(page.locator(".share-card").first).to_contain_text("1 of 1 on time")
+    today = local_day(MachineClock().now())
+    await expect(page.get_by_role("combobox", name="Period")).to_have_value(f"{today:%Y-%m}")
+    assert "since=" not in page.url
+    # The file is of the period that the page shows.
+    async with page.expect_download() as waited:
+        await page.get_by_role("link", name="CSV: figures").click()
+    file = tmp_path / "figures.csv"
+    await (await waited.value).save_as(file)
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert (rows[-1]["month"], rows[-1]["arrived_on_time"]) == ("all", "1")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

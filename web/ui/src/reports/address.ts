@@ -14,7 +14,7 @@ export interface Chosen {
 }
 
 export interface Address {
-  /** Local days, both included; `null` = the last three full months. */
+  /** Local days, both included; `null` = nobody chose any: see findReport. */
   readonly since: string | null;
   readonly until: string | null;
   readonly chosen: Chosen | null;

@@ -12,7 +12,8 @@ import { api, clock, type Session } from "../session.ts";
 import { startPage } from "../start.tsx";
 import { getReportsResponseTimes, type Line, type ResponseTimes, type Role, type Share } from "../wire.ts";
 import { address, type Cohort } from "./address.ts";
-import { isEmpty, percentText, totalOf } from "./figures.ts";
+import { findReport, holdsNothing, type Days } from "./days.ts";
+import { percentText, totalOf } from "./figures.ts";
 import { PeriodChoice } from "./period.tsx";
 import { Responses } from "./responses.tsx";
 import { Fates, Figure, OnTime, Strip } from "./tables.tsx";
@@ -21,6 +22,7 @@ const ADMINISTER: ReadonlySet<Role> = new Set<Role>(["admin", "agency_manager", 
 
 function Reports({ session }: { session: Session }) {
   const report = useSignal<ResponseTimes | null>(null);
+  const instead = useSignal<Days | null>(null);
   const trouble = useSignal<unknown>(null);
   const isLoading = useSignal(true);
   const asked = useRef("");
@@ -31,13 +33,14 @@ function Reports({ session }: { session: Session }) {
     asked.current = wanted;
     isLoading.value = true;
     trouble.value = null;
-    api
-      .call(getReportsResponseTimes, { query: { since: since ?? undefined, until: until ?? undefined } })
+    instead.value = null;
+    findReport((days) => api.call(getReportsResponseTimes, { query: days }), since, until)
       .then((found) => {
         // An older answer that comes last must not stand under the newer period.
         if (asked.current !== wanted) return;
-        report.value = found;
-        if (!clock.isSet) clock.sync(found.as_of);
+        report.value = found.report;
+        instead.value = found.instead;
+        if (!clock.isSet) clock.sync(found.report.as_of);
       })
       .catch((error: unknown) => {
         if (asked.current !== wanted) return;
@@ -63,11 +66,16 @@ function Reports({ session }: { session: Session }) {
           {report.value && <Period report={report.value} />}
         </header>
         <div class="tools no-print">
-          <PeriodChoice asOf={report.value?.as_of ?? null} />
-          <Files county={session.county} disabled={report.value === null} />
+          <PeriodChoice asOf={report.value?.as_of ?? null} instead={instead.value} />
+          <Files county={session.county} days={instead.value ?? address.value} disabled={report.value === null} />
         </div>
         <Trouble trouble={trouble.value} />
         {report.value === null && isLoading.value && <p class="quiet">{common("loading")}</p>}
+        {instead.value && (
+          <Note>
+            <p data-period="instead">{t("instead")}</p>
+          </Note>
+        )}
         {report.value && <Body report={report.value} />}
         {report.value && chosen && <Responses report={report.value} chosen={chosen} />}
       </main>
@@ -88,8 +96,15 @@ function Period({ report }: { report: ResponseTimes }) {
   );
 }
 
-function Files({ county, disabled }: { county: number; disabled: boolean }) {
-  const { since, until } = address.value;
+interface FilesProps {
+  readonly county: number;
+  /** Those of the page: a file never holds another period than is shown. */
+  readonly days: { readonly since: string | null; readonly until: string | null };
+  readonly disabled: boolean;
+}
+
+function Files({ county, days, disabled }: FilesProps) {
+  const { since, until } = days;
   const href = (suffix: string, rows?: string) => {
     const pairs = Object.entries({ county: String(county), since, until, rows }).filter((pair): pair is [string, string] => Boolean(pair[1]));
     return `/api/v1/reports/response-times${suffix}?${new URLSearchParams(pairs).toString()}`;
@@ -114,7 +129,7 @@ function Files({ county, disabled }: { county: number; disabled: boolean }) {
 
 function Body({ report }: { report: ResponseTimes }) {
   const total = totalOf(report);
-  if (total === undefined || isEmpty(total)) {
+  if (total === undefined || holdsNothing(report)) {
     return (
       <Note>
         <p>

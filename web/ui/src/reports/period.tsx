@@ -1,41 +1,34 @@
 // Which period is meant: the last three full months, one month, or any days.
 
 import { useSignal } from "@preact/signals";
-import { COUNTY_ZONE } from "../format.ts";
 import { t } from "../messages/reports.ts";
 import { clock } from "../session.ts";
 import { address, go } from "./address.ts";
+import { dayOf, lastDay, lastFullMonths, recentMonths, type Days } from "./days.ts";
 import { monthText } from "./figures.ts";
 
 const MONTHS = 13;
 
-/** The county's day at an instant, as 2026-03-02. */
-export function dayOf(instant: number): string {
-  return new Intl.DateTimeFormat("en-CA", { timeZone: COUNTY_ZONE, year: "numeric", month: "2-digit", day: "2-digit" }).format(instant);
+interface PeriodChoiceProps {
+  /** County time as the last report told it; `null` = none yet. */
+  readonly asOf: string | null;
+  /** This month's days, shown in place of the last three full months; `null` = nothing is. */
+  readonly instead: Days | null;
 }
 
-/** This month and those before it, newest first, as 2026-03. */
-export function recentMonths(today: string, count: number): readonly string[] {
-  const [year = 0, month = 1] = today.split("-").map(Number);
-  return Array.from({ length: count }, (_, back) => new Date(Date.UTC(year, month - 1 - back, 1)).toISOString().slice(0, 7));
-}
-
-export function lastDay(month: string): string {
-  const [year = 0, number = 1] = month.split("-").map(Number);
-  return new Date(Date.UTC(year, number, 0)).toISOString().slice(0, 10);
-}
-
-/** `asOf`: county time as the last report told it; `null` = none yet. */
-export function PeriodChoice({ asOf }: { asOf: string | null }) {
+export function PeriodChoice({ asOf, instead }: PeriodChoiceProps) {
   const { since, until } = address.value;
   const isCustom = useSignal(false);
   const today = dayOf(asOf === null ? clock.now() : Date.parse(asOf));
   const months = recentMonths(today, MONTHS);
   const month = months.find((one) => since === `${one}-01` && until === lastDay(one));
-  const shown = isCustom.value ? "custom" : since === null ? "last" : (month ?? "custom");
+  const last = lastFullMonths(today);
+  const isLast = since === null ? until === null : since === last.since && until === last.until;
+  const shown = isCustom.value ? "custom" : instead ? instead.since.slice(0, 7) : isLast ? "last" : (month ?? "custom");
   function choose(wanted: string) {
     isCustom.value = wanted === "custom";
-    if (wanted === "last") go({ since: null, until: null, chosen: null, incident: null });
+    // Named by their days: whoever chooses them sees them, empty or not.
+    if (wanted === "last") go({ ...last, chosen: null, incident: null });
     else if (wanted !== "custom") go({ since: `${wanted}-01`, until: lastDay(wanted), chosen: null, incident: null });
   }
   function submit(event: SubmitEvent) {
@@ -62,7 +55,7 @@ export function PeriodChoice({ asOf }: { asOf: string | null }) {
         <form onSubmit={submit}>
           <label class="field">
             {t("first_day")}
-            <input type="date" name="since" required value={since ?? ""} />
+            <input type="date" name="since" required value={since ?? instead?.since ?? ""} />
           </label>
           <label class="field">
             {t("last_day")}

@@ -5,6 +5,7 @@ export default {
   period: "Period",
   period_last: "Last three full months",
   period_custom: "Other dates…",
+  instead: "No team was promised or arrived in the last three full months: this is the current month to date.",
   first_day: "First day",
   last_day: "Last day",
   show: "Show",

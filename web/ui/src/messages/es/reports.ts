@@ -8,6 +8,7 @@ export default {
   period: "Período",
   period_last: "Últimos tres meses completos",
   period_custom: "Otras fechas…",
+  instead: "No se prometió ni llegó ningún equipo en los últimos tres meses completos: esto es el mes en curso hasta hoy.",
   first_day: "Primer día",
   last_day: "Último día",
   show: "Mostrar",

@@ -8,6 +8,7 @@ export default {
   period: "Kỳ báo cáo",
   period_last: "Ba tháng trọn gần nhất",
   period_custom: "Ngày khác…",
+  instead: "Không có đội nào được hứa hoặc đến nơi trong ba tháng trọn gần nhất: đây là tháng này tính đến hôm nay.",
   first_day: "Ngày đầu",
   last_day: "Ngày cuối",
   show: "Xem",
