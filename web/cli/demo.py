@@ -35,7 +35,7 @@ from dispatch.service import Service
 from dispatch.sim.company import Orders, Word
 from dispatch.sim.demand import BY_PHONE, Demand
 from dispatch.sim.history import History
-from dispatch.sim.troupe import MOST_TEAMS, Troupe, set_up, team_count
+from dispatch.sim.troupe import MOST_TEAMS, Troupe, plan_yours, set_up, team_count
 from dispatch.store import administration
 from dispatch.store.accounting import Accounting, account_for
 from dispatch.store.embedded import EmbeddedPostgres
@@ -154,14 +154,17 @@ async def run(args: argparse.Namespace) -> Exit:
     county_id, county = administration.find_county(args.county)
     with _folder(args.keep) as folder:
         settings = _settings(folder, args.port)
-        with (folder / "demo.log").open("a", encoding="utf-8") as log:
+        path = folder / "demo.log"
+        with path.open("a", encoding="utf-8") as log:
+            # A kept demonstration's earlier faults were told when it ended.
+            logged_before = path.stat().st_size
             configure("info", "json", log)
             with closing(_listen(args.port)) as listening:
                 say(f"Making {county} County, made up, with a week behind it ...")
                 async with _database(folder, settings, is_kept=args.keep is not None) as database:
                     show = await _prepare(args, county_id, database, settings, machine)
                     await _show(show, settings, database, listening, county, began_s)
-        return _told(show, folder / "demo.log")
+        return _told(show, _faults_in(path, logged_before))
 
 
 @contextmanager
@@ -289,6 +292,7 @@ async def _show(
         # In place of the server's own: whoever uses it leaves before it does.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await plan_yours(node.service.county(show.county_id), show.troupe, node.service.clock.now())
         took_s = show.machine.monotonic() - began_s
         _greet(show, county, url, took_s)
         show.tasks.append(asyncio.create_task(_report(show, node), name="demo-status"))
@@ -416,12 +420,12 @@ async def _on_time(show: _Show, node: Node, since: datetime) -> str:
     return f"{percent:.0f} % ({share.numerator}/{share.denominator})"
 
 
-def _told(show: _Show, log: Path) -> Exit:
-    """Say what came of it; the exit code."""
+def _told(show: _Show, logged: Counter[str]) -> Exit:
+    """Say what came of it, with the faults logged; the exit code."""
     say("\nStopped.")
     word, accounting = show.word, show.accounting
     faults: Counter[str] = Counter() if word is None else Counter(word.errors)
-    faults.update(_faults_in(log))
+    faults.update(logged)
     if show.fallen:
         faults["the simulated people's process ended by itself"] += 1
     if word is not None:
@@ -442,10 +446,11 @@ def _told(show: _Show, log: Path) -> Exit:
     return Exit.FAILED if faults else Exit.OK
 
 
-def _faults_in(log: Path) -> Counter[str]:
-    """Count what the service logged as a fault."""
+def _faults_in(log: Path, start: int) -> Counter[str]:
+    """Count what the service logged as a fault from byte ``start`` on."""
     found: Counter[str] = Counter()
-    with log.open(encoding="utf-8") as lines:
+    with log.open("rb") as lines:
+        lines.seek(start)
         for line in lines:
             with suppress(msgspec.DecodeError):
                 entry = msgspec.json.decode(line)
