@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -111,11 +112,11 @@ def children_of(pid: int) -> set[int]:
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that PostgreSQL's unprivileged user can reach."""
-    made = tmp_path_factory.mktemp("demo")
-    for parent in (made, made.parent, made.parent.parent):
-        parent.chmod(0o755)
+def folder(open_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of the test's own that PostgreSQL's unprivileged user can reach."""
+    made = open_folder / tmp_path_factory.mktemp("demo").name
+    made.mkdir()
+    made.chmod(0o711)
     return made
 
 
@@ -153,6 +154,16 @@ async def test_everybody_can_sign_in_the_reports_speak_and_ctrl_c_ends_all(folde
                 assert signed.status_code == 200, (name, signed.text)
                 if name == "lead":
                     header = {"authorization": f"Bearer {signed.json()['token']}"}
+                if name == "you":
+                    you = {"authorization": f"Bearer {signed.json()['token']}"}
+            (shift,) = (await http.get("/api/v1/my-shifts", headers=you)).json()["shifts"]
+            assert shift["started_at"] is None
+            started = await http.post(
+                f"/api/v1/teams/{shift['team_id']}/start-shift",
+                json={"shift_id": shift["shift_id"]},
+                headers={**you, "idempotency-key": str(uuid4())},
+            )
+            assert started.status_code == 200, started.text
             report = await http.get(
                 "/api/v1/reports/response-times.json?since=2026-01-01", headers=header
             )
