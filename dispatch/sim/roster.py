@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from crisis.commands import Command, EndShift, RecordResponder, RecordTeam, StartShift
+from crisis.commands import Command, EndShift, PlanShift, RecordResponder, RecordTeam, StartShift
 from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
 from crisis.responder import Credential, Responder
 from crisis.shapes import Value
@@ -55,8 +55,16 @@ class MadeUpTeam(Value, frozen=True, kw_only=True):
 
     def on_shift(self, ends_at: datetime) -> StartShift:
         """Return the command that puts the team on duty until ``ends_at``."""
-        members = tuple(CrewMember(responder_id=r.id, carries_naloxone=True) for r in self.crew)
-        return StartShift(team_id=self.team_id, ends_at=ends_at, crew=members)
+        return StartShift(team_id=self.team_id, ends_at=ends_at, crew=self._members())
+
+    def planned(self, starts_at: datetime, ends_at: datetime) -> PlanShift:
+        """Return the command that rosters the team; whoever is of it can start the shift."""
+        return PlanShift(
+            team_id=self.team_id, starts_at=starts_at, ends_at=ends_at, crew=self._members()
+        )
+
+    def _members(self) -> tuple[CrewMember, ...]:
+        return tuple(CrewMember(responder_id=r.id, carries_naloxone=True) for r in self.crew)
 
 
 def made_up_id(*parts: object) -> UUID:

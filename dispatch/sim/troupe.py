@@ -14,12 +14,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from argon2 import PasswordHasher
 
-from crisis.clock import Clock
-from crisis.ids import AgencyId, CountyId, TeamId, UserId
+from crisis.clock import Clock, new_id
+from crisis.commands import Envelope
+from crisis.ids import AgencyId, CommandId, CountyId, TeamId, UserId
 from crisis.policy import CountyPolicy, OfferPolicy, PerAcuity
 from crisis.roles import Actor, Role
 from crisis.shapes import Value
 from crisis.standards import local_day
+from crisis.states import Source
+from dispatch.service import CountyRunner
 from dispatch.sim.demand import towns
 from dispatch.sim.roster import FROM_THE_START, MadeUpTeam, make_team
 from dispatch.store import administration
@@ -37,6 +40,8 @@ _LOCAL = ZoneInfo("America/Los_Angeles")
 #: Local hour at which a team's shift begins, by its number; each lasts ``SHIFT_H``.
 _BEGINS_H = (6, 18, 11, 6, 18, 11, 6, 11, 18, 6)
 SHIFT_H = 12
+#: How long the shift lasts that a person finds planned.
+_YOURS = timedelta(hours=10)
 #: A person who tries it out must be able to answer an offer: so many seconds of their own time.
 _ROOM_S = 15.0
 
@@ -202,6 +207,23 @@ async def set_up(
     finally:
         cheap.close()
         usual.close()
+
+
+async def plan_yours(county: CountyRunner, troupe: Troupe, now: datetime) -> None:
+    """Roster the person's team from ``now`` on, unless it has a shift now or ahead."""
+    team = troupe.yours
+    for shift in county.board.shifts.values():
+        if shift.team_id == team.team_id and shift.is_open and shift.ends_at > now:
+            return
+    envelope = Envelope(
+        county_id=troupe.county_id,
+        command_id=CommandId(new_id()),
+        actor=Actor(roles=frozenset({Role.ADMIN})),
+        source=Source.DESK,
+        occurred_at=now,
+        command=team.planned(now, now + _YOURS),
+    )
+    await county.submit(envelope)
 
 
 class _Registry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -287,6 +288,31 @@ async def test_a_team_goes_off_shift_is_not_tracked_and_comes_back(
     await expect(page.locator("[data-duty=available]")).to_be_visible(timeout=15_000)
     await expect(page.get_by_text(call_sign(0)).first).to_be_visible()
     await expect(page.locator("[data-position=on]")).to_be_visible()
+
+
+async def test_a_phone_never_used_before_starts_the_planned_shift_with_one_tap(
+    windows: Windows, desk: Client
+) -> None:
+    teams = {one["team"]["id"]: one["team"] for one in (await desk.get("/teams")).json()["teams"]}
+    team = teams[team_id(0)]
+    await desk.do(f"/shifts/{team['shift_id']}/end", reason="early")
+    now = datetime.now(UTC)
+    await desk.do(
+        "/shifts",
+        team_id=team_id(0),
+        starts_at=now.isoformat(),
+        ends_at=(now + timedelta(hours=10)).isoformat(),
+        crew=team["crew"],
+    )
+    page = await windows.open(
+        phone_name(0), "/phone", PHONE, geolocation=HERE, permissions=["geolocation"]
+    )
+    await expect(page.get_by_role("heading", name=call_sign(0))).to_be_visible()
+    await page.tap("[data-act=start-planned]")
+    await expect(page.locator("[data-duty=available]")).to_be_visible(timeout=15_000)
+    await offer(desk)
+    await page.tap("[data-act=accept]")
+    await expect(page.locator("[data-status=accepted]")).to_be_visible()
 
 
 async def test_a_team_is_unavailable_for_a_reason_and_available_again(

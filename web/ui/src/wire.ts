@@ -990,6 +990,22 @@ export interface MilestoneCorrected {
   readonly shortfalls: readonly string[] | null;
 }
 
+/** A shift whose crew names the asker; ``started_at`` ``None`` = only planned. */
+export interface MyShift {
+  readonly shift_id: string;
+  readonly team_id: string;
+  readonly call_sign: string;
+  readonly starts_at: string;
+  readonly ends_at: string;
+  readonly started_at: string | null;
+  readonly crew: readonly ShiftMember[];
+}
+
+/** One's planned and running shifts, soonest first; empty for who is no responder. */
+export interface MyShifts {
+  readonly shifts: readonly MyShift[];
+}
+
 /** Something that the person needs of the team; ``hard`` excludes teams that lack it. */
 export interface Need {
   readonly code: string;
@@ -1556,6 +1572,13 @@ export interface ShiftEnding {
   readonly shift_id: string;
   readonly team_id: string;
   readonly reason: string;
+}
+
+/** One member of a shift's crew, and how they take part; never their name. */
+export interface ShiftMember {
+  readonly responder_id: string;
+  readonly mode: string;
+  readonly carries_naloxone: boolean;
 }
 
 /** A rostered window of a team; ``ends_at`` > ``starts_at``. Shifts of a team never overlap. */
@@ -3091,6 +3114,11 @@ export const getIncidentRecords: Operation<{ incident_id: string }, { "purpose"?
 /** Everything that happened to the incident. Noted. */
 export const getIncidentTimeline: Operation<{ incident_id: string }, { "purpose"?: "audit" | "care_coordination" | "complaint" | "emergency" | "follow_up" | "legal" | "quality_review" | "record_request" | "supervision" | undefined }, undefined, Timeline> = {
   name: "getIncidentTimeline", method: "GET", path: "/api/v1/incidents/{incident_id}/timeline", command: false, shape: TimelineShape,
+};
+
+/** The planned and running shifts whose crew names the account's responder. */
+export const getMyShifts: Operation<undefined, undefined, undefined, MyShifts> = {
+  name: "getMyShifts", method: "GET", path: "/api/v1/my-shifts", command: false, shape: null,
 };
 
 /** The county's policy in force. */

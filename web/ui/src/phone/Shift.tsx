@@ -27,14 +27,15 @@ export function OffShift({ phone }: { phone: Phone }) {
   const started = phone.outbox.entries.value.findLast((one) => one.operation === startTeamShift.name) ?? null;
   const isStarting = started !== null && (started.state === "saved" || started.state === "sending");
   const now = clock.second.value;
-  const start = (body: { shift_id?: string; ends_at?: string; crew?: readonly CrewMemberSent[] }): void => {
-    if (last === null) return;
-    void phone.outbox.add(startTeamShift, { path: { team_id: last.team_id }, body, lane: last.team_id, what: "start" });
-  };
+  const planned = startable(phone, now);
+  const start = (
+    team_id: string,
+    body: { shift_id?: string; ends_at?: string; crew?: readonly CrewMemberSent[] },
+  ): void => void phone.outbox.add(startTeamShift, { path: { team_id }, body, lane: team_id, what: "start" });
   const startAgain = (): void => {
     if (last === null) return;
     const ends_at = new Date(clock.now() + hours.value * 3_600_000).toISOString();
-    start({
+    start(last.team_id, {
       ends_at,
       crew: last.crew.map((one) => ({
         responder_id: one.responder_id,
@@ -48,23 +49,31 @@ export function OffShift({ phone }: { phone: Phone }) {
       <h1>{t("off_title")}</h1>
       <p class="quiet">{t("off_hint")}</p>
       {started?.state === "refused" && <Refused phone={phone} entry={started} />}
-      {last === null ? (
-        <Note>{t("off_unknown")}</Note>
-      ) : isStarting ? (
+      {isStarting && (
         <p class="row" role="status">
           <ProgressMark entry={started} />
           {t("starting", { state: t(started.state) })}
         </p>
-      ) : (
+      )}
+      {!isStarting && last === null && planned.length === 0 && <Note>{t("off_unknown")}</Note>}
+      {!isStarting &&
+        planned.map((one) => (
+          <section key={one.shift_id} class="card start">
+            <h2>{one.call_sign}</h2>
+            {one.crew > 0 && <p>{t("crew_count", { n: one.crew })}</p>}
+            <button
+              type="button"
+              class="button main huge"
+              data-act="start-planned"
+              onClick={() => start(one.team_id, { shift_id: one.shift_id })}
+            >
+              {t("start_planned", { from: dateTime(one.starts_at), until: time(one.ends_at) })}
+            </button>
+          </section>
+        ))}
+      {!isStarting && last !== null && (
         <section class="card start">
           <h2>{last.call_sign}</h2>
-          {last.planned
-            .filter((one) => instant(one.ends_at) > now)
-            .map((one) => (
-              <button key={one.id} type="button" class="button main touch" onClick={() => start({ shift_id: one.id })}>
-                {t("start_planned", { from: dateTime(one.starts_at), until: time(one.ends_at) })}
-              </button>
-            ))}
           <p>
             {t("start_with")} · {t("crew_count", { n: last.crew.length })}
           </p>
@@ -87,6 +96,26 @@ export function OffShift({ phone }: { phone: Phone }) {
       <Sent phone={phone} />
     </article>
   );
+}
+
+interface Startable {
+  readonly shift_id: string;
+  readonly team_id: string;
+  readonly call_sign: string;
+  readonly starts_at: string;
+  readonly ends_at: string;
+  /** How many. */
+  readonly crew: number;
+}
+
+/** Planned shifts that aren't over: as the county tells now, else as this phone last saw its team's. */
+function startable(phone: Phone, now: number): readonly Startable[] {
+  const last = phone.lastCrew.value;
+  const all =
+    phone.planned.value?.map((one) => ({ ...one, crew: one.crew.length })) ??
+    last?.planned.map((one) => ({ ...one, shift_id: one.id, call_sign: last.call_sign, crew: one.crew.length })) ??
+    [];
+  return all.filter((one) => instant(one.ends_at) > now);
 }
 
 /** On shift and free: ready to be asked, or not and why. */

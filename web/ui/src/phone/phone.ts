@@ -7,7 +7,7 @@ import { Live, type Freshness } from "../live.ts";
 import { deviceShelf, memoryShelf, Outbox, type Entry, type Shelf } from "../outbox.ts";
 import { api, clock, liveTicket, type Session } from "../session.ts";
 import { CountyClock, instant } from "../time.ts";
-import { getPolicy, startTeamShift, type TeamIncidentView } from "../wire.ts";
+import { getMyShifts, getPolicy, startTeamShift, type MyShift, type TeamIncidentView } from "../wire.ts";
 import { isAhead, OPERATIONS, shownDuty, shownRun } from "./acts.ts";
 import { Bell } from "./bell.ts";
 import { forgetPicture, keepCrew, keepPicture, keptCrew, keptPicture, type LastCrew, type Picture } from "./kept.ts";
@@ -68,6 +68,8 @@ export class Phone {
   /** This device's clock, each second. */
   readonly deviceNow = signal(Date.now());
   readonly lastCrew = signal<LastCrew | null>(null);
+  /** Own shifts that can be begun, soonest first; `null` = not heard yet. */
+  readonly planned = signal<readonly MyShift[] | null>(null);
   private readonly kept = signal<Picture | null>(null);
 
   private constructor(session: Session, shelf: Shelf, isLasting: boolean) {
@@ -225,6 +227,11 @@ export class Phone {
     this.live.onAlert((alert) => {
       if (alert.urgency === "now" && alert.template !== "offer") this.bell.once();
     });
+    effect(() => {
+      // Each look for a begun shift ends here again when there is none.
+      const { state } = this.fresh;
+      if (this.isOffShift.value && (state === "stopped" || state === "live")) void this.askForPlanned();
+    });
     this.restartAfterShiftStart();
     void this.tellTime();
   }
@@ -263,6 +270,16 @@ export class Phone {
       this.heardAt.value = Date.now();
     } catch {
       // Then this device's own clock serves until the county is heard.
+    }
+  }
+
+  /** Off shift no socket tells what is planned either. */
+  private async askForPlanned(): Promise<void> {
+    try {
+      const { shifts } = await api.call(getMyShifts, {});
+      this.planned.value = shifts.filter((one) => one.started_at === null);
+    } catch {
+      // What was heard before stays; the server judges what is begun.
     }
   }
 
