@@ -202,6 +202,7 @@ class Pages:
             Route("/static/{name}", self.file),
             Route("/sw.js", self.worker),
             Route("/manifest.webmanifest", self.app),
+            Route("/favicon.ico", self.icon),
         ]
 
     async def first(self, request: Request) -> Response:
@@ -248,6 +249,11 @@ class Pages:
         """``/sw.js``: asked for anew each time, so that a phone never keeps an old one."""
         name = self._built()["worker"]
         return self._file(request, name, {"cache-control": "no-cache"})
+
+    async def icon(self, request: Request) -> Response:
+        """``/favicon.ico``: browsers ask for it by themselves wherever no page names an icon."""
+        name = _icons(self._built(), ".svg")[0]
+        return RedirectResponse(f"/static/{name}", 303, {"cache-control": "no-cache"})
 
     async def app(self, request: Request) -> Response:
         """``/manifest.webmanifest``: how a phone installs the phone page."""

@@ -52,6 +52,19 @@ async def test_what_was_entered_stays_where_a_form_is_refused(windows: Windows) 
     await expect(page.get_by_text("2099-01", exact=True)).to_be_visible()
 
 
+async def test_nothing_that_the_administration_asks_for_is_missing(windows: Windows) -> None:
+    page = await windows.open("desk", HERE)
+    missing: list[str] = []
+    page.on("response", lambda found: missing.append(found.url) if found.status >= 400 else None)
+    await page.goto(HERE)
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    # Browsers ask for it by themselves, and Playwright hides that they do.
+    icon = await page.request.get("/favicon.ico")
+    assert (icon.status, icon.headers["content-type"]) == (200, "image/svg+xml")
+    assert missing == []
+    assert windows.complaints == []
+
+
 @pytest.mark.parametrize(
     ("screen", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"]
 )
