@@ -7,6 +7,7 @@ HTTP with a session of their own, and the live socket. Must not know the service
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -282,7 +283,7 @@ class Act(NamedTuple):
     room_s: float = 0.0
 
 
-class Life:
+class Life(ABC):
     """One simulated person at work: looks at the board, and does what is theirs to do."""
 
     view = "desk"
@@ -296,9 +297,9 @@ class Life:
         self.draw = generator(number)
         self._due: dict[str, float] = {}
 
+    @abstractmethod
     def acts(self) -> Iterable[Act]:
         """Return everything that calls for this person now."""
-        raise NotImplementedError
 
     @property
     def now(self) -> datetime:
