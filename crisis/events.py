@@ -11,8 +11,6 @@ from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
 
-import msgspec
-
 from crisis.assignment import AssignmentEvent
 from crisis.call import CallEvent
 from crisis.duress import DuressEvent
@@ -97,8 +95,3 @@ def subject_of(body: Any) -> UUID:
 def type_of(body: EventBody) -> str:
     """Return the body's type as it stands in the log."""
     return str(body.__struct_config__.tag)
-
-
-def with_body(event: Event, body: Body) -> Event:
-    """Return ``event`` with another body."""
-    return msgspec.structs.replace(event, body=body)

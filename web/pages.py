@@ -309,14 +309,6 @@ def first_page(principal: Principal) -> str:
     return "/reports"
 
 
-def _to_sign_in(request: Request) -> Response:
-    asked = request.url.path
-    if request.url.query:
-        asked += f"?{request.url.query}"
-    to = f"/sign-in?next={quote(asked, safe='/')}"
-    return RedirectResponse(to, 303, {"cache-control": _ASK})
-
-
 def _sizes(name: str) -> str:
     for size in ("192", "512"):
         if f"-{size}-" in name:

@@ -120,17 +120,6 @@ SELECT command_id, actor_id, encode(body_hash, 'hex') AS body_hash, seq, answer
 FROM command_results
 WHERE county_id = $1 AND command_id = ANY ($2);
 
--- name: read_record
--- The newest version of a private record.
--- params: $1 county_id integer, $2 record_id uuid
-SELECT r.record_id, r.version, r.incident_id, r.kind, r.created_at, r.created_by, r.sealed, k.wrapped
-FROM records AS r
-LEFT JOIN incident_keys AS k
-    ON k.county_id = r.county_id AND k.incident_id = r.incident_id
-WHERE r.county_id = $1 AND r.record_id = $2
-ORDER BY r.version DESC
-LIMIT 1;
-
 -- name: write_read_audit
 -- Note who read what; chained later by the sealer.
 -- params: $1 county_id integer, $2 at timestamptz, $3 actor_id uuid, $4 role text, $5 what text,
