@@ -4,6 +4,7 @@
 // comes with the page; the others are fetched before the first screen is drawn.
 
 import { computed, signal } from "@preact/signals";
+import { keepChoice, keptChoice } from "./choice.ts";
 
 export const LOCALES = ["en", "es", "vi"] as const;
 export type Locale = (typeof LOCALES)[number];
@@ -80,8 +81,6 @@ function numbers(value: number, language: Locale): string {
   return new Intl.NumberFormat(language).format(value);
 }
 
-const KEPT_UNDER = "crisis.locale";
-
 /** Which language the person wants: their own choice on this device, else the browser's. */
 export function wanted(languages: readonly string[], kept: string | null): Locale {
   for (const language of [kept ?? "", ...languages]) {
@@ -93,7 +92,7 @@ export function wanted(languages: readonly string[], kept: string | null): Local
 
 /** Fetch the language's catalogs and use them. Without a network what is there stays in use. */
 export async function useLocale(language: Locale, keep = false): Promise<void> {
-  if (keep) localStorage.setItem(KEPT_UNDER, language);
+  if (keep) keepChoice("locale", language);
   if (language !== "en") {
     try {
       await Promise.all(
@@ -111,5 +110,5 @@ export async function useLocale(language: Locale, keep = false): Promise<void> {
 
 /** Use the language that the person wants; before the first screen. */
 export function startLocale(): Promise<void> {
-  return useLocale(wanted(navigator.languages, localStorage.getItem(KEPT_UNDER)));
+  return useLocale(wanted(navigator.languages, keptChoice("locale")));
 }

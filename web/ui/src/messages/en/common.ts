@@ -8,6 +8,8 @@ export default {
   theme_device: "As on this device",
   theme_light: "Light",
   theme_dark: "Dark",
+  theme_light_contrast: "Light, high contrast",
+  theme_dark_contrast: "Dark, high contrast",
   try_again: "Try again",
   loading: "Loading…",
   sending: "Sending…",

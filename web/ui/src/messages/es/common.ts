@@ -10,6 +10,8 @@ const es: Catalog<typeof en> = {
   theme_device: "Como en este dispositivo",
   theme_light: "Clara",
   theme_dark: "Oscura",
+  theme_light_contrast: "Claro, alto contraste",
+  theme_dark_contrast: "Oscuro, alto contraste",
   try_again: "Intentar de nuevo",
   loading: "Cargando…",
   sending: "Enviando…",

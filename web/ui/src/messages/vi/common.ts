@@ -10,6 +10,8 @@ const vi: Catalog<typeof en> = {
   theme_device: "Theo thiết bị này",
   theme_light: "Sáng",
   theme_dark: "Tối",
+  theme_light_contrast: "Sáng, tương phản cao",
+  theme_dark_contrast: "Tối, tương phản cao",
   try_again: "Thử lại",
   loading: "Đang tải…",
   sending: "Đang gửi…",
