@@ -20,6 +20,7 @@ from crisis.ids import (
     EncounterId,
     IncidentId,
     ObligationId,
+    TeamId,
     UserId,
 )
 from crisis.shapes import EventBody, Value
@@ -54,6 +55,7 @@ class ObligationArose(EventBody, frozen=True, kw_only=True):
         rule: which rule and version set the instant.
         stage: for check-ins: en_route, on_scene or transport.
         owner: the person who must see to it; ``None`` = whoever owns the incident.
+        team_id: the team that owes it, also long after its run; ``None`` = no team does.
         lapses_at: when it counts as missed; ``None`` = at ``due_at``, without grace.
     """
 
@@ -68,6 +70,7 @@ class ObligationArose(EventBody, frozen=True, kw_only=True):
     encounter_id: EncounterId | None = None
     stage: str | None = None
     owner: UserId | None = None
+    team_id: TeamId | None = None
 
 
 class ObligationAttempted(EventBody, frozen=True, kw_only=True):
@@ -146,6 +149,7 @@ class Obligation(Value, frozen=True, kw_only=True):
 
     Attributes:
         lapses_at: when it counts as missed unless met: ``due_at``, or later by a grace.
+        team_id: the team that owes it; ``None`` = no team does.
         missed_at: ``None`` = its instant has not passed unmet.
     """
 
@@ -168,6 +172,7 @@ class Obligation(Value, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     outcome: str | None = None
     late: bool = False
+    team_id: TeamId | None = None
 
     @property
     def is_open(self) -> bool:
@@ -199,6 +204,7 @@ def evolve_obligation(
             encounter_id=event.encounter_id,
             stage=event.stage,
             owner=event.owner,
+            team_id=event.team_id,
         )
     if obligation is None:
         raise AssertionError("only ObligationArose begins an obligation")

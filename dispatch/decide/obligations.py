@@ -63,6 +63,7 @@ def create_obligation(d: Deciding, c: CreateObligation) -> dict[str, Any]:
         rule="by_hand",
         incident_id=c.incident_id,
         owner=c.owner or (d.env.actor.user_id if incident is None else None),
+        team_id=d.env.actor.team_id if _only_field(d) else None,
     )
     return {"obligation_id": obligation_id, "due_at": c.due_at}
 
@@ -221,10 +222,20 @@ def _only_field(d: Deciding) -> bool:
 
 
 def _require_own(d: Deciding, obligation: Obligation) -> None:
-    """Refuse a responder what belongs to another team's run; an own one is never refused."""
-    if obligation.owner is not None and obligation.owner == d.env.actor.user_id:
+    """Refuse a responder what belongs to another team's run; an own one is never refused.
+
+    Two teams of one incident may see to each other's follow-ups and notices, but never say of each
+    other that all is well.
+    """
+    actor = d.env.actor
+    if obligation.owner is not None and obligation.owner == actor.user_id:
+        return
+    team_id = obligation.team_id
+    if team_id is not None and team_id == actor.team_id:
         return
     incident = _incident(d, obligation.incident_id)
+    if team_id is not None and (incident is None or obligation.kind is _K.CHECK_IN):
+        raise NotAllowed("not_your_team", "Another team owes this.")
     if incident is not None:
         _require_on_incident(d, incident)
 

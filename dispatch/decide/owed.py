@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from crisis.assignment import Assignment, Status, has_arrived
-from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, UserId
+from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, TeamId, UserId
 from crisis.incident import Incident, IncidentState
 from crisis.obligation import Obligation, ObligationArose, ObligationKind
 from crisis.policy import CountyPolicy
@@ -44,6 +44,7 @@ def arise(
     encounter_id: EncounterId | None = None,
     stage: str | None = None,
     owner: UserId | None = None,
+    team_id: TeamId | None = None,
     grace_s: float = 0.0,
 ) -> ObligationId:
     """Let an obligation arise and return its id.
@@ -51,6 +52,7 @@ def arise(
     Args:
         rule: the setting or standard that set ``due_at``; the policy's version is added.
         thing: tells apart several of one kind in one command; ``None`` = the kind.
+        team_id: the team that owes it; ``None`` = the run's, or no team.
         grace_s: seconds after ``due_at`` until it counts as missed.
     """
     obligation_id = ObligationId(d.id(f"obligation/{thing or kind.value}"))
@@ -68,6 +70,7 @@ def arise(
             encounter_id=encounter_id,
             stage=stage,
             owner=owner,
+            team_id=run.team_id if run is not None else team_id,
         )
     )
     return obligation_id

@@ -387,6 +387,7 @@ class ObligationView(_Entity, frozen=True, kw_only=True, tag="obligation"):
     attempts: int = 0
     last_attempt_at: datetime | None = None
     missed_at: datetime | None = None
+    team_id: UUID | None = None
 
 
 class CountsView(_Entity, frozen=True, kw_only=True, tag="counts"):

@@ -184,4 +184,5 @@ def obligation_row(owed: Obligation, board: Board, _: UUID | None) -> Obligation
         attempts=owed.attempts,
         last_attempt_at=owed.last_attempt_at,
         missed_at=owed.missed_at,
+        team_id=owed.team_id,
     )

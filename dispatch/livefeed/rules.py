@@ -12,7 +12,6 @@ from uuid import UUID
 
 from crisis.board import Board, Change
 from crisis.duress import Duress
-from crisis.ids import IncidentId
 from crisis.incident import Incident
 from crisis.obligation import Obligation, ObligationKind
 from crisis.team import Shift, Team
@@ -87,7 +86,7 @@ def _agency_of_team(team: Team, board: Board) -> Iterable[Scope]:
     return (team.agency_id,)
 
 
-def _team_of(thing: Shift | Duress, board: Board) -> Iterable[Scope]:
+def _team_of(thing: Shift | Duress | Obligation, board: Board) -> Iterable[Scope]:
     return (thing.team_id,) if thing.team_id is not None else ()
 
 
@@ -96,15 +95,6 @@ def _agency_of(thing: Shift | Duress, board: Board) -> Iterable[Scope]:
     return (agency,) if agency is not None else ()
 
 
-def _team_of_obligation(owed: Obligation, board: Board) -> Iterable[Scope]:
-    if owed.assignment_id is None:
-        return ()
-    incident = board.incidents.get(board.runs.get(owed.assignment_id, _NO_INCIDENT))
-    run = incident.assignment(owed.assignment_id) if incident is not None else None
-    return (run.team_id,) if run is not None else ()
-
-
-_NO_INCIDENT = IncidentId(UUID(int=0))
 _AFTER_A_RUN = frozenset(
     {ObligationKind.FOLLOW_UP, ObligationKind.PLAN_NOTICE, ObligationKind.MANDATED_REPORT}
 )
@@ -135,7 +125,7 @@ RULES: Mapping[RoleClass, Mapping[str, Rule]] = {
         "teams": Rule(_team_itself, team_row),
         "shifts": Rule(_team_of, shift_row),
         "duress": Rule(_team_of, duress_row),
-        "obligations": Rule(_team_of_obligation, obligation_row),
+        "obligations": Rule(_team_of, obligation_row),
     },
     RoleClass.FOLLOW_UP: {
         "obligations": Rule(_if_after_a_run, obligation_row),
@@ -193,7 +183,7 @@ def touched(before: Board, after: Board, changes: Iterable[Change]) -> set[Key]:
         keys.add(key)
         if isinstance(entity, Incident):
             known = newest.get(key) or before.incidents.get(entity.id)
-            _lean_on_incident(keys, known, entity, after, has_left=not on_board)
+            _lean_on_incident(keys, known, entity)
             newest[key] = entity
         elif isinstance(entity, Team):
             known = newest.get(key) or before.teams.get(entity.id)
@@ -202,16 +192,11 @@ def touched(before: Board, after: Board, changes: Iterable[Change]) -> set[Key]:
     return keys
 
 
-def _lean_on_incident(
-    keys: set[Key], before: Incident | None, incident: Incident, board: Board, *, has_left: bool
-) -> None:
-    """A team shows its offer and run; an obligation belongs to the team of its run."""
+def _lean_on_incident(keys: set[Key], before: Incident | None, incident: Incident) -> None:
+    """A team shows its offer and its run."""
     keys.update(("teams", t) for t in _busy_teams(incident))
     if before is not None:
         keys.update(("teams", t) for t in _busy_teams(before))
-    if has_left:
-        owed = board.obligations.values()
-        keys.update(("obligations", o.id) for o in owed if o.incident_id == incident.id)
 
 
 def _lean_on_team(

@@ -179,8 +179,17 @@ def test_a_responder_meets_only_what_their_own_team_owes() -> None:
     (check_in,) = open_of(county, K.CHECK_IN)
     done = CompleteObligation(obligation_id=check_in.id)
     other = county.team("Blue 2")
-    county.refused("not_your_incident", done, by=on_team(other))
+    county.refused("not_your_team", done, by=on_team(other))
     county.do(done, by=on_team(team_id))
+    report = CreateObligation(
+        kind=K.MANDATED_REPORT, due_at=county.now + HOUR, incident_id=incident_id
+    )
+    theirs = CompleteObligation(
+        obligation_id=county.do(report, by=on_team(team_id)).result["obligation_id"]
+    )
+    assert county.board.obligations[theirs.obligation_id].team_id == team_id
+    county.refused("not_your_incident", theirs, by=on_team(other))
+    county.do(theirs, by=on_team(team_id))
     own = owed(county, K.NOTE, incident_id=incident_id, owner=on_team(other).user_id)
     county.do(CompleteObligation(obligation_id=own), by=on_team(other))
 

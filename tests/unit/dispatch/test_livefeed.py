@@ -15,7 +15,11 @@ from crisis.commands import (
     AcceptOffer,
     AcknowledgeHazards,
     AmendIncident,
+    ClearAssignment,
+    CloseIncident,
+    CompleteObligation,
     DeclineOffer,
+    EncounterInput,
     EscalateSlot,
     RaiseDuress,
     ReportStatus,
@@ -223,7 +227,33 @@ def test_a_team_sees_what_it_is_asked_and_loses_it_when_another_is() -> None:
 
     county.happen(IncidentArchived(incident_id=incident_id))
     screens.catch_up()
-    assert other.of("obligation") == [], "no run on the board says whose it is"
+    assert {o["kind"] for o in other.of("obligation")} == {"check_in"}
+    assert phone.of("obligation") == []
+
+
+def test_a_team_sees_what_it_owes_until_it_is_done_however_long_its_incident_is_over() -> None:
+    screens = Screens()
+    county = screens.county
+    blue, red = county.team("Blue 1"), county.team("Red 1")
+    phone, other = screens.client(team_view(blue)), screens.client(team_view(red))
+    incident_id = county.determined()
+    run = county.running(incident_id, blue)
+    arrived = ReportStatus(assignment_id=run, status=Status.ON_SCENE)
+    county.do(arrived, by=on_team(blue))
+    encounter = EncounterInput(disposition="not_found", contacted=False)
+    county.do(ClearAssignment(assignment_id=run, encounters=(encounter,)), by=on_team(blue))
+    county.do(CloseIncident(incident_id=incident_id))
+    assert incident_id not in county.board.incidents
+
+    screens.catch_up()
+    (note,) = phone.of("obligation")
+    assert (note["kind"], note["team_id"]) == ("note", str(blue))
+    assert other.of("obligation") == []
+    done = CompleteObligation(obligation_id=ObligationId(UUID(note["id"])))
+    county.refused("not_your_team", done, by=on_team(red))
+    county.do(done, by=on_team(blue))
+    screens.catch_up()
+    assert phone.of("obligation") == []
 
 
 def test_an_agency_sees_its_own_teams_and_their_runs_alone() -> None:

@@ -1047,6 +1047,7 @@ export interface ObligationArose {
   readonly encounter_id: string | null;
   readonly stage: string | null;
   readonly owner: string | null;
+  readonly team_id: string | null;
 }
 
 /** Someone tried and did not reach the person; ``outcome`` and ``mode`` are codes. */
@@ -1112,6 +1113,7 @@ export interface ObligationView {
   readonly attempts: number;
   readonly last_attempt_at: string | null;
   readonly missed_at: string | null;
+  readonly team_id: string | null;
 }
 
 /** One question to one team; see ``OfferMade`` for the fields that it takes over. */
@@ -2813,7 +2815,7 @@ export const PartnerNotComingShape: Shape = { d: {"taken_back": false} };
 export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "cause": "button", "next_rung_at": null, "policy_version": ""} };
 export const DuressEscalatedShape: Shape = { d: {"next_rung_at": null} };
 export const DuressHelpSentShape: Shape = { d: {"record": null} };
-export const ObligationAroseShape: Shape = { d: {"lapses_at": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "stage": null, "owner": null} };
+export const ObligationAroseShape: Shape = { d: {"lapses_at": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "stage": null, "owner": null, "team_id": null} };
 export const ObligationAttemptedShape: Shape = { d: {"mode": "telehealth_audio"} };
 export const ObligationDoneShape: Shape = { d: {"mode": "telehealth_audio", "late": false} };
 export const TeamRecordedShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false} };
@@ -2869,7 +2871,7 @@ export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "over
 export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "telehealth_second": false}, p: { crew: MemberViewShape } };
 export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": []} };
 export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null} };
-export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null} };
+export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
 export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { offers: OfferViewShape, runs: RunViewShape } };
 export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, runs: RunViewShape, partners: PartnerViewShape } };
 export const WallIncidentViewShape: Shape = { d: {"acuity": null, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null} };
