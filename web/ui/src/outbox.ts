@@ -2,7 +2,8 @@
 //
 // Decides what is sent when, and says of each thing exactly how far it got. Things of one lane (an
 // assignment) go one after the other; an alarm waits for nothing. The key is made when the person
-// acts and stays, so that sending twice does it once.
+// acts and stays, so that sending twice does it once. What is held back for a moment can be taken
+// back: until then it stood on this phone and nowhere else, and nothing of it was ever sent.
 
 import { signal, type ReadonlySignal } from "@preact/signals";
 import { newKey, Refusal, type Api, type Operation } from "./api.ts";
@@ -42,6 +43,8 @@ export interface Entry {
   readonly seq: number | null;
   /** When the county's answer came, by the device's clock. */
   readonly answeredAt: string | null;
+  /** Until then it isn't sent and may be taken back, by the device's clock; `null` = not held. */
+  readonly heldUntil: string | null;
 }
 
 /** Where entries are kept. */
@@ -116,8 +119,9 @@ export class Outbox {
     this.next = Math.max(0, ...kept.map((one) => one.no)) + 1;
     const mine = kept.filter((one) => one.account === this.options.account && one.county === this.options.county);
     // Of what was on its way nobody knows whether it arrived: it is sent again under its key.
+    // Nobody took back what was held: the moment is over.
     this.entriesSignal.value = mine
-      .map((one) => ({ ...BLANK, ...one, ...(one.state === "sending" ? { state: "saved" as const } : {}) }))
+      .map((one) => ({ ...BLANK, ...one, ...(one.state === "sending" ? { state: "saved" as const } : {}), heldUntil: null }))
       .sort((a, b) => a.no - b.no);
     this.send();
   }
@@ -125,13 +129,19 @@ export class Outbox {
   /**
    * Keep an act and send it as soon as somebody can hear it.
    *
-   * Resolves with its entry's key once it is safe on the device, or `forgets` says that it isn't.
+   * `holdMs`: hold it back for so long, so that it may be taken back; going on in the same lane,
+   * or `letGo`, ends that at once. Resolves with its entry's key once it is safe on the device, or
+   * `forgets` says that it isn't.
    */
   async add<P extends Readonly<Record<string, string>> | undefined, B>(
     operation: Command<P, B>,
-    given: { readonly path: P; readonly body: B; readonly lane: string; readonly urgent?: boolean; readonly what?: string },
+    given: { readonly path: P; readonly body: B; readonly lane: string; readonly urgent?: boolean; readonly what?: string; readonly holdMs?: number },
   ): Promise<string> {
     if (!this.byName.has(operation.name)) throw new Error(`${operation.name} isn't among the outbox's operations`);
+    // Who goes on has made no mistake before.
+    this.letGo((one) => one.lane === given.lane);
+    const holdMs = given.urgent ? 0 : (given.holdMs ?? 0);
+    const at = this.options.deviceNow();
     const entry: Entry = {
       key: newKey(),
       operation: operation.name,
@@ -141,13 +151,14 @@ export class Outbox {
       county: this.options.county,
       lane: given.lane,
       urgent: given.urgent ?? false,
-      occurredAt: this.deviceTime(),
+      occurredAt: at.toISOString(),
       no: this.next++,
       state: "saved",
       refusal: null,
       what: given.what ?? "",
       seq: null,
       answeredAt: null,
+      heldUntil: holdMs > 0 ? new Date(at.getTime() + holdMs).toISOString() : null,
     };
     const urgent = entry.urgent;
     // An alarm goes out even if the device can't keep it.
@@ -160,9 +171,40 @@ export class Outbox {
       // A device that keeps nothing must not swallow what somebody did: it goes from memory.
       await saved.catch(() => (this.forgetful.value = true));
       this.entriesSignal.value = [...this.entriesSignal.peek(), entry];
+      if (holdMs > 0) void this.options.pause(holdMs).then(() => this.letGo((one) => one.key === entry.key));
       this.send();
     }
     return entry.key;
+  }
+
+  /** Send what is held back, or those of it that `which` picks. */
+  letGo(which: (entry: Entry) => boolean = () => true): void {
+    const held = this.entriesSignal.peek().filter((one) => one.heldUntil !== null && which(one));
+    if (held.length === 0) return;
+    this.entriesSignal.value = this.entriesSignal.peek().map((one) => (held.includes(one) ? { ...one, heldUntil: null } : one));
+    this.send();
+  }
+
+  /**
+   * Take back what is still held: it never happened, and nobody was told of it.
+   *
+   * Resolves with whether it could be; if not, it is on its way.
+   */
+  async takeBack(key: string): Promise<boolean> {
+    const entry = this.find(key);
+    if (entry === undefined || entry.heldUntil === null) return false;
+    this.entriesSignal.value = this.entriesSignal.peek().filter((one) => one.key !== key);
+    try {
+      await this.options.shelf.remove(key);
+    } catch {
+      if (this.forgetful.peek()) return true;
+      // It would be sent after the next start: then rather now, and seen.
+      const others = this.entriesSignal.peek();
+      this.entriesSignal.value = [...others, { ...entry, heldUntil: null }].sort((a, b) => a.no - b.no);
+      this.send();
+      return false;
+    }
+    return true;
   }
 
   /** The network is back, or the person signed in: try at once. */
@@ -184,7 +226,7 @@ export class Outbox {
   }
 
   private send(): void {
-    const waiting = this.entriesSignal.peek().filter((one) => one.state === "saved");
+    const waiting = this.entriesSignal.peek().filter((one) => one.state === "saved" && one.heldUntil === null);
     // Alarms first, and each in a lane of its own: nothing that hangs may hold one up.
     for (const entry of [...waiting.filter((one) => one.urgent), ...waiting.filter((one) => !one.urgent)]) {
       const lane = entry.urgent ? `!${entry.key}` : entry.lane;
@@ -201,7 +243,7 @@ export class Outbox {
   private head(lane: string): Entry | undefined {
     return this.entriesSignal
       .peek()
-      .find((one) => (one.state === "saved" || one.state === "sending") && (one.urgent ? `!${one.key}` : one.lane) === lane);
+      .find((one) => (one.state === "saved" || one.state === "sending") && one.heldUntil === null && (one.urgent ? `!${one.key}` : one.lane) === lane);
   }
 
   private async drain(lane: string, first: string): Promise<void> {
@@ -304,7 +346,7 @@ export class Outbox {
 }
 
 /** What entries kept by an earlier version of the page lack. */
-const BLANK = { what: "", seq: null, answeredAt: null } as const;
+const BLANK = { what: "", seq: null, answeredAt: null, heldUntil: null } as const;
 
 function problemOf(refusal: Refusal): Problem {
   const { code, detail, facts, status } = refusal;

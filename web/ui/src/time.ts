@@ -11,13 +11,17 @@ export type Instant = number;
 /** Read an instant of the wire. */
 export const instant = (text: string): Instant => Date.parse(text);
 
-/** A rate closer to real time than this is real time: beats come with jitter. */
-const REAL_WITHIN = 0.2;
+/** A rate closer to real time than this is real time, and to another the same: beats come with jitter. */
+const SAME_WITHIN = 0.2;
+/** Two words within a second that lie further apart tell of a device that slept in between. */
+const LEAP_MS = 2000;
 
 export class CountyClock {
   private readonly mono: () => number;
   private base: { county: Instant; mono: number } | null = null;
   private rate = 1;
+  /** What the last two words made the rate; `null` = there were no two yet. */
+  private seen: number | null = null;
   private readonly nowSignal = signal<Instant>(0);
 
   /** `mono`: milliseconds that never go back. */
@@ -31,9 +35,13 @@ export class CountyClock {
     const mono = this.mono();
     const before = this.base;
     if (before !== null && mono - before.mono >= 1000) {
-      const seen = (county - before.county) / (mono - before.mono);
-      this.rate = Math.abs(seen - 1) < REAL_WITHIN ? 1 : Math.max(0, seen);
-    } else if (before !== null) {
+      const seen = Math.max(0, (county - before.county) / (mono - before.mono));
+      // A device that slept, its own counting with it, sees one leap: that is no speed, and deadlines
+      // must not race until the next word. A speed is what two spans in a row agree on.
+      const isSteady = this.seen === null || Math.abs(seen - this.seen) < SAME_WITHIN * Math.max(1, this.seen);
+      if (isSteady) this.rate = Math.abs(seen - 1) < SAME_WITHIN ? 1 : seen;
+      this.seen = seen;
+    } else if (before !== null && Math.abs(county - this.now()) < LEAP_MS) {
       // Two words within a second say nothing of the rate; keep the older one to measure from.
       this.nowSignal.value = this.now();
       return;

@@ -15,6 +15,7 @@ interface Call {
 
 function phone(shelf: Shelf = memoryShelf(), account = "me") {
   const calls: Call[] = [];
+  const pauses: (() => void)[] = [];
   let now = Date.parse("2026-03-02T08:00:00Z");
   const api = {
     call: (operation: { name: string }, given: { key?: string; body?: unknown }) =>
@@ -29,10 +30,10 @@ function phone(shelf: Shelf = memoryShelf(), account = "me") {
     county: 6001,
     operations: [reportStatus, raiseDuress],
     deviceNow: () => new Date((now += 1000)),
-    pause: () => new Promise(() => undefined),
+    pause: () => new Promise((over) => pauses.push(() => over(undefined))),
     random: () => 1,
   });
-  return { outbox, calls, shelf };
+  return { outbox, calls, shelf, pauses };
 }
 
 const status = (assignment_id: string, word: "en_route" | "on_scene") => ({ path: { assignment_id }, body: { status: word }, lane: assignment_id });
@@ -185,4 +186,83 @@ test("a device that keeps nothing swallows nothing: it is sent from memory, and 
   await outbox.add(reportStatus, status("a", "en_route"));
   await settle();
   assert.deepEqual([calls.length, outbox.forgets.value], [1, true]);
+});
+
+const held = (word: "en_route" | "on_scene") => ({ ...status("a", word), holdMs: 5000 });
+
+test("what is held is sent once its moment is over, with the instant at which it was done", async () => {
+  const { outbox, calls, pauses } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, held("en_route"));
+  await settle();
+  const at = outbox.entries.value[0]?.occurredAt;
+  assert.deepEqual([calls.length, states(outbox)], [0, ["saved"]]);
+  pauses[0]?.();
+  await settle();
+  assert.deepEqual([calls[0]?.body["occurred_at"], states(outbox)], [at, ["sending"]]);
+});
+
+test("what was taken back was never sent, and isn't after a restart", async () => {
+  const { outbox, calls, pauses, shelf } = phone();
+  await outbox.start();
+  const key = await outbox.add(reportStatus, held("on_scene"));
+  assert.equal(await outbox.takeBack(key), true);
+  pauses[0]?.();
+  outbox.wake();
+  await settle();
+  assert.deepEqual([calls.length, states(outbox), await shelf.load()], [0, [], []]);
+});
+
+test("what is on its way can't be taken back any more", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  const key = await outbox.add(reportStatus, held("on_scene"));
+  outbox.letGo();
+  await settle();
+  assert.equal(await outbox.takeBack(key), false);
+  assert.deepEqual([calls.length, states(outbox)], [1, ["sending"]]);
+  calls[0]?.fail(new Unreachable("network"));
+  await settle();
+  // Nobody knows whether it arrived.
+  assert.equal(await outbox.takeBack(key), false);
+});
+
+test("going on sends what is held, in order", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, held("en_route"));
+  await outbox.add(reportStatus, held("on_scene"));
+  await settle();
+  assert.deepEqual(calls.map((one) => one.body["status"]), ["en_route"]);
+  calls[0]?.answer({ seq: 1, result: {} });
+  await settle();
+  assert.deepEqual(states(outbox), ["received", "saved"]);
+  outbox.letGo();
+  await settle();
+  assert.deepEqual(calls.map((one) => one.body["status"]), ["en_route", "on_scene"]);
+});
+
+test("an alarm waits for nothing that is held, and what was held on a phone switched off is sent", async () => {
+  const { outbox, calls, shelf } = phone();
+  await outbox.start();
+  await outbox.add(reportStatus, held("en_route"));
+  await outbox.add(raiseDuress, { path: undefined, body: {}, lane: "duress", urgent: true, holdMs: 5000 });
+  await settle();
+  assert.deepEqual(calls.map((one) => one.name), ["raiseDuress"]);
+  calls[0]?.answer({ seq: 1, result: {} });
+  await settle();
+  const after = phone(shelf);
+  await after.outbox.start();
+  await settle();
+  assert.deepEqual(after.calls.map((one) => one.name), ["reportStatus"]);
+});
+
+test("a device that can't forget what was taken back sends it, and says so", async () => {
+  const shelf = { ...memoryShelf(), remove: () => Promise.reject(new Error("broken")) };
+  const { outbox, calls } = phone(shelf);
+  await outbox.start();
+  const key = await outbox.add(reportStatus, held("en_route"));
+  assert.equal(await outbox.takeBack(key), false);
+  await settle();
+  assert.deepEqual([calls.length, states(outbox)], [1, ["sending"]]);
 });
