@@ -33,6 +33,8 @@ __all__ = ["Answer", "CommandStats", "CountyRunner", "GroupDone", "Listener", "S
 log = logging.getLogger(__name__)
 
 COUNTIES = load("counties")
+#: Seconds between looks for rules that another node or the command line has added.
+RULES_POLL_S = 2.0
 
 
 class Service:
@@ -68,6 +70,7 @@ class Service:
         self._counties: dict[int, CountyRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._refreshing = asyncio.Lock()
+        self._rules_marks: dict[int, int] = {}
 
     async def __aenter__(self) -> Service:
         """Load every county's board and start writing."""
@@ -94,6 +97,22 @@ class Service:
                     await self._start(county_id)
                 else:
                     await runner.read_rules()
+
+    async def refresh_rules(self) -> None:
+        """Read policies and zones anew where some were added since this was last asked."""
+        rows = await self.database.call(Worker(), COUNTIES["list_rules_marks"])
+        for row in rows:
+            runner, mark = self._counties.get(row["county_id"]), row["mark"]
+            if runner is not None and self._rules_marks.get(row["county_id"]) != mark:
+                # Asked for before they are read: what is added meanwhile is seen the next time.
+                await runner.read_rules()
+                self._rules_marks[row["county_id"]] = mark
+
+    async def follow_rules(self) -> None:
+        """Take over added rules within seconds, on every node; ends only with an error."""
+        while True:
+            await self.refresh_rules()
+            await asyncio.sleep(RULES_POLL_S)
 
     async def _start(self, county_id: int) -> None:
         log_ = CountyLog(self.database, self._master_key, county_id)

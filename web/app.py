@@ -108,7 +108,10 @@ def build_app(
     if security is None:
         settings = node.settings
         security = SecuritySettings(
-            origins=settings.origins, trust_proxy=tuple(settings.trust_proxy)
+            origins=settings.origins,
+            trust_proxy=tuple(settings.trust_proxy),
+            # A county's outlines of urban and rural areas; read only of who is signed in.
+            body_bytes_by_prefix={"/admin/": 8 * 1024 * 1024},
         )
     return Security(Border(_Fork(Api(node, table), pages)), security)
 

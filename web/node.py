@@ -188,6 +188,7 @@ async def running(
             "live": node.live.run,
             "outbox": node.outbox.run,
             "positions": node.positions.run,
+            "rulebooks": node.service.follow_rules,
             "sessions": node.registry.run,
         }
         for name, work in works.items():

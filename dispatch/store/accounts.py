@@ -18,7 +18,7 @@ import msgspec
 from crisis.clock import Clock, IdSource, new_id, secret_token
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import AgencyId, CountyId, UserId
-from crisis.roles import Role
+from crisis.roles import DESK, Role
 
 from .attempts import keys_of
 from .errors import register_constraint
@@ -27,8 +27,10 @@ from .identity import (
     MAX_LABEL,
     TOKEN_PREFIX,
     Account,
+    Colleague,
     Grant,
     OpenSession,
+    Token,
     canonical_username,
 )
 from .passwords import Passwords, password_problems
@@ -55,6 +57,7 @@ for _name in ("account_grants_county_id_fkey", "token_scopes_county_id_fkey"):
     register_constraint(_name, lambda: Invalid("unknown_county", "This county is not served here."))
 
 
+_DESK_ROLES = sorted(role.value for role in DESK)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -130,6 +133,24 @@ class Accounts:
         """Return how colleagues see these accounts; unknown ones are left out."""
         rows = await self._run("label_accounts", list(account_ids))
         return {UserId(row["account_id"]): row["label"] for row in rows}
+
+    async def at_desk(self, county_id: int) -> tuple[Colleague, ...]:
+        """Return who may work a county's desk and is signed in, by label."""
+        now = self._clock.now()
+        rows = await self._run("list_at_desk", county_id, _DESK_ROLES, now)
+        return tuple(msgspec.convert(dict(row), Colleague) for row in rows)
+
+    async def absent(
+        self, county_id: int, account_ids: Iterable[UserId], *, grace: timedelta = timedelta()
+    ) -> tuple[UserId, ...]:
+        """Return those of the people who can't act at a county's desk; unknown ids are left out.
+
+        Args:
+            grace: a session that ran out, not one that was ended, still counts for so long.
+        """
+        at = self._clock.now() - grace
+        rows = await self._run("list_absent", county_id, list(account_ids), _DESK_ROLES, at)
+        return tuple(UserId(row["account_id"]) for row in rows)
 
     async def set_email(self, account_id: UUID, email: str | None) -> None:
         """Set where alerts reach the person; ``None`` = nowhere.
@@ -277,6 +298,19 @@ class Accounts:
             for county_id, names in sorted(wanted.items()):
                 await con.execute(SQL["add_scopes"], county_id, new.session_id, names, agency_id)
         return new.secret, new.session_id
+
+    async def tokens(self, county_id: int) -> tuple[Token, ...]:
+        """Return the tokens that may do anything in a county and haven't run out, newest first."""
+        now = self._clock.now()
+        return tuple(
+            msgspec.convert({**dict(row), "grants": msgspec.json.decode(row["grants"])}, Token)
+            for row in await self._run("list_tokens", county_id)
+            if row["expires_at"] > now
+        )
+
+    async def end_token(self, session_id: UUID, *, by: UserId | None = None) -> bool:
+        """End one token; False = there is none, or it was ended."""
+        return bool(await self._run("end_session", session_id, self._clock.now(), by))
 
     async def sessions_of(self, account_id: UserId) -> tuple[OpenSession, ...]:
         """Return an account's sessions, newest first."""

@@ -1,13 +1,13 @@
 """What administrators set up before anybody dispatches: counties, agencies, policies and zones.
 
 Decides what each of them must look like in the database. Teams, people and shifts are no part of
-it: they are commands. Running nodes read policies and zones anew within the hour, and serve a
-county that was added from its first command on.
+it: they are commands. Running nodes take over policies and zones within seconds, and serve a county
+that was added from its first command on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
@@ -20,7 +20,7 @@ from crisis.policy import CountyPolicy, from_mapping, to_mapping
 from crisis.shapes import Value
 from geo.counties import counties, county_class
 from geo.geojson import GeoJsonError, parse_zones
-from geo.zone import AreaClass
+from geo.zone import AreaClass, Zone
 
 from .pool import County, Database, Worker
 from .sql import load
@@ -154,20 +154,49 @@ class ZoneLine(Value, frozen=True, kw_only=True):
     area_class: AreaClass | None
 
 
-async def add_zones(
-    database: Database, county_id: CountyId, version: str, geojson: bytes
-) -> list[ZoneLine]:
-    """Load an edition of a county's zones; the newest by name of the edition is in force.
+def check_zones(version: str, geojson: bytes, known: Sequence[ZoneLine]) -> tuple[Zone, ...]:
+    """Return the zones of a new edition, none of which is written yet.
+
+    Args:
+        version: the edition's name.
+        known: all that the county has.
 
     Raises:
-        Invalid: ``bad_zones``: what is wrong with the file, or the edition is there already.
+        Invalid: ``bad_zones`` or ``bad_edition``: what is wrong with the file, or with its name.
     """
+    if not 1 <= len(version) <= 64 or version != version.strip() or not version.isprintable():
+        raise Invalid("bad_edition", "An edition's name has 1 to 64 characters, like 2026-11.")
+    if any(one.version == version for one in known):
+        raise Invalid(
+            "edition_taken",
+            f"There is an edition {version} already; a changed one needs another name.",
+            version=version,
+        )
     try:
         zones = parse_zones(geojson)
     except GeoJsonError as error:
-        raise Invalid("bad_zones", str(error)) from error
-    if not version.strip() or len(version) > 64:
-        raise Invalid("bad_zones", "An edition's name has 1 to 64 characters, like 2026-11.")
+        raise Invalid("bad_zones", str(error), fault=str(error)) from error
+    names = [zone.name for zone in zones]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Invalid(
+            "zone_named_twice",
+            f"The file has more than one zone {twice[0]}; names are used once.",
+            name=twice[0],
+        )
+    return zones
+
+
+async def add_zones(
+    database: Database, county_id: CountyId, version: str, geojson: bytes
+) -> list[ZoneLine]:
+    """Load an edition of a county's zones; the last by name of the edition is in force.
+
+    Raises:
+        Invalid: see ``check_zones``.
+    """
+    version = version.strip()
+    zones = check_zones(version, geojson, await list_zones(database, county_id))
     geometries = _geometries(msgspec.json.decode(geojson))
     lines = [
         ZoneLine(version=version, name=zone.name, area_class=zone.area_class) for zone in zones
@@ -183,12 +212,32 @@ async def add_zones(
                 msgspec.json.encode(geometry),
             )
             if added is None:
+                # Somebody else has loaded it in this moment.
                 raise Invalid(
-                    "bad_zones",
-                    f"Edition {version} has a zone {line.name} already; names are used once, and "
-                    "a changed edition needs another name.",
+                    "edition_taken",
+                    f"There is an edition {version} already; a changed one needs another name.",
+                    version=version,
                 )
     return lines
+
+
+async def read_zones(database: Database, county_id: CountyId) -> tuple[str | None, list[Zone]]:
+    """Return the name of the edition in force and its zones; ``None`` = the county has none."""
+    async with database.tx(County(county_id), mode="read") as con:
+        rows = await con.fetch(LOG["read_zones"], county_id)
+    features = [
+        {
+            "type": "Feature",
+            "id": row["name"],
+            "properties": {"name": row["name"], "area_class": row["area_class"]},
+            "geometry": msgspec.Raw(row["geometry"].encode()),
+        }
+        for row in rows
+    ]
+    if not features:
+        return None, []
+    text = msgspec.json.encode({"type": "FeatureCollection", "features": features})
+    return rows[0]["version"], list(parse_zones(text))
 
 
 def _geometries(document: Mapping[str, Any]) -> list[Any]:

@@ -124,6 +124,28 @@ class OpenSession(Value, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class Token(Value, frozen=True, kw_only=True):
+    """An integration's token as lists show it, without the secret.
+
+    Attributes:
+        session_id: to end it by.
+        username: the integration's account; ``label``: how colleagues see it.
+        device: what it is for, as whoever issued it wrote; may be empty.
+        last_seen_at: about when it was used last; its own beginning where it never was.
+        grants: what it may do, by county.
+    """
+
+    session_id: UUID
+    account_id: UserId
+    username: str
+    label: str
+    device: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    grants: tuple[Grant, ...]
+
+
 class Change(NamedTuple):
     """Something ended, or rights changed; ``session_id`` None = of the whole account."""
 

@@ -469,6 +469,30 @@ async def test_a_token_is_limited_to_its_scopes_counties_and_time(
     assert not await _is_alive(sessions, clock, secret)
 
 
+async def test_a_county_lists_its_tokens_until_they_end(
+    sessions: Sessions, accounts: Accounts, clock: FakeClock
+) -> None:
+    feed = await accounts.create_account("psap", "PSAP feed", kind="integration")
+    later = clock.now() + timedelta(days=90)
+    both = {ALPINE: ["offer_call"], KERN: ["fixes"]}
+    secret, first = await accounts.issue_token(feed, both, expires_at=later, device="old line")
+    clock.advance(timedelta(minutes=1))
+    _, second = await accounts.issue_token(feed, {KERN: ["fixes"]}, expires_at=later)
+    assert [one.session_id for one in await accounts.tokens(KERN)] == [second, first]
+    [token] = await accounts.tokens(ALPINE)
+    assert (token.username, token.label, token.device) == ("psap", "PSAP feed", "old line")
+    assert {int(one.county_id): set(one.scopes or ()) for one in token.grants} == {
+        ALPINE: {"offer_call"},
+        KERN: {"fixes"},
+    }
+    assert await accounts.end_token(first)
+    assert not await accounts.end_token(first)
+    assert await accounts.tokens(ALPINE) == ()
+    assert not await _is_alive(sessions, clock, secret)
+    clock.advance(timedelta(days=90))
+    assert await accounts.tokens(KERN) == ()
+
+
 async def test_a_token_without_scopes_or_for_a_person_is_refused(
     accounts: Accounts, ada: UserId, clock: FakeClock
 ) -> None:

@@ -19,7 +19,16 @@ from dispatch.store.accounts import Accounts
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
 from dispatch.store.pool import Database
 from web.cli.context import opened
-from web.cli.imports import Column, Row, Step, add_import, import_rows, split
+from web.cli.imports import (
+    Column,
+    Difference,
+    Row,
+    Step,
+    Unusable,
+    add_import,
+    import_rows,
+    split,
+)
 from web.cli.roster import responder_id_of
 from web.cli.text import Exit, Usage, columns, new_password, password_from, say
 
@@ -284,18 +293,27 @@ class AccountsImport:
             self._database, row["county"], roles, row["agency"], row["responder"]
         )
         if grant is None:
-            raise ValueError("county and roles are needed")
+            raise Unusable("row_county_and_roles", "county and roles are needed")
         if self._within not in (None, grant.county_id):
-            raise ValueError(f"{row['county']} is another county than the one you administer here")
+            raise Unusable(
+                "row_another_county",
+                f"{row['county']} is another county than the one you administer here",
+                county=row["county"],
+            )
         known = self._known.get(name)
         if known is None and name not in self._planned:
             self._planned.add(name)
-            return Step(f"add {name} as {', '.join(roles)}", lambda: self._add(name, row, grant))
+            text = f"add {name} as {', '.join(roles)}"
+            return Step(text, lambda: self._add(name, row, grant), name)
         if known is not None and grant in known.grants:
-            return Step(name)
+            return Step(name, subject=name)
+        before = known.grants if known is not None else ()
+        was = [role for one in before if one.county_id == grant.county_id for role in one.roles]
         return Step(
             f"let {name} act as {', '.join(roles)}",
             lambda: self._grant(name, grant),
+            name,
+            [Difference("roles", ", ".join(sorted(was)) or "none", ", ".join(sorted(grant.roles)))],
         )
 
     async def _add(self, name: str, row: Row, grant: Grant) -> None:
@@ -329,7 +347,13 @@ async def grant_of(
     county_id, _ = administration.find_county(county)
     unknown = sorted(set(roles) - set(_ROLES))
     if unknown:
-        raise ValueError(f"{', '.join(unknown)} is no role; one of: {', '.join(_ROLES)}")
+        roles_known = ", ".join(_ROLES)
+        raise Unusable(
+            "row_role",
+            f"{', '.join(unknown)} is no role; one of: {roles_known}",
+            value=", ".join(unknown),
+            known=roles_known,
+        )
     return Grant(
         county_id=county_id,
         roles=frozenset(Role(role) for role in roles),
@@ -350,5 +374,8 @@ async def find_agency(database: Database, county_id: CountyId, name: str) -> Age
             return one.agency_id
     names = ", ".join(one.name for one in known) or "none yet; add it with: agency add"
     raise NotFound(
-        "unknown_agency", f"There is no agency {name} in this county; there are: {names}"
+        "unknown_agency",
+        f"There is no agency {name} in this county; there are: {names}",
+        name=name,
+        known=", ".join(one.name for one in known) or "-",
     )

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("county", "name or FIPS code", is_required=True),
     Column("agencies", "names of its agencies, separated by semicolons"),
 )
-_LATER = "A running service takes this up within the hour, or when it is started again."
+_LATER = "A running service takes this up within seconds."
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -32,11 +32,51 @@ class Column(NamedTuple):
     is_required: bool = False
 
 
+class Unusable(ValueError):
+    """A row or form that can't be used.
+
+    Attributes:
+        code: what is wrong, for other languages than English.
+        facts: the values behind the sentence.
+    """
+
+    def __init__(self, code: str, sentence: str, /, **facts: object) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.facts: Mapping[str, object] = facts
+
+
+class BadFile(Usage):
+    """A file that holds no such rows; ``code`` and ``facts`` as of ``Unusable``."""
+
+    def __init__(self, code: str, sentence: str, /, **facts: object) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.facts: Mapping[str, object] = facts
+
+
+class Difference(NamedTuple):
+    """A field that changes; ``yes``, ``no`` and ``none`` stand for themselves."""
+
+    name: str
+    before: str
+    after: str
+
+
 class Step(NamedTuple):
-    """What a row means: said in words, and how it is done; ``None`` = nothing would change."""
+    """What a row means.
+
+    Attributes:
+        text: said in words.
+        do: how it is done; ``None`` = nothing would change.
+        subject: whom or what the row means, as a list shows it.
+        differences: what changes of something that is there; ``None`` = it is added.
+    """
 
     text: str
     do: Callable[[], Awaitable[None]] | None = None
+    subject: str = ""
+    differences: Sequence[Difference] | None = None
 
 
 Row = Mapping[str, str]
@@ -78,11 +118,18 @@ def add_import(
 
 
 class Outcome(NamedTuple):
-    """What became of a row: changed, left as it was, or not usable for the reason in ``text``."""
+    """What became of a row: changed, left as it was, or not usable for the reason in ``text``.
+
+    Attributes:
+        step: what it meant; ``None`` = it isn't usable.
+        error: why it isn't; ``None`` = it is.
+    """
 
     number: int
     kind: Literal["changed", "unchanged", "bad"]
     text: str
+    step: Step | None = None
+    error: CrisisError | ValueError | None = None
 
 
 async def outcomes(
@@ -103,11 +150,12 @@ async def outcomes(
         except Unavailable:
             raise
         except CrisisError as error:
-            yield Outcome(number, "bad", explain(error))
+            yield Outcome(number, "bad", explain(error), error=error)
         except ValueError as error:
-            yield Outcome(number, "bad", str(error))
+            yield Outcome(number, "bad", str(error), error=error)
         else:
-            yield Outcome(number, "unchanged" if step.do is None else "changed", step.text)
+            kind: Literal["changed", "unchanged"] = "unchanged" if step.do is None else "changed"
+            yield Outcome(number, kind, step.text, step)
 
 
 async def import_rows(path: Path, columns: Sequence[Column], plan: Plan, *, dry_run: bool) -> Exit:
@@ -119,7 +167,7 @@ async def import_rows(path: Path, columns: Sequence[Column], plan: Plan, *, dry_
     """
     done = unchanged = bad = 0
     rows = read_rows(path, columns)
-    async for number, kind, text in outcomes(rows, columns, plan, dry_run=dry_run):
+    async for number, kind, text, *_ in outcomes(rows, columns, plan, dry_run=dry_run):
         if kind == "bad":
             bad += 1
             warn(f"row {number}: {text}")
@@ -138,7 +186,8 @@ async def import_rows(path: Path, columns: Sequence[Column], plan: Plan, *, dry_
 def _require(row: Row, names: Sequence[str]) -> None:
     empty = [name for name in names if not row[name]]
     if empty:
-        raise ValueError(f"{', '.join(empty)} is empty")
+        fields = ", ".join(empty)
+        raise Unusable("row_field_empty", f"{fields} is empty", fields=fields)
 
 
 def read_rows(path: Path, columns: Sequence[Column]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -162,12 +211,12 @@ def rows_of(
     """Yield the rows of a file's lines; see ``read_rows``.
 
     Raises:
-        Usage: it isn't CSV, or its columns are not those.
+        BadFile: it isn't CSV, or its columns are not those.
     """
     try:
         yield from _rows(name, csv.reader(lines), columns)
     except csv.Error as error:
-        raise Usage(f"{name} isn't CSV: {error}") from error
+        raise BadFile("file_not_csv", f"{name} isn't CSV: {error}", fault=str(error)) from error
 
 
 def _rows(
@@ -180,7 +229,13 @@ def _rows(
     if missing or unknown:
         faults = [f"lacks {', '.join(missing)}"] if missing else []
         faults += [f"has unknown columns {', '.join(unknown)}"] if unknown else []
-        raise Usage(f"{name} {' and '.join(faults)}; its columns are: {', '.join(known)}.")
+        raise BadFile(
+            "file_columns",
+            f"{name} {' and '.join(faults)}; its columns are: {', '.join(known)}.",
+            missing=", ".join(missing) or "-",
+            unknown=", ".join(unknown) or "-",
+            known=", ".join(known),
+        )
     for number, cells in enumerate(table, start=2):
         if not any(cell.strip() for cell in cells):
             continue
@@ -205,4 +260,6 @@ def yes_or_no(text: str, name: str) -> bool:
         return True
     if word in ("", "no", "n", "false", "0"):
         return False
-    raise ValueError(f"{name}: {text} is neither yes nor no")
+    raise Unusable(
+        "row_not_yes_or_no", f"{name}: {text} is neither yes nor no", field=name, value=text
+    )

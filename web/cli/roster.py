@@ -37,7 +37,17 @@ from dispatch.store.administration import Agency
 from geo.point import Point
 from web.cli.context import opened
 from web.cli.counties import served
-from web.cli.imports import Column, Row, Step, add_import, import_rows, split, yes_or_no
+from web.cli.imports import (
+    Column,
+    Difference,
+    Row,
+    Step,
+    Unusable,
+    add_import,
+    import_rows,
+    split,
+    yes_or_no,
+)
 from web.cli.text import Exit, as_usage, columns, say
 
 #: Namespace of the ids of people and shifts that are entered by code.
@@ -132,7 +142,12 @@ class Roster:
             if wanted in (one.name.casefold(), str(one.agency_id)):
                 return one.agency_id
         known = ", ".join(one.name for one in self.agencies) or "none yet; add it with: agency add"
-        raise NotFound("unknown_agency", f"There is no agency {name}; there are: {known}")
+        raise NotFound(
+            "unknown_agency",
+            f"There is no agency {name}; there are: {known}",
+            name=name,
+            known=", ".join(one.name for one in self.agencies) or "-",
+        )
 
     def agency_name(self, agency_id: AgencyId) -> str:
         """Return an agency's name."""
@@ -142,11 +157,15 @@ class Roster:
         """Return a team by its call sign.
 
         Raises:
-            NotFound: ``unknown_team``.
+            NotFound: ``unknown_call_sign``.
         """
         found = self.find_team(call_sign)
         if found is None:
-            raise NotFound("unknown_team", f"There is no team {call_sign} in this county.")
+            raise NotFound(
+                "unknown_call_sign",
+                f"There is no team {call_sign} in this county.",
+                call_sign=call_sign,
+            )
         return found
 
     def find_team(self, call_sign: str) -> Team | None:
@@ -279,7 +298,11 @@ def _point(text: str) -> Point | None:
         lat, lon = (float(part) for part in parts)
         return Point(lat_deg=lat, lon_deg=lon)
     except ValueError:
-        raise ValueError(f"base: {text} is no latitude and longitude, like 38.58 -121.49") from None
+        raise Unusable(
+            "row_base",
+            f"base: {text} is no latitude and longitude, like 38.58 -121.49",
+            value=text,
+        ) from None
 
 
 async def plan_team(county: Roster, row: Row) -> Step:
@@ -289,11 +312,12 @@ async def plan_team(county: Roster, row: Row) -> Step:
         (known.agency_id, known.base, known.zones, known.capabilities, known.retired)
         == (command.agency_id, command.base, command.zones, command.capabilities, command.retired)
     ):
-        return Step(known.call_sign)
+        return Step(known.call_sign, subject=known.call_sign)
     text = f"{'change' if known else 'add'} team {command.call_sign}"
-    if known is not None:
-        text += f": {changes(county, known, command, _TEAM_FIELDS)}"
-    return await step_of(county, text, command)
+    found = None if known is None else differences(county, known, command, _TEAM_FIELDS)
+    if found is not None:
+        text += f": {_listed(found)}"
+    return await step_of(county, text, command, command.call_sign, found)
 
 
 _TEAM_FIELDS = ("agency_id", "base", "zones", "capabilities", "retired")
@@ -311,8 +335,10 @@ _RESPONDER_FIELDS = (
 )
 
 
-def changes(county: Roster, before: object, after: object, names: Sequence[str]) -> str:
-    """Return which fields differ, from what to what; "" = none of ``names``."""
+def differences(
+    county: Roster, before: object, after: object, names: Sequence[str]
+) -> list[Difference]:
+    """Return which fields differ, from what to what; empty = none of ``names``."""
 
     def text(name: str, value: object) -> str:
         if name == "agency_id":
@@ -328,23 +354,33 @@ def changes(county: Roster, before: object, after: object, names: Sequence[str])
         return "none" if value is None else str(value)
 
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
-    return "; ".join(
-        f"{name.removesuffix('_id')}: {text(name, was)} -> {text(name, now)}"
+    return [
+        Difference(name.removesuffix("_id"), text(name, was), text(name, now))
         for name, was, now in pairs
         if was != now
-    )
+    ]
 
 
-async def step_of(county: Roster, text: str, command: Command) -> Step:
+def _listed(found: Sequence[Difference]) -> str:
+    return "; ".join(f"{one.name}: {one.before} -> {one.after}" for one in found)
+
+
+async def step_of(
+    county: Roster,
+    text: str,
+    command: Command,
+    subject: str,
+    found: Sequence[Difference] | None,
+) -> Step:
     """Return the step of a command; on a dry run it is decided at once, so that faults show."""
     if county.is_dry_run:
         await county.send(command)
-        return Step(text, _nothing)
+        return Step(text, _nothing, subject, found)
 
     async def do() -> None:
         await county.send(command)
 
-    return Step(text, do)
+    return Step(text, do, subject, found)
 
 
 async def _nothing() -> None:
@@ -428,7 +464,9 @@ def _day(text: str, name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{name}: {text} is no day; write it like 2027-06-30") from None
+        raise Unusable(
+            "row_day", f"{name}: {text} is no day; write it like 2027-06-30", field=name, value=text
+        ) from None
 
 
 async def add_responder(args: argparse.Namespace) -> Exit:
@@ -470,13 +508,15 @@ async def plan_responder(county: Roster, row: Row) -> Step:
     command = responder_command(county, row)
     known = county.responders.get(command.responder.id)
     if known == command.responder and not row["name"]:
-        return Step(row["code"])
-    text = f"{'change' if known else 'add'} {row['code']} ({row['provider_type']})"
+        return Step(row["code"], subject=row["code"])
+    subject = f"{row['code']} ({row['provider_type']})"
+    text = f"{'change' if known else 'add'} {subject}"
+    found = None
     if known is not None:
-        said = changes(county, known, command.responder, _RESPONDER_FIELDS)
+        found = differences(county, known, command.responder, _RESPONDER_FIELDS)
         # Names and numbers of licences are never shown.
-        text += f": {said or 'name or licence'}"
-    return await step_of(county, text, command)
+        text += f": {_listed(found) or 'name or licence'}"
+    return await step_of(county, text, command, subject, found)
 
 
 async def import_responders(args: argparse.Namespace) -> Exit:

@@ -16,7 +16,16 @@ from crisis.ids import ShiftId
 from crisis.responder import PresenceMode
 from crisis.team import CrewMember, Shift
 from dispatch.sim.times import instants
-from web.cli.imports import Column, Row, Step, add_import, import_rows, split
+from web.cli.imports import (
+    Column,
+    Difference,
+    Row,
+    Step,
+    Unusable,
+    add_import,
+    import_rows,
+    split,
+)
 from web.cli.roster import (
     ENTERED,
     Roster,
@@ -85,10 +94,16 @@ def instant_of(text: str, zone: ZoneInfo, name: str) -> datetime:
     try:
         found = instants(text, zone)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise Unusable("row_time", f"{name}: {error}", field=name, value=text) from None
     if len(found) > 1:
         offsets = " or ".join(f"{one.astimezone(zone):%z}" for one in found)
-        raise ValueError(f"{name}: {text} comes twice that night; add {offsets}")
+        raise Unusable(
+            "row_time_twice",
+            f"{name}: {text} comes twice that night; add {offsets}",
+            field=name,
+            value=text,
+            offsets=" / ".join(f"{one.astimezone(zone):%z}" for one in found),
+        )
     return found[0]
 
 
@@ -100,10 +115,15 @@ def _member(county: Roster, text: str) -> CrewMember:
     said = [mark.strip().casefold() for mark in marks.split("+") if mark.strip()]
     unknown = [mark for mark in said if mark not in _MODES and mark != "naloxone"]
     if unknown:
-        raise ValueError(f"crew: {text}: {unknown[0]} is none of naloxone, video, audio")
+        raise Unusable(
+            "row_crew_mark",
+            f"crew: {text}: {unknown[0]} is none of naloxone, video, audio",
+            value=text,
+            mark=unknown[0],
+        )
     responder_id = responder_id_of(county.county_id, code)
     if responder_id not in county.responders:
-        raise ValueError(f"crew: nobody with the code {code}")
+        raise Unusable("row_crew_unknown", f"crew: nobody with the code {code}", code=code)
     mode = next((_MODES[mark] for mark in said if mark in _MODES), PresenceMode.ONSITE)
     return CrewMember(responder_id=responder_id, mode=mode, carries_naloxone="naloxone" in said)
 
@@ -156,9 +176,22 @@ async def plan_shift_row(county: Roster, row: Row) -> Step:
     """Say what a row of shifts means."""
     command, known = shift_command(county, row)
     if known is not None and (known.ends_at, known.crew) == (command.ends_at, command.crew):
-        return Step(row["team"])
+        return Step(row["team"], subject=row["team"])
+    subject = f"{row['team']}, {local_text(command.starts_at, county.zone)}"
     text = f"{'change' if known else 'plan'} {row['team']} from {row['starts']}"
-    return await step_of(county, text, command)
+    return await step_of(county, text, command, subject, _differences(county, known, command))
+
+
+def _differences(county: Roster, known: Shift | None, new: PlanShift) -> list[Difference] | None:
+    if known is None:
+        return None
+    found = []
+    if known.ends_at != new.ends_at:
+        was, now = (local_text(one.ends_at, county.zone) for one in (known, new))
+        found.append(Difference("ends", was, now))
+    if known.crew != new.crew:
+        found.append(Difference("crew", str(len(known.crew)), str(len(new.crew))))
+    return found
 
 
 async def import_shifts(args: argparse.Namespace) -> Exit:

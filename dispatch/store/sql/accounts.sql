@@ -400,3 +400,69 @@ WHERE last_at < $1 AND coalesce(succeeded_at < $2, true);
 -- params: $1 expired_before timestamptz
 DELETE FROM sessions
 WHERE expires_at < $1;
+
+-- name: list_tokens
+-- The tokens in use that may do anything in a county, with all that each may do, newest first.
+-- role: worker
+-- params: $1 county_id integer
+SELECT
+    s.session_id, s.account_id, a.username, a.label, s.device, s.created_at, s.last_seen_at,
+    s.expires_at,
+    (
+        SELECT json_agg(json_build_object(
+            'county_id', t.county_id, 'roles', ARRAY['integration'],
+            'agency_id', t.agency_id, 'scopes', t.scopes
+        ) ORDER BY t.county_id)
+        FROM token_scopes t
+        WHERE t.session_id = s.session_id
+    ) AS grants
+FROM sessions s
+JOIN accounts a USING (account_id)
+WHERE s.purpose = 'integration'
+    AND s.revoked_at IS NULL
+    AND a.disabled_at IS NULL
+    AND EXISTS (
+        SELECT FROM token_scopes t WHERE t.session_id = s.session_id AND t.county_id = $1
+    )
+ORDER BY s.created_at DESC, s.session_id;
+
+-- name: list_at_desk
+-- Who may work a county's desk and is signed in, with when they were last heard of.
+-- role: worker
+-- params: $1 county_id integer, $2 desk_roles text[], $3 now timestamptz
+SELECT a.account_id, a.label, g.roles, max(s.last_seen_at) AS seen_at
+FROM account_grants g
+JOIN accounts a USING (account_id)
+JOIN sessions s USING (account_id)
+WHERE g.county_id = $1
+    AND g.roles && $2
+    AND g.agency_id IS NULL
+    AND a.disabled_at IS NULL
+    AND s.revoked_at IS NULL
+    AND s.expires_at > $3
+    AND (s.idle_s IS NULL OR s.last_seen_at + make_interval(secs => s.idle_s) > $3)
+GROUP BY a.account_id, a.label, g.roles
+ORDER BY a.label, a.account_id;
+
+-- name: list_absent
+-- Which of these people can't act at a county's desk: no session in use, or no such role any more.
+-- role: worker
+-- params: $1 county_id integer, $2 account_ids uuid[], $3 desk_roles text[], $4 now timestamptz
+SELECT a.account_id
+FROM accounts a
+WHERE a.account_id = ANY($2)
+    AND a.kind = 'person'
+    AND NOT (
+        a.disabled_at IS NULL
+        AND EXISTS (
+            SELECT FROM account_grants g
+            WHERE g.county_id = $1 AND g.account_id = a.account_id AND g.roles && $3
+        )
+        AND EXISTS (
+            SELECT FROM sessions s
+            WHERE s.account_id = a.account_id
+                AND s.revoked_at IS NULL
+                AND s.expires_at > $4
+                AND (s.idle_s IS NULL OR s.last_seen_at + make_interval(secs => s.idle_s) > $4)
+        )
+    );

@@ -6,6 +6,16 @@ FROM counties AS c
 JOIN county_heads AS h USING (county_id)
 ORDER BY c.county_id;
 
+-- name: list_rules_marks
+-- How many versions of policy and zones of its own each county has: both only ever grow.
+-- role: worker
+SELECT
+    c.county_id,
+    (SELECT count(*) FROM county_policies AS p WHERE p.county_id = c.county_id)
+        + (SELECT count(*) FROM county_zones AS z WHERE z.county_id = c.county_id) AS mark
+FROM counties AS c
+ORDER BY c.county_id;
+
 -- name: lock_county
 -- Become the county's one writer until the transaction ends; returns the head of its log.
 -- params: $1 county_id integer

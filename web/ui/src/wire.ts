@@ -3425,11 +3425,11 @@ export type RefusalCode =
   | "back_entry_reason"
   | "back_entry_role"
   | "bad_body"
-  | "bad_choice"
   | "bad_code"
   | "bad_codes"
   | "bad_columns"
   | "bad_credentials"
+  | "bad_edition"
   | "bad_email"
   | "bad_expiry"
   | "bad_file"
@@ -3476,6 +3476,7 @@ export type RefusalCode =
   | "due_in_past"
   | "duress_acknowledged"
   | "duress_not_acknowledged"
+  | "edition_taken"
   | "encounter_exists"
   | "encounter_of_other_run"
   | "ends_at_needed"
@@ -3605,6 +3606,7 @@ export type RefusalCode =
   | "unknown_agency"
   | "unknown_assignment"
   | "unknown_call"
+  | "unknown_call_sign"
   | "unknown_code"
   | "unknown_code_set"
   | "unknown_county"
@@ -3630,7 +3632,8 @@ export type RefusalCode =
   | "username_taken"
   | "view_not_yours"
   | "weak_password"
-  | "wrong_key";
+  | "wrong_key"
+  | "zone_named_twice";
 
 /** Names of California's counties by FIPS code. */
 export const COUNTY_NAMES: Readonly<Record<number, string>> = {"6001": "Alameda", "6003": "Alpine", "6005": "Amador", "6007": "Butte", "6009": "Calaveras", "6011": "Colusa", "6013": "Contra Costa", "6015": "Del Norte", "6017": "El Dorado", "6019": "Fresno", "6021": "Glenn", "6023": "Humboldt", "6025": "Imperial", "6027": "Inyo", "6029": "Kern", "6031": "Kings", "6033": "Lake", "6035": "Lassen", "6037": "Los Angeles", "6039": "Madera", "6041": "Marin", "6043": "Mariposa", "6045": "Mendocino", "6047": "Merced", "6049": "Modoc", "6051": "Mono", "6053": "Monterey", "6055": "Napa", "6057": "Nevada", "6059": "Orange", "6061": "Placer", "6063": "Plumas", "6065": "Riverside", "6067": "Sacramento", "6069": "San Benito", "6071": "San Bernardino", "6073": "San Diego", "6075": "San Francisco", "6077": "San Joaquin", "6079": "San Luis Obispo", "6081": "San Mateo", "6083": "Santa Barbara", "6085": "Santa Clara", "6087": "Santa Cruz", "6089": "Shasta", "6091": "Sierra", "6093": "Siskiyou", "6095": "Solano", "6097": "Sonoma", "6099": "Stanislaus", "6101": "Sutter", "6103": "Tehama", "6105": "Trinity", "6107": "Tulare", "6109": "Tuolumne", "6111": "Ventura", "6113": "Yolo", "6115": "Yuba"};
