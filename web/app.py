@@ -21,7 +21,18 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from crisis.errors import CrisisError, Invalid, NotFound
 from dispatch.supervise import describe
-from web.api import board, commands, county, health, incidents, positions, reports, session, shifts
+from web.api import (
+    board,
+    commands,
+    county,
+    desk,
+    health,
+    incidents,
+    positions,
+    reports,
+    session,
+    shifts,
+)
 from web.api.openapi import describe as describe_api
 from web.api.routes import Api, Asked, Node, Operation, Table
 from web.api.wire import JSON, WrongMethod, fault, refusal
@@ -34,6 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *session.OPERATIONS,
     *commands.OPERATIONS,
     *incidents.OPERATIONS,
+    *desk.OPERATIONS,
     *board.OPERATIONS,
     *county.OPERATIONS,
     *shifts.OPERATIONS,

@@ -47,6 +47,7 @@ from geo.travel import CalibratedEstimate
 from web.admin.routes import admin_routes
 from web.app import build_app
 from web.auth import Auth
+from web.desks import Desks
 from web.fanout import Fanout
 from web.live import Live
 from web.metrics import Requests
@@ -185,6 +186,7 @@ async def running(
         works: dict[str, Callable[[], Awaitable[None]]] = {
             **pokes.works(),
             "alerts": alerts.run,
+            "desks": Desks(node.service, node.accounts).run,
             "live": node.live.run,
             "outbox": node.outbox.run,
             "positions": node.positions.run,

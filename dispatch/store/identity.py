@@ -113,6 +113,18 @@ class Account(Value, frozen=True, kw_only=True):
     grants: tuple[Grant, ...]
 
 
+class Colleague(Value, frozen=True, kw_only=True):
+    """Somebody who may work a county's desk, as the others there see them.
+
+    ``seen_at``: when their page was last heard of, to within a minute.
+    """
+
+    account_id: UserId
+    label: str
+    roles: frozenset[Role]
+    seen_at: datetime
+
+
 class OpenSession(Value, frozen=True, kw_only=True):
     """A session as its owner's list shows it."""
 

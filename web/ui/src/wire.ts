@@ -395,6 +395,19 @@ export interface Codes {
   readonly sets: Readonly<Record<string, CodeSet>>;
 }
 
+/** Somebody who may work a county's desk, as the others there see them. */
+export interface Colleague {
+  readonly account_id: string;
+  readonly label: string;
+  readonly roles: readonly Role[];
+  readonly seen_at: string;
+}
+
+/** Who may work the county's desk and is signed in, by name. */
+export interface Colleagues {
+  readonly colleagues: readonly Colleague[];
+}
+
 /** How many things of each sort: ``incident.waiting``, ``team.available``, ``call.held``. */
 export interface CountsView {
   readonly k: "counts";
@@ -815,6 +828,12 @@ export interface IncidentFlagged {
   readonly about: string;
 }
 
+/** A page of incidents, newest number first; ``next_below`` ``None`` = it is the last page. */
+export interface IncidentList {
+  readonly incidents: readonly ListedIncident[];
+  readonly next_below: number | null;
+}
+
 /** The same situation as ``into``, which takes over its calls. */
 export interface IncidentMerged {
   readonly type: "incident_merged";
@@ -921,6 +940,26 @@ export interface Line {
   readonly spread: Spread;
   readonly by_arrival: Readonly<Record<string, readonly Ref[]>>;
   readonly by_determination: Readonly<Record<string, readonly Ref[]>>;
+}
+
+/** A line of the list. */
+export interface ListedIncident {
+  readonly incident_id: string;
+  readonly number: number;
+  readonly paper_number: string | null;
+  readonly state: IncidentState;
+  readonly is_open: boolean;
+  readonly acuity: Acuity | null;
+  readonly area_class: AreaClass | null;
+  readonly referral_source: string;
+  readonly received_at: string;
+  readonly determined_at: string | null;
+  readonly due_at: string | null;
+  readonly first_on_scene_at: string | null;
+  readonly ended_at: string | null;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly back_entered: boolean;
 }
 
 /** Reserved: the home county lends the team; other work is blocked until it returns. */
@@ -3098,6 +3137,11 @@ export const getCounty: Operation<undefined, undefined, undefined, CountyMap> = 
   name: "getCounty", method: "GET", path: "/api/v1/county", command: false, shape: null,
 };
 
+/** Who may work the county's desk and is signed in. */
+export const getDeskColleagues: Operation<undefined, undefined, undefined, Colleagues> = {
+  name: "getDeskColleagues", method: "GET", path: "/api/v1/desk/colleagues", command: false, shape: null,
+};
+
 /** The whole incident, with its exact place and clinical facts. Noted. */
 export const getIncident: Operation<{ incident_id: string }, { "purpose"?: "audit" | "care_coordination" | "complaint" | "emergency" | "follow_up" | "legal" | "quality_review" | "record_request" | "supervision" | undefined }, undefined, OpenedIncident> = {
   name: "getIncident", method: "GET", path: "/api/v1/incidents/{incident_id}", command: false, shape: OpenedIncidentShape,
@@ -3116,6 +3160,11 @@ export const getIncidentRecords: Operation<{ incident_id: string }, { "purpose"?
 /** Everything that happened to the incident. Noted. */
 export const getIncidentTimeline: Operation<{ incident_id: string }, { "purpose"?: "audit" | "care_coordination" | "complaint" | "emergency" | "follow_up" | "legal" | "quality_review" | "record_request" | "supervision" | undefined }, undefined, Timeline> = {
   name: "getIncidentTimeline", method: "GET", path: "/api/v1/incidents/{incident_id}/timeline", command: false, shape: TimelineShape,
+};
+
+/** The county's incidents, open and past, newest first; nothing private. */
+export const getIncidents: Operation<undefined, { "number"?: string | undefined; "since"?: string | undefined; "until"?: string | undefined; "state"?: "received" | "screening" | "determined" | "closed" | "cancelled" | "merged" | undefined; "below"?: number | undefined; "most"?: number | undefined }, undefined, IncidentList> = {
+  name: "getIncidents", method: "GET", path: "/api/v1/incidents", command: false, shape: null,
 };
 
 /** The planned and running shifts whose crew names the account's responder. */

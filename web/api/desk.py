@@ -1,0 +1,140 @@
+"""What a desk looks up: who else sits there, and the county's incidents, past ones included.
+
+Numbers, states and instants, and how colleagues see each other; nothing of callers. Opening one of
+the incidents is ``web.api.incidents``'s, with its purpose and its note. Must not know SQL.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from crisis.errors import Invalid, NotAllowed
+from crisis.incident import IncidentState
+from crisis.roles import DESK, Role
+from dispatch.reports import period
+from dispatch.store.identity import Colleague
+from dispatch.store.incidentlist import ListedIncident, find_incidents, list_incidents
+from web.api.routes import Asked, Operation, Parameter
+from web.api.wire import answer, convert
+
+#: Lines of a page at most, and where the question doesn't say.
+MOST, USUAL = 200, 50
+
+#: Who may see the list of the county's incidents.
+READERS = DESK | {Role.LEAD, Role.COMPLIANCE}
+
+
+class Colleagues(Struct, frozen=True, kw_only=True):
+    """Who may work the county's desk and is signed in, by name."""
+
+    colleagues: list[Colleague]
+
+
+class IncidentList(Struct, frozen=True, kw_only=True):
+    """A page of incidents, newest number first; ``next_below`` ``None`` = it is the last page."""
+
+    incidents: list[ListedIncident]
+    next_below: int | None
+
+
+class _Wanted(Struct, frozen=True):
+    number: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
+    since: date | None = None
+    until: date | None = None
+    state: IncidentState | None = None
+    below: Annotated[int, Meta(ge=1)] | None = None
+    most: Annotated[int, Meta(ge=1, le=MOST)] = USUAL
+    county: str | None = None
+
+
+async def list_colleagues(asked: Asked) -> Response:
+    """Answer with the people at the desk."""
+    actor = asked.actor
+    if not actor.has(*DESK, Role.ADMIN, Role.LEAD) or actor.agency_id is not None:
+        raise NotAllowed("role", "Who sits at the desk is for the desk and those who lead it.")
+    people = await asked.node.accounts.at_desk(asked.county_id)
+    return answer(Colleagues(colleagues=list(people)))
+
+
+async def list_all_incidents(asked: Asked) -> Response:
+    """Answer with a page of incidents, or with those of one number."""
+    actor = asked.actor
+    if not actor.has(*READERS) or actor.agency_id is not None:
+        raise NotAllowed("role", "The county's incidents are for its desk, lead and auditors.")
+    wanted = convert(asked.query, _Wanted)
+    database, county_id = asked.node.database, asked.county_id
+    if wanted.number is not None:
+        found = await find_incidents(database, county_id, wanted.number)
+        return answer(IncidentList(incidents=found, next_below=None))
+    since, until = _span(asked, wanted)
+    rows = await list_incidents(
+        database,
+        county_id,
+        since=since,
+        until=until,
+        states=None if wanted.state is None else [wanted.state],
+        below=wanted.below,
+        # One more than is shown tells whether there is another page.
+        most=wanted.most + 1,
+    )
+    page = rows[: wanted.most]
+    more = len(rows) > len(page)
+    return answer(IncidentList(incidents=page, next_below=page[-1].number if more else None))
+
+
+def _span(asked: Asked, wanted: _Wanted) -> tuple[datetime | None, datetime | None]:
+    """Return the instants of the local days asked for; the end is exclusive."""
+    if wanted.since is None and wanted.until is None:
+        return None, None
+    zone = asked.county.rules(asked.now).policy.tz()
+    first = wanted.since or wanted.until
+    last = wanted.until or wanted.since
+    if first is None or last is None or last < first:
+        raise Invalid("bad_period", "The last day lies before the first.")
+    since, until = period(first, last, zone)
+    return (None if wanted.since is None else since), (None if wanted.until is None else until)
+
+
+_DAY = {"type": "string", "format": "date"}
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/incidents",
+        summary="The county's incidents, open and past, newest first; nothing private.",
+        tag="incidents",
+        run=list_all_incidents,
+        answer=IncidentList,
+        parameters=(
+            Parameter("number", "its number, or that of its paper; then nothing else counts"),
+            Parameter("since", "first local day of receipt", schema=_DAY),
+            Parameter("until", "last local day of receipt, included", schema=_DAY),
+            Parameter(
+                "state",
+                "only those in this state",
+                schema={"type": "string", "enum": [state.value for state in IncidentState]},
+            ),
+            Parameter(
+                "below",
+                "only numbers below it: next_below of the page before",
+                schema={"type": "integer"},
+            ),
+            Parameter("most", f"lines of a page; at most {MOST}", schema={"type": "integer"}),
+        ),
+        refusals=frozenset({"invalid"}),
+        needs="view:incidents",
+    ),
+    Operation(
+        method="GET",
+        path="/desk/colleagues",
+        summary="Who may work the county's desk and is signed in.",
+        tag="session",
+        run=list_colleagues,
+        answer=Colleagues,
+        needs="view:desk",
+    ),
+]
