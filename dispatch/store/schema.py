@@ -17,11 +17,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import MIGRATIONS, migrate
-from dispatch.store.pool import RawConnection, connect_as
+from dispatch.store.pool import RawConnection, Record, connect_as
 from dispatch.store.sql import load
 
 SQL = load("catalogue")
@@ -58,7 +57,6 @@ _MADE = re.compile(
 _COLUMN = re.compile(r"((?:^    --.*\n)+)^    (\w+) ", re.MULTILINE)
 _COMPAT = re.compile(r"^-- compat: .*\n", re.MULTILINE)
 
-Row = Mapping[str, Any]
 #: (what, name) → the comment above it; a column's name is ``table.column``.
 Comments = Mapping[tuple[str, str], str]
 
@@ -109,12 +107,12 @@ def comments(migrations: Iterable[str]) -> Comments:
     return found
 
 
-def _schema_grants(grants: Iterable[Row]) -> Iterator[str]:
+def _schema_grants(grants: Iterable[Record]) -> Iterator[str]:
     for grant in grants:
         yield f"GRANT {grant['privileges']} ON SCHEMA dispatch TO {grant['grantee']};\n"
 
 
-def _function(function: Row, said: Comments) -> Iterator[str]:
+def _function(function: Record, said: Comments) -> Iterator[str]:
     yield said.get(("FUNCTION", function["name"]), "")
     definition = function["definition"].replace("CREATE OR REPLACE FUNCTION dispatch.", "", 1)
     yield f"CREATE FUNCTION {definition.strip()};\n"
@@ -126,7 +124,7 @@ def _function(function: Row, said: Comments) -> Iterator[str]:
 
 
 def _table(
-    table: Row, columns: Iterable[Row], constraints: Iterable[Row], said: Comments
+    table: Record, columns: Iterable[Record], constraints: Iterable[Record], said: Comments
 ) -> Iterator[str]:
     name = table["name"]
     yield said.get(("TABLE", name), "")
@@ -143,7 +141,7 @@ def _table(
         yield f"ALTER TABLE {name} OWNER TO {table['owner']};\n"
 
 
-def _column(column: Row) -> str:
+def _column(column: Record) -> str:
     parts = [column["name"], " ", column["type"]]
     if column["is_required"]:
         parts.append(" NOT NULL")
@@ -154,12 +152,12 @@ def _column(column: Row) -> str:
     return "".join(parts)
 
 
-def _definitions(things: Iterable[Row], what: str, said: Comments) -> Iterator[str]:
+def _definitions(things: Iterable[Record], what: str, said: Comments) -> Iterator[str]:
     for thing in things:
         yield said.get((what, thing["name"]), "") + f"{thing['definition']};\n"
 
 
-def _guards(table: Row, policies: Iterable[Row]) -> Iterator[str]:
+def _guards(table: Record, policies: Iterable[Record]) -> Iterator[str]:
     name = table["name"]
     if table["has_row_security"]:
         yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;\n"
@@ -174,7 +172,7 @@ def _guards(table: Row, policies: Iterable[Row]) -> Iterator[str]:
         yield ";\n"
 
 
-def _grants(table: Row, grants: Iterable[Row]) -> Iterator[str]:
+def _grants(table: Record, grants: Iterable[Record]) -> Iterator[str]:
     for grant in grants:
         columns = f" ({grant['columns']})" if grant["columns"] else ""
         yield f"GRANT {grant['privileges']}{columns} ON {table['name']} TO {grant['grantee']};\n"
