@@ -186,7 +186,6 @@ async def running(
         works: dict[str, Callable[[], Awaitable[None]]] = {
             **pokes.works(),
             "alerts": alerts.run,
-            "desks": Desks(node.service, node.accounts).run,
             "live": node.live.run,
             "outbox": node.outbox.run,
             "positions": node.positions.run,
@@ -196,6 +195,7 @@ async def running(
         for name, work in works.items():
             node.supervisor.start(name, work)
         if ticking:
+            node.supervisor.start("desks", Desks(node.service, node.accounts).run)
             await stack.enter_async_context(_ticker(node))
         socket = WebSocketRoute("/api/v1/live", node.live)
         routes = [socket, *Pages(node.auth).routes(), *admin_routes(node, node.registry.refresh)]

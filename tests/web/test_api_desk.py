@@ -1,0 +1,150 @@
+"""Who sits at the desk, who is gone from it, and the list of all incidents."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from crisis.ids import IncidentId
+from crisis.roles import Role
+from dispatch.store.administration import add_agency
+from tests.web.kit import ALAMEDA, PASSWORD, Client, Site, problem
+from web.desks import GRACE, Desks
+
+
+async def _listed(desk: Client, **query: Any) -> list[int]:
+    response = await desk.get("/incidents", **query)
+    assert response.status_code == 200, response.text
+    return [one["number"] for one in response.json()["incidents"]]
+
+
+async def _owner(site: Site, incident_id: str) -> object:
+    board = site.node.service.county(ALAMEDA).board
+    return board.incidents[IncidentId(UUID(incident_id))].owner
+
+
+async def _look(site: Site) -> None:
+    await Desks(site.node.service, site.node.accounts).look(ALAMEDA)
+
+
+async def test_colleagues_are_those_who_may_work_the_desk_and_are_signed_in(site: Site) -> None:
+    desk = await site.client(Role.DISPATCHER)
+    await site.client(Role.FOLLOW_UP_WORKER)
+    await site.account(Role.SUPERVISOR)
+    other = await site.client(Role.CALL_TAKER)
+    me, taker = [(await who.get("/session")).json()["account_id"] for who in (desk, other)]
+
+    people = (await desk.get("/desk/colleagues")).json()["colleagues"]
+    assert {one["account_id"] for one in people} == {me, taker}
+    assert [one["roles"] for one in people if one["account_id"] == taker] == [["call_taker"]]
+
+    await other.http.delete("/api/v1/session", headers=other.headers)
+    people = (await desk.get("/desk/colleagues")).json()["colleagues"]
+    assert [one["account_id"] for one in people] == [me]
+
+
+async def test_colleagues_and_incidents_are_not_for_crews_and_agencies(site: Site) -> None:
+    follower = await site.client(Role.FOLLOW_UP_WORKER)
+    agency_id = await add_agency(site.node.database, ALAMEDA, "Open Door")
+    manager = await site.client(Role.SUPERVISOR, agency_id=agency_id)
+    for who in (follower, manager):
+        assert problem(await who.get("/desk/colleagues"), 403) == "role"
+        assert problem(await who.get("/incidents"), 403) == "role"
+
+
+async def test_incidents_are_listed_newest_first_page_by_page_past_ones_too(site: Site) -> None:
+    desk = await site.client(Role.DISPATCHER)
+    ids = [await site.determined(desk) for _ in range(5)]
+    await desk.do(f"/incidents/{ids[1]}/cancel", reason="caller_cancelled")
+
+    first = (await desk.get("/incidents", most=2)).json()
+    assert [one["number"] for one in first["incidents"]] == [5, 4]
+    second = (await desk.get("/incidents", most=2, below=first["next_below"])).json()
+    assert [one["number"] for one in second["incidents"]] == [3, 2]
+    assert not second["incidents"][1]["is_open"]
+    assert second["incidents"][1]["state"] == "cancelled"
+    last = (await desk.get("/incidents", most=2, below=second["next_below"])).json()
+    assert [one["number"] for one in last["incidents"]] == [1]
+    assert last["next_below"] is None
+
+    assert await _listed(desk, state="cancelled") == [2]
+    assert await _listed(desk, number="#3") == [3]
+    assert await _listed(desk, number="nothing like it") == []
+
+
+async def test_incidents_are_found_by_their_local_day(site: Site) -> None:
+    desk = await site.client(Role.DISPATCHER)
+    await site.determined(desk)
+    rules = site.node.service.county(ALAMEDA).rules()
+    day = site.clock.now().astimezone(rules.policy.tz()).date()
+    site.clock.advance(timedelta(days=2).total_seconds())
+    desk = await site.client(Role.DISPATCHER)
+    await site.determined(desk)
+
+    assert await _listed(desk, since=day, until=day) == [1]
+    assert await _listed(desk, until=day) == [1]
+    assert await _listed(desk, since=day + timedelta(days=1)) == [2]
+    backwards = await desk.get("/incidents", since=day, until=day - timedelta(days=1))
+    assert problem(backwards, 422) == "bad_period"
+
+
+async def test_a_paper_number_finds_its_incident_in_capitals_or_not(site: Site) -> None:
+    boss = await site.client(Role.SUPERVISOR)
+    at = (site.clock.now() - timedelta(hours=3)).isoformat()
+    body = {"occurred_at": at, "back_entry_reason": "power_outage", "paper_number": "P17"}
+    await boss.do("/incidents", **body)
+    assert await _listed(boss, number="p17") == [1]
+
+
+async def test_whoever_signs_out_leaves_the_desk_and_what_they_own_is_the_supervisors(
+    site: Site,
+) -> None:
+    desk, stays = await site.client(Role.DISPATCHER), await site.client(Role.DISPATCHER)
+    theirs, others = await site.determined(desk), await site.determined(stays)
+    kept = await _owner(site, others)
+    await _look(site)
+    assert await _owner(site, theirs) is not None
+
+    await desk.http.delete("/api/v1/session", headers=desk.headers)
+    await _look(site)
+    assert await _owner(site, theirs) is None
+    assert await _owner(site, others) == kept
+
+
+async def test_another_session_of_theirs_keeps_them_at_the_desk(site: Site) -> None:
+    name = await site.account(Role.DISPATCHER)
+    desk, again = await site.sign_in(name), await site.sign_in(name)
+    incident_id = await site.determined(desk)
+    await desk.http.delete("/api/v1/session", headers=desk.headers)
+    await _look(site)
+    assert await _owner(site, incident_id) is not None
+    assert again.headers
+
+
+async def test_a_session_that_runs_out_leaves_the_desk_after_a_while(site: Site) -> None:
+    name = await site.account(Role.DISPATCHER)
+    page = await site.http.post(
+        "/api/v1/session", json={"username": name, "password": PASSWORD, "mode": "cookie"}
+    )
+    assert page.status_code == 200
+    # The cookie is in the client's jar.
+    desk = Client(site.http, {"origin": "http://localhost", "x-crisis-client": "page/1"})
+    incident_id = await site.determined(desk)
+
+    idle = timedelta(hours=2)
+    site.clock.advance(idle.total_seconds())
+    await _look(site)
+    assert await _owner(site, incident_id) is not None
+    site.clock.advance(GRACE.total_seconds())
+    await _look(site)
+    assert await _owner(site, incident_id) is None
+
+
+async def test_whoever_loses_their_role_leaves_the_desk(site: Site) -> None:
+    desk = await site.client(Role.DISPATCHER)
+    incident_id = await site.determined(desk)
+    account_id = (await desk.get("/session")).json()["account_id"]
+    await site.node.accounts.revoke(UUID(account_id), ALAMEDA)  # type: ignore[arg-type]
+    await _look(site)
+    assert await _owner(site, incident_id) is None
