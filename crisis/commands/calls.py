@@ -1,0 +1,104 @@
+"""Commands about calls on the crisis line."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from crisis.commands.base import Code, Command, Short
+from crisis.ids import CallId
+from crisis.roles import DESK, Role
+from crisis.shapes import Value
+
+
+class Caller(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who calls; all of it private."""
+
+    name: Short | None = None
+    callback: Short | None = None
+    safe_to_call: bool | None = None
+    safe_to_text: bool | None = None
+    relation: Short | None = None
+    language: Code | None = None
+    interpreter: Short | None = None
+    pronouns: Short | None = None
+
+
+class OfferCall(Command, frozen=True, kw_only=True):
+    """A call rings, or a desk begins one; ``answered`` = the sender is already speaking."""
+
+    ROLES = DESK | {Role.INTEGRATION}
+    direction: Literal["inbound", "outbound"] = "inbound"
+    channel: Code = "voice"
+    referral_source: Code = "unknown"
+    agent_stays: bool = False
+    answered: bool = False
+    caller: Caller | None = None
+
+
+class AnswerCall(Command, frozen=True, kw_only=True):
+    """Take a ringing call."""
+
+    ROLES = DESK
+    call_id: CallId
+
+
+class AbandonCall(Command, frozen=True, kw_only=True):
+    """The caller hung up before anyone answered."""
+
+    ROLES = DESK | {Role.INTEGRATION}
+    call_id: CallId
+
+
+class HoldCall(Command, frozen=True, kw_only=True):
+    """Put the caller on hold."""
+
+    ROLES = DESK
+    call_id: CallId
+
+
+class ResumeCall(Command, frozen=True, kw_only=True):
+    """Take the caller off hold."""
+
+    ROLES = DESK
+    call_id: CallId
+
+
+class TransferCall(Command, frozen=True, kw_only=True):
+    """Begin a warm transfer."""
+
+    ROLES = DESK
+    call_id: CallId
+    to: Code
+    reason: Code = "other"
+
+
+class ConfirmTransfer(Command, frozen=True, kw_only=True):
+    """Confirm one side of a transfer, ours or one that brought us the caller."""
+
+    ROLES = DESK | {Role.INTEGRATION}
+    call_id: CallId
+    side: Literal["us", "them"]
+    reference: Short = ""
+
+
+class FailTransfer(Command, frozen=True, kw_only=True):
+    """The other side did not take the caller."""
+
+    ROLES = DESK
+    call_id: CallId
+    reason: Code = "other"
+
+
+class EndCall(Command, frozen=True, kw_only=True):
+    """The conversation is over."""
+
+    ROLES = DESK
+    call_id: CallId
+    outcome: Code | None = None
+
+
+class LoseCall(Command, frozen=True, kw_only=True):
+    """The line dropped: a callback becomes due."""
+
+    ROLES = DESK | {Role.INTEGRATION}
+    call_id: CallId

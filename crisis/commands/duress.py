@@ -1,0 +1,50 @@
+"""Commands about alarms."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from crisis.commands.base import Code, Command, Short
+from crisis.ids import DuressId, ResponderId, TeamId
+from crisis.roles import DESK, SYSTEM, Role
+
+
+class RaiseDuress(Command, frozen=True, kw_only=True):
+    """Someone is in danger. Never refused to anyone who is signed in."""
+
+    ROLES = frozenset(Role)
+    team_id: TeamId | None = None
+    responder_id: ResponderId | None = None
+    cause: Literal["button", "voice", "missed_check_in"] = "button"
+
+
+class AcknowledgeDuress(Command, frozen=True, kw_only=True):
+    """I have the alarm in hand."""
+
+    ROLES = DESK
+    duress_id: DuressId
+
+
+class SendHelp(Command, frozen=True, kw_only=True):
+    """Help is on its way to them."""
+
+    ROLES = DESK
+    duress_id: DuressId
+    who: Code
+    reference: Short = ""
+
+
+class ResolveDuress(Command, frozen=True, kw_only=True):
+    """It is over."""
+
+    ROLES = DESK
+    duress_id: DuressId
+    reason: Code
+
+
+class EscalateDuress(Command, frozen=True, kw_only=True):
+    """Timer: nobody acknowledged in time."""
+
+    ROLES = SYSTEM
+    duress_id: DuressId
+    rung: int

@@ -1,0 +1,59 @@
+"""Commands about what is owed."""
+
+from __future__ import annotations
+
+from crisis.commands.base import Aware, Code, Command
+from crisis.ids import IncidentId, ObligationId, UserId
+from crisis.obligation import ObligationKind
+from crisis.roles import DESK, FIELD, SYSTEM, Role
+
+
+class CreateObligation(Command, frozen=True, kw_only=True):
+    """Owe something by hand: a mandated report, a waiting contact."""
+
+    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
+    kind: ObligationKind
+    due_at: Aware
+    incident_id: IncidentId | None = None
+    owner: UserId | None = None
+
+
+class RecordAttempt(Command, frozen=True, kw_only=True):
+    """Tried, reached nobody."""
+
+    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
+    obligation_id: ObligationId
+    outcome: Code
+    mode: Code = "telehealth_audio"
+
+
+class CompleteObligation(Command, frozen=True, kw_only=True):
+    """It was met."""
+
+    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
+    obligation_id: ObligationId
+    outcome: Code = "done"
+    mode: Code = "telehealth_audio"
+
+
+class ExceptObligation(Command, frozen=True, kw_only=True):
+    """It can't or need not be met, for a documented reason."""
+
+    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
+    obligation_id: ObligationId
+    reason: Code
+
+
+class ReassignObligation(Command, frozen=True, kw_only=True):
+    """Another person sees to it."""
+
+    ROLES = DESK | {Role.FOLLOW_UP_WORKER, Role.AGENCY_MANAGER}
+    obligation_id: ObligationId
+    owner: UserId
+
+
+class MissObligation(Command, frozen=True, kw_only=True):
+    """Timer: its instant passed unmet."""
+
+    ROLES = SYSTEM
+    obligation_id: ObligationId

@@ -1,0 +1,95 @@
+"""Commands about teams, their people, shifts and duty."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from crisis.commands.base import Aware, Code, Codes, Command, Crew, Short
+from crisis.ids import AgencyId, ShiftId, TeamId
+from crisis.roles import DISPATCH, FIELD, STAFFING, Role
+from crisis.staffing import Responder, TelehealthSecond
+from geo.point import Point
+
+
+class RecordTeam(Command, frozen=True, kw_only=True):
+    """Add a team or change its standing facts."""
+
+    ROLES = STAFFING
+    team_id: TeamId | None = None
+    agency_id: AgencyId
+    call_sign: Annotated[str, Meta(min_length=1, max_length=24)]
+    base: Point | None = None
+    zones: Annotated[tuple[Short, ...], Meta(max_length=40)] = ()
+    capabilities: Codes = ()
+    retired: bool = False
+
+
+class RecordResponder(Command, frozen=True, kw_only=True):
+    """Add a responder or change their qualifications.
+
+    The name and the licence's number are kept encrypted; what is left out stays as it was.
+    """
+
+    ROLES = STAFFING
+    responder: Responder
+    name: Short | None = None
+
+
+class PlanShift(Command, frozen=True, kw_only=True):
+    """Roster a team for a window."""
+
+    ROLES = STAFFING
+    shift_id: ShiftId | None = None
+    team_id: TeamId
+    starts_at: Aware
+    ends_at: Aware
+    crew: Crew = ()
+
+
+class CancelShift(Command, frozen=True, kw_only=True):
+    """Take a planned shift back."""
+
+    ROLES = STAFFING
+    shift_id: ShiftId
+    reason: Code = "other"
+
+
+class StartShift(Command, frozen=True, kw_only=True):
+    """Go on duty: a planned shift by its id, or one that nobody planned."""
+
+    ROLES = STAFFING | FIELD | {Role.DISPATCHER}
+    team_id: TeamId
+    shift_id: ShiftId | None = None
+    ends_at: Aware | None = None
+    crew: Crew = ()
+    telehealth: TelehealthSecond | None = None
+
+
+class ChangeCrew(Command, frozen=True, kw_only=True):
+    """Somebody joins or leaves during the shift."""
+
+    ROLES = STAFFING | FIELD | {Role.DISPATCHER}
+    shift_id: ShiftId
+    crew: Crew
+    telehealth: TelehealthSecond | None = None
+    reason: Code = "other"
+
+
+class SetDuty(Command, frozen=True, kw_only=True):
+    """Be asked, or not, during the shift."""
+
+    ROLES = DISPATCH | FIELD
+    team_id: TeamId
+    duty: Literal["available", "unavailable"]
+    reason: Code | None = None
+    until: Aware | None = None
+
+
+class EndShift(Command, frozen=True, kw_only=True):
+    """Go off duty; with an open run or alarm the shift is *ending* until that is over."""
+
+    ROLES = STAFFING | FIELD | {Role.DISPATCHER, Role.SYSTEM}
+    shift_id: ShiftId
+    reason: Code = "scheduled"
