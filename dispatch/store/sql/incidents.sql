@@ -1,7 +1,7 @@
 -- name: list_incidents
 -- A county's incidents, newest number first: of a span, of some states, below a number.
 -- params: $1 county_id integer, $2 since timestamptz, $3 until timestamptz, $4 states text[],
---   $5 below bigint, $6 most integer
+--   $5 below bigint, $6 most bigint
 SELECT
     incident_id, number, paper_number, state, is_open, acuity, area_class, referral_source,
     received_at, determined_at, due_at, first_on_scene_at, ended_at, outcome, reason, back_entered
