@@ -23,6 +23,7 @@ from dispatch.matching import Recommendation
 from dispatch.rulebook import Rulebook
 from dispatch.seek import Seeker, Sent, is_persons_offer
 from dispatch.store.errors import ConnectionLost
+from dispatch.store.groups import GroupWriter
 from dispatch.store.log import CountyLog
 from dispatch.store.pool import Database, Worker
 from dispatch.store.sql import load
@@ -67,6 +68,7 @@ class Service:
         self.on_start: Callable[[CountyRunner], object] = lambda _: None
         self.stats = CommandStats()
         self._master_key = master_key
+        self._writer = GroupWriter(database)
         self._counties: dict[int, CountyRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._refreshing = asyncio.Lock()
@@ -82,6 +84,7 @@ class Service:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._writer.close()
         self._tasks.clear()
 
     async def refresh_counties(self) -> None:
@@ -115,7 +118,7 @@ class Service:
             await asyncio.sleep(RULES_POLL_S)
 
     async def _start(self, county_id: int) -> None:
-        log_ = CountyLog(self.database, self._master_key, county_id)
+        log_ = CountyLog(self.database, self._master_key, county_id, self._writer)
         runner = CountyRunner(
             self.database,
             log_,

@@ -27,6 +27,7 @@ from crisis.team import Shift, Team
 from dispatch.decide.context import Notice, RecordDraft
 from dispatch.store.codec import as_bytea, event_of, event_row, incident_of_row
 from dispatch.store.errors import register_constraint
+from dispatch.store.groups import GroupWriter
 from dispatch.store.pool import Connection, County, Database, Record
 from dispatch.store.readmodel import models
 from dispatch.store.sealing import CountyKeys
@@ -126,8 +127,19 @@ class StaleFold(Unavailable):
 class CountyLog:
     """One county's log in the database."""
 
-    def __init__(self, database: Database, master_key: bytes, county_id: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        master_key: bytes,
+        county_id: int,
+        writer: GroupWriter | None = None,
+    ) -> None:
+        """
+        Args:
+            writer: shared by a node's counties; ``None`` = one of its own.
+        """
         self._db = database
+        self._writer = writer or GroupWriter(database)
         self._master = master_key
         self._context = County(county_id)
         self.county_id = CountyId(county_id)
@@ -237,10 +249,9 @@ class CountyLog:
                 payload["check"] = group.check
             args = (self.county_id, head.version, _encoder.encode(payload).decode())
             if con is None:
-                rows = await self._db.call(self._context, SQL["commit_group"], *args)
+                outcome = await self._writer.write(*args)
             else:
-                rows = await con.fetch(SQL["commit_group"], *args)
-            outcome = rows[0]["outcome"]
+                outcome = await con.fetchval(SQL["commit_group"], *args)
         except AnsweredBefore:
             if con is not None:
                 raise

@@ -3,6 +3,11 @@
 -- params: $1 county_id integer, $2 version bigint, $3 group text
 SELECT commit_group($1, $2, $3) AS outcome;
 
+-- name: commit_groups
+-- The same for groups of several counties, in one transaction; an outcome each.
+-- params: $1 county_ids integer[], $2 versions bigint[], $3 groups text[]
+SELECT commit_groups($1, $2, $3) AS outcomes;
+
 -- name: read_head
 -- The head of a county's log.
 -- params: $1 county_id integer

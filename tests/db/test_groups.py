@@ -1,0 +1,144 @@
+"""Counties of one node share transactions when many groups are on their way at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from crisis.clock import FakeClock, new_id
+from crisis.commands import OpenIncident, SetDuty
+from crisis.errors import Unavailable
+from crisis.ids import CountyId
+from dispatch.service import Answer, Service
+from dispatch.store import groups
+from dispatch.store.pool import County, Database
+from dispatch.store.sql import load
+from tests.db.service_kit import MASTER_KEY, Desk, create_county
+
+COUNTIES = load("counties")
+FIVE = (6001, 6003, 6005, 6007, 6009)
+
+
+async def _desks(database: Database, service_counties: Sequence[int]) -> None:
+    for county_id in service_counties:
+        await create_county(database, county_id)
+
+
+async def _groups_in_one_transaction(database: Database) -> int:
+    """Return how many counties' heads the busiest transaction wrote."""
+    counts: dict[int, int] = {}
+    for county_id in FIVE:
+        async with database.tx(County(county_id), mode="read") as con:
+            xmin = await con.fetchval(
+                "SELECT xmin::text::bigint FROM county_heads WHERE county_id = $1", county_id
+            )
+        counts[xmin] = counts.get(xmin, 0) + 1
+    return max(counts.values())
+
+
+async def test_counties_whose_groups_are_ready_together_share_a_transaction(
+    database: Database, clock: FakeClock
+) -> None:
+    await _desks(database, FIVE)
+    async with Service(database, clock, clock, MASTER_KEY) as service:
+        desks = [Desk(service, CountyId(county_id)) for county_id in FIVE]
+
+        answers = await asyncio.gather(*(desk.opened() for desk in desks))
+
+        assert len(set(answers)) == len(FIVE)
+        assert all(len(desk.board.incidents) == 1 for desk in desks)
+        assert await _groups_in_one_transaction(database) == len(FIVE)
+
+
+async def test_a_county_that_somebody_else_holds_keeps_no_other_waiting(
+    database: Database, clock: FakeClock
+) -> None:
+    await _desks(database, FIVE)
+    async with Service(database, clock, clock, MASTER_KEY) as service:
+        held, *free = (Desk(service, CountyId(county_id)) for county_id in FIVE)
+        async with database.tx(County(held.county_id)) as con:
+            await con.fetchrow(COUNTIES["lock_county"], held.county_id)
+            waiting = asyncio.create_task(held.opened())
+
+            await asyncio.gather(*(desk.opened() for desk in free))
+
+            assert not waiting.done()
+        await waiting
+        assert len(held.board.incidents) == 1
+
+
+async def test_a_group_that_a_constraint_refuses_takes_no_other_along(
+    database: Database, clock: FakeClock
+) -> None:
+    await _desks(database, FIVE)
+    async with Service(database, clock, clock, MASTER_KEY) as service:
+        first = Desk(service, CountyId(FIVE[0]))
+        team = await first.team()
+        command_id = new_id()
+        pause = SetDuty(team_id=team, duty="unavailable", reason="break")
+        before = await first.do(pause, command_id=command_id)
+        await first.do(SetDuty(team_id=team, duty="available"))
+    # A node that has just begun decides the command anew, and meets the key of its result.
+    async with Service(database, clock, clock, MASTER_KEY) as service:
+        desks = [Desk(service, CountyId(county_id)) for county_id in FIVE]
+
+        again, *opened = await asyncio.gather(
+            desks[0].do(pause, command_id=command_id), *(desk.opened() for desk in desks[1:])
+        )
+
+        assert isinstance(again, Answer)
+        assert again.seq == before.seq
+        assert len(opened) == len(FIVE) - 1
+        assert desks[0].board.teams[team].duty == "available"
+
+
+async def test_more_counties_than_share_a_transaction_are_all_written(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "_AT_ONCE", 1)
+    monkeypatch.setattr(groups, "_MOST", 2)
+    await _desks(database, FIVE)
+    async with Service(database, clock, clock, MASTER_KEY) as service:
+        desks = [Desk(service, CountyId(county_id)) for county_id in FIVE]
+        for _ in range(3):
+            await asyncio.gather(*(desk.do(OpenIncident()) for desk in desks for _ in range(4)))
+
+        assert [len(desk.board.incidents) for desk in desks] == [12] * len(FIVE)
+        assert await _groups_in_one_transaction(database) <= 2
+
+
+async def test_what_is_under_way_is_written_though_nobody_waits_for_it_any_more(
+    database: Database, clock: FakeClock
+) -> None:
+    await _desks(database, FIVE)
+    async with Service(database, clock, clock, MASTER_KEY) as service:
+        held, *free = (Desk(service, CountyId(county_id)) for county_id in FIVE)
+        async with database.tx(County(held.county_id)) as con:
+            await con.fetchrow(COUNTIES["lock_county"], held.county_id)
+            waiting = asyncio.create_task(held.opened())
+            await asyncio.gather(*(desk.opened() for desk in free))
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+        await held.opened()
+        assert len(held.board.incidents) == 2
+
+
+async def test_a_service_that_ends_tells_who_still_waits_for_a_county_that_is_held(
+    database: Database, clock: FakeClock
+) -> None:
+    await _desks(database, FIVE)
+    async with Service(database, clock, clock, MASTER_KEY) as service:
+        desks = [Desk(service, CountyId(county_id)) for county_id in FIVE]
+        await asyncio.gather(*(desk.opened() for desk in desks))
+        async with database.tx(County(FIVE[0])) as con:
+            await con.fetchrow(COUNTIES["lock_county"], FIVE[0])
+            tasks = [asyncio.create_task(desk.opened()) for desk in desks]
+            await asyncio.gather(*tasks[1:])
+            assert not tasks[0].done()
+    # Told so; whether it was written is learnt by sending the same command again.
+    with pytest.raises(Unavailable, match="shutting down"):
+        await tasks[0]
