@@ -1,5 +1,5 @@
 -- Groups of several counties in one transaction.
--- compat: 6
+-- compat: 7
 
 -- Under load many counties have a group on its way at the same moment: they share one round trip and
 -- one wait for the disk. Each is written by ``commit_group`` under its own county's row security.
