@@ -133,8 +133,9 @@ class SlotEscalated(EventBody, frozen=True, kw_only=True):
     Attributes:
         rung: which rung of the ladder this takes; ``to``: who is told.
         exclusions: how many teams were left out, by reason code.
-        climbs: ``False`` = we only looked again before the next rung was due (a team was freed,
-            the incident changed) and still found nobody: no rung is taken and nobody is told.
+        climbs: ``False`` = no rung is taken and nobody is told: we only looked again before the
+            next one was due (a team was freed, the incident changed) and still found nobody, or
+            whoever could go is wanted for a more pressing incident.
     """
 
     incident_id: IncidentId

@@ -62,10 +62,14 @@ class ExpireOffer(Command, frozen=True, kw_only=True):
 
 
 class EscalateSlot(Command, frozen=True, kw_only=True):
-    """Timer: nobody is left to ask for this slot."""
+    """Timer: nobody is left to ask for this slot.
+
+    ``holds``: somebody is, but wanted for a more pressing incident: we only look again.
+    """
 
     ROLES = SYSTEM
     incident_id: IncidentId
     slot: SlotNo
     rung: int
     exclusions: dict[str, int] = {}
+    holds: bool = False

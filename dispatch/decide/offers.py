@@ -46,6 +46,8 @@ from dispatch.decide.situation import warning
 BACK_ENTRY_WINDOW_S = 86_400.0
 #: Once the ladder has come to its end, its last rung is asked again no sooner than this.
 LAST_RUNG_AGAIN_S = 300.0
+#: A slot whose teams are wanted for more pressing incidents is looked at again after this.
+HELD_AGAIN_S = 60.0
 
 
 def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
@@ -355,7 +357,8 @@ def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
     """Nobody is left to ask: tell the next rung of the ladder, and look again later.
 
     Where the search was only repeated before the next rung was due (a team was freed, or the
-    incident changed), no rung is taken and nobody is told again.
+    incident changed), no rung is taken and nobody is told again. Nor is one where somebody could go
+    but is wanted for a more pressing incident: that is looked at again soon.
     """
     incident = d.incident(c.incident_id)
     slot = incident.slot(c.slot)
@@ -367,17 +370,21 @@ def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
         raise Conflict(
             "rung_taken", "This try was made meanwhile.", rung=c.rung, next_rung=slot.rung + 1
         )
-    if slot.climb_at is not None and d.now < slot.climb_at:
+    climb_at = slot.climb_at if slot.climb_at is not None and d.now < slot.climb_at else None
+    if climb_at is not None or c.holds:
+        again_at = d.in_s(HELD_AGAIN_S) if c.holds else None
+        held_until = min(at for at in (climb_at, again_at) if at is not None)
         d.emit(
             SlotEscalated(
                 incident_id=incident.id,
                 slot=slot.no,
                 rung=slot.rung,
-                wake_at=slot.climb_at,
+                wake_at=held_until,
+                exclusions=c.exclusions if c.holds else {},
                 climbs=False,
             )
         )
-        return _escalated(incident, slot.no, slot.rung, None, slot.climb_at)
+        return _escalated(incident, slot.no, slot.rung, None, held_until)
     offers = d.policy_of(incident).offers
     ladder = [r for r in offers.ladder if r.kind is not RungKind.NEXT_BEST]
     if not ladder:

@@ -37,6 +37,8 @@ class ReasonCode(StrEnum):
     DECLINED_BEFORE = "declined_before"
     EXPIRED_BEFORE = "expired_before"
     SHIFT_ENDS_FIRST = "shift_ends_first"
+    #: Of several incidents that wait, another one should get it.
+    WANTED_ELSEWHERE = "wanted_elsewhere"
 
 
 class Reason(Value, frozen=True, kw_only=True, gc=False):
