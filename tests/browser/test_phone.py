@@ -80,7 +80,7 @@ async def cut_off(page: Page) -> None:
 
 
 async def nothing_waits(page: Page) -> None:
-    for state in ("saved", "sending"):
+    for state in ("held", "saved", "sending"):
         await expect(page.locator(f"[data-progress={state}]")).to_have_count(0, timeout=20_000)
 
 
@@ -105,7 +105,7 @@ async def test_a_team_takes_an_offer_drives_and_clears_with_one_tap_each(
     await page.tap("[data-code=stabilized_safety_plan]")
     await page.get_by_label("Safety plan").select_option("written")
     await page.tap("[data-act=clear-now]")
-    await expect(page.locator("[data-duty=available]")).to_be_visible()
+    await expect(page.locator("[data-duty=available]")).to_be_visible(timeout=15_000)
     assert await statuses_of(desk, incident_id) == [
         "en_route",
         "on_scene",
@@ -117,6 +117,122 @@ async def test_a_team_takes_an_offer_drives_and_clears_with_one_tap_each(
     (encounter,) = await events_of(desk, incident_id, "encounter_recorded")
     assert encounter["body"]["disposition"] == "stabilized_safety_plan"
     assert encounter["body"]["plan"] == "written"
+
+
+async def test_a_status_tapped_by_mistake_is_taken_back_before_anybody_heard_it(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    await says(page, "en_route")
+    await nothing_waits(page)
+    await says(page, "on_scene")
+    await expect(page.locator(".status [data-progress=held]")).to_be_visible()
+    await page.tap("[data-act=undo]")
+    await expect(page.locator("[data-status=en_route]")).to_be_visible()
+    await expect(page.locator("[data-act=undo]")).to_have_count(0)
+    await says(page, "on_scene")
+    await says(page, "contact")
+    await nothing_waits(page)
+    assert await statuses_of(desk, incident_id) == ["en_route", "on_scene", "contact"]
+
+
+async def test_a_clear_that_is_taken_back_still_holds_what_was_filled_in(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    await says(page, "en_route")
+    await page.tap("[data-act=other]")
+    await page.tap("[data-code=clear]")
+    await page.tap("[data-code=not_found]")
+    await page.tap("[data-act=clear-now]")
+    await page.tap("[data-act=undo]")
+    await expect(page.locator(".chosen")).to_contain_text("Not found")
+    await page.tap("[data-act=more]")
+    await expect(page.locator("[data-status=en_route]")).to_be_visible()
+    await nothing_waits(page)
+    assert await statuses_of(desk, incident_id) == ["en_route"]
+
+
+async def test_what_is_held_goes_out_when_the_phone_goes_into_a_pocket(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    await says(page, "en_route")
+    async with page.expect_response(lambda answer: answer.url.endswith("/status")):
+        await page.evaluate(
+            """() => {
+                Object.defineProperty(document, "visibilityState", { value: "hidden" });
+                document.dispatchEvent(new Event("visibilitychange"));
+            }"""
+        )
+    assert await statuses_of(desk, incident_id) == ["en_route"]
+
+
+async def test_a_status_that_the_county_has_is_told_to_be_a_mistake_not_hidden(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    await says(page, "en_route")
+    await nothing_waits(page)
+    await page.locator("[data-act=mistake]").first.tap()
+    await expect(page.get_by_text("It can't be taken back from here.")).to_be_visible()
+    await page.tap("[data-act=tell-mistake]")
+    noted = page.locator(".sent li", has_text="Noted: tapped by mistake")
+    await expect(noted.locator("[data-progress=received]")).to_be_visible()
+    await expect(page.locator("[data-status=en_route]")).to_be_visible()
+    records = (await desk.get(f"/incidents/{incident_id}/records")).json()["records"]
+    said = [str(one["fields"].get("text")) for one in records]
+    assert any(text.startswith("Tapped by mistake on the phone: En route") for text in said)
+
+
+async def test_a_second_tap_at_the_same_place_says_nothing_more(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    button = page.locator("[data-act=en_route]")
+    await expect(button).to_be_enabled()
+    box = await button.bounding_box()
+    assert box is not None
+    for _ in range(2):
+        await page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await expect(page.locator("[data-status=en_route]")).to_be_visible()
+    await nothing_waits(page)
+    assert await statuses_of(desk, incident_id) == ["en_route"]
+
+
+async def test_each_of_two_people_gets_an_ending_of_their_own(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await accepted(page, desk)
+    for name in ("Kim", "Lee"):
+        await desk.do(f"/incidents/{incident_id}/subjects", subject={"name": name})
+    await says(page, "en_route")
+    await says(page, "on_scene")
+    await page.tap("[data-act=other]")
+    await page.tap("[data-code=clear]")
+    await expect(page.locator("[data-person='2']")).to_contain_text("Lee")
+    await page.tap("[data-code=stabilized_safety_plan]")
+    await page.get_by_label("Safety plan").select_option("written")
+    await expect(page.get_by_text("Person 2: nothing said yet")).to_be_visible()
+    await page.tap("[data-person='2']")
+    await page.tap("[data-code=refused_services]")
+    await page.tap("[data-act=another-person]")
+    await page.tap("[data-code=not_found]")
+    await page.tap("[data-act=clear-now]")
+    await expect(page.locator("[data-duty=available]")).to_be_visible(timeout=15_000)
+    subjects = (await desk.get(f"/incidents/{incident_id}")).json()["incident"]["subjects"]
+    recorded = [one["body"] for one in await events_of(desk, incident_id, "encounter_recorded")]
+    assert [(one.get("subject_id"), one["disposition"]) for one in recorded] == [
+        (subjects[0]["id"], "stabilized_safety_plan"),
+        (subjects[1]["id"], "refused_services"),
+        (None, "not_found"),
+    ]
 
 
 async def test_hazards_are_read_before_the_team_leaves(windows: Windows, desk: Client) -> None:
@@ -172,7 +288,7 @@ async def test_what_is_said_without_a_network_arrives_in_order_with_the_devices_
         # So that the instants differ by more than the journey of a request.
         await page.wait_for_timeout(700)
     assert await statuses_of(desk, incident_id) == []
-    await expect(page.locator(".status [data-progress=saved]")).to_be_visible()
+    await expect(page.locator(".status [data-progress=saved]")).to_be_visible(timeout=15_000)
     await page.context.set_offline(False)
     await nothing_waits(page)
     reported = await events_of(desk, incident_id, "status_reported")
@@ -193,7 +309,7 @@ async def test_the_phone_starts_without_a_network_and_still_knows_its_run(
     await says(page, "en_route")
     await page.reload()
     await expect(page.locator("[data-status=en_route]")).to_be_visible(timeout=15_000)
-    await expect(page.locator(".status [data-progress=saved]")).to_be_visible()
+    await expect(page.locator(".status [data-progress=saved]")).to_be_visible(timeout=15_000)
     await says(page, "on_scene")
     await page.context.set_offline(False)
     await nothing_waits(page)
@@ -283,7 +399,9 @@ async def test_a_team_goes_off_shift_is_not_tracked_and_comes_back(
     await page.tap("[data-act=more]")
     await page.tap("[data-act=end-shift]")
     await page.tap("[data-code=early]")
-    await expect(page.get_by_role("heading", name="You are off shift")).to_be_visible()
+    await expect(page.get_by_role("heading", name="You are off shift")).to_be_visible(
+        timeout=15_000
+    )
     await page.tap("[data-act=start-shift]")
     await expect(page.locator("[data-duty=available]")).to_be_visible(timeout=15_000)
     await expect(page.get_by_text(call_sign(0)).first).to_be_visible()

@@ -94,18 +94,18 @@ async def seed(node: Node, teams: int, window_s: float) -> None:
         await node.accounts.grant(account, grant)
 
 
+async def started(node: Node, address: str) -> None:
+    """Make the county that the environment asks for, unless it is there, and say so."""
+    await seed(node, int(os.environ["E2E_TEAMS"]), float(os.environ["E2E_WINDOW_S"]))
+    stall_s = float(os.environ["E2E_STALL_S"])
+    if stall_s:
+        node.fanout.limits = Limits(stall_s=stall_s, sweep_s=0.2)
+    print(_READY + node.database.dsn, flush=True)
+
+
 def main() -> None:
     """Serve until a signal; say where, once the county is there."""
     settings = load()
-    teams = int(os.environ["E2E_TEAMS"])
-    window_s = float(os.environ["E2E_WINDOW_S"])
-    stall_s = float(os.environ["E2E_STALL_S"])
-
-    async def started(node: Node, address: str) -> None:
-        await seed(node, teams, window_s)
-        if stall_s:
-            node.fanout.limits = Limits(stall_s=stall_s, sweep_s=0.2)
-        print(_READY + node.database.dsn, flush=True)
 
     try:
         import uvloop
@@ -123,6 +123,8 @@ class Server:
     environment: dict[str, str]
     port: int
     process: asyncio.subprocess.Process | None = None
+    #: The module that is the process.
+    module: str = "tests.e2e.kit"
     #: DSN of the database that it uses, once it is ready.
     dsn: str = ""
     starts: int = 0
@@ -138,6 +140,7 @@ class Server:
         teams: int = 4,
         window_s: float = 90.0,
         stall_s: float = 0.0,
+        module: str = "tests.e2e.kit",
     ) -> AsyncIterator[Server]:
         """A started server, killed at the end.
 
@@ -146,6 +149,7 @@ class Server:
             dsn: of its database; ``None`` = its own PostgreSQL.
             window_s: how long a team has to answer an offer, where this server makes the county.
             stall_s: how long a socket may take nothing; 0 = the service's own limit.
+            module: that is run as the process.
         """
         port = _free_port()
         environment = {
@@ -159,7 +163,7 @@ class Server:
         }
         if dsn is not None:
             environment["DATABASE_URL"] = _with_scheme(dsn)
-        server = cls(folder, environment, port)
+        server = cls(folder, environment, port, module=module)
         try:
             await server.start()
             yield server
@@ -183,7 +187,7 @@ class Server:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "tests.e2e.kit",
+                self.module,
                 env=self.environment,
                 cwd=Path(__file__).parents[2],
                 stdout=asyncio.subprocess.PIPE,

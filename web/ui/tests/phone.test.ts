@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Entry } from "../src/outbox.ts";
 import { isAhead, others, shownDuty, shownRun } from "../src/phone/acts.ts";
+import { atLeast, begin, BLANK, encounters } from "../src/phone/ending.ts";
 import { mapLink, metres, wind } from "../src/phone/place.ts";
 import type { RunView } from "../src/wire.ts";
 
@@ -23,6 +24,7 @@ const entry = (operation: string, what: string, state: Entry["state"], more: Par
   what,
   seq: null,
   answeredAt: null,
+  heldUntil: null,
   ...more,
 });
 
@@ -75,4 +77,32 @@ test("a place is so far away and in that direction", () => {
 test("a map is opened in the way that the phone knows", () => {
   assert.equal(mapLink({ lat: 38.5, lon: -121.25 }, false), "geo:38.500000,-121.250000?q=38.500000,-121.250000");
   assert.equal(mapLink({ lat: 38.5, lon: -121.25 }, true), "maps:?daddr=38.500000,-121.250000");
+});
+
+test("of each person of whom something was said the county is told, by the one that it knows", () => {
+  const draft = begin("run", 2);
+  assert.equal(draft.people.length, 2);
+  const people = [
+    { ...BLANK, disposition: "medical_ed", transport: "ems", destination: " Highland ", hold: "w5150" },
+    BLANK,
+    { ...BLANK, disposition: "not_found", contacted: false, plan: "", plan_exception: "declined" },
+  ];
+  const told = encounters(people, ["first", "second"], (code) => (code === "medical_ed" ? ["contacted", "transport"] : []));
+  assert.deepEqual(
+    told.map((one) => [one.subject_id, one.disposition, one.contacted, one.transport, one.destination, one.hold, one.plan_exception]),
+    [
+      ["first", "medical_ed", true, "ems", "Highland", null, null],
+      [null, "not_found", false, null, null, null, "declined"],
+    ],
+  );
+});
+
+test("an incident that knows of nobody yet still ends for somebody", () => {
+  assert.equal(begin("run", 0).people.length, 1);
+});
+
+test("of whom the desk learnt meanwhile is asked too, and nothing said is lost", () => {
+  const draft = { ...begin("run", 0), people: [{ ...BLANK, disposition: "medical_ed" }] };
+  assert.deepEqual(atLeast(draft, 2).people.map((one) => one.disposition), ["medical_ed", ""]);
+  assert.equal(atLeast(draft, 1), draft);
 });

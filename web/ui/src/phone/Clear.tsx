@@ -1,11 +1,16 @@
-// How it ended: the few things that must be said, in the order in which a crew says them.
+// How it ended: the few things that must be said, in the order in which a crew says them; for each
+// person who was in crisis, one after the other.
 
 import { signal } from "@preact/signals";
+import { Icon } from "../components/Icon.tsx";
 import { Note } from "../components/Note.tsx";
 import { t } from "../messages/phone.ts";
-import { clearAssignment, type EncounterInputSent } from "../wire.ts";
+import { clearAssignment } from "../wire.ts";
+import { HOLD_MS } from "./acts.ts";
+import { atLeast, begin, BLANK, encounters, ended, type Draft, type Ending } from "./ending.ts";
 import { Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
+import { usePeople } from "./PlaceCard.tsx";
 import type { RunNow } from "./Run.tsx";
 import { codesOf, label, type SetName } from "./words.ts";
 
@@ -25,134 +30,82 @@ const COMMON = [
 /** For a phone that never heard the county's own list. */
 const NOBODY_MET: ReadonlySet<string> = new Set(["refused_contact", "not_found", "unsafe_no_contact", "deceased"]);
 
-interface Draft {
-  /** The run that it ends. */
-  run: string;
-  disposition: string;
-  contacted: boolean;
-  plan: string;
-  plan_exception: string;
-  hold: string;
-  transport: string;
-  destination: string;
-  health_plan: "" | "yes" | "no";
-  naloxone: boolean;
-  note: string;
-  ready: boolean;
+/** Not lost by going back; never kept on the device. */
+const draft = signal<Draft>(begin("", 1));
+
+function flagsOf(disposition: string): readonly string[] {
+  return codesOf("disposition").find((one) => one.code === disposition)?.flags ?? [];
 }
 
-const BLANK: Draft = {
-  run: "",
-  disposition: "",
-  contacted: true,
-  plan: "",
-  plan_exception: "",
-  hold: "",
-  transport: "",
-  destination: "",
-  health_plan: "",
-  naloxone: false,
-  note: "",
-  ready: true,
-};
-
-/** Not lost by going back; never kept on the device. */
-const draft = signal<Draft>(BLANK);
-
 export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
-  if (draft.peek().run !== now.run.id) draft.value = { ...BLANK, run: now.run.id };
+  if (draft.peek().run !== now.run.id) draft.value = begin(now.run.id, now.incident.subjects);
+  // Meanwhile the desk may have learnt of more.
+  else draft.value = atLeast(draft.peek(), now.incident.subjects);
   const d = draft.value;
-  const set = (change: Partial<Draft>): void => {
+  const known = usePeople(phone, now.incident);
+  const change = (change: Partial<Draft>): void => {
     draft.value = { ...draft.peek(), ...change };
   };
-  const codes = codesOf("disposition");
-  const flags = codes.find((one) => one.code === d.disposition)?.flags ?? [];
-  const surelyMet = flags.includes("contacted");
-  const met = surelyMet || d.contacted;
-  const common = COMMON.filter((code) => codes.length === 0 || codes.some((one) => one.code === code));
-  const missing = [
-    d.disposition !== "" && met && !d.plan && !d.plan_exception ? t("plan") : null,
-    flags.includes("involuntary_hold") && !d.hold ? t("hold") : null,
-    flags.includes("transport") && !d.transport ? t("transport") : null,
-    flags.includes("needs_receiver") && !d.destination ? t("destination") : null,
-  ].filter((one) => one !== null);
+  const set = (one: Partial<Ending>): void =>
+    change({ people: draft.peek().people.map((person, index) => (index === d.open ? { ...person, ...one } : person)) });
+  const person = d.people[d.open] ?? BLANK;
+  const missing = ended(d.people).length === 0 ? [] : d.people.flatMap((one, index) => lacks(one, d.people.length > 1 ? index + 1 : null));
 
   const choose = (disposition: string): void => {
     scrollTo(0, 0);
-    const kind = codes.find((one) => one.code === disposition);
+    const kind = codesOf("disposition").find((one) => one.code === disposition);
     set({ disposition, contacted: kind?.flags.includes("contacted") ?? !NOBODY_MET.has(disposition) });
   };
+  const open = (index: number): void => {
+    scrollTo(0, 0);
+    change({ open: index });
+  };
+  const another = (): void => {
+    scrollTo(0, 0);
+    change({ people: [...d.people, BLANK], open: d.people.length });
+  };
+  const remove = (): void => change({ people: d.people.filter((_, index) => index !== d.open), open: Math.max(0, d.open - 1) });
   const clear = (): void => {
-    const encounter: EncounterInputSent = {
-      disposition: d.disposition,
-      contacted: met,
-      plan: d.plan || null,
-      plan_exception: d.plan ? null : d.plan_exception || null,
-      hold: flags.includes("involuntary_hold") ? d.hold || null : null,
-      transport: flags.includes("transport") ? d.transport || null : null,
-      destination: d.destination.trim() || null,
-      naloxone_given: d.naloxone,
-      has_plan_to_notify: d.health_plan === "" ? null : d.health_plan === "yes",
-      note: d.note.trim() || null,
-    };
     void phone.outbox.add(clearAssignment, {
       path: { assignment_id: now.run.id },
-      body: { encounters: [encounter], ready: d.ready },
+      body: { encounters: encounters(d.people, known.map((one) => one.id), flagsOf), ready: d.ready },
       lane: now.run.id,
       what: d.ready ? "ready" : "cleared",
+      holdMs: HOLD_MS,
     });
     phone.home();
   };
 
   return (
     <Sheet phone={phone} title={t("clear_title")}>
-      {d.disposition !== "" && (
-        <div class="chosen">
-          <strong>{label("disposition", d.disposition)}</strong>
-          <button type="button" class="button touch" onClick={() => set({ disposition: "" })}>
-            {t("change")}
-          </button>
+      {d.people.length > 1 && (
+        <div class="people" role="group" aria-label={t("people")}>
+          {d.people.map((one, index) => (
+            <button key={index} type="button" class="button touch" data-person={index + 1} aria-pressed={index === d.open} onClick={() => open(index)}>
+              <Icon name={one.disposition === "" ? "question" : "check"} />
+              <span>
+                {known[index]?.name ?? t("person_n", { n: index + 1 })}
+                <small>{one.disposition === "" ? t("not_told") : label("disposition", one.disposition)}</small>
+              </span>
+            </button>
+          ))}
         </div>
       )}
-      <div hidden={d.disposition !== ""} class="reasons" role="radiogroup" aria-label={t("clear_common")}>
-        {common.map((code) => (
-          <button key={code} type="button" role="radio" aria-checked={d.disposition === code} class="button touch" data-code={code} onClick={() => choose(code)}>
-            {label("disposition", code)}
-          </button>
-        ))}
-      </div>
-      {d.disposition === "" && <Choice name={t("clear_all")} set="disposition" value="" change={choose} />}
-      {d.disposition !== "" && (
+      <PersonForm key={d.open} person={person} set={set} choose={choose} />
+      {person.disposition === "" && d.people.length > now.incident.subjects && d.people.length > 1 && (
+        <button type="button" class="button touch" data-act="remove-person" onClick={remove}>
+          {t("remove_person")}
+        </button>
+      )}
+      {person.disposition !== "" && (
+        <button type="button" class="button touch" data-act="another-person" onClick={another}>
+          <Icon name="person" />
+          {t("another_person")}
+        </button>
+      )}
+      {(person.disposition !== "" || ended(d.people).length > 0) && (
         <>
-          {!surelyMet && <Tick name={t("met")} value={d.contacted} change={(contacted) => set({ contacted })} />}
-          {met && <Choice name={t("plan")} set="safety_plan" value={d.plan} change={(plan) => set({ plan })} />}
-          {met && !d.plan && (
-            <Choice name={t("plan_none")} set="obligation_exception" flag="safety_plan" value={d.plan_exception} change={(plan_exception) => set({ plan_exception })} />
-          )}
-          {flags.includes("involuntary_hold") && <Choice name={t("hold")} set="hold_type" value={d.hold} change={(hold) => set({ hold })} />}
-          {flags.includes("transport") && <Choice name={t("transport")} set="transport_mode" value={d.transport} change={(transport) => set({ transport })} />}
-          {flags.includes("needs_receiver") && (
-            <label class="field">
-              {t("destination")}
-              <input value={d.destination} onInput={(event) => set({ destination: event.currentTarget.value })} />
-            </label>
-          )}
-          {met && (
-            <label class="field">
-              {t("health_plan")}
-              <select value={d.health_plan} onChange={(event) => set({ health_plan: event.currentTarget.value as Draft["health_plan"] })}>
-                <option value="">{t("unknown")}</option>
-                <option value="yes">{t("yes")}</option>
-                <option value="no">{t("no")}</option>
-              </select>
-            </label>
-          )}
-          <Tick name={t("naloxone_given")} value={d.naloxone} change={(naloxone) => set({ naloxone })} />
-          <label class="field">
-            {t("clear_note")}
-            <textarea rows={4} value={d.note} onInput={(event) => set({ note: event.currentTarget.value })} />
-          </label>
-          <Tick name={t("ready_after")} value={d.ready} change={(ready) => set({ ready })} />
+          <Tick name={t("ready_after")} value={d.ready} change={(ready) => change({ ready })} />
           {missing.length > 0 && <Note>{t("missing", { what: missing.join(", ") })}</Note>}
           <button type="button" class="button main huge" data-act="clear-now" onClick={clear}>
             {t("clear_now")}
@@ -160,6 +113,88 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
         </>
       )}
     </Sheet>
+  );
+}
+
+/** What is still to be said of somebody, in words; `number`: of which person, where there are several. */
+function lacks(one: Ending, number: number | null): string[] {
+  const flags = flagsOf(one.disposition);
+  const found =
+    one.disposition === ""
+      ? [t("not_told")]
+      : [
+          (flags.includes("contacted") || one.contacted) && !one.plan && !one.plan_exception ? t("plan") : null,
+          flags.includes("involuntary_hold") && !one.hold ? t("hold") : null,
+          flags.includes("transport") && !one.transport ? t("transport") : null,
+          flags.includes("needs_receiver") && !one.destination ? t("destination") : null,
+        ].filter((what) => what !== null);
+  return number === null ? found : found.map((what) => `${t("person_n", { n: number })}: ${what}`);
+}
+
+interface PersonProps {
+  readonly person: Ending;
+  readonly set: (change: Partial<Ending>) => void;
+  readonly choose: (disposition: string) => void;
+}
+
+/** How it ended for one person. */
+function PersonForm({ person: d, set, choose }: PersonProps) {
+  const codes = codesOf("disposition");
+  const flags = flagsOf(d.disposition);
+  const surelyMet = flags.includes("contacted");
+  const met = surelyMet || d.contacted;
+  const common = COMMON.filter((code) => codes.length === 0 || codes.some((one) => one.code === code));
+  if (d.disposition === "") {
+    return (
+      <>
+        <div class="reasons" role="group" aria-label={t("clear_common")}>
+          {common.map((code) => (
+            <button key={code} type="button" class="button touch" data-code={code} onClick={() => choose(code)}>
+              {label("disposition", code)}
+            </button>
+          ))}
+        </div>
+        <Choice name={t("clear_all")} set="disposition" value="" change={choose} />
+      </>
+    );
+  }
+  return (
+    <>
+      <div class="chosen">
+        <strong>{label("disposition", d.disposition)}</strong>
+        <button type="button" class="button touch" onClick={() => set({ disposition: "" })}>
+          {t("change")}
+        </button>
+      </div>
+      {!surelyMet && <Tick name={t("met")} value={d.contacted} change={(contacted) => set({ contacted })} />}
+      {met && <Choice name={t("plan")} set="safety_plan" value={d.plan} change={(plan) => set({ plan })} />}
+      {met && !d.plan && (
+        <Choice name={t("plan_none")} set="obligation_exception" flag="safety_plan" value={d.plan_exception} change={(plan_exception) => set({ plan_exception })} />
+      )}
+      {flags.includes("involuntary_hold") && <Choice name={t("hold")} set="hold_type" value={d.hold} change={(hold) => set({ hold })} />}
+      {flags.includes("transport") && <Choice name={t("transport")} set="transport_mode" value={d.transport} change={(transport) => set({ transport })} />}
+      {flags.includes("needs_receiver") && (
+        <label class="field">
+          {t("destination")}
+          <input value={d.destination} onInput={(event) => set({ destination: event.currentTarget.value })} />
+        </label>
+      )}
+      {met && (
+        <label class="field">
+          {t("health_plan")}
+          <select value={d.health_plan} onChange={(event) => set({ health_plan: event.currentTarget.value as Ending["health_plan"] })}>
+            <option value="">{t("unknown")}</option>
+            <option value="yes">{t("yes")}</option>
+            <option value="no">{t("no")}</option>
+          </select>
+        </label>
+      )}
+      <Tick name={t("naloxone_given")} value={d.naloxone} change={(naloxone) => set({ naloxone })} />
+      <label class="field">
+        {t("clear_note")}
+        <textarea rows={4} value={d.note} onInput={(event) => set({ note: event.currentTarget.value })} />
+      </label>
+    </>
   );
 }
 

@@ -60,6 +60,24 @@ export function Duress({ phone }: { phone: Phone }) {
   );
 }
 
+/** Alarms about this crew that this person didn't raise: of a missed check-in, or a colleague's. */
+export function CrewAlarms({ phone }: { phone: Phone }) {
+  const open = (phone.picture.value?.duress ?? []).filter((one) => one.state !== "resolved" && one.raised_by !== phone.session.who.account_id);
+  return (
+    <>
+      {open.map((one) => (
+        <div key={one.id} class="note alarm" role="status" data-alarm={one.cause}>
+          <Icon name="alarm" />
+          <p>
+            {t(one.cause === "missed_check_in" ? "alarm_missed" : "alarm_crew")}
+            {one.state !== "raised" && <strong> {t(`duress_${one.state as "acknowledged"}`)}</strong>}
+          </p>
+        </div>
+      ))}
+    </>
+  );
+}
+
 type Said = "saved" | "sending" | "received" | "refused" | "acknowledged" | "help_sent";
 
 /** How far the newest alarm of this person got; `null` = none is open. */

@@ -9,7 +9,7 @@ import { instant } from "../time.ts";
 import { acceptOffer, declineOffer, type AskedView, type TeamIncidentView } from "../wire.ts";
 import { newest } from "./acts.ts";
 import { Deadline, Hazards, Needs, Whereabouts } from "./Incident.tsx";
-import { ProgressMark, Reasons, Refused, Sheet } from "./parts.tsx";
+import { Big, ProgressMark, Reasons, Refused, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 import { shortfallWords } from "./words.ts";
 
@@ -87,12 +87,12 @@ export function OfferDock({ phone, asked }: { phone: Phone; asked: AskedView }) 
   };
   return (
     <div class="answers">
-      <button type="button" class="button huge" data-act="decline" onClick={() => phone.open("decline")}>
+      <Big key={`no/${asked.id}`} act="decline" kind="" press={() => phone.open("decline")}>
         {t("decline")}
-      </button>
-      <button type="button" class="button main huge" data-act="accept" onClick={accept}>
+      </Big>
+      <Big key={`yes/${asked.id}`} act="accept" press={accept}>
         {t("accept")}
-      </button>
+      </Big>
     </div>
   );
 }

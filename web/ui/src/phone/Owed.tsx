@@ -7,7 +7,7 @@ import { t } from "../messages/phone.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
 import { completeObligation, exceptObligation, recordAttempt, type ObligationView } from "../wire.ts";
-import { isAhead, newest } from "./acts.ts";
+import { HOLD_MS, isAhead, newest } from "./acts.ts";
 import { ProgressMark } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 
@@ -60,7 +60,7 @@ function Item({ phone, owed, seq }: { phone: Phone; owed: ObligationView; seq: n
   const isSoon = instant(owed.due_at) - clock.second.value < 5 * 60_000;
   const isSaid = entry !== null && isAhead(entry, seq);
   const done = (outcome: string, mode = "telehealth_audio"): void =>
-    void outbox.add(completeObligation, { path, body: { outcome, mode }, lane, what: outcome });
+    void outbox.add(completeObligation, { path, body: { outcome, mode }, lane, what: outcome, holdMs: HOLD_MS });
   return (
     <li class={isLate ? "tone-alarm" : isSoon ? "tone-warn" : "tone-away"} data-owed={owed.kind}>
       <p>
@@ -82,10 +82,10 @@ function Item({ phone, owed, seq }: { phone: Phone; owed: ObligationView; seq: n
           <button type="button" class="button touch" onClick={() => done("reached_stable")}>
             {t("reached")}
           </button>
-          <button type="button" class="button touch" onClick={() => void outbox.add(recordAttempt, { path, body: { outcome: "no_answer" }, lane, what: "no_answer" })}>
+          <button type="button" class="button touch" onClick={() => void outbox.add(recordAttempt, { path, body: { outcome: "no_answer" }, lane, what: "no_answer", holdMs: HOLD_MS })}>
             {t("no_answer")}
           </button>
-          <button type="button" class="button touch" onClick={() => void outbox.add(exceptObligation, { path, body: { reason: "declined" }, lane, what: "declined" })}>
+          <button type="button" class="button touch" onClick={() => void outbox.add(exceptObligation, { path, body: { reason: "declined" }, lane, what: "declined", holdMs: HOLD_MS })}>
             {t("declined_followup")}
           </button>
         </div>

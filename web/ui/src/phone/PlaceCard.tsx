@@ -18,6 +18,8 @@ interface Opened {
   readonly address: string | null;
   readonly access: string | null;
   readonly story: string | null;
+  /** The people in crisis that are known of, and what they are called, if that is known. */
+  readonly people: readonly { readonly id: string; readonly label: string; readonly name: string | null }[];
 }
 
 const opened = signal<Opened | null>(null);
@@ -25,7 +27,7 @@ const opened = signal<Opened | null>(null);
 async function load(incident: TeamIncidentView): Promise<void> {
   const of = `${incident.id}/${incident.version}`;
   const before = opened.peek();
-  const blank = { point: null, address: null, access: null, story: null };
+  const blank = { point: null, address: null, access: null, story: null, people: [] };
   opened.value = before?.of.startsWith(incident.id) ? { ...before, of, state: "loading" } : { ...blank, of, state: "loading" };
   try {
     const path = { incident_id: incident.id };
@@ -44,10 +46,30 @@ async function load(incident: TeamIncidentView): Promise<void> {
       address: said("address"),
       access: said("access"),
       story: said("narrative") ?? said("text"),
+      people: whole.incident.subjects.map(({ id, label, record }) => ({
+        id,
+        label,
+        name: nameIn(records.find((one) => one.head.id === record)?.fields),
+      })),
     };
   } catch {
     if (opened.peek()?.of === of) opened.value = { ...blank, ...opened.peek(), of, state: "missing" };
   }
+}
+
+function nameIn(fields: Readonly<Record<string, unknown>> | null | undefined): string | null {
+  const found = [fields?.["name"], fields?.["description"]].find((one) => typeof one === "string" && one !== "");
+  return found === undefined ? null : String(found);
+}
+
+/** Who is known to be in crisis there; asked for anew when the incident knows of more. `[]` = not heard. */
+export function usePeople(phone: Phone, incident: TeamIncidentView): Opened["people"] {
+  const people = opened.value?.of.startsWith(incident.id) ? opened.value.people : [];
+  const lacksSome = people.length < incident.subjects && phone.live.freshness.value.state === "live";
+  useEffect(() => {
+    if (lacksSome && opened.peek()?.state !== "loading") void load(incident);
+  }, [incident.id, incident.subjects, lacksSome]);
+  return people;
 }
 
 /** What the map should lead to. */

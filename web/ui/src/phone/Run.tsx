@@ -3,6 +3,7 @@
 import { Icon } from "../components/Icon.tsx";
 import { AcuityMark, TEAM_LOOKS, TeamMark } from "../components/Mark.tsx";
 import { Since } from "../components/Timer.tsx";
+import { timeSeconds } from "../format.ts";
 import { t } from "../messages/phone.ts";
 import {
   acknowledgeHazards,
@@ -12,13 +13,13 @@ import {
   type ReportStatusBody,
   type Status,
 } from "../wire.ts";
-import { MAY_STAGE, NEXT, others, type ShownRun } from "./acts.ts";
+import { HOLD_MS, MAY_STAGE, NEXT, others, type ShownRun } from "./acts.ts";
 import { Deadline, Hazards, Needs } from "./Incident.tsx";
 import { Owed } from "./Owed.tsx";
-import { ProgressMark, Reasons, Sent, Sheet } from "./parts.tsx";
+import { Big, MISTAKE, ProgressMark, Reasons, Sent, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 import { PlaceCard } from "./PlaceCard.tsx";
-import { label, statusWord } from "./words.ts";
+import { label, mistakeNote, statusWord } from "./words.ts";
 import type { RunView, TeamIncidentView } from "../wire.ts";
 import { signal, useSignal } from "@preact/signals";
 
@@ -41,6 +42,7 @@ export function say(phone: Phone, run: RunView, status: Status, more: Partial<Re
     body: { status, ...more },
     lane: run.id,
     what: status,
+    holdMs: HOLD_MS,
   });
   phone.home();
 }
@@ -123,9 +125,9 @@ export function RunDock({ phone, now }: Props) {
         what: String(incident.version),
       });
     return (
-      <button type="button" class="button main huge" data-act="acknowledge" onClick={read}>
+      <Big key="acknowledge" act="acknowledge" press={read}>
         {t("have_read")}
-      </button>
+      </Big>
     );
   }
   if (next === undefined) return null;
@@ -135,10 +137,10 @@ export function RunDock({ phone, now }: Props) {
     else say(phone, run, next);
   };
   return (
-    <button type="button" class="button main huge" data-act={next} onClick={go}>
+    <Big key={next} act={next} press={go}>
       <Icon name={next === "clear" ? "check" : TEAM_LOOKS[next][2]} />
       {t(`go_${next}` as "go_en_route")}
-    </button>
+    </Big>
   );
 }
 
@@ -187,6 +189,32 @@ export function SceneClearedSheet({ phone, now }: Props) {
   return (
     <Sheet phone={phone} title={t("who_cleared")}>
       <Reasons set="scene_cleared_by" pick={(cleared_scene_by) => say(phone, now.run, "on_scene", { cleared_scene_by })} />
+    </Sheet>
+  );
+}
+
+/** A status that the county has stays in its log; what can be done is to say that it was wrong. */
+export function MistakeSheet({ phone, now }: Props) {
+  const entry = phone.mistaken.value;
+  if (entry === null) return null;
+  const tell = (): void => {
+    void phone.outbox.add(addNote, {
+      path: { incident_id: now.incident.id },
+      body: { text: mistakeNote(entry.what as Status, entry.occurredAt) },
+      lane: now.run.id,
+      what: MISTAKE,
+    });
+    phone.home();
+  };
+  return (
+    <Sheet phone={phone} title={t("mistake_title")}>
+      <p>
+        <strong>{t("mistake_what", { what: statusWord(entry.what as Status), time: timeSeconds(entry.occurredAt) })}</strong>
+      </p>
+      <p>{t("mistake_hint")}</p>
+      <button type="button" class="button main huge" data-act="tell-mistake" onClick={tell}>
+        {t("mistake_say")}
+      </button>
     </Sheet>
   );
 }

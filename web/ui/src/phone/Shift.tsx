@@ -12,9 +12,10 @@ import { instant } from "../time.ts";
 import { endShift, setDuty, startTeamShift, type CrewMemberSent, type PresenceMode } from "../wire.ts";
 import { Act } from "../components/Act.tsx";
 import { Tick } from "./Clear.tsx";
+import { HOLD_MS } from "./acts.ts";
 import { forgetAll } from "./kept.ts";
 import { Owed } from "./Owed.tsx";
-import { ProgressMark, Reasons, Refused, Sent, Sheet } from "./parts.tsx";
+import { Big, ProgressMark, Reasons, Refused, Sent, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 import { label } from "./words.ts";
 
@@ -161,17 +162,17 @@ export function WaitingDock({ phone }: { phone: Phone }) {
   const team_id = picture.team.id;
   if (duty.duty === "unavailable") {
     const back = (): void =>
-      void phone.outbox.add(setDuty, { path: { team_id }, body: { duty: "available" }, lane: team_id, what: "available" });
+      void phone.outbox.add(setDuty, { path: { team_id }, body: { duty: "available" }, lane: team_id, what: "available", holdMs: HOLD_MS });
     return (
-      <button type="button" class="button main huge" data-act="available" onClick={back}>
+      <Big key="available" act="available" press={back}>
         {t("go_available")}
-      </button>
+      </Big>
     );
   }
   return (
-    <button type="button" class="button huge" data-act="unavailable" onClick={() => phone.open("unavailable")}>
+    <Big key="unavailable" act="unavailable" kind="" press={() => phone.open("unavailable")}>
       {t("go_away")}
-    </button>
+    </Big>
   );
 }
 
@@ -183,6 +184,7 @@ export function UnavailableSheet({ phone }: { phone: Phone }) {
       body: { duty: "unavailable", reason },
       lane: team_id,
       what: `unavailable:${reason}`,
+      holdMs: HOLD_MS,
     });
     phone.home();
   };
@@ -197,7 +199,7 @@ export function EndShiftSheet({ phone }: { phone: Phone }) {
   const team = phone.picture.value?.team;
   const pick = (reason: string): void => {
     if (!team?.shift_id) return;
-    void phone.outbox.add(endShift, { path: { shift_id: team.shift_id }, body: { reason }, lane: team.id, what: reason });
+    void phone.outbox.add(endShift, { path: { shift_id: team.shift_id }, body: { reason }, lane: team.id, what: reason, holdMs: HOLD_MS });
     phone.home();
   };
   return (

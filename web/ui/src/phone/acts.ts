@@ -23,6 +23,9 @@ import {
   type Status,
 } from "../wire.ts";
 
+/** So long what was tapped can be taken back, before anything of it is sent. */
+export const HOLD_MS = 5000;
+
 /** Everything that may wait on a phone. */
 export const OPERATIONS = [
   acceptOffer,

@@ -15,12 +15,12 @@ import { api, clock, goSignIn, openSession, session as current, type Session } f
 import { startTheme } from "../theme.ts";
 import { keepTicking } from "../time.ts";
 import { ClearSheet } from "./Clear.tsx";
-import { Duress } from "./Duress.tsx";
+import { CrewAlarms, Duress } from "./Duress.tsx";
 import { keepSession, keptSession } from "./kept.ts";
 import { DeclineSheet, OfferDock, OfferScreen } from "./Offer.tsx";
-import { Heard, Refused } from "./parts.tsx";
+import { Heard, Refused, Undo } from "./parts.tsx";
 import { Phone } from "./phone.ts";
-import { NoteSheet, OtherSheet, PartnerSheet, RunDock, RunScreen, SceneClearedSheet, StageSheet } from "./Run.tsx";
+import { MistakeSheet, NoteSheet, OtherSheet, PartnerSheet, RunDock, RunScreen, SceneClearedSheet, StageSheet } from "./Run.tsx";
 import { EndShiftSheet, MoreSheet, OffShift, Position, UnavailableSheet, Waiting, WaitingDock } from "./Shift.tsx";
 import { alertWords, loadCodes } from "./words.ts";
 
@@ -85,10 +85,12 @@ function App({ phone }: { phone: Phone }) {
         {refused.map((entry) => (
           <Refused key={entry.key} phone={phone} entry={entry} />
         ))}
+        <CrewAlarms phone={phone} />
         <Alerts phone={phone} />
         <Body phone={phone} />
       </main>
       <footer class="dock">
+        <Undo phone={phone} />
         {isHome && (offer ? <OfferDock phone={phone} asked={offer.asked} /> : run ? <RunDock phone={phone} now={run} /> : <WaitingDock phone={phone} />)}
         <div class="under">
           <Duress phone={phone} />
@@ -147,6 +149,7 @@ const SCREENS = {
   clear: ClearSheet,
   note: NoteSheet,
   partner: PartnerSheet,
+  mistake: MistakeSheet,
 } as const;
 
 /** Notices of the county; the offer itself needs none, it fills the screen. */

@@ -1,6 +1,8 @@
 // Small parts of the phone's screens.
 
+import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { Icon, type IconName } from "../components/Icon.tsx";
 import { relative, timeSeconds } from "../format.ts";
 import type { Entry } from "../outbox.ts";
@@ -18,12 +20,55 @@ const PROGRESS: Readonly<Record<Entry["state"], readonly [tone: string, icon: Ic
 
 /** How far an act got: never more than is known. */
 export function ProgressMark({ entry }: { entry: Entry }) {
+  if (entry.heldUntil !== null) {
+    return (
+      <span class="mark tone-warn shape-dashed" data-progress="held">
+        <Icon name="clock" />
+        {t("held")}
+      </span>
+    );
+  }
   const [tone, icon] = PROGRESS[entry.state];
   return (
     <span class={`mark tone-${tone} shape-${entry.state === "saved" ? "dashed" : "square"}`} data-progress={entry.state}>
       <Icon name={icon} />
       {t(entry.state)}
     </span>
+  );
+}
+
+/** What was tapped a moment ago and wasn't sent yet; one tap makes it undone. */
+export function Undo({ phone }: { phone: Phone }) {
+  const held = phone.outbox.entries.value.findLast((one) => one.heldUntil !== null);
+  if (held?.heldUntil == null) return null;
+  const left = Math.max(1, Math.ceil((Date.parse(held.heldUntil) - phone.deviceNow.value) / 1000));
+  return (
+    <div class="undo tone-warn">
+      <p>
+        <strong>{actWords(held)}</strong>
+        <span class="figures">{t("held_for", { n: left })}</span>
+      </p>
+      <button type="button" class="button touch" data-act="undo" onClick={() => void phone.takeBack(held)}>
+        {t("undo")}
+      </button>
+    </div>
+  );
+}
+
+/** So long a button is deaf that has just come under the thumb. */
+const DEAF_MS = 500;
+
+/** A large button that a second tap, meant for what stood there before, doesn't press. */
+export function Big({ act, kind = "main", press, children }: { act: string; kind?: string; press: () => void; children: ComponentChildren }) {
+  const isDeaf = useSignal(true);
+  useEffect(() => {
+    const timer = setTimeout(() => (isDeaf.value = false), DEAF_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <button type="button" class={`button huge ${kind}`} data-act={act} disabled={isDeaf.value} onClick={press}>
+      {children}
+    </button>
   );
 }
 
@@ -48,13 +93,21 @@ export function Refused({ phone, entry }: { phone: Phone; entry: Entry }) {
 /** What a person did, in words. */
 export function actWords(entry: Entry): string {
   if (entry.operation === "reportStatus") return statusWord(entry.what as Status);
+  if (entry.operation === "addNote" && entry.what === MISTAKE) return t("mistake_said");
   if (entry.operation === "setDuty") return t(entry.what.startsWith("available") ? "go_available" : "go_away");
   const key = `act_${entry.operation}`;
   return (t as (key: string) => string)(key);
 }
 
-/** Everything this phone said lately, and how far each got. */
+/** What a note is that says that a status was wrong. */
+export const MISTAKE = "mistake";
+const STATUSES = new Set(["reportStatus", "clearAssignment"]);
+
+/** Everything this phone said lately, and how far each got; a wrong status can be told as such. */
 export function Sent({ phone }: { phone: Phone }) {
+  const run = phone.run.value?.run.id;
+  const isOurs = (entry: Entry): boolean =>
+    run !== undefined && entry.state === "received" && STATUSES.has(entry.operation) && entry.path["assignment_id"] === run;
   const all = phone.outbox.entries.value;
   const shown = all.slice(-6).reverse();
   if (shown.length === 0) return null;
@@ -67,6 +120,11 @@ export function Sent({ phone }: { phone: Phone }) {
             <span class="figures quiet">{timeSeconds(entry.occurredAt)}</span>
             <span class="what">{actWords(entry)}</span>
             <ProgressMark entry={entry} />
+            {isOurs(entry) && (
+              <button type="button" class="button plain touch" data-act="mistake" onClick={() => phone.openMistake(entry)}>
+                {t("mistake")}
+              </button>
+            )}
           </li>
         ))}
       </ol>
@@ -82,7 +140,7 @@ export function Heard({ phone }: { phone: Phone }) {
   const now = phone.deviceNow.value;
   const isOff = phone.picture.value === null && reason === "no_team";
   const isLive = (state === "live" || isOff) && at !== null && now - at < (isOff ? 60_000 : 30_000);
-  const waits = phone.outbox.entries.value.filter((one) => one.state === "saved" || one.state === "sending").length;
+  const waits = phone.outbox.entries.value.filter((one) => (one.state === "saved" || one.state === "sending") && one.heldUntil === null).length;
   let text: string;
   if (at === null) text = t("never_heard");
   else if (isLive) text = now - at < 2000 ? t("heard_now") : t("heard", { ago: relative(at, now) });

@@ -7,7 +7,7 @@ import { Live, type Freshness } from "../live.ts";
 import { deviceShelf, memoryShelf, Outbox, type Entry, type Shelf } from "../outbox.ts";
 import { api, clock, liveTicket, type Session } from "../session.ts";
 import { CountyClock, instant } from "../time.ts";
-import { getMyShifts, getPolicy, startTeamShift, type MyShift, type TeamIncidentView } from "../wire.ts";
+import { clearAssignment, getMyShifts, getPolicy, startTeamShift, type MyShift, type TeamIncidentView } from "../wire.ts";
 import { isAhead, OPERATIONS, shownDuty, shownRun } from "./acts.ts";
 import { Bell } from "./bell.ts";
 import { forgetPicture, keepCrew, keepPicture, keptCrew, keptPicture, type LastCrew, type Picture } from "./kept.ts";
@@ -23,6 +23,7 @@ export type Screen =
   | "unavailable"
   | "note"
   | "partner"
+  | "mistake"
   | "end_shift"
   | "more";
 
@@ -61,6 +62,8 @@ export class Phone {
   readonly bell = new Bell();
   readonly tracker: Tracker;
   readonly screen = signal<Screen>("home");
+  /** A status that may have been a mistake. */
+  readonly mistaken = signal<Entry | null>(null);
   /** Whether what waits survives a restart of this phone. */
   readonly keeps: ReadonlySignal<boolean>;
   /** When the county was last heard, by this device's clock; `null` = never. */
@@ -183,8 +186,22 @@ export class Phone {
   }
 
   open(screen: Screen): void {
+    // Who looks at the settings may sign out next: nothing may be held back then.
+    if (screen === "more") this.outbox.letGo();
     this.screen.value = screen;
     scrollTo(0, 0);
+  }
+
+  openMistake(entry: Entry): void {
+    this.mistaken.value = entry;
+    this.open("mistake");
+  }
+
+  /** Make undone what was tapped a moment ago; if it is on its way already, it stays. */
+  async takeBack(entry: Entry): Promise<void> {
+    const isBack = await this.outbox.takeBack(entry.key);
+    // What was filled in is still there.
+    if (isBack && entry.operation === clearAssignment.name) this.open("clear");
   }
 
   private listen(): void {
@@ -203,6 +220,8 @@ export class Phone {
     addEventListener("offline", () => this.live.lost());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") wake();
+      // In a pocket nobody takes anything back, and its clocks may stand still.
+      else this.outbox.letGo();
     });
     for (const kind of ["pointerdown", "keydown"] as const) addEventListener(kind, () => this.live.here(), { passive: true });
     addEventListener("pagehide", () => this.live.stop());

@@ -1,7 +1,9 @@
 // Codes in words: the person's language where the page has it, else the county's own label.
 
 import { signal } from "@preact/signals";
-import { locale } from "../i18n.ts";
+import { timeSeconds } from "../format.ts";
+import { fill, locale } from "../i18n.ts";
+import english from "../messages/en/common.ts";
 import en from "../messages/en/phone.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
@@ -56,6 +58,11 @@ export function label(set: SetName, code: string): string {
 
 /** A status as a crew says it. */
 export const statusWord = (status: Status): string => common(`team_${status}`);
+
+/** What the record says of a status that was tapped by mistake: in the county's own language. */
+export function mistakeNote(status: Status, at: string): string {
+  return fill(en.mistake_note, { what: english[`team_${status}`], time: timeSeconds(at) }, "en");
+}
 
 /** Why the county said no. */
 export function refusalWords(problem: Problem): string {
