@@ -1,13 +1,16 @@
-// The calls on the line: who waits to be answered, who is spoken with. Never a modal.
+// The calls on the line: who waits to be answered, who is spoken with. Never a modal. One's own shows
+// everything that can be done with it; the others' are a line each until one is chosen.
 
 import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Since } from "../components/Timer.tsx";
 import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { answerCall, attachCall, confirmTransfer, endCall, failTransfer, holdCall, loseCall, resumeCall, transferCall, type CallView } from "../wire.ts";
-import { choices, word } from "./codes.ts";
+import { Choose } from "./Choose.tsx";
+import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { startDraft } from "./draft.ts";
 
@@ -37,9 +40,10 @@ export function Calls({ desk }: { desk: Desk }) {
 }
 
 function Call({ desk, call }: { desk: Desk; call: CallView }) {
+  const isMine = call.answered_by === desk.account;
+  const isChosen = useSignal<boolean | null>(null);
+  const showsActs = isChosen.value ?? isMine;
   const incident = call.incident_id === null ? undefined : desk.live.of("incident").at(call.incident_id).value;
-  const opened = desk.opened.value;
-  const path = { call_id: call.id };
   const isRinging = call.state === "offered";
   return (
     <div class={`call ${call.state}`} data-call={call.state}>
@@ -47,11 +51,12 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
       <strong>{t(`call_${call.state}`)}</strong>
       <Since from={isRinging ? call.offered_at : (call.answered_at ?? call.offered_at)} />
       <span class="quiet">
-        {word("channel", call.channel)} · {word("referral_source", call.referral_source)}
-        {call.answered_by === desk.account && ` · ${t("with_you")}`}
+        {call.channel !== "voice" && `${word("channel", call.channel)} · `}
+        {word("referral_source", call.referral_source)}
+        {isMine && ` · ${t("with_you")}`}
       </span>
       {incident && (
-        <button type="button" class="link" onClick={() => desk.open(incident.id)}>
+        <button type="button" class="link figures" onClick={() => desk.open(incident.id)}>
           #{incident.number}
         </button>
       )}
@@ -60,6 +65,42 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
           <kbd>C</kbd> {t("call_answer")}
         </Act>
       )}
+      {!isRinging && showsActs && <Acts desk={desk} call={call} />}
+      {!isRinging && (
+        <button type="button" class="button plain" aria-expanded={showsActs} title={say("call_acts")} onClick={() => (isChosen.value = !showsActs)}>
+          <span aria-hidden="true">{showsActs ? "‹" : "⋯"}</span>
+          <span class="said">{say("call_acts")}</span>
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Acts({ desk, call }: { desk: Desk; call: CallView }) {
+  const opened = desk.opened.value;
+  const path = { call_id: call.id };
+  return (
+    <>
+      {call.incident_id === null && (
+        <>
+          <button
+            type="button"
+            class="button main"
+            onClick={() => {
+              startDraft(call);
+              desk.take();
+            }}
+          >
+            {t("call_take")}
+          </button>
+          {opened !== null && (
+            <Act run={(key) => api.call(attachCall, { path: { incident_id: opened }, body: { call_id: call.id }, key }).then(desk.heard(opened))}>
+              {t("call_attach", { number: desk.incident(opened)?.number ?? 0 })}
+            </Act>
+          )}
+        </>
+      )}
+      {call.state === "held" && <Act run={(key) => api.call(resumeCall, { path, body: {}, key })}>{t("call_resume")}</Act>}
       {call.state === "on_line" && <Act run={(key) => api.call(holdCall, { path, body: {}, key })}>{t("call_hold")}</Act>}
       {call.state === "on_line" && <Transfer call={call} />}
       {call.state === "transferring" && (
@@ -74,33 +115,11 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
           <Act run={(key) => api.call(failTransfer, { path, body: { reason: "no_answer" }, key })}>{t("transfer_failed")}</Act>
         </>
       )}
-      {call.state === "held" && <Act run={(key) => api.call(resumeCall, { path, body: {}, key })}>{t("call_resume")}</Act>}
-      {!isRinging && call.incident_id === null && (
-        <>
-          <button
-            type="button"
-            class="button main"
-            onClick={() => {
-              startDraft(call);
-              desk.take();
-            }}
-          >
-            {t("call_take")}
-          </button>
-          {opened !== null && (
-            <Act run={(key) => api.call(attachCall, { path: { incident_id: opened }, body: { call_id: call.id }, key })}>
-              {t("call_attach", { number: desk.incident(opened)?.number ?? 0 })}
-            </Act>
-          )}
-        </>
-      )}
-      {!isRinging && <Act run={(key) => api.call(loseCall, { path, body: {}, key })}>{t("call_lose")}</Act>}
-      {!isRinging && (
-        <Act run={(key) => api.call(endCall, { path, body: call.incident_id === null ? { outcome: "supported_by_phone" } : {}, key })}>
-          {call.incident_id === null ? t("call_end_supported") : t("call_end")}
-        </Act>
-      )}
-    </div>
+      <Act run={(key) => api.call(loseCall, { path, body: {}, key })}>{t("call_lose")}</Act>
+      <Act run={(key) => api.call(endCall, { path, body: call.incident_id === null ? { outcome: "supported_by_phone" } : {}, key })}>
+        {call.incident_id === null ? t("call_end_supported") : t("call_end")}
+      </Act>
+    </>
   );
 }
 
@@ -109,13 +128,7 @@ function Transfer({ call }: { call: CallView }) {
   const to = useSignal("psap_911");
   return (
     <span class="pair">
-      <select aria-label={t("transfer_to")} value={to.value} onChange={(event) => (to.value = event.currentTarget.value)}>
-        {choices("transfer_target").map((code) => (
-          <option key={code.code} value={code.code}>
-            {code.label}
-          </option>
-        ))}
-      </select>
+      <Choose label={t("transfer_to")} set="transfer_target" value={to.value} onChange={(code) => (to.value = code)} />
       <Act run={(key) => api.call(transferCall, { path: { call_id: call.id }, body: { to: to.value }, key })}>{t("call_transfer")}</Act>
     </span>
   );

@@ -3,35 +3,20 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Refusal } from "../api.ts";
-import { Act } from "../components/Act.tsx";
-import { AcuityMark, PhaseMark } from "../components/Mark.tsx";
-import { Note as Notice, Trouble } from "../components/Note.tsx";
-import { Left, Since } from "../components/Timer.tsx";
-import { dateTime, time } from "../format.ts";
-import { t as common } from "../messages/common.ts";
+import { Trouble } from "../components/Note.tsx";
 import { t } from "../messages/board.ts";
 import { api } from "../session.ts";
-import {
-  addSlot,
-  acceptOwnership,
-  getIncident,
-  getIncidentRecords,
-  getIncidentTimeline,
-  handOver,
-  type Answer,
-  type IncidentView,
-  type OpenedIncident,
-  type OpenedRecords,
-  type Timeline as Told,
-} from "../wire.ts";
-import { plain, word } from "./codes.ts";
-import type { Desk, Tool } from "./desk.ts";
-import { Deadline } from "./List.tsx";
+import { getIncident, getIncidentRecords, getIncidentTimeline, type IncidentView, type OpenedIncident, type OpenedRecords, type Timeline as Told } from "../wire.ts";
+import { CorrectTime, Divert, type PastRun } from "./Correct.tsx";
+import type { Desk } from "./desk.ts";
+import { Facts } from "./Facts.tsx";
+import { Head, PastHead, ToldOf } from "./Head.tsx";
+import { Merge, Split } from "./Joining.tsx";
+import { HandOver, Slots, SlotWords } from "./Ownership.tsx";
 import { Recommend } from "./Recommend.tsx";
 import { Offer, Run } from "./Runs.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { AskPartner, Decide, End, Note, Partner } from "./Tools.tsx";
-import { hazardWords, needWords, placeWords } from "./words.ts";
 
 type Purpose = "care_coordination" | "emergency" | "supervision";
 const PURPOSES: readonly Purpose[] = ["supervision", "emergency", "care_coordination"];
@@ -76,21 +61,20 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
   const needsPurpose = trouble.value instanceof Refusal && trouble.value.code === "purpose_needed";
   return (
     <section class="panel detail" aria-label={t("incident_no", { number: one?.number ?? opened.value?.incident.incident.number ?? 0 })}>
-      {one === undefined ? (
-        <header>
-          <h2>#{opened.value?.incident.incident.number ?? "…"}</h2>
-          <Notice>{t("left_the_board")}</Notice>
-          <Close desk={desk} />
-        </header>
-      ) : (
-        <Head desk={desk} one={one} />
-      )}
+      {one === undefined ? <PastHead desk={desk} opened={opened.value?.incident} /> : <Head desk={desk} one={one} labels={opened.value?.incident.labels ?? {}} />}
       <div class="scroll" tabIndex={0} role="group" aria-label={t("incident_no", { number: one?.number ?? 0 })}>
+        <ToldOf desk={desk} id={id} />
         {one && <Using desk={desk} one={one} onDone={() => turn.value++} />}
+        {one === undefined && opened.value && <UsingPast desk={desk} opened={opened.value.incident} onDone={() => turn.value++} />}
         {one && <Recommend key={one.id} desk={desk} one={one} />}
-        {one && (one.offers.length > 0 || one.runs.length > 0) && (
+        {one && one.slots.length > 0 && (
           <section aria-label={t("teams")}>
             <h3>{t("teams")}</h3>
+            {one.slots.map((slot) => (
+              <div key={slot.no} class="slot-words">
+                <SlotWords slot={slot} />
+              </div>
+            ))}
             {one.offers.map((offer) => (
               <Offer key={offer.id} desk={desk} one={one} offer={offer} />
             ))}
@@ -120,7 +104,7 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
           </div>
         )}
         {!needsPurpose && <Trouble trouble={trouble.value} />}
-        {opened.value && <Facts opened={opened.value} one={one} />}
+        {opened.value && <Facts desk={desk} opened={opened.value} one={one} />}
         {opened.value && (
           <section aria-label={t("timeline")}>
             <h3>{t("timeline")}</h3>
@@ -132,87 +116,28 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
   );
 }
 
-function Close({ desk }: { desk: Desk }) {
-  return (
-    <button
-      type="button"
-      class="button plain small"
-      onClick={() => {
-        desk.tool.value = "none";
-        desk.opened.value = null;
-      }}
-    >
-      <kbd>Esc</kbd> <span class="said">{t("close_panel")}</span>
-    </button>
-  );
-}
-
-function Head({ desk, one }: { desk: Desk; one: IncidentView }) {
-  const isDecided = one.determined_at !== null;
-  const isOver = one.ended_at !== null;
-  const tools: readonly (readonly [Tool, string, string, boolean])[] = [
-    ["determine", "D", t("determine"), !isDecided && !isOver],
-    ["amend", "E", t("amend"), isDecided && !isOver],
-    ["partner", "P", t("ask_partner"), !isOver],
-    ["note", "B", t("note"), true],
-    ["cancel", "X", t("cancel_incident"), !isOver],
-    ["close", "Z", t("close_incident"), isDecided && !isOver],
-  ];
-  return (
-    <header>
-      <div class="line">
-        <h2 class="figures">#{one.number}</h2>
-        <PhaseMark phase={one.phase} />
-        {one.acuity !== null && <AcuityMark acuity={one.acuity} />}
-        <Deadline one={one} />
-        <Close desk={desk} />
-      </div>
-      <div class="line">
-        {tools
-          .filter(([, , , isThere]) => isThere)
-          .map(([tool, key, label]) => (
-            <button
-              key={tool}
-              type="button"
-              class={`button small ${tool === "determine" ? "main" : ""}`}
-              aria-pressed={desk.tool.value === tool}
-              onClick={() => (desk.tool.value = desk.tool.value === tool ? "none" : tool)}
-            >
-              <kbd>{key}</kbd> {label}
-            </button>
-          ))}
-        {isDecided && !isOver && (
-          <Act class="small" run={(key) => api.call(addSlot, { path: { incident_id: one.id }, body: {}, key })}>
-            {t("one_more_team")}
-          </Act>
-        )}
-        {one.pending_owner === desk.account ? (
-          <Act class="small main" run={(key) => api.call(acceptOwnership, { path: { incident_id: one.id }, body: {}, key })}>
-            {t("accept_ownership")}
-          </Act>
-        ) : (
-          one.owner !== desk.account &&
-          !isOver && (
-            <Act class="small" run={(key) => api.call(handOver, { path: { incident_id: one.id }, body: { to: desk.account }, key })}>
-              {t("take_over")}
-            </Act>
-          )
-        )}
-      </div>
-    </header>
-  );
-}
-
 function Using({ desk, one, onDone }: { desk: Desk; one: IncidentView; onDone: () => void }) {
   switch (desk.tool.value) {
     case "determine":
       return <Decide key={`${one.id} decide`} desk={desk} one={one} isAmend={false} />;
     case "amend":
-      return <Decide key={`${one.id} ${one.version}`} desk={desk} one={one} isAmend />;
+      return <Decide key={`${one.id} amend`} desk={desk} one={one} isAmend />;
     case "partner":
       return <AskPartner desk={desk} one={one} />;
     case "note":
-      return <Note desk={desk} one={one} onDone={onDone} />;
+      return <Note desk={desk} id={one.id} onDone={onDone} />;
+    case "hand":
+      return <HandOver desk={desk} one={one} />;
+    case "slots":
+      return <Slots desk={desk} one={one} />;
+    case "merge":
+      return <Merge key={one.id} desk={desk} one={one} />;
+    case "split":
+      return <Split desk={desk} one={one} />;
+    case "divert":
+      return <Divert key={one.id} desk={desk} one={one} />;
+    case "times":
+      return <CorrectTime key={one.id} desk={desk} id={one.id} runs={one.runs} onDone={onDone} />;
     case "cancel":
     case "close":
       return <End key={desk.tool.value} desk={desk} one={one} isCancel={desk.tool.value === "cancel"} />;
@@ -221,81 +146,17 @@ function Using({ desk, one, onDone }: { desk: Desk; one: IncidentView; onDone: (
   }
 }
 
-/** Written by people: not the rankings that lie beside them, and of an address only what holds now. */
-function readable(opened: OpenedRecords): OpenedRecords["records"] {
-  const address = opened.records.findLast((record) => record.head.kind === "address");
-  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || record === address));
+/** What can be done with an incident that has left the board. */
+function UsingPast({ desk, opened, onDone }: { desk: Desk; opened: OpenedIncident; onDone: () => void }) {
+  const whole = opened.incident;
+  switch (desk.tool.value) {
+    case "note":
+      return <Note desk={desk} id={whole.id} onDone={onDone} />;
+    case "times": {
+      const runs: PastRun[] = whole.assignments.map((run) => ({ id: run.id, call_sign: desk.callSign(run.team_id), status: run.state, milestones: run.milestones }));
+      return <CorrectTime key={whole.id} desk={desk} id={whole.id} runs={runs} onDone={onDone} />;
+    }
+    default:
+      return null;
+  }
 }
-
-const asText = (value: unknown): string => (typeof value === "string" ? value : value === true ? t("answer_yes") : value === false ? t("answer_no") : String(value));
-
-function Facts({ opened, one }: { opened: Opened; one: IncidentView | undefined }) {
-  const whole = opened.incident.incident;
-  const labels = opened.incident.labels;
-  const point = whole.clinical.point;
-  const asked = Object.entries(whole.clinical.screening).filter(([, answer]) => answer !== "not_asked");
-  const fact = (name: string, value: string | null | undefined) =>
-    value ? (
-      <>
-        <dt>{name}</dt>
-        <dd>{value}</dd>
-      </>
-    ) : null;
-  return (
-    <section aria-label={t("facts")}>
-      <h3>{t("facts")}</h3>
-      <dl class="facts-list">
-        {readable(opened.records).flatMap((record) =>
-          Object.entries(record.fields ?? {})
-            .filter(([, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && value !== "unknown"))
-            .map(([name, value]) => (
-              <div key={`${record.head.id} ${name}`} class="pairs">
-                <dt>{name === "text" ? word2(record.head.kind) : plain(name)}</dt>
-                <dd>{asText(value)}</dd>
-              </div>
-            )),
-        )}
-        {fact(t("place"), one ? placeWords(one) : null)}
-        {fact(t("point"), point === null ? t("no_point") : `${point.lat_deg.toFixed(5)}, ${point.lon_deg.toFixed(5)}`)}
-        {fact(t("concern"), whole.clinical.concerns.map((code) => word("crisis_type", code)).join(", "))}
-        {fact(t("hazards"), one ? hazardWords(one) : null)}
-        {fact(t("needs"), one ? needWords(one) : null)}
-        {(["yes", "unknown", "no"] as const).map((answer: Answer) => {
-          const items = asked.filter(([, given]) => given === answer).map(([item]) => word("risk_item", item));
-          return items.length === 0 ? null : (
-            <div key={answer} class={`pairs ${answer === "yes" ? "warn-words" : ""}`}>
-              <dt>{t("screened", { answer: t(`answer_${answer}`) })}</dt>
-              <dd>{items.join(", ")}</dd>
-            </div>
-          );
-        })}
-        {fact(t("referral"), word("referral_source", whole.referral_source))}
-        {fact(t("received"), dateTime(whole.received_at))}
-        {fact(t("determined"), whole.determined_at === null ? t("undetermined") : dateTime(whole.determined_at))}
-        {fact(t("deadline"), whole.due_at === null ? null : t("due_of", { time: time(whole.due_at), minutes: whole.standard?.minutes ?? 0 }))}
-        {fact(t("owner"), whole.owner === null ? t("no_owner") : (labels[whole.owner] ?? "…"))}
-        {fact(t("outcome"), whole.outcome === null ? null : `${word("incident_outcome", whole.outcome)} ${whole.reason === null ? "" : plain(whole.reason)}`)}
-      </dl>
-      {one?.slots.map((slot) => (
-        <p key={slot.no} class="quiet">
-          {t("slot_no", { n: slot.no })}: {t(`slot_${slot.state as "waiting" | "offered" | "assigned" | "dropped"}`)} <Since from={slot.since} /> · {t("tries", { n: slot.tries })}
-          {slot.next_try_at !== null && (
-            <>
-              {" · "}
-              {t("next_try")} <Left until={slot.next_try_at} />
-            </>
-          )}
-        </p>
-      ))}
-      {one?.flags.map((flag) => (
-        <p key={flag.flag + flag.about} class="warn-words">
-          {word("incident_flag", flag.flag)} · {time(flag.at)}
-        </p>
-      ))}
-      {one?.back_entered && <p class="quiet">{t("back_entered")}</p>}
-      {whole.merged_into !== null && <p class="quiet">{common("phase_merged")}</p>}
-    </section>
-  );
-}
-
-const word2 = (kind: string): string => (kind === "narrative" ? t("narrative") : kind === "note" ? t("note") : plain(kind));

@@ -44,7 +44,8 @@ export function Intake({ desk }: { desk: Desk }) {
     isSending.value = true;
     trouble.value = null;
     try {
-      const id = await send(api, decision);
+      const { id, warnings } = await send(api, decision);
+      desk.warn(id, warnings);
       desk.isTaking.value = false;
       if (decision === "no_dispatch") desk.opened.value = null;
       else desk.open(id);

@@ -11,6 +11,7 @@ import { theme } from "../theme.ts";
 import { getCounty } from "../wire.ts";
 import type { Desk } from "./desk.ts";
 import { draft, edit, readPoint } from "./draft.ts";
+import { openAlarms } from "./Duress.tsx";
 
 export interface MapHandle {
   refit: () => void;
@@ -19,6 +20,7 @@ export interface MapHandle {
 function dots(desk: Desk): Dot[] {
   const opened = desk.opened.value;
   const found: Dot[] = [];
+  const inDanger = new Set(openAlarms(desk).map((alarm) => alarm.team_id));
   for (const team of desk.live.of("team").all.value.values()) {
     if (team.duty === "off_shift") continue;
     const fix = desk.live.fixes.at(team.id).value;
@@ -26,16 +28,18 @@ function dots(desk: Desk): Dot[] {
     const lon = fix?.lon ?? team.base_lon;
     if (lat === null || lon === null) continue;
     const [tone] = TEAM_LOOKS[team.status];
-    const where = fix === undefined ? `(${t("no_fix")})` : "";
+    const where = fix === undefined ? ` (${t("no_fix")})` : "";
+    const job = team.run?.incident_id ?? team.offer?.incident_id ?? null;
     found.push({
       id: `team ${team.id}`,
       lat,
       lon,
-      look: `team tone-${tone}${fix === undefined ? " guessed" : ""}`,
+      look: `team tone-${inDanger.has(team.id) ? "alarm" : tone}${fix === undefined ? " guessed" : ""}`,
       text: team.call_sign,
-      title: `${team.call_sign}: ${common(`team_${team.status}`)} ${where}`,
-      anchor: "top",
-      onChoose: team.run === null ? null : () => team.run && desk.open(team.run.incident_id),
+      title: `${team.call_sign}: ${common(`team_${team.status}`)}${where}`,
+      reach: inDanger.has(team.id) || job !== null ? 2 : 0,
+      weight: (job !== null && job === opened ? 40 : 0) + (inDanger.has(team.id) ? 50 : job === null ? 10 : 20),
+      onChoose: () => chooseTeam(desk, team.id),
     });
   }
   for (const one of desk.live.of("incident").all.value.values()) {
@@ -48,13 +52,22 @@ function dots(desk: Desk): Dot[] {
       look: `incident tone-${tone}${one.id === opened ? " open" : ""}`,
       text: `#${one.number}`,
       title: `#${one.number}: ${common(`phase_${one.phase}`)}`,
-      anchor: "bottom",
+      reach: one.id === opened ? 3 : one.phase === "cleared" ? 1 : 2,
+      weight: one.id === opened ? 100 : 30,
       onChoose: () => desk.open(one.id),
     });
   }
   const picked = desk.isTaking.value ? readPoint(draft.value.point) : null;
-  if (picked) found.push({ id: "picked", lat: picked.lat_deg, lon: picked.lon_deg, look: "picked", text: "✕", title: t("point"), anchor: "center", onChoose: null });
+  if (picked) found.push({ id: "picked", lat: picked.lat_deg, lon: picked.lon_deg, look: "picked", text: t("point"), title: t("point"), weight: 200, reach: 1, onChoose: null });
   return found;
+}
+
+/** Open what the team is on; one that is on nothing is shown among the teams. */
+function chooseTeam(desk: Desk, id: string): void {
+  const team = desk.live.of("team").at(id).peek();
+  const job = team?.run?.incident_id ?? team?.offer?.incident_id;
+  if (job !== undefined) desk.open(job);
+  else desk.team.value = id;
 }
 
 export function MapPanel({ desk, handle }: { desk: Desk; handle: MapHandle }) {

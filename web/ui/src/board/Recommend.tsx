@@ -52,7 +52,7 @@ export function Recommend({ desk, one }: { desk: Desk; one: IncidentView }) {
     isSending.value = true;
     refused.value = null;
     try {
-      await api.call(offerTeam, { path: { incident_id: one.id }, body: { team_id: team, override_reason: why }, key: key.current });
+      desk.heard(one.id)(await api.call(offerTeam, { path: { incident_id: one.id }, body: { team_id: team, override_reason: why }, key: key.current }));
       key.current = newKey();
       asks.value = null;
     } catch (error) {

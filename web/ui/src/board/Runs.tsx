@@ -1,4 +1,5 @@
-// The teams on an incident: who is asked, who runs; and what they said by voice.
+// The teams on an incident: who is asked, who runs; and what they said by voice. What usually comes
+// next is one press; the rest stands behind "Other reports and acts".
 
 import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
@@ -7,13 +8,13 @@ import { Left, Since } from "../components/Timer.tsx";
 import { minutes, time } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
-import { api } from "../session.ts";
+import { t as say } from "../messages/desk.ts";
+import { api, clock } from "../session.ts";
 import { instant } from "../time.ts";
 import {
   acceptOffer,
   acknowledgeHazards,
   cancelAssignment,
-  clearAssignment,
   declineOffer,
   reportStatus,
   STATUS_WORDS,
@@ -23,13 +24,20 @@ import {
   type RunView,
   type Status,
 } from "../wire.ts";
-import { choices, word } from "./codes.ts";
+import { Choose } from "./Choose.tsx";
+import { Clear } from "./Clear.tsx";
+import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { lastTime, wire } from "./local.ts";
 import { FixAge } from "./Teams.tsx";
 
 const OVER: readonly Status[] = ["ready", "diverted", "cancelled"];
 /** What a team may say over the phone or the radio, in the order of a run. */
 const SAID: readonly Status[] = ["en_route", "staged", "on_scene", "contact", "assessed", "transporting", "at_destination", "handed_off"];
+/** From there a team may wait aside until the scene is safe. */
+const MAY_STAGE: readonly Status[] = ["accepted", "en_route", "on_scene", "contact"];
+/** From there the next word of a run may be that it is over. */
+const MAY_CLEAR: readonly Status[] = ["on_scene", "contact", "assessed", "at_destination", "handed_off"];
 
 export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; offer: OfferView }) {
   const reason = useSignal("not_ready");
@@ -45,16 +53,10 @@ export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; off
         {one.slots.length > 1 && <span class="quiet">{t("slot_no", { n: offer.slot })}</span>}
       </header>
       <div class="acts">
-        <Act run={(key) => api.call(acceptOffer, { path, body: { by_voice: true, said_by: "team" }, key })}>{t("accepted_by_voice")}</Act>
+        <Act run={(key) => api.call(acceptOffer, { path, body: { by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>{t("accepted_by_voice")}</Act>
         <span class="pair">
-          <select aria-label={t("decline_reason")} value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)}>
-            {choices("decline_reason").map((code) => (
-              <option key={code.code} value={code.code}>
-                {code.label}
-              </option>
-            ))}
-          </select>
-          <Act run={(key) => api.call(declineOffer, { path, body: { reason: reason.value, by_voice: true, said_by: "team" }, key })}>{t("declined_by_voice")}</Act>
+          <Choose label={t("decline_reason")} set="decline_reason" value={reason.value} onChange={(code) => (reason.value = code)} />
+          <Act run={(key) => api.call(declineOffer, { path, body: { reason: reason.value, by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>{t("declined_by_voice")}</Act>
         </span>
         <Act run={(key) => api.call(withdrawOffer, { path, body: {}, key })}>{t("withdraw")}</Act>
       </div>
@@ -63,26 +65,8 @@ export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; off
 }
 
 export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunView }) {
-  const saidBy = useSignal("team");
-  const staging = useSignal("waiting_law_enforcement");
-  const reason = useSignal("reassigned");
   const team = desk.live.of("team").at(run.team_id).value;
-  const path = { assignment_id: run.id };
   const isOver = OVER.includes(run.status);
-  const say = (status: Status) => (key: string) =>
-    api.call(reportStatus, {
-      path,
-      body: {
-        status,
-        by_voice: true,
-        said_by: saidBy.value,
-        ...(status === "en_route" && run.unacknowledged ? { briefed_by: "dispatcher" } : {}),
-        ...(status === "staged" ? { staging_reason: staging.value } : {}),
-        ...(status === "on_scene" && run.status === "staged" ? { cleared_scene_by: "team" } : {}),
-      },
-      key,
-    });
-  const next = SAID.slice(SAID.indexOf(run.status) + 1);
   return (
     <div class="run" data-run={run.call_sign} data-status={run.status}>
       <header>
@@ -108,59 +92,91 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
             </li>
           ))}
       </ol>
-      {!isOver && (
-        <div class="acts" role="group" aria-label={t("by_voice")}>
-          <label class="pair">
-            {t("by_voice")}
-            <select value={saidBy.value} onChange={(event) => (saidBy.value = event.currentTarget.value)}>
-              {choices("spoken_by").map((code) => (
-                <option key={code.code} value={code.code}>
-                  {code.label}
-                </option>
-              ))}
-            </select>
-          </label>
-          {run.unacknowledged && (
-            <Act run={(key) => api.call(acknowledgeHazards, { path, body: { version: one.version, by_voice: true, said_by: saidBy.value }, key })}>{t("told_them")}</Act>
-          )}
-          {next
-            .filter((status) => status !== "staged")
-            .map((status) => (
-              <Act key={status} class="small" run={say(status)}>
-                {common(`team_${status}`)}
-              </Act>
-            ))}
-          {(["en_route", "on_scene", "contact", "accepted"] as const).some((status) => status === run.status) && (
+      {!isOver && <ByVoice desk={desk} one={one} run={run} />}
+    </div>
+  );
+}
+
+function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunView }) {
+  const saidBy = useSignal("team");
+  const saidAt = useSignal("");
+  const staging = useSignal("waiting_law_enforcement");
+  const reason = useSignal("reassigned");
+  const isClearing = useSignal(false);
+  const path = { assignment_id: run.id };
+  const at = lastTime(saidAt.value, clock.second.value);
+  const when: { readonly occurred_at?: string } = at === null ? {} : { occurred_at: wire(at) };
+  const report = (status: Status) => async (key: string) => {
+    const body = {
+      status,
+      by_voice: true,
+      said_by: saidBy.value,
+      ...when,
+      ...(status === "en_route" && run.unacknowledged ? { briefed_by: "dispatcher" } : {}),
+      ...(status === "staged" ? { staging_reason: staging.value } : {}),
+      ...(status === "on_scene" && run.status === "staged" ? { cleared_scene_by: "team" } : {}),
+    };
+    desk.heard(one.id)(await api.call(reportStatus, { path, body, key }));
+    saidAt.value = "";
+  };
+  const later = SAID.slice(SAID.indexOf(run.status) + 1).filter((status) => status !== "staged");
+  const [next, ...others] = later;
+  const mayClear = MAY_CLEAR.includes(run.status);
+  return (
+    <>
+      <div class="acts" role="group" aria-label={t("by_voice")}>
+        <label class="pair">
+          {t("by_voice")}
+          <Choose label={t("by_voice")} set="spoken_by" value={saidBy.value} onChange={(code) => (saidBy.value = code)} />
+        </label>
+        <label class="pair" title={say("said_at_hint")}>
+          {say("said_at")}
+          <input type="time" aria-label={say("said_at_hint")} value={saidAt.value} onInput={(event) => (saidAt.value = event.currentTarget.value)} />
+        </label>
+        {run.unacknowledged && (
+          <Act class="main small" run={(key) => api.call(acknowledgeHazards, { path, body: { version: one.version, by_voice: true, said_by: saidBy.value }, key }).then(desk.heard(one.id))}>
+            {t("told_them")}
+          </Act>
+        )}
+        {next !== undefined && (
+          <Act key={next} class="main small" run={report(next)}>
+            {common(`team_${next}`)}
+          </Act>
+        )}
+        {mayClear && !isClearing.value && <ClearButton onClick={() => (isClearing.value = true)} />}
+      </div>
+      {isClearing.value && <Clear desk={desk} one={one} run={run} saidBy={saidBy.value} when={when} onDone={() => (isClearing.value = false)} />}
+      <details class="others">
+        <summary>{say("other_reports")}</summary>
+        <div class="acts">
+          {others.map((status) => (
+            <Act key={status} class="small" run={report(status)}>
+              {common(`team_${status}`)}
+            </Act>
+          ))}
+          {!mayClear && !isClearing.value && <ClearButton onClick={() => (isClearing.value = true)} />}
+          {MAY_STAGE.includes(run.status) && (
             <span class="pair">
-              <select aria-label={t("staging_reason")} value={staging.value} onChange={(event) => (staging.value = event.currentTarget.value)}>
-                {choices("staging_reason").map((code) => (
-                  <option key={code.code} value={code.code}>
-                    {code.label}
-                  </option>
-                ))}
-              </select>
-              <Act class="small" run={say("staged")}>
+              <Choose label={t("staging_reason")} set="staging_reason" value={staging.value} onChange={(code) => (staging.value = code)} />
+              <Act class="small" run={report("staged")}>
                 {common("team_staged")}
               </Act>
             </span>
           )}
-          <Act class="small" run={(key) => api.call(clearAssignment, { path, body: { ready: true, by_voice: true, said_by: saidBy.value }, key })}>
-            {t("clear_and_ready")}
-          </Act>
           <span class="pair">
-            <select aria-label={t("call_off_reason")} value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)}>
-              {choices("cancel_reason").map((code) => (
-                <option key={code.code} value={code.code}>
-                  {code.label}
-                </option>
-              ))}
-            </select>
-            <Act class="small" run={(key) => api.call(cancelAssignment, { path, body: { reason: reason.value, still_needed: true }, key })}>
+            <Choose label={t("call_off_reason")} set="cancel_reason" value={reason.value} onChange={(code) => (reason.value = code)} />
+            <Act class="small" run={(key) => api.call(cancelAssignment, { path, body: { reason: reason.value, still_needed: true }, key }).then(desk.heard(one.id))}>
               {t("call_off")}
             </Act>
           </span>
         </div>
-      )}
-    </div>
+      </details>
+    </>
   );
 }
+
+const ClearButton = ({ onClick }: { onClick: () => void }) => (
+  <button type="button" class="button small" onClick={onClick}>
+    {say("clear")}…
+  </button>
+);

@@ -1,14 +1,17 @@
 // The county's teams: what each does, how old that word and its position are, who is aboard.
 
+import { useSignal } from "@preact/signals";
 import { TeamMark } from "../components/Mark.tsx";
 import { Left, Since } from "../components/Timer.tsx";
 import { time } from "../format.ts";
 import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
 import type { TeamStatus, TeamView } from "../wire.ts";
 import { policy, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { Duty } from "./Duty.tsx";
 import { openAlarms } from "./Duress.tsx";
 
 const ORDER: Readonly<Partial<Record<TeamStatus, number>>> = { offered: 0, available: 2, ready: 2, ending: 3, unavailable: 4, off_shift: 5 };
@@ -20,11 +23,15 @@ export function Teams({ desk }: { desk: Desk }) {
     (a, b) => Number(inDanger.has(b.id)) - Number(inDanger.has(a.id)) || orderOf(a) - orderOf(b) || a.call_sign.localeCompare(b.call_sign, undefined, { numeric: true }),
   );
   const free = teams.filter((team) => team.is_free).length;
+  const onShift = teams.filter((team) => team.duty !== "off_shift");
+  const off = teams.length - onShift.length;
+  const showsOff = useSignal(false);
   return (
     <section class="panel teams-panel" aria-label={t("teams")}>
       <h2>
-        {t("teams")} <span class="quiet">{t("teams_free", { n: free, total: teams.length })}</span>
+        <kbd>U</kbd> {t("teams")} <span class="quiet">{t("teams_free", { n: free, total: onShift.length })}</span>
       </h2>
+      {desk.team.value !== null && <Duty key={desk.team.value} desk={desk} id={desk.team.value} />}
       <div class="scroll" tabIndex={0} role="group" aria-label={t("teams")}>
         <table>
           <thead>
@@ -38,11 +45,16 @@ export function Teams({ desk }: { desk: Desk }) {
             </tr>
           </thead>
           <tbody>
-            {teams.map((team) => (
+            {(showsOff.value ? teams : onShift).map((team) => (
               <TeamRow key={team.id} desk={desk} team={team} isInDanger={inDanger.has(team.id)} />
             ))}
           </tbody>
         </table>
+        {off > 0 && (
+          <button type="button" class="button plain small" aria-expanded={showsOff.value} onClick={() => (showsOff.value = !showsOff.value)}>
+            {say("teams_off", { n: off })} {showsOff.value ? "▴" : "▾"}
+          </button>
+        )}
       </div>
     </section>
   );
@@ -54,7 +66,11 @@ function TeamRow({ desk, team, isInDanger }: { desk: Desk; team: TeamView; isInD
   const incident = incidentId === null ? undefined : desk.live.of("incident").at(incidentId).value;
   return (
     <tr data-team={team.call_sign} data-status={team.status} class={isInDanger ? "danger" : team.duty === "off_shift" ? "off" : ""}>
-      <th scope="row">{team.call_sign}</th>
+      <th scope="row">
+        <button type="button" class="link" aria-pressed={desk.team.value === team.id} onClick={() => (desk.team.value = desk.team.value === team.id ? null : team.id)}>
+          {team.call_sign}
+        </button>
+      </th>
       <td>
         <TeamMark status={team.status} />
         {isInDanger && <span class="alarm-words"> {t("duress")}</span>}

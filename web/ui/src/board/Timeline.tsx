@@ -65,10 +65,10 @@ export function Timeline({ told, desk }: { told: Told; desk: Desk }) {
             <span>
               <b>{title(event.body.type)}</b> {more(event.body, desk)}
             </span>
-            <span class="quiet">
+            <span class="quiet who">
               {who} · {t(`source_${event.source}`)}
-              {late && ` · ${t("recorded_at", { time: timeSeconds(event.recorded_at) })}`}
             </span>
+            {late && <span class="quiet late">{t("recorded_at", { time: timeSeconds(event.recorded_at) })}</span>}
           </li>
         );
       })}

@@ -26,6 +26,7 @@ import { acuityOfKey, AcuityChoice, NeedsAndHazards, type Assessment } from "./A
 import { choices, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
+import { forget, kept } from "./kept.ts";
 
 const assessmentOf = (one: IncidentView): Assessment => ({
   acuity: one.acuity,
@@ -55,7 +56,8 @@ function Options({ set, empty }: { set: Parameters<typeof choices>[0]; empty?: s
 
 /** Decide whether a team must go; or, once that is decided, amend what is known. */
 export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; isAmend: boolean }) {
-  const value = useSignal<Assessment>(assessmentOf(one));
+  const form = `${isAmend ? "amend" : "decide"} ${one.id}`;
+  const value = kept<Assessment>(form, assessmentOf(one));
   const reason = useSignal("");
   const partner = useSignal("");
   const trouble = useSignal<unknown>(null);
@@ -72,14 +74,15 @@ export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; 
     const { acuity, needs } = value.peek();
     const known = { acuity, needs, hazards: hazardsOf(value.peek().hazards, one.hazards) };
     try {
-      if (what === "amend") await api.call(amendIncident, { path, body: known, key: key.current });
+      if (what === "amend") desk.heard(one.id)(await api.call(amendIncident, { path, body: known, key: key.current }));
       else {
         const body =
           what === "dispatch"
             ? { decision: what, ...known }
             : { decision: what, reason: reason.peek() || null, partner: partner.peek() === "" ? null : { kind: partner.peek(), handoff: true } };
-        await api.call(determine, { path, body, key: key.current });
+        desk.heard(one.id)(await api.call(determine, { path, body, key: key.current }));
       }
+      forget(form);
       desk.tool.value = "none";
       document.getElementById("incidents")?.focus();
       key.current = newKey();
@@ -207,12 +210,12 @@ export function Partner({ one, partner }: { one: IncidentView; partner: PartnerV
   );
 }
 
-export function Note({ desk, one, onDone }: { desk: Desk; one: IncidentView; onDone: () => void }) {
-  const text = useSignal("");
+export function Note({ desk, id, onDone }: { desk: Desk; id: string; onDone: () => void }) {
+  const text = kept(`note ${id}`, "");
   const send = async (key: string) => {
     if (text.peek().trim() === "") return;
-    await api.call(addNote, { path: { incident_id: one.id }, body: { text: text.peek() }, key });
-    text.value = "";
+    await api.call(addNote, { path: { incident_id: id }, body: { text: text.peek() }, key });
+    forget(`note ${id}`);
     desk.tool.value = "none";
     onDone();
   };
@@ -234,9 +237,10 @@ export function End({ desk, one, isCancel }: { desk: Desk; one: IncidentView; is
   const reason = useSignal(isCancel ? "caller_cancelled" : "no_team_available");
   const path = { incident_id: one.id };
   const run = async (key: string) => {
-    if (isCancel) await api.call(cancelIncident, { path, body: { reason: reason.value }, key });
-    else if (came) await api.call(closeIncident, { path, body: { outcome: "responded" }, key });
-    else await api.call(closeIncident, { path, body: { outcome: "unserved", reason: reason.value }, key });
+    const heard = desk.heard(one.id);
+    if (isCancel) heard(await api.call(cancelIncident, { path, body: { reason: reason.value }, key }));
+    else if (came) heard(await api.call(closeIncident, { path, body: { outcome: "responded" }, key }));
+    else heard(await api.call(closeIncident, { path, body: { outcome: "unserved", reason: reason.value }, key }));
     desk.tool.value = "none";
   };
   return (

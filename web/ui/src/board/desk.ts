@@ -4,11 +4,34 @@
 import { effect, signal } from "@preact/signals";
 import type { Live } from "../live.ts";
 import type { Session } from "../session.ts";
-import type { IncidentView } from "../wire.ts";
+import type { Answered, IncidentView, Role } from "../wire.ts";
 import { byUrgency, passes, type Filter } from "./order.ts";
+import { warningsIn } from "./told.ts";
 import { rowWords } from "./words.ts";
 
-export type Tool = "none" | "determine" | "amend" | "partner" | "cancel" | "close" | "note";
+export type Tool =
+  | "none"
+  | "determine"
+  | "amend"
+  | "partner"
+  | "note"
+  | "hand"
+  | "slots"
+  | "merge"
+  | "split"
+  | "divert"
+  | "times"
+  | "cancel"
+  | "close";
+
+/** What stands beside the list while no incident is open and no call is taken down. */
+export type Side = "none" | "find" | "paper";
+
+/** What the service answered an act with, beyond that it was done. */
+export interface Told {
+  readonly incident: string;
+  readonly sentences: readonly string[];
+}
 
 export class Desk {
   readonly live: Live<"desk">;
@@ -22,6 +45,10 @@ export class Desk {
   readonly isTaking = signal(false);
   readonly showsKeys = signal(false);
   readonly tool = signal<Tool>("none");
+  readonly side = signal<Side>("none");
+  /** The team that is looked at among the teams. */
+  readonly team = signal<string | null>(null);
+  readonly told = signal<Told | null>(null);
   /** Whether anything was opened yet; before that the URL's incident waits for its frame. */
   private hasOpened = false;
   /** Counts "offer the top" presses; the recommendations act on it. */
@@ -59,6 +86,23 @@ export class Desk {
     if (url.href !== location.href) history.replaceState(null, "", url);
   }
 
+  has(...roles: readonly Role[]): boolean {
+    return roles.some((role) => this.session.roles.includes(role));
+  }
+
+  /** For `then` of an act on an incident: what it warns of stands over it until it is read. */
+  heard(incident: string): (answer: Answered) => Answered {
+    return (answer) => {
+      this.warn(incident, warningsIn(answer));
+      return answer;
+    };
+  }
+
+  warn(incident: string, sentences: readonly string[]): void {
+    if (sentences.length > 0) this.told.value = { incident, sentences };
+    else if (this.told.peek()?.incident === incident) this.told.value = null;
+  }
+
   incident(id: string): IncidentView | undefined {
     return this.live.of("incident").all.peek().get(id);
   }
@@ -87,11 +131,21 @@ export class Desk {
     this.isTaking.value = true;
   }
 
+  /** Show something else beside the list; what was open there is left. */
+  show(side: Side): void {
+    this.isTaking.value = false;
+    this.tool.value = "none";
+    this.opened.value = null;
+    this.side.value = side;
+  }
+
   /** One step back; what is typed in the intake form stays. */
   back(): void {
     if (this.showsKeys.peek()) this.showsKeys.value = false;
     else if (this.isTaking.peek()) this.isTaking.value = false;
     else if (this.tool.peek() !== "none") this.tool.value = "none";
-    else this.opened.value = null;
+    else if (this.opened.peek() !== null) this.opened.value = null;
+    else if (this.side.peek() !== "none") this.side.value = "none";
+    else this.team.value = null;
   }
 }

@@ -15,6 +15,7 @@ import {
   type OpenIncidentBody,
   type Point,
 } from "../wire.ts";
+import { warningsIn } from "./told.ts";
 
 export interface Draft {
   /** The call on the line that it is taken from; `null` = one is recorded with it. */
@@ -115,13 +116,20 @@ export function openBody(one: Draft, callId: string | null): OpenIncidentBody {
 
 export type Decision = "dispatch" | "no_dispatch" | "later";
 
+export interface Sent {
+  readonly id: string;
+  /** What the service warns of; it blocked nothing. */
+  readonly warnings: readonly string[];
+}
+
 /**
  * Send it: the call where it isn't known yet, the incident, the decision; each once.
  *
- * Returns the incident's id. Throws what the API throws; calling again goes on where it stopped.
+ * Throws what the API throws; calling again goes on where it stopped.
  */
-export async function send(api: Api, decision: Decision): Promise<string> {
+export async function send(api: Api, decision: Decision): Promise<Sent> {
   let now = draft.peek();
+  let warnings: readonly string[] = [];
   // Opened by an earlier try: what was changed since goes with the decision.
   const isResumed = now.done.incidentId !== undefined;
   const step = async <A>(name: keyof Draft["keys"], run: (key: string) => Promise<A>): Promise<A> => {
@@ -143,6 +151,7 @@ export async function send(api: Api, decision: Decision): Promise<string> {
   if (now.done.incidentId === undefined) {
     const body = openBody(now, now.callId ?? now.done.callId ?? null);
     const answer = await step("open", (key) => api.call(openIncident, { body, key }));
+    warnings = warningsIn(answer);
     edit({ done: { ...now.done, incidentId: String(answer.result["incident_id"]), number: Number(answer.result["number"]) } });
     now = draft.peek();
   }
@@ -155,8 +164,8 @@ export async function send(api: Api, decision: Decision): Promise<string> {
       decision === "dispatch"
         ? ({ decision, acuity: acuity ?? null, ...(isResumed ? changed : {}) } as const)
         : ({ decision, reason: now.noDispatchReason, partner } as const);
-    await step("decide", (key) => api.call(determine, { path: { incident_id: incidentId }, body, key }));
+    warnings = warningsIn(await step("decide", (key) => api.call(determine, { path: { incident_id: incidentId }, body, key })));
   }
   clearDraft();
-  return incidentId;
+  return { id: incidentId, warnings };
 }

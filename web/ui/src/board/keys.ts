@@ -2,12 +2,27 @@
 
 import type { Desk, Tool } from "./desk.ts";
 
-const TOOLS: Readonly<Record<string, Tool>> = { d: "determine", e: "amend", p: "partner", b: "note", x: "cancel", z: "close" };
+const TOOLS: Readonly<Record<string, Tool>> = {
+  d: "determine",
+  e: "amend",
+  p: "partner",
+  b: "note",
+  h: "hand",
+  l: "slots",
+  g: "merge",
+  y: "split",
+  v: "divert",
+  i: "times",
+  x: "cancel",
+  z: "close",
+};
 
 export interface Acts {
   readonly newCall: () => void;
   readonly answer: () => void;
   readonly acknowledge: () => void;
+  readonly owed: () => void;
+  readonly teams: () => void;
   readonly sound: () => void;
   readonly refit: () => void;
 }
@@ -79,6 +94,18 @@ export function startKeys(desk: Desk, acts: Acts): void {
       case "A":
       case "a":
         acts.acknowledge();
+        break;
+      case "f":
+        desk.show("find");
+        break;
+      case "q":
+        desk.show("paper");
+        break;
+      case "t":
+        acts.owed();
+        break;
+      case "u":
+        acts.teams();
         break;
       case "s":
         acts.sound();

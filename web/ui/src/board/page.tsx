@@ -3,10 +3,12 @@
 import "../base.css";
 import "./board.css";
 import "./beside.css";
+import "./acts.css";
 import { useEffect, useMemo } from "preact/hooks";
 import { Bar } from "../components/Bar.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
 import { api, type Session } from "../session.ts";
 import { followLive, startPage } from "../start.tsx";
 import { acknowledgeDuress } from "../wire.ts";
@@ -14,6 +16,7 @@ import { answer, Calls, openCalls } from "./Calls.tsx";
 import { loadCodes } from "./codes.ts";
 import { Desk } from "./desk.ts";
 import { Detail } from "./Detail.tsx";
+import { Find } from "./Find.tsx";
 import { startDraft } from "./draft.ts";
 import { Alarms, openAlarms } from "./Duress.tsx";
 import { Help } from "./Help.tsx";
@@ -22,12 +25,16 @@ import { startKeys } from "./keys.ts";
 import { List } from "./List.tsx";
 import { MapPanel, type MapHandle } from "./MapPanel.tsx";
 import { Notices } from "./Notices.tsx";
+import { Owed } from "./Owed.tsx";
+import { Paper } from "./Paper.tsx";
 import { isHeard, mayBeHeard, startSound, toggleSound } from "./sound.ts";
 import { Teams } from "./Teams.tsx";
 
 function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => void }) {
   const opened = desk.opened.value;
   const isTaking = desk.isTaking.value;
+  const side = desk.side.value;
+  const hasBeside = isTaking || opened !== null || side !== "none";
   const { live } = desk;
   useEffect(() => {
     document.title = `${t("title")} · ${desk.session.countyName}`;
@@ -35,7 +42,7 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
   }, []);
   const fresh = live.freshness.value;
   return (
-    <div class={`board ${isTaking || opened !== null ? "with-detail" : ""} ${fresh.state}`}>
+    <div class={`board ${hasBeside ? "with-detail" : ""} ${fresh.state}`}>
       <Bar session={desk.session} fresh={fresh}>
         <Filters desk={desk} onNew={onNew} />
       </Bar>
@@ -46,9 +53,14 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
       </div>
       <main>
         <h1 class="said">{t("title")}</h1>
-        <List desk={desk} />
-        {(isTaking || opened !== null) && (
-          <div class="beside">{isTaking ? <Intake desk={desk} /> : opened !== null && <Detail key={opened} desk={desk} id={opened} />}</div>
+        <div class="left">
+          <List desk={desk} />
+          <Owed desk={desk} />
+        </div>
+        {hasBeside && (
+          <div class="beside">
+            {isTaking ? <Intake desk={desk} /> : opened !== null ? <Detail key={opened} desk={desk} id={opened} /> : side === "find" ? <Find desk={desk} /> : <Paper desk={desk} />}
+          </div>
         )}
         <MapPanel desk={desk} handle={map} />
         <Teams desk={desk} />
@@ -84,6 +96,9 @@ function Filters({ desk, onNew }: { desk: Desk; onNew: () => void }) {
       <button type="button" class="button small" aria-pressed={filter.waiting} onClick={() => (desk.filter.value = { ...filter, waiting: !filter.waiting })}>
         <kbd>W</kbd> {t("filter_waiting")}
       </button>
+      <button type="button" class="button small" aria-pressed={desk.side.value === "find"} onClick={() => desk.show(desk.side.peek() === "find" ? "none" : "find")}>
+        <kbd>F</kbd> {say("find_short")}
+      </button>
       <button type="button" class="button small" aria-pressed={isHeard.value} onClick={toggleSound}>
         <Icon name="bell" /> {!isHeard.value ? t("sound_off") : mayBeHeard.value ? t("sound_on") : t("sound_waits")}
       </button>
@@ -113,6 +128,13 @@ function Page({ session }: { session: Session }) {
       acknowledge: () => {
         const raw = openAlarms(made).find((one) => one.acknowledged_at === null);
         if (raw) void api.call(acknowledgeDuress, { path: { duress_id: raw.id }, body: {} }).catch(() => undefined);
+      },
+      owed: () => document.querySelector<HTMLElement>("#owed li button, #owed button")?.focus(),
+      teams: () => {
+        const teams = [...made.live.of("team").all.peek().values()];
+        const opened = made.opened.peek();
+        const onIt = opened === null ? undefined : made.incident(opened)?.runs.at(-1)?.team_id;
+        made.team.value = onIt ?? teams.find((team) => team.duty !== "off_shift")?.id ?? null;
       },
       sound: toggleSound,
       refit: () => handle.refit(),

@@ -31,7 +31,7 @@ export default {
   needs_are: "Needs: {needs}",
 
   teams: "Teams",
-  teams_free: "{n} of {total} free",
+  teams_free: "{n} free of {total} on shift",
   col_team: "Team",
   col_status: "Status",
   col_status_age: "Status age",
@@ -354,6 +354,7 @@ export default {
   alert_duress_supervisor: "Alarm not in hand: supervisor called",
   alert_duress_on_call: "Alarm not in hand: on-call person called",
   alert_duress_watchdog: "Alarm not in hand at all",
+  alert_overlooked: "The service has overlooked a deadline: see to it by hand",
   alert_duress_help_sent: "Help was sent to a team",
   alert_obligation_yours: "Something is owed by you",
   alert_callback_missed: "A callback was missed",

@@ -33,7 +33,7 @@ const es: Catalog<typeof en> = {
   needs_are: "Necesita: {needs}",
 
   teams: "Equipos",
-  teams_free: "{n} de {total} libres",
+  teams_free: "{n} libres de {total} en turno",
   col_team: "Equipo",
   col_status: "Estado",
   col_status_age: "Edad del estado",
@@ -356,6 +356,7 @@ const es: Catalog<typeof en> = {
   alert_duress_supervisor: "Alarma sin atender: se llamó a supervisión",
   alert_duress_on_call: "Alarma sin atender: se llamó a la guardia",
   alert_duress_watchdog: "Alarma sin que nadie la atienda",
+  alert_overlooked: "El servicio pasó por alto un plazo: atiéndalo a mano",
   alert_duress_help_sent: "Se envió ayuda a un equipo",
   alert_obligation_yours: "Tiene algo pendiente",
   alert_callback_missed: "No se devolvió una llamada",

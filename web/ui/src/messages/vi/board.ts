@@ -33,7 +33,7 @@ const vi: Catalog<typeof en> = {
   needs_are: "Cần: {needs}",
 
   teams: "Đội",
-  teams_free: "{n}/{total} đội rảnh",
+  teams_free: "{n} rảnh trong {total} đang trực",
   col_team: "Đội",
   col_status: "Trạng thái",
   col_status_age: "Tuổi trạng thái",
@@ -356,6 +356,7 @@ const vi: Catalog<typeof en> = {
   alert_duress_supervisor: "Báo động chưa ai xử lý: đã gọi giám sát",
   alert_duress_on_call: "Báo động chưa ai xử lý: đã gọi người trực",
   alert_duress_watchdog: "Báo động hoàn toàn chưa ai xử lý",
+  alert_overlooked: "Hệ thống đã bỏ sót một thời hạn: hãy tự xử lý",
   alert_duress_help_sent: "Đã gửi hỗ trợ cho một đội",
   alert_obligation_yours: "Bạn có việc phải làm",
   alert_callback_missed: "Đã lỡ một lần gọi lại",

@@ -1,0 +1,140 @@
+// What is done to a run: pulling the team away to another incident, and setting a time right.
+
+import { useSignal } from "@preact/signals";
+import { Act } from "../components/Act.tsx";
+import { t as common } from "../messages/common.ts";
+import { t as say } from "../messages/desk.ts";
+import { api } from "../session.ts";
+import { instant } from "../time.ts";
+import { correctMilestone, divertAssignment, STATUS_WORDS, type IncidentView, type Status } from "../wire.ts";
+import { Choose } from "./Choose.tsx";
+import type { Desk } from "./desk.ts";
+import { focusOnce } from "./focus.ts";
+import { fromLocal, localTime, wire } from "./local.ts";
+
+/** On the way: it has not reached the scene. */
+const TRAVELS: readonly Status[] = ["accepted", "en_route", "staged"];
+const CORRECTED_BY = ["supervisor", "lead", "compliance"] as const;
+const URGENCY = { emergent: 0, urgent: 1, routine: 2 } as const;
+
+/** As much of a run as a time is set right by: of one on the board, or long over. */
+export interface PastRun {
+  readonly id: string;
+  readonly call_sign: string;
+  readonly status: Status;
+  readonly milestones: Readonly<Record<string, string | undefined>>;
+}
+
+function RunChoice({ label, runs, value, onChange, focus = true }: { label: string; runs: readonly PastRun[]; value: string; onChange: (id: string) => void; focus?: boolean }) {
+  return (
+    <select aria-label={label} {...(focus ? { ref: focusOnce } : {})} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      {runs.map((run) => (
+        <option key={run.id} value={run.id}>
+          {run.call_sign} ({common(`team_${run.status}`)})
+        </option>
+      ))}
+    </select>
+  );
+}
+
+export function Divert({ desk, one }: { desk: Desk; one: IncidentView }) {
+  const runs = one.runs.filter((run) => TRAVELS.includes(run.status));
+  const chosen = useSignal(runs[0]?.id ?? "");
+  const to = useSignal("");
+  const why = useSignal("higher_class");
+  const run = runs.find((found) => found.id === chosen.value) ?? runs[0];
+  // Only to where it is needed more: the service refuses all else.
+  const wanting = [...desk.live.of("incident").all.value.values()].filter(
+    (other) => other.waiting_since !== null && other.acuity !== null && one.acuity !== null && URGENCY[other.acuity] < URGENCY[one.acuity],
+  );
+  if (run === undefined) return <p class="tool">{say("divert_none")}</p>;
+  return (
+    <div class="tool" role="group" aria-label={say("divert")}>
+      <span class="acts">
+        <RunChoice label={say("divert_team")} runs={runs} value={run.id} onChange={(id) => (chosen.value = id)} />
+        <label class="pair">
+          {say("divert_to")}
+          <select value={to.value} onChange={(event) => (to.value = event.currentTarget.value)}>
+            <option value="">{say("divert_to_none")}</option>
+            {wanting.map((other) => (
+              <option key={other.id} value={other.id}>
+                #{other.number} ({common(`acuity_${other.acuity as "emergent" | "urgent"}`)})
+              </option>
+            ))}
+          </select>
+        </label>
+        <Choose label={say("divert_why")} set="divert_reason" value={why.value} onChange={(code) => (why.value = code)} />
+        <Act
+          class="main"
+          run={async (key) => {
+            const answer = await api.call(divertAssignment, { path: { assignment_id: run.id }, body: { reason: why.value, to_incident: to.value || null }, key });
+            desk.heard(one.id)(answer);
+            desk.tool.value = "none";
+            // The team is free now, and is offered there with one more key.
+            if (to.value !== "") desk.open(to.value);
+          }}
+        >
+          {say("divert_do", { team: run.call_sign })}
+        </Act>
+      </span>
+    </div>
+  );
+}
+
+export function CorrectTime({ desk, id, runs, onDone }: { desk: Desk; id: string; runs: readonly PastRun[]; onDone: () => void }) {
+  const chosen = useSignal(runs.at(-1)?.id ?? "");
+  const status = useSignal<Status>("on_scene");
+  const at = useSignal<string | null>(null);
+  const isNever = useSignal(false);
+  const why = useSignal("wrong_time");
+  const run = runs.find((found) => found.id === chosen.value) ?? runs.at(-1);
+  if (!desk.has(...CORRECTED_BY)) return <p class="tool warn-words">{say("times_roles")}</p>;
+  if (run === undefined) return <p class="tool">{say("times_none")}</p>;
+  const known = run.milestones[status.value];
+  const shown = at.value ?? (known === undefined ? "" : localTime(instant(known)));
+  const read = fromLocal(shown);
+  return (
+    <div class="tool" role="group" aria-label={say("times")}>
+      <span class="acts">
+        <RunChoice label={say("times_team")} runs={runs} value={run.id} onChange={(id) => (chosen.value = id)} />
+        <select
+          aria-label={say("times_status")}
+          value={status.value}
+          onChange={(event) => {
+            status.value = event.currentTarget.value as Status;
+            at.value = null;
+          }}
+        >
+          {STATUS_WORDS.filter((word) => !["diverted", "cancelled"].includes(word)).map((word) => (
+            <option key={word} value={word}>
+              {common(`team_${word}`)}
+            </option>
+          ))}
+        </select>
+        <label class="pair">
+          {say("times_at")}
+          <input type="datetime-local" step={60} value={shown} disabled={isNever.value} onInput={(event) => (at.value = event.currentTarget.value)} />
+        </label>
+        <label class="check">
+          <input type="checkbox" checked={isNever.value} onChange={(event) => (isNever.value = event.currentTarget.checked)} /> {say("times_never")}
+        </label>
+      </span>
+      <span class="pair">
+        <Choose label={say("times_why")} set="correction_reason" value={why.value} onChange={(code) => (why.value = code)} />
+        <Act
+          class="main"
+          disabled={!isNever.value && read === null}
+          run={async (key) => {
+            const body = { status: status.value, instant: isNever.value || read === null ? null : wire(read), reason: why.value };
+            desk.heard(id)(await api.call(correctMilestone, { path: { assignment_id: run.id }, body, key }));
+            desk.tool.value = "none";
+            onDone();
+          }}
+        >
+          {say("times_do")}
+        </Act>
+        <small class="quiet">{isNever.value || read !== null ? say("times_kept") : say("bad_time")}</small>
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,80 @@
+// Whether a team can be asked: what it says over the radio, entered by the desk.
+
+import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { Act } from "../components/Act.tsx";
+import { TeamMark } from "../components/Mark.tsx";
+import { time } from "../format.ts";
+import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
+import { api, clock } from "../session.ts";
+import { setDuty } from "../wire.ts";
+import { Choose } from "./Choose.tsx";
+import type { Desk } from "./desk.ts";
+import { focusOnce } from "./focus.ts";
+import { wire } from "./local.ts";
+
+/** Minutes until it is expected back. */
+const BACK = [15, 30, 60, 120];
+
+export function Duty({ desk, id }: { desk: Desk; id: string }) {
+  const why = useSignal("break");
+  const back = useSignal("30");
+  const sent = useRef<{ key: string; until: string | null }>({ key: "", until: null });
+  const team = desk.live.of("team").at(id).value;
+  const teams = [...desk.live.of("team").all.value.values()].filter((one) => one.duty !== "off_shift").sort((a, b) => a.call_sign.localeCompare(b.call_sign, undefined, { numeric: true }));
+  const path = { team_id: id };
+  return (
+    <div class="tool duty" role="group" aria-label={say("duty")}>
+      <div class="acts">
+        <select aria-label={say("duty_team")} ref={focusOnce} value={id} onChange={(event) => (desk.team.value = event.currentTarget.value)}>
+          {team && !teams.includes(team) && <option value={id}>{team.call_sign}</option>}
+          {teams.map((one) => (
+            <option key={one.id} value={one.id}>
+              {one.call_sign}
+            </option>
+          ))}
+        </select>
+        {team && <TeamMark status={team.status} />}
+        {team?.unavailable_until && <span class="quiet">{say("duty_back_at", { time: time(team.unavailable_until) })}</span>}
+        <button type="button" class="button plain" onClick={() => (desk.team.value = null)}>
+          <kbd>Esc</kbd> <span class="said">{t("close_panel")}</span>
+        </button>
+      </div>
+      {team?.duty === "off_shift" && <p class="quiet">{say("duty_off")}</p>}
+      {team && (team.duty === "available" || team.duty === "ending") && (
+        <div class="acts">
+          <Choose label={say("duty_why")} set="unavailable_reason" value={why.value} onChange={(code) => (why.value = code)} among={(code) => code.code !== "loaned"} />
+          <label class="pair">
+            {say("duty_back")}
+            <select value={back.value} onChange={(event) => (back.value = event.currentTarget.value)}>
+              {BACK.map((minutes) => (
+                <option key={minutes} value={minutes}>
+                  {say("duty_back_in", { n: minutes })}
+                </option>
+              ))}
+              <option value="">{say("duty_back_unknown")}</option>
+            </select>
+          </label>
+          <Act
+            class="main"
+            run={(key) => {
+              // The same act again, where nobody answered, must say the same instant.
+              if (sent.current.key !== key) sent.current = { key, until: back.value === "" ? null : wire(clock.now() + Number(back.value) * 60_000) };
+              return api.call(setDuty, { path, body: { duty: "unavailable", reason: why.value, until: sent.current.until, by_voice: true }, key });
+            }}
+          >
+            {say("duty_unavailable")}
+          </Act>
+        </div>
+      )}
+      {team?.duty === "unavailable" && (
+        <div class="acts">
+          <Act class="main" run={(key) => api.call(setDuty, { path, body: { duty: "available", by_voice: true }, key })}>
+            {say("duty_available")}
+          </Act>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,85 @@
+// What is known of an incident: its private part, opened, and how it stands.
+
+import { dateTime, time } from "../format.ts";
+import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
+import type { Answer, IncidentView, OpenedIncident, OpenedRecords } from "../wire.ts";
+import { plain, word } from "./codes.ts";
+import type { Desk } from "./desk.ts";
+import { hazardWords, needWords, placeWords } from "./words.ts";
+
+/** Written by people: not the rankings that lie beside them, and of an address only what holds now. */
+function readable(opened: OpenedRecords): OpenedRecords["records"] {
+  const address = opened.records.findLast((record) => record.head.kind === "address");
+  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || record === address));
+}
+
+const asText = (value: unknown): string => (typeof value === "string" ? value : value === true ? t("answer_yes") : value === false ? t("answer_no") : String(value));
+
+export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly incident: OpenedIncident; readonly records: OpenedRecords }; one: IncidentView | undefined }) {
+  const whole = opened.incident.incident;
+  const point = whole.clinical.point;
+  const asked = Object.entries(whole.clinical.screening).filter(([, answer]) => answer !== "not_asked");
+  const fact = (name: string, value: string | null | undefined) =>
+    value ? (
+      <>
+        <dt>{name}</dt>
+        <dd>{value}</dd>
+      </>
+    ) : null;
+  return (
+    <section aria-label={t("facts")}>
+      <h3>{t("facts")}</h3>
+      <dl class="facts-list">
+        {readable(opened.records).flatMap((record) =>
+          Object.entries(record.fields ?? {})
+            .filter(([, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && value !== "unknown"))
+            .map(([name, value]) => (
+              <div key={`${record.head.id} ${name}`} class="pairs">
+                <dt>{name === "text" ? word2(record.head.kind) : plain(name)}</dt>
+                <dd>{asText(value)}</dd>
+              </div>
+            )),
+        )}
+        {fact(t("place"), one ? placeWords(one) : null)}
+        {fact(t("point"), point === null ? t("no_point") : `${point.lat_deg.toFixed(5)}, ${point.lon_deg.toFixed(5)}`)}
+        {fact(t("concern"), whole.clinical.concerns.map((code) => word("crisis_type", code)).join(", "))}
+        {fact(t("hazards"), one ? hazardWords(one) : null)}
+        {fact(t("needs"), one ? needWords(one) : null)}
+        {(["yes", "unknown", "no"] as const).map((answer: Answer) => {
+          const items = asked.filter(([, given]) => given === answer).map(([item]) => word("risk_item", item));
+          return items.length === 0 ? null : (
+            <div key={answer} class={`pairs ${answer === "yes" ? "warn-words" : ""}`}>
+              <dt>{t("screened", { answer: t(`answer_${answer}`) })}</dt>
+              <dd>{items.join(", ")}</dd>
+            </div>
+          );
+        })}
+        {fact(t("referral"), word("referral_source", whole.referral_source))}
+        {fact(t("received"), dateTime(whole.received_at))}
+        {fact(t("determined"), whole.determined_at === null ? t("undetermined") : dateTime(whole.determined_at))}
+        {fact(t("deadline"), whole.due_at === null ? null : t("due_of", { time: time(whole.due_at), minutes: whole.standard?.minutes ?? 0 }))}
+        {fact(t("outcome"), whole.outcome === null ? null : `${word("incident_outcome", whole.outcome)} ${whole.reason === null ? "" : plain(whole.reason)}`)}
+      </dl>
+      {one?.flags.map((flag) => (
+        <p key={flag.flag + flag.about} class="warn-words">
+          {word("incident_flag", flag.flag)} · {time(flag.at)}
+        </p>
+      ))}
+      {one?.back_entered && <p class="quiet">{t("back_entered")}</p>}
+      {whole.merged_into !== null && <Other desk={desk} id={whole.merged_into} />}
+    </section>
+  );
+}
+
+/** Into which incident it was merged. */
+function Other({ desk, id }: { desk: Desk; id: string }) {
+  const number = desk.live.of("incident").at(id).value?.number;
+  return (
+    <button type="button" class="link" onClick={() => desk.open(id)}>
+      {say("merged_into", { number: number ?? "…" })}
+    </button>
+  );
+}
+
+const word2 = (kind: string): string => (kind === "narrative" ? t("narrative") : kind === "note" ? t("note") : plain(kind));

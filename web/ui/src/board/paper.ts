@@ -1,0 +1,202 @@
+// A call that was kept on paper, entered step by step with its own times. What was entered already is
+// never entered twice; a step that is refused can be put right and sent on from there.
+
+import { signal } from "@preact/signals";
+import { newKey, Unreachable, type Api } from "../api.ts";
+import type { Instant } from "../time.ts";
+import { acceptOffer, clearAssignment, closeIncident, determine, offerTeam, openIncident, reportStatus, type Acuity } from "../wire.ts";
+import { readPoint } from "./draft.ts";
+import { fromLocal, nextTime, wire } from "./local.ts";
+import { warningsIn } from "./told.ts";
+
+export const STEPS = ["opened", "decided", "offered", "accepted", "en_route", "on_scene", "cleared", "closed"] as const;
+export type Step = (typeof STEPS)[number];
+
+/** What came of it: a team by its id, none that came, or none that was needed. */
+export type Outcome = "team" | "unserved" | "no_dispatch";
+
+export interface Paper {
+  readonly number: string;
+  readonly why: string;
+  readonly address: string;
+  readonly point: string;
+  readonly narrative: string;
+  readonly acuity: Acuity | null;
+  readonly outcome: Outcome;
+  readonly noDispatchReason: string;
+  readonly partner: string;
+  readonly unservedReason: string;
+  readonly team: string;
+  readonly disposition: string;
+  /** Date and time; all the others are times that follow it. */
+  readonly received: string;
+  readonly decided: string;
+  readonly accepted: string;
+  readonly enRoute: string;
+  readonly onScene: string;
+  readonly cleared: string;
+  readonly done: readonly Step[];
+  readonly incidentId: string | null;
+  readonly incidentNumber: number | null;
+  readonly offerId: string | null;
+  readonly runId: string | null;
+  readonly keys: Readonly<Record<Step, string>>;
+}
+
+const blank = (): Paper => ({
+  number: "",
+  why: "system_outage",
+  address: "",
+  point: "",
+  narrative: "",
+  acuity: null,
+  outcome: "team",
+  noDispatchReason: "resolved_by_phone",
+  partner: "",
+  unservedReason: "no_team_available",
+  team: "",
+  disposition: "",
+  received: "",
+  decided: "",
+  accepted: "",
+  enRoute: "",
+  onScene: "",
+  cleared: "",
+  done: [],
+  incidentId: null,
+  incidentNumber: null,
+  offerId: null,
+  runId: null,
+  keys: Object.fromEntries(STEPS.map((step) => [step, newKey()])) as Record<Step, string>,
+});
+
+export const paper = signal<Paper>(blank());
+
+export const edit = (part: Partial<Paper>): void => {
+  paper.value = { ...paper.peek(), ...part };
+};
+
+export const clearPaper = (): void => {
+  paper.value = blank();
+};
+
+export type Timed = "received" | "decided" | "accepted" | "enRoute" | "onScene" | "cleared";
+const IN_ORDER: readonly Timed[] = ["received", "decided", "accepted", "enRoute", "onScene", "cleared"];
+
+/** When each step was; `null` = not told, or not readable. */
+export function instants(one: Paper): Readonly<Record<Timed, Instant | null>> {
+  const found = { received: fromLocal(one.received) } as Record<Timed, Instant | null>;
+  let last = found.received;
+  for (const name of IN_ORDER.slice(1)) {
+    found[name] = last === null ? null : nextTime(one[name], last);
+    last = found[name] ?? last;
+  }
+  return found;
+}
+
+export type Lack = "number" | "acuity" | "team" | Timed;
+
+/** What must still be told before it can be sent. */
+export function lacking(one: Paper): readonly Lack[] {
+  const at = instants(one);
+  const needed: Timed[] = one.outcome === "team" ? [...IN_ORDER] : ["received", "decided"];
+  const found: Lack[] = needed.filter((name) => at[name] === null);
+  if (one.number.trim() === "") found.unshift("number");
+  if (one.outcome !== "no_dispatch" && one.acuity === null) found.push("acuity");
+  if (one.outcome === "team" && one.team === "") found.push("team");
+  return found;
+}
+
+export interface Entered {
+  readonly id: string;
+  readonly warnings: readonly string[];
+}
+
+/** Send what isn't entered yet. Throws what the API throws; calling again goes on where it stopped. */
+export async function enter(api: Api, roundOff: { readonly contacted: boolean }): Promise<Entered> {
+  const at = instants(paper.peek());
+  const warnings: string[] = [];
+  const beside = (when: Instant | null) => ({ ...(when === null ? {} : { occurred_at: wire(when) }), back_entry_reason: paper.peek().why });
+  const step = async (name: Step, run: (key: string) => Promise<Partial<Paper> | undefined>) => {
+    if (paper.peek().done.includes(name)) return;
+    try {
+      const learnt = await run(paper.peek().keys[name]);
+      edit({ ...learnt, done: [...paper.peek().done, name] });
+    } catch (error) {
+      if (!(error instanceof Unreachable)) edit({ keys: { ...paper.peek().keys, [name]: newKey() } });
+      throw error;
+    }
+  };
+  const given = (text: string) => (text.trim() === "" ? null : text.trim());
+  await step("opened", async (key) => {
+    const one = paper.peek();
+    const body = {
+      paper_number: one.number.trim(),
+      place: { address: given(one.address), point: readPoint(one.point) },
+      narrative: given(one.narrative),
+      acuity: one.acuity,
+      ...beside(at.received),
+    };
+    const { result } = await api.call(openIncident, { body, key });
+    return { incidentId: String(result["incident_id"]), incidentNumber: Number(result["number"]) };
+  });
+  const path = { incident_id: paper.peek().incidentId as string };
+  const { outcome } = paper.peek();
+  await step("decided", async (key) => {
+    const one = paper.peek();
+    const body =
+      outcome === "no_dispatch"
+        ? { decision: "no_dispatch" as const, reason: one.noDispatchReason, partner: one.partner === "" ? null : { kind: one.partner, handoff: true }, ...beside(at.decided) }
+        : { decision: "dispatch" as const, acuity: one.acuity, ...beside(at.decided) };
+    warnings.push(...warningsIn(await api.call(determine, { path, body, key })));
+    return undefined;
+  });
+  if (outcome === "team") await serve(api, step, at, beside, path, warnings, roundOff);
+  if (outcome !== "no_dispatch") {
+    await step("closed", async (key) => {
+      const how = outcome === "team" ? { outcome: "responded" as const } : { outcome: "unserved" as const, reason: paper.peek().unservedReason };
+      await api.call(closeIncident, { path, body: { ...how, ...beside(at.cleared ?? at.decided) }, key });
+      return undefined;
+    });
+  }
+  clearPaper();
+  return { id: path.incident_id, warnings };
+}
+
+type TakeStep = (name: Step, run: (key: string) => Promise<Partial<Paper> | undefined>) => Promise<void>;
+type Beside = (when: Instant | null) => { readonly occurred_at?: string; readonly back_entry_reason: string };
+
+async function serve(
+  api: Api,
+  step: TakeStep,
+  at: Readonly<Record<Timed, Instant | null>>,
+  beside: Beside,
+  path: { incident_id: string },
+  warnings: string[],
+  { contacted }: { readonly contacted: boolean },
+): Promise<void> {
+  await step("offered", async (key) => {
+    // Who went is history; what would be recommended today is no question.
+    const body = { team_id: paper.peek().team, override_reason: "other", ...beside(at.accepted) };
+    const { result } = await api.call(offerTeam, { path, body, key });
+    return { offerId: String(result["offer_id"]) };
+  });
+  await step("accepted", async (key) => {
+    const { result } = await api.call(acceptOffer, { path: { offer_id: paper.peek().offerId as string }, body: { said_by: "team", ...beside(at.accepted) }, key });
+    return { runId: String(result["assignment_id"]) };
+  });
+  const run = { assignment_id: paper.peek().runId as string };
+  for (const [name, when] of [["en_route", at.enRoute], ["on_scene", at.onScene]] as const) {
+    await step(name, async (key) => {
+      const body = { status: name, said_by: "team", ...(name === "en_route" ? { briefed_by: "dispatcher" } : {}), ...beside(when) };
+      warnings.push(...warningsIn(await api.call(reportStatus, { path: run, body, key })));
+      return undefined;
+    });
+  }
+  await step("cleared", async (key) => {
+    const { disposition } = paper.peek();
+    const encounters = disposition === "" ? [] : [{ disposition, contacted }];
+    warnings.push(...warningsIn(await api.call(clearAssignment, { path: run, body: { ready: true, said_by: "team", encounters, ...beside(at.cleared) }, key })));
+    return undefined;
+  });
+}
