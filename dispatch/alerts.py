@@ -80,6 +80,8 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "plan_notice_missed": "a plan notice is overdue",
         "note_missed": "a note is overdue",
         "mandated_report_missed": "a mandated report is overdue",
+        # the service itself
+        "overlooked": "the service has overlooked a deadline, see to it by hand",
     }
 )
 #: For a template that only a newer program knows: people are told all the same.

@@ -25,6 +25,7 @@ from crisis.commands import (
     ExpireOffer,
     FlagIncident,
     MissObligation,
+    OverdueKind,
 )
 from crisis.ids import IncidentId, SlotNo, timer_command_id
 from crisis.incident import IncidentState
@@ -70,19 +71,21 @@ class Overdue(Value, frozen=True, kw_only=True):
             ``<incident>/<flag>`` of a mark.
         due_at: when it was due.
         late_s: seconds since then.
+        incident_id: what it is about; ``None`` = about none.
     """
 
-    kind: str
+    kind: OverdueKind
     subject: str
     due_at: datetime
     late_s: float
+    incident_id: IncidentId | None = None
 
 
 #: One deadline: when, what kind of thing (its order among equals), the thing itself, and the rung
 #: that an alarm or a search will take, else 0. A plain tuple: thousands are made each second.
 _Deadline = tuple[datetime, int, Any, int]
 _ALARM, _OFFER, _SEARCH, _OWED, _SHIFT, _FLAG = range(6)
-_KINDS = ("duress", "offer", "search", "obligation", "shift", "flag")
+_KINDS: tuple[OverdueKind, ...] = ("duress", "offer", "search", "obligation", "shift", "flag")
 
 #: A search that found nobody is repeated because teams were freed no sooner than this.
 SEARCH_AGAIN = timedelta(seconds=15)
@@ -119,6 +122,7 @@ def overdue(board: Board, now: datetime, rules: Rules) -> tuple[Overdue, ...]:
                     subject=_name(deadline),
                     due_at=due_at,
                     late_s=(now - due_at).total_seconds(),
+                    incident_id=_incident_of(board, deadline),
                 )
             )
     return tuple(sorted(late, key=lambda one: (one.due_at, one.subject)))
@@ -230,6 +234,16 @@ def _name(deadline: _Deadline) -> str:
         incident, mark = thing
         return f"{incident.id}/{mark.flag}/{mark.about}"
     return str(thing.id)
+
+
+def _incident_of(board: Board, deadline: _Deadline) -> IncidentId | None:
+    _, order, thing, _ = deadline
+    if order in {_SEARCH, _FLAG}:
+        about: IncidentId = thing[0].id
+        return about
+    if order == _OFFER:
+        return board.offers.get(thing.id)
+    return thing.incident_id if order == _OWED else None
 
 
 def _calls_for(board: Board, deadline: _Deadline) -> Due:

@@ -21,6 +21,7 @@ from crisis.commands.calls import (
     ResumeCall,
     TransferCall,
 )
+from crisis.commands.clockwork import AlarmOverlooked, OverdueKind
 from crisis.commands.duress import (
     AcknowledgeDuress,
     EscalateDuress,
@@ -106,6 +107,7 @@ __all__ = [
     "AddNote",
     "AddSlot",
     "AddSubject",
+    "AlarmOverlooked",
     "AmendIncident",
     "AnswerCall",
     "AttachCall",
@@ -144,6 +146,7 @@ __all__ = [
     "OfferCall",
     "OfferTeam",
     "OpenIncident",
+    "OverdueKind",
     "PartnerDeclined",
     "PartnerGone",
     "PartnerInput",

@@ -19,6 +19,7 @@ from dispatch.decide.duress import HANDLERS as DURESS
 from dispatch.decide.incidents import HANDLERS as INCIDENTS
 from dispatch.decide.obligations import HANDLERS as OBLIGATIONS
 from dispatch.decide.offers import HANDLERS as OFFERS
+from dispatch.decide.overlooked import HANDLERS as OVERLOOKED
 from dispatch.decide.partners import HANDLERS as PARTNERS
 from dispatch.decide.roster import HANDLERS as ROSTER
 
@@ -32,6 +33,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     **INCIDENTS,
     **OBLIGATIONS,
     **OFFERS,
+    **OVERLOOKED,
     **PARTNERS,
     **ROSTER,
 }

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from crisis.assignment import Status
 from crisis.clock import FakeClock
 from crisis.commands import (
@@ -27,8 +29,11 @@ from crisis.obligation import ObligationState
 from crisis.offer import Offer, OfferState
 from crisis.policy import CountyPolicy
 from dispatch.escalate import due, next_due
+from dispatch.seek import Seeker, Sent
 from dispatch.service import Service
 from dispatch.store.pool import County, Database
+from dispatch.watchdog import Watchdog
+from geo.travel import CalibratedEstimate
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, running
 from tests.unit.dispatch.board_kit import on_team
 
@@ -327,3 +332,36 @@ async def test_teams_are_ranked_as_of_now_and_not_as_of_the_last_thing_that_happ
         clock.advance(timedelta(minutes=25))
         found = await desk.service.recommend(ALAMEDA, incident)
         assert found.at == clock.now()
+
+
+class _Broken(Seeker):
+    """Cannot rank anybody."""
+
+    def answer(self, *args: object, **kwargs: object) -> Sent:
+        raise RuntimeError("no ranking today")
+
+
+async def test_a_search_that_fails_each_time_is_told_to_people_once(
+    database: Database, clock: FakeClock
+) -> None:
+    async with running(database, clock) as desk:
+        service = desk.service
+        service.seeker = _Broken(CalibratedEstimate(), lambda _: {})
+        team = await desk.team("Blue 1")
+        incident = await desk.determined()
+        offer_id = await first_offer(desk, incident, team)
+        await desk.do(DeclineOffer(offer_id=offer_id, reason="vehicle"), by=on_team(team))
+        dog = Watchdog(lambda: service.counties, service.submit)
+        for _ in range(3):
+            clock.advance(31)
+            with pytest.raises(ExceptionGroup):
+                await service.tick()
+            await dog.look()
+        assert [one.kind for one in dog.overlooked[ALAMEDA]] == ["search"]
+        alarms = [to for to, template in await told(database) if template == "overlooked"]
+        assert sorted(alarms) == [
+            "role:admin",
+            "role:dispatcher",
+            "role:on_call",
+            "role:supervisor",
+        ]

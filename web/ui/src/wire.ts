@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -3481,7 +3481,6 @@ export type RefusalCode =
   | "bad_edition"
   | "bad_email"
   | "bad_expiry"
-  | "bad_file"
   | "bad_form"
   | "bad_grant"
   | "bad_label"

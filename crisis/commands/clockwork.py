@@ -1,0 +1,24 @@
+"""Commands of the clockwork about itself."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from crisis.commands.base import Aware, Command
+from crisis.ids import IncidentId
+from crisis.roles import SYSTEM
+
+#: What may wait for an instant.
+OverdueKind = Literal["duress", "offer", "search", "obligation", "shift", "flag"]
+
+
+class AlarmOverlooked(Command, frozen=True, kw_only=True):
+    """Timer: something was due and nobody has seen to it: people are told, nothing changes.
+
+    ``incident_id``: what it is about; ``None`` = about none.
+    """
+
+    ROLES = SYSTEM
+    kind: OverdueKind
+    due_at: Aware
+    incident_id: IncidentId | None = None
