@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import httpx
 import pytest
 
 from crisis.clock import new_id
+from crisis.commands import Command
 from crisis.ids import AgencyId, CountyId
 from crisis.roles import Role
 from dispatch.config import load
@@ -21,6 +24,10 @@ from dispatch.store import administration
 from dispatch.store.identity import Grant
 from dispatch.store.pool import Database
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, PASSWORD, create_county
+from web.admin.language import words_in
+from web.admin.tokens import SCOPES
+from web.api.routes import command_type
+from web.app import OPERATIONS
 from web.node import Node, running
 
 BASE = "http://localhost"
@@ -69,6 +76,27 @@ class Person:
             files={"csv": ("rows.csv", text.encode(), "text/csv")},
             headers=HEADERS,
         )
+
+
+#: Every page that opens in a county with nothing in it.
+PAGES = (
+    "",
+    "/agencies",
+    "/teams",
+    "/teams/new",
+    "/people",
+    "/people/new",
+    "/shifts",
+    "/shifts/new",
+    "/users",
+    "/users/new",
+    "/zones",
+    "/policy",
+    "/policy/new",
+    "/tokens",
+    "/tokens/new",
+    *(f"/import/{kind}" for kind in ("teams", "people", "shifts", "users")),
+)
 
 
 class House:
@@ -162,7 +190,7 @@ async def test_nobody_opens_another_countys_pages(house: House) -> None:
 async def test_pages_say_nothing_that_their_policy_forbids(house: House) -> None:
     admin = await house.person("ada", Role.ADMIN)
     await house.agency('<script>alert("x")</script>')
-    for path in ("", "/agencies", "/teams", "/people", "/shifts", "/users", "/policy"):
+    for path in PAGES:
         response = await admin.http.get(f"/admin/{ALAMEDA}{path}")
         assert "script-src 'self'" in response.headers["content-security-policy"]
         assert response.headers["cache-control"] == "no-store"
@@ -185,7 +213,7 @@ async def test_a_manager_sees_and_changes_their_own_agency_only(house: House) ->
     assert "There is no agency" in text_of(refused.text)
     theirs = next(t.id for t in board(house).teams.values() if t.call_sign == "Green 1")
     assert (await manager.http.get(f"/admin/{ALAMEDA}/teams/{theirs}")).status_code == 404
-    for path in ("/users", "/policy/new", "/import/users"):
+    for path in ("/users", "/policy/new", "/import/users", "/tokens", "/tokens/new"):
         assert (await manager.http.get(f"/admin/{ALAMEDA}{path}")).status_code == 403, path
 
 
@@ -296,7 +324,7 @@ async def test_a_persons_entry_keeps_what_the_form_does_not_show(house: House) -
     unticked = {k: v for k, v in again.items() if k not in {"has_licence", "naloxone"}}
     assert (await admin.send(f"/people/{before.id}", **unticked)).status_code == 303
     assert board(house).responders[before.id].licence is None
-    assert "licence missing" in text_of(await admin.open("/people"))
+    assert "license missing" in text_of(await admin.open("/people"))
 
 
 async def test_a_shift_is_planned_moved_and_cancelled(house: House) -> None:
@@ -392,7 +420,7 @@ async def test_a_policy_shows_what_it_changes_before_it_is_saved(house: House) -
     shown = await admin.send("/policy/new", **form, **settings)
     assert shown.status_code == 200, text_of(shown.text)
     said = text_of(shown.text)
-    assert "lpha_on_call true false" in said
+    assert "lpha_on_call yes no" in said
     assert "offers.watchdog_s" in said
     assert await administration.list_policies(house.node.database, ALAMEDA) == []
 
@@ -423,9 +451,270 @@ async def test_a_policy_with_faults_names_them_all(house: House) -> None:
     )
     assert refused.status_code == 422
     said = text_of(refused.text)
-    for part in ("offers.watchdog_s: Expected", "retention.positions_days: Expected", "no_such"):
+    for part in (
+        "(offers.watchdog_s): a number is expected",
+        "(retention.positions_days): a whole number is expected >= 1",
+        "no_such",
+    ):
         assert part in said
     assert 'value="soon"' in refused.text
+
+
+async def test_a_policy_that_was_looked_at_can_be_edited_on(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    form = {"version": "2099-01", "effective_from": "2099-01-01T00:00"}
+    sent = {
+        "set.offers.watchdog_s": "45",
+        "list.telehealth.approvers": "yes",
+        "set.telehealth.approvers": ["supervisor", "lead"],
+        "list.offers.ladder": "yes",
+        "rung.kind": ["next_best", "supervisor", ""],
+        "rung.delay": ["0", "90", "0"],
+        "set.waiting.deadline_warnings": "0.6; 0.8",
+    }
+    shown = await admin.send("/policy/new", **form, **sent)
+    said = text_of(shown.text)
+    for part in ("45 s", "Supervisor, County lead", "Supervisor (after 1 min 30 s)", "0.6; 0.8"):
+        assert part in said, part
+    again = await admin.send("/policy/new", again="yes", policy=field_of(shown.text, "policy"))
+    assert again.status_code == 200, text_of(again.text)
+    assert 'value="2099-01"' in again.text
+    assert re.search(r'name="set.offers.watchdog_s" value="45"', again.text)
+    assert re.search(r'name="rung.delay" value="90"', again.text)
+    assert len(re.findall(r'name="set.telehealth.approvers" value="\w+" checked', again.text)) == 2
+
+
+async def test_what_one_node_saves_another_takes_up(
+    house: House, node: Node, database: Database, tmp_path: Path
+) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    key = b64encode(MASTER_KEY).decode()
+    environ = {"CRISIS_DATA_DIR": str(tmp_path), "CRISIS_MASTER_KEY": key}
+    async with running(load(environ, working_dir=tmp_path), database, ticking=False) as other:
+        await other.service.refresh_rules()
+        form = {"version": "now", "effective_from": "2024-01-01T00:00"}
+        shown = await admin.send("/policy/new", **form, **{"set.offers.watchdog_s": "45"})
+        await admin.send("/policy/save", policy=field_of(shown.text, "policy"))
+        await load_zones(admin, "2026-11", AREAS)
+        here = node.service.county(ALAMEDA).rules()
+        assert (here.policy.version, here.areas.version) == ("now", "2026-11")
+        await other.service.refresh_rules()
+        there = other.service.county(ALAMEDA).rules()
+        assert (there.policy.version, there.areas.version) == ("now", "2026-11")
+
+
+# Zones
+
+
+def square(west: float, south: float, size: float, **properties: str) -> dict[str, Any]:
+    """Return an upright square as GeoJSON; degrees."""
+    east, north = west + size, south + size
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    return {"type": "Feature", "properties": properties, "geometry": geometry}
+
+
+def areas(*features: dict[str, Any]) -> str:
+    return json.dumps({"type": "FeatureCollection", "features": list(features)})
+
+
+HILLS = square(-121.8, 37.55, 0.2, name="Hills", area_class="rural")
+AREAS = areas(HILLS, square(-122.3, 37.75, 0.1, name="Bay", area_class="urban"))
+
+
+async def load_zones(admin: Person, edition: str, text: str) -> httpx.Response:
+    """Look at an edition and load it."""
+    shown = await admin.send("/zones", edition=edition, geojson=text)
+    assert shown.status_code == 200, text_of(shown.text)
+    sent = {"edition": edition, "geojson": text, "shown": field_of(shown.text, "shown")}
+    return await admin.send("/zones", **sent)
+
+
+async def test_zones_show_what_they_change_before_they_are_loaded(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    assert "None are loaded" in text_of(await admin.open("/zones"))
+    shown = await admin.send("/zones", edition="2026-11", geojson=AREAS)
+    said = text_of(shown.text)
+    for part in ("1 urban zone", "1 rural zone", "new", "Hills rural 1"):
+        assert part in said, part
+    share = re.search(r"Class changes in (\d+) % of the county's area", said)
+    assert share is not None
+    # The square's part of the county, by the degrees: 0.04 of about 0.2.
+    assert 10 <= int(share[1]) <= 30
+    assert await administration.list_zones(house.node.database, ALAMEDA) == []
+    loaded = await load_zones(admin, "2026-11", AREAS)
+    assert loaded.headers["location"] == f"/admin/{ALAMEDA}/zones?said=zones"
+    assert "Edition 2026-11, in force" in text_of(await admin.open("/zones"))
+    rules = house.node.service.county(ALAMEDA).rules()
+    assert {zone.name for zone in rules.areas.zones} == {"Hills", "Bay"}
+
+
+async def test_zones_that_look_like_a_mistake_are_told(house: House) -> None:
+    agency = await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    await admin.send("/teams/new", call_sign="Blue 1", agency=str(agency), zones="Hills")
+    await load_zones(admin, "2026-11", AREAS)
+    far = square(-116.0, 35.0, 0.2, name="Desert", area_class="rural")
+    both = square(-121.75, 37.6, 0.1, name="Town", area_class="urban")
+    shown = await admin.send(
+        "/zones",
+        edition="2026-10",
+        geojson=areas({**HILLS, "properties": {"name": "H", "area_class": "rural"}}, far, both),
+    )
+    said = text_of(shown.text)
+    for part in (
+        "It will not be in force: edition 2026-11 comes after it",
+        "1 zone lies outside Alameda County",
+        "Urban and rural zones overlap",
+        "1 team serves zones that are not in this edition: Blue 1",
+        "Not in it any more: Bay, Hills",
+    ):
+        assert part in said, part
+
+
+@pytest.mark.parametrize(
+    ("edition", "text", "why"),
+    [
+        ("2026-11", "{", "not usable GeoJSON"),
+        ("2026-11", "", "Choose a GeoJSON file"),
+        ("", AREAS, "An edition's name has 1 to 64 characters"),
+        ("2026-11", areas(HILLS, HILLS), "more than one zone Hills"),
+    ],
+)
+async def test_zones_that_cannot_be_used_are_told(
+    house: House, edition: str, text: str, why: str
+) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    refused = await admin.send("/zones", edition=edition, geojson=text)
+    assert refused.status_code == 422
+    assert why in text_of(refused.text)
+    assert await administration.list_zones(house.node.database, ALAMEDA) == []
+
+
+async def test_only_an_administrator_loads_zones(house: House) -> None:
+    supervisor = await house.person("sue", Role.SUPERVISOR)
+    assert "Load an edition" not in await supervisor.open("/zones")
+    sent = await supervisor.send("/zones", edition="2026-11", geojson=AREAS)
+    assert sent.status_code == 403
+
+
+# Other systems
+
+
+async def test_a_token_is_shown_once_does_what_it_may_and_ends(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    last = (house.node.machine.now() + timedelta(days=30)).date().isoformat()
+    form = {"system": "Telephone exchange", "device": "main line", "until": last}
+    act = str(new_id())
+    made = await admin.send("/tokens/new", act=act, scope=["offer_call", "view:teams"], **form)
+    assert made.status_code == 200, text_of(made.text)
+    secret = re.search(r"<code>(crisis_[^<]+)</code>", made.text)
+    assert secret is not None
+    again = await admin.send("/tokens/new", act=act, scope=["offer_call", "view:teams"], **form)
+    assert again.text == made.text
+    listed = await admin.open("/tokens")
+    assert secret[1] not in listed
+    for part in ("Telephone exchange", "main line", "Announce calls that ring", "never"):
+        assert part in text_of(listed), part
+
+    bearer = {"authorization": f"Bearer {secret[1]}", "x-county": str(ALAMEDA)}
+    transport = httpx.ASGITransport(house.node.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE) as system:
+        assert (await system.get("/api/v1/teams", headers=bearer)).status_code == 200
+        assert (await system.get("/api/v1/codes", headers=bearer)).status_code == 403
+        [token] = await house.node.accounts.tokens(ALAMEDA)
+        ended = await admin.send(f"/tokens/{token.session_id}/end")
+        assert ended.headers["location"] == f"/admin/{ALAMEDA}/tokens?said=token_ended"
+        assert (await system.get("/api/v1/teams", headers=bearer)).status_code == 401
+    assert "main line" not in text_of(await admin.open("/tokens"))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"scope": []}, "at least one thing"),
+        ({"scope": "accept_offer"}, "at least one thing"),
+        ({"until": ""}, "Give a last day"),
+        ({"until": "2020-01-01"}, "Give a last day"),
+        ({"until": "2999-01-01"}, "Give a last day"),
+        ({"system": "!!"}, "Name the system"),
+    ],
+)
+async def test_a_token_that_cannot_be_is_told(
+    house: House, change: dict[str, Any], why: str
+) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    last = (house.node.machine.now() + timedelta(days=30)).date().isoformat()
+    form = {"system": "Trackers", "until": last, "scope": "fixes", **change}
+    refused = await admin.send("/tokens/new", **form)
+    assert refused.status_code == 422
+    assert why in text_of(refused.text)
+    assert await house.node.accounts.tokens(ALAMEDA) == ()
+
+
+async def test_nobody_ends_another_countys_token(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    other = await house.node.accounts.create_account("feed", "Feed", kind="integration")
+    _, session_id = await house.node.accounts.issue_token(
+        other, {KERN: ["fixes"]}, expires_at=house.node.machine.now() + timedelta(days=1)
+    )
+    assert (await admin.send(f"/tokens/{session_id}/end")).status_code == 404
+    assert len(await house.node.accounts.tokens(KERN)) == 1
+
+
+def test_tokens_are_offered_for_all_that_another_system_may_do() -> None:
+    types = (kind for kind in Command.__subclasses__() if Role.INTEGRATION in kind.ROLES)
+    offered = {scope for group in SCOPES.values() for scope in group}
+    assert {command_type(kind) for kind in types} == {
+        scope for scope in offered if ":" not in scope and scope != "fixes"
+    }
+    needed = {operation.needs for operation in OPERATIONS}
+    assert offered - {"view:wall"} <= needed
+
+
+# Languages
+
+
+@pytest.mark.parametrize("locale", ["es", "vi"])
+async def test_every_page_is_written_in_the_persons_language(house: House, locale: str) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    words = words_in("en")
+    english = [words(f"nav.{name}") for name in ("shifts", "policy", "tokens")]
+    for path in PAGES:
+        response = await admin.http.get(
+            f"/admin/{ALAMEDA}{path}",
+            headers={"accept-language": f"fr, {locale}-US;q=0.8, en;q=0.3"},
+        )
+        assert response.status_code == 200, path
+        assert response.headers["content-language"] == locale
+        assert f'<html lang="{locale}"' in response.text
+        said = text_of(response.text)
+        assert not [one for one in english if f" {one} " in said], path
+
+
+async def test_a_persons_own_choice_goes_before_the_browsers(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    cookies = {"cookie": f"crisis_locale=vi; crisis_theme=dark_contrast; {cookie_of(admin)}"}
+    response = await admin.http.get(
+        f"/admin/{ALAMEDA}", headers={"accept-language": "es", **cookies}
+    )
+    assert '<html lang="vi" data-theme="dark" data-contrast="more">' in response.text
+
+
+def cookie_of(person: Person) -> str:
+    return "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
+
+
+async def test_refusals_are_told_in_the_persons_language(house: House) -> None:
+    agency = await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    spanish = {**HEADERS, "accept-language": "es"}
+    form = {"call_sign": "Blue 1", "agency": str(agency), "base": "junto al río"}
+    wrong = await admin.send("/teams/new", headers=spanish, **form)
+    assert "«junto al río»" in text_of(wrong.text)
+    assert "is no latitude" not in text_of(wrong.text)
+    refused = await admin.http.get(f"/admin/{KERN}", headers={"accept-language": "es"})
+    assert "no tiene ninguna función en este condado" in text_of(refused.text)
 
 
 # Files
@@ -451,14 +740,14 @@ async def test_a_file_is_shown_before_it_changes_anything(house: House) -> None:
     said = text_of(shown.text)
     assert "There is no agency Nowhere" in said
     assert "call_sign is empty" in said
-    assert "change team Amber 1: base: 37.70000 -122.20000 -> none" in said
+    assert "Change Amber 1 Base: 37.70000 -122.20000 → none" in said
     assert board(house).seq == seq
 
     done = await admin.send(
         "/import/teams", csv=TEAMS, shown=field_of(shown.text, "shown"), act=str(new_id())
     )
     assert done.status_code == 200
-    assert "Imported teams" in text_of(done.text)
+    assert "1 added 1 changed" in text_of(done.text)
     assert {t.call_sign for t in board(house).teams.values()} == {"Amber 1", "Blue 1"}
     again = await admin.upload("teams", TEAMS)
     assert kinds(again.text) == {2: "unchanged", 3: "bad", 4: "bad", 5: "unchanged"}

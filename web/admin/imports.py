@@ -15,12 +15,12 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from crisis.errors import Invalid, NotFound
-from web.admin.pages import Desk, Pages
+from crisis.errors import CrisisError, NotFound
+from web.admin.pages import Desk, Pages, told
 from web.admin.users import UserPages
 from web.cli.accounts import COLUMNS as ACCOUNT_COLUMNS
 from web.cli.accounts import AccountsImport
-from web.cli.imports import Column, Outcome, Plan, Row, Step, outcomes, rows_of
+from web.cli.imports import BadFile, Column, Outcome, Plan, Row, Step, outcomes, rows_of
 from web.cli.roster import (
     RESPONDER_COLUMNS,
     TEAM_COLUMNS,
@@ -29,21 +29,19 @@ from web.cli.roster import (
     plan_team,
 )
 from web.cli.shifts import SHIFT_COLUMNS, plan_shift_row
-from web.cli.text import Usage
 
 
 class Kind(NamedTuple):
     """What a file may hold."""
 
-    title: str
     columns: Sequence[Column]
 
 
 KINDS = {
-    "teams": Kind("teams", TEAM_COLUMNS),
-    "people": Kind("people", RESPONDER_COLUMNS),
-    "shifts": Kind("shifts", SHIFT_COLUMNS),
-    "users": Kind("users", ACCOUNT_COLUMNS),
+    "teams": Kind(TEAM_COLUMNS),
+    "people": Kind(RESPONDER_COLUMNS),
+    "shifts": Kind(SHIFT_COLUMNS),
+    "users": Kind(ACCOUNT_COLUMNS),
 }
 _PLANS = {"teams": plan_team, "people": plan_responder, "shifts": plan_shift_row}
 
@@ -58,24 +56,28 @@ class ImportPages:
 
     def routes(self) -> list[BaseRoute]:
         """Return them."""
-        return [self._pages.route("/import/{kind}", self.file)]
+        return [
+            self._pages.route("/import/{kind}", self.file),
+            self._pages.route("/import/{kind}/empty.csv", self.empty),
+        ]
+
+    async def empty(self, desk: Desk) -> Response:
+        """Answer with a file that has the heads and no rows."""
+        kind = _kind(desk)
+        heads = ",".join(column.name for column in kind.columns)
+        return Response(f"{heads}\r\n", media_type="text/csv; charset=utf-8")
 
     async def file(self, desk: Desk) -> Response:
         """Ask for a file; show what it would change; change that."""
         name = desk.request.path_params["kind"]
-        kind = KINDS.get(name)
-        if kind is None:
-            raise NotFound("unknown_path", "There is no such page.")
-        if name == "users":
-            desk.require_admin()
+        kind = _kind(desk)
         if desk.form is None:
             return self._page(desk, "import.html", kind=kind, name=name)
         text = desk.form.raw("csv")
         try:
             found, _ = await self._go_through(desk, name, text, dry_run=True)
-        except Usage as error:
-            trouble = Invalid("bad_file", str(error))
-            return self._page(desk, "import.html", 422, kind=kind, name=name, trouble=trouble)
+        except BadFile as error:
+            return self._page(desk, "import.html", 422, kind=kind, name=name, trouble=error)
         shown = _digest(text, found)
         if desk.form.text("shown") != shown:
             return self._check(desk, name, text, found, shown)
@@ -85,10 +87,9 @@ class ImportPages:
         return self._page(
             desk,
             "import_done.html",
-            kind=kind,
             name=name,
             made=made,
-            **_sorted(outcomes_),
+            **_sorted(desk, name, outcomes_),
         )
 
     def _check(
@@ -97,12 +98,11 @@ class ImportPages:
         return self._page(
             desk,
             "import_check.html",
-            kind=KINDS[name],
             name=name,
             csv=text,
             shown=shown,
             is_again=desk.sent.text("shown") != "",
-            **_sorted(found),
+            **_sorted(desk, name, found),
         )
 
     async def _go_through(
@@ -110,7 +110,7 @@ class ImportPages:
     ) -> tuple[list[Outcome], list[tuple[str, str]]]:
         """Return what became of each row, and the passwords that were made."""
         columns = KINDS[name].columns
-        rows = rows_of("The file", text.splitlines(), columns)
+        rows = rows_of(desk.words("import.the_file"), text.splitlines(), columns)
         accounts: AccountsImport | None = None
         plan: Plan
         if name == "users":
@@ -140,30 +140,57 @@ class ImportPages:
         return found, accounts.made if accounts else []
 
 
+def _kind(desk: Desk) -> Kind:
+    """Return what the page's file may hold, or refuse who may not bring it."""
+    name = desk.request.path_params["kind"]
+    if name not in KINDS:
+        raise NotFound("unknown_path", "There is no such page.")
+    if name == "users":
+        desk.require_admin()
+    return KINDS[name]
+
+
 def _digest(text: str, found: list[Outcome]) -> str:
     """Return what tells this file with these outcomes from any other."""
-    return blake2b(msgspec.json.encode([text, found]), digest_size=16).hexdigest()
+    told = [(one.number, one.kind, one.text) for one in found]
+    return blake2b(msgspec.json.encode([text, told]), digest_size=16).hexdigest()
 
 
-_CHANGES = ("change ", "let ")
-
-
-def _sorted(found: list[Outcome]) -> dict[str, Any]:
+def _sorted(desk: Desk, name: str, found: list[Outcome]) -> dict[str, Any]:
     """Return the rows as a page shows them, and how many there are of each kind."""
-    rows = [
-        {
-            "number": one.number,
-            "text": one.text,
-            "kind": "change"
-            if one.kind == "changed" and one.text.startswith(_CHANGES)
-            else "add"
-            if one.kind == "changed"
-            else one.kind,
-        }
-        for one in found
-    ]
+    rows = [_shown(desk, name, one) for one in found]
     counts = {
         kind: sum(row["kind"] == kind for row in rows)
         for kind in ("add", "change", "unchanged", "bad")
     }
     return {"rows": rows, "counts": counts}
+
+
+def _shown(desk: Desk, name: str, one: Outcome) -> dict[str, Any]:
+    words, step = desk.words, one.step
+    if step is None:
+        trouble = one.text if one.error is None else _why(desk, one.error)
+        return {"number": one.number, "kind": "bad", "trouble": trouble}
+    differences = None
+    if step.differences is not None:
+        differences = [
+            {
+                "name": words(f"field.{each.name}"),
+                "before": words.code("word", each.before, each.before),
+                "after": words.code("word", each.after, each.after),
+            }
+            for each in step.differences
+        ]
+    kind = "unchanged" if step.do is None else "add" if differences is None else "change"
+    return {
+        "number": one.number,
+        "kind": kind,
+        "trouble": "",
+        "subject": step.subject,
+        "differences": differences,
+    }
+
+
+def _why(desk: Desk, error: CrisisError | ValueError) -> str:
+    said = told(error, desk.words)
+    return " ".join([said["detail"], *said["problems"]])

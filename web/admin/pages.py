@@ -3,13 +3,14 @@
 Decides roles and the way from a form to an answer. A form carries the id of its act, so that one
 sent twice, by an impatient hand or a bad line, is one act with one answer; where the act is a
 command, that id is the command's. Forms are sent by the page's script with the header that
-``web.security`` asks of every page, so that no other site can send them. Must not know what any
-form is about.
+``web.security`` asks of every page, so that no other site can send them. Every word on a page is a
+message in the person's language. Must not know what any form is about.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from starlette.routing import Route
 
 from crisis.clock import new_id
 from crisis.commands import Command
-from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound, NotSignedIn
+from crisis.errors import CrisisError, NotAllowed, NotFound, NotSignedIn
 from crisis.ids import AgencyId, CountyId
 from crisis.roles import STAFFING, Actor, Role
 from dispatch.service import CountyRunner
@@ -35,11 +36,12 @@ from dispatch.store import administration
 from dispatch.store.administration import Agency
 from dispatch.store.identity import Principal
 from web.admin.forms import Form, read_form
+from web.admin.language import LOCALES, NAMES, Words, locale_of, words_in
 from web.api.intake import envelope
 from web.api.routes import Node
 from web.api.wire import problem_of
 from web.auth import actor_for
-from web.cli.text import explain
+from web.cli.imports import BadFile, Unusable
 from web.pages import Assets, NotBuilt
 
 #: Who may look at rules without changing them.
@@ -47,7 +49,10 @@ READERS = STAFFING
 #: How many acts' answers are kept, in case they are sent again.
 _MOST_ACTS = 256
 
-_HEADERS = {"cache-control": "no-store", "vary": "cookie"}
+_HEADERS = {"cache-control": "no-store", "vary": "cookie, accept-language"}
+#: What a person chose on this device; written by the pages' scripts.
+_THEME_COOKIE = "crisis_theme"
+THEMES = ("device", "light", "dark", "light_contrast", "dark_contrast")
 
 _BESIDE: Mapping[str, Any] = {
     "occurred_at": None,
@@ -63,10 +68,12 @@ class Desk:
 
     Attributes:
         form: what was sent; ``None`` = nothing, it is a page that is opened.
+        words: the words of their language.
     """
 
     request: Request
     node: Node
+    words: Words
     principal: Principal
     county_id: CountyId
     county: CountyRunner
@@ -90,6 +97,10 @@ class Desk:
     def zone(self) -> ZoneInfo:
         """The county's time zone."""
         return self.county.rules(self.now).policy.tz()
+
+    def when(self, instant: datetime | None) -> str:
+        """Return an instant on the county's clock, with its zone; "" for none."""
+        return "" if instant is None else f"{instant.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
 
     @property
     def is_admin(self) -> bool:
@@ -118,6 +129,10 @@ class Desk:
         known = await administration.list_agencies(self.node.database, self.county_id)
         return [one for one in known if self.may_see(one.agency_id)]
 
+    async def agency_choices(self) -> list[tuple[str, str]]:
+        """Return the agencies as a choice on a form: id and name."""
+        return [(str(one.agency_id), one.name) for one in await self.agencies()]
+
     async def submit(self, command: Command) -> dict[str, Any]:
         """Send a command under the form's id; returns its result.
 
@@ -138,6 +153,21 @@ class Desk:
         return answer.result
 
 
+class Fault(ValueError):
+    """What a form lacks; a message of the catalogs says it.
+
+    Args:
+        key: below ``fault.``.
+    """
+
+    def __init__(self, key: str, /, **places: object) -> None:
+        super().__init__(key)
+        self.key = key
+        self.places = places
+
+
+#: Why a form was not done.
+Trouble = CrisisError | ValueError | BadFile
 #: Answers a page that was opened, or a form that was sent.
 Handler = Callable[[Desk], Awaitable[Response]]
 
@@ -154,7 +184,6 @@ class Writer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["words"] = words
 
     def page(self, desk: Desk, template: str, /, status: int = 200, **values: Any) -> Response:
         """Return a page of a county."""
@@ -162,19 +191,21 @@ class Writer:
         return self._write(
             template,
             status,
+            desk.request,
             desk=desk,
-            trouble=None if trouble is None else told(trouble),
+            trouble=None if trouble is None else told(trouble, desk.words),
             act=str(new_id()),
             **values,
         )
 
-    def refusal(self, error: CrisisError) -> Response:
+    def refusal(self, request: Request, error: CrisisError) -> Response:
         """Return a page that says why there is none."""
+        trouble = told(error, words_in(locale_of(request)))
         return self._write(
-            "refused.html", problem_of(error).status, desk=None, trouble=told(error), act=""
+            "refused.html", problem_of(error).status, request, desk=None, trouble=trouble, act=""
         )
 
-    def _write(self, template: str, status: int, **values: Any) -> Response:
+    def _write(self, template: str, status: int, request: Request, **values: Any) -> Response:
         built, icons = {"css": [], "js": ""}, []
         try:
             manifest = self._assets.manifest
@@ -184,25 +215,57 @@ class Writer:
         else:
             built = manifest["pages"].get("admin", built)
             icons = [name for name in manifest["icons"] if name.endswith(".svg")]
-        text = self._templates.get_template(template).render(built=built, icons=icons, **values)
-        return Response(text, status, _HEADERS, "text/html; charset=utf-8")
+        words = words_in(locale_of(request))
+        chosen = request.cookies.get(_THEME_COOKIE, "")
+        text = self._templates.get_template(template).render(
+            built=built,
+            icons=icons,
+            t=words,
+            locales=[(one, NAMES[one]) for one in LOCALES],
+            theme=chosen if chosen in THEMES else THEMES[0],
+            themes=THEMES,
+            **values,
+        )
+        headers = {**_HEADERS, "content-language": words.locale}
+        return Response(text, status, headers, "text/html; charset=utf-8")
 
 
-def words(code: object) -> str:
-    """Return a code as words."""
-    return str(code).replace("_", " ")
-
-
-def told(error: CrisisError | ValueError) -> dict[str, Any]:
+def told(error: Trouble, words: Words) -> dict[str, Any]:
     """Return a refusal as a page shows it: a sentence, and every problem that it names."""
-    if isinstance(error, ValueError):
+    if isinstance(error, Fault):
+        return {"detail": words(f"fault.{error.key}", **error.places), "problems": []}
+    if isinstance(error, Unusable | BadFile):
+        return {"detail": words.refusal(error.code, str(error), error.facts), "problems": []}
+    if not isinstance(error, CrisisError):
         return {"detail": str(error), "problems": []}
     problems = error.facts.get("problems")
     listed = [str(one) for one in problems] if isinstance(problems, list | tuple) else []
-    return {"detail": error.detail if listed else explain(error), "problems": listed}
+    return {
+        "detail": words.refusal(error.code, error.detail, {**error.facts, "n": len(listed)}),
+        "problems": [problem_in(words, one) for one in listed],
+    }
 
 
-def status_of(error: CrisisError | ValueError) -> int:
+_EXPECTED = re.compile(r"(?P<path>[\w.]+): Expected `(?P<kind>[^`]*)`(?P<rest>.*)")
+
+
+def problem_in(words: Words, problem: str) -> str:
+    """Return one problem of a policy in words; as it is where the catalogs don't know it."""
+    key = f"problem.{problem}"
+    if words.has(key):
+        return words(key)
+    found = _EXPECTED.fullmatch(problem)
+    if found is None:
+        return problem
+    path, kind = found["path"], found["kind"]
+    name = words.code("setting", path, path)
+    shape = kind.partition(" ")[0]
+    limit = kind[len(shape) :].strip() or found["rest"].strip(" ,")
+    text = words("fault.setting", name=name, path=path, kind=words.code("shape", shape, shape))
+    return f"{text} {limit}" if re.match(r"[<>=]", limit) else text
+
+
+def status_of(error: Trouble) -> int:
     """Return the HTTP status of a refusal."""
     return problem_of(error).status if isinstance(error, CrisisError) else 422
 
@@ -266,9 +329,11 @@ class Pages:
                 if request.method == "GET":
                     to = f"/sign-in?next={quote(request.url.path, safe='/')}"
                     return RedirectResponse(to, 303, _HEADERS)
-                return self.writer.refusal(NotSignedIn("not_signed_in", "Sign in again first."))
+                return self.writer.refusal(
+                    request, NotSignedIn("not_signed_in", "Sign in again first.")
+                )
             except CrisisError as error:
-                return self.writer.refusal(error)
+                return self.writer.refusal(request, error)
 
         return Route(f"/admin/{{county:int}}{path}", serve, methods=["GET", "POST"])
 
@@ -285,7 +350,17 @@ class Pages:
             raise NotAllowed("role", "This account doesn't administer this county.")
         _, name = administration.find_county(f"{county_id:05d}")
         form = await read_form(request) if request.method == "POST" else None
-        return Desk(request, self.node, principal, county_id, county, actor, name, form)
+        return Desk(
+            request=request,
+            node=self.node,
+            words=words_in(locale_of(request)),
+            principal=principal,
+            county_id=county_id,
+            county=county,
+            actor=actor,
+            county_name=name,
+            form=form,
+        )
 
     async def first(self, request: Request) -> Response:
         """``/admin``: to the county that the query names, else the first that one administers."""
@@ -294,12 +369,14 @@ class Pages:
         except NotSignedIn:
             return RedirectResponse("/sign-in?next=/admin", 303, _HEADERS)
         except CrisisError as error:
-            return self.writer.refusal(error)
+            return self.writer.refusal(request, error)
         mine = [c for c, grant in principal.grants.items() if grant.roles & STAFFING]
         named = request.query_params.get("county", "")
         county = next((c for c in mine if str(int(c)) == named), min(mine, default=None))
         if county is None:
-            return self.writer.refusal(NotAllowed("role", "This account administers no county."))
+            return self.writer.refusal(
+                request, NotAllowed("role", "This account administers no county.")
+            )
         return RedirectResponse(f"/admin/{int(county)}", 303, _HEADERS)
 
 
@@ -323,9 +400,12 @@ def id_of(text: str) -> UUID:
 def choice(text: str, allowed: Mapping[str, Any], what: str) -> Any:
     """Return what a choice on a form means.
 
+    Args:
+        what: the message below ``fault.`` that asks for it.
+
     Raises:
-        Invalid: ``bad_choice``.
+        Fault: it is none of ``allowed``.
     """
     if text not in allowed:
-        raise Invalid("bad_choice", f"Choose {what}.")
+        raise Fault(what)
     return allowed[text]

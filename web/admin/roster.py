@@ -23,9 +23,10 @@ from crisis.responder import Credential, PresenceMode, Responder, why_uncounted
 from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
 from web.admin.forms import Form
-from web.admin.pages import Desk, Pages, choice, done, id_of, status_of
-from web.cli.imports import yes_or_no
-from web.cli.roster import Roster, local_text, responder_command, responder_id_of, team_command
+from web.admin.language import Words
+from web.admin.pages import Desk, Fault, Pages, choice, done, id_of, status_of
+from web.cli.imports import split, yes_or_no
+from web.cli.roster import Roster, responder_command, responder_id_of, team_command
 from web.cli.shifts import instant_of
 
 #: How many people a form offers room for.
@@ -64,8 +65,8 @@ class RosterPages:
             {
                 "team": team,
                 "agency": agencies.get(team.agency_id, "-"),
-                "until": local_text(team.shift_ends_at, desk.zone),
-                "now": "on a run" if team.run else "asked" if team.offer else "",
+                "until": desk.when(team.shift_ends_at),
+                "now": "on_a_run" if team.run else "asked" if team.offer else "",
             }
             for team in sorted(teams, key=lambda t: t.call_sign)
         ]
@@ -76,7 +77,7 @@ class RosterPages:
         known = self._known_team(desk)
         if desk.form is None:
             return await self._team_form(desk, known, _team_row(known))
-        row = desk.form.row()
+        row = {**desk.form.row(), "capabilities": "; ".join(desk.form.all("capabilities"))}
         try:
             command = await self._team_command(desk, known, row)
             await desk.submit(command)
@@ -98,10 +99,10 @@ class RosterPages:
     ) -> RecordTeam:
         given = {**dict.fromkeys(("base", "zones", "capabilities", "retired"), ""), **row}
         if not given.get("call_sign"):
-            raise ValueError("Give the team a call sign.")
+            raise Fault("call_sign")
         command, namesake = team_command(await _roster(desk), given)
         if known is None and namesake is not None:
-            raise ValueError(f"There is a team {namesake.call_sign} already; change it instead.")
+            raise Fault("team_exists", call_sign=namesake.call_sign)
         # Without an id it is named after the command, the same each time it is sent.
         return msgspec.structs.replace(command, team_id=known.id if known else None)
 
@@ -121,8 +122,12 @@ class RosterPages:
             team=known,
             # A box that isn't ticked isn't sent.
             row={**_team_row(None), **row},
-            agencies=await desk.agencies(),
-            capabilities=[code.code for code in codes["team_capability"]],
+            agencies=await desk.agency_choices(),
+            capabilities=[
+                (one.code, desk.words.code("team_capability", one.code, one.label))
+                for one in codes["team_capability"]
+            ],
+            chosen=split(row["capabilities"]),
         )
 
     # People
@@ -133,7 +138,7 @@ class RosterPages:
         rows = [
             {
                 "person": one,
-                "name": _person_text(one, accounts),
+                "name": _person_text(one, accounts, desk),
                 "agency": agencies.get(one.agency_id, "-"),
                 "uncounted": self._uncounted(desk, one),
             }
@@ -146,14 +151,15 @@ class RosterPages:
     def _uncounted(self, desk: Desk, one: Responder) -> list[str]:
         rules = desk.county.rules(desk.now)
         on = local_day(desk.now, desk.zone)
-        return [why.value for why in why_uncounted(one, on, rules.codes, rules.standards)]
+        reasons = why_uncounted(one, on, rules.codes, rules.standards)
+        return [desk.words.code("uncounted", why.value) for why in reasons]
 
     async def person(self, desk: Desk) -> Response:
         """Show a person's form, or record what was sent."""
         known = self._known_person(desk)
         if desk.form is None:
             return await self._person_form(desk, known, _person_row(known))
-        row = desk.form.row()
+        row = {**desk.form.row(), "competencies": "; ".join(desk.form.all("competencies"))}
         try:
             await desk.submit(await self._person_command(desk, known, row))
         except (CrisisError, ValueError) as error:
@@ -174,11 +180,11 @@ class RosterPages:
     ) -> RecordResponder:
         given = {**dict.fromkeys(_PERSON_FIELDS, ""), **row}
         if known is None and not given["code"]:
-            raise ValueError("Give the person a code of your own, like a badge number.")
+            raise Fault("person_code")
         if known is None and responder_id_of(desk.county_id, given["code"]) in (
             desk.county.board.responders
         ):
-            raise ValueError(f"There is somebody with the code {given['code']} already.")
+            raise Fault("person_exists", code=given["code"])
         if known is not None:
             given["code"] = str(known.id)
         command = responder_command(await _roster(desk), given)
@@ -213,12 +219,19 @@ class RosterPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             person=known,
-            name=_person_text(known, await _linked(desk)) if known else "",
+            name=_person_text(known, await _linked(desk), desk) if known else "",
             uncounted=self._uncounted(desk, known) if known else [],
             row={**dict.fromkeys(_PERSON_FIELDS, ""), **row},
-            agencies=await desk.agencies(),
-            provider_types=codes["provider_type"].codes,
-            competencies=[code.code for code in codes["competency"]],
+            agencies=await desk.agency_choices(),
+            provider_types=[
+                (one.code, desk.words.code("provider_type", one.code, one.label))
+                for one in codes["provider_type"].codes
+            ],
+            competencies=[
+                (one.code, desk.words.code("competency", one.code, one.label))
+                for one in codes["competency"]
+            ],
+            chosen=split(row.get("competencies", "")),
         )
 
     # Shifts
@@ -235,10 +248,10 @@ class RosterPages:
                 {
                     "shift": shift,
                     "team": team.call_sign,
-                    "starts": local_text(shift.starts_at, desk.zone),
-                    "ends": local_text(shift.ends_at, desk.zone),
+                    "starts": desk.when(shift.starts_at),
+                    "ends": desk.when(shift.ends_at),
                     "crew": ", ".join(
-                        _person_text(board.responders.get(m.responder_id), accounts)
+                        _person_text(board.responders.get(m.responder_id), accounts, desk)
                         for m in shift.crew
                     ),
                     "elsewhere": _double_booked(shift, board.shifts.values()),
@@ -277,15 +290,15 @@ class RosterPages:
             crew.append(
                 CrewMember(
                     responder_id=ResponderId(id_of(text)),
-                    mode=choice(mode, _MODES, "how each member takes part"),
+                    mode=choice(mode, _MODES, "member_mode"),
                     carries_naloxone=str(at) in form.all("naloxone"),
                 )
             )
         return PlanShift(
             shift_id=known.id if known else None,
-            team_id=known.team_id if known else choice(form.text("team"), teams, "a team"),
-            starts_at=_instant(form.text("starts"), desk, "Starts"),
-            ends_at=_instant(form.text("ends"), desk, "Ends"),
+            team_id=known.team_id if known else choice(form.text("team"), teams, "team"),
+            starts_at=_instant(form.text("starts"), desk, "starts"),
+            ends_at=_instant(form.text("ends"), desk, "ends"),
             crew=tuple(crew),
         )
 
@@ -298,7 +311,7 @@ class RosterPages:
     ) -> Response:
         board, accounts = desk.county.board, await _linked(desk)
         people = sorted(
-            (_person_text(one, accounts), str(one.id))
+            (_person_text(one, accounts, desk), str(one.id))
             for one in board.responders.values()
             if desk.may_see(one.agency_id) or _is_on(known, one)
         )
@@ -323,6 +336,7 @@ class RosterPages:
             people=people,
             teams=sorted(teams, key=lambda t: t.call_sign),
             modes=list(_MODES),
+            zone=f"{desk.now.astimezone(desk.zone):%Z}",
         )
 
     async def cancel(self, desk: Desk) -> Response:
@@ -354,11 +368,16 @@ async def _linked(desk: Desk) -> dict[UUID, str]:
     return found
 
 
-def _person_text(one: Responder | None, accounts: Mapping[UUID, str]) -> str:
+def _person_text(one: Responder | None, accounts: Mapping[UUID, str], desk: Desk) -> str:
     if one is None:
-        return "somebody who left"
-    kind = one.provider_type.replace("_", " ")
+        return desk.words("people.left")
+    label = desk.county.rules(desk.now).codes.find("provider_type", one.provider_type)
+    kind = _kind_text(desk.words, one.provider_type, label.label if label else None)
     return f"{accounts.get(one.id) or f'#{one.id.hex[:6]}'} ({kind})"
+
+
+def _kind_text(words: Words, code: str, label: str | None) -> str:
+    return words.code("provider_type", code, label)
 
 
 def _team_row(team: Team | None) -> dict[str, str]:
@@ -437,7 +456,7 @@ def _field_text(instant: datetime, desk: Desk) -> str:
 
 def _instant(text: str, desk: Desk, name: str) -> datetime:
     if not text:
-        raise ValueError(f"{name}: give a day and a time.")
+        raise Fault(f"give_{name}")
     return instant_of(text, desk.zone, name)
 
 

@@ -9,8 +9,11 @@ from starlette.routing import BaseRoute, Route
 from web.admin.county import CountyPages
 from web.admin.imports import ImportPages
 from web.admin.pages import Pages, Writer
+from web.admin.policy import PolicyPages
 from web.admin.roster import RosterPages
+from web.admin.tokens import TokenPages
 from web.admin.users import UserPages
+from web.admin.zones import ZonePages
 from web.api.routes import Node
 from web.pages import Assets
 
@@ -31,5 +34,8 @@ def admin_routes(
         *CountyPages(pages).routes(),
         *RosterPages(pages).routes(),
         *users.routes(),
+        *ZonePages(pages).routes(),
+        *PolicyPages(pages).routes(),
+        *TokenPages(pages, refresh).routes(),
         *ImportPages(pages, users).routes(),
     ]

@@ -14,12 +14,12 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from crisis.errors import Conflict, CrisisError, Invalid, NotAllowed, NotFound
+from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import AgencyId, ResponderId, UserId
 from crisis.roles import Role
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
 from web.admin.forms import Form
-from web.admin.pages import Desk, Pages, done, id_of, status_of, words
+from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
 from web.cli.roster import responder_id_of
 from web.cli.text import new_password
 
@@ -59,7 +59,7 @@ class UserPages:
             rows.append(
                 {
                     "account": account,
-                    "roles": ", ".join(words(role) for role in sorted(grant.roles))
+                    "roles": ", ".join(desk.words.code("role", one) for one in sorted(grant.roles))
                     if grant
                     else "",
                     "agency": agencies.get(grant.agency_id) if grant and grant.agency_id else "",
@@ -98,11 +98,9 @@ class UserPages:
 
     def _unknown_here(self, desk: Desk, known: Account) -> UserId:
         if _grant_in(known, desk) is not None:
-            raise Conflict(
-                "username_taken", "This account is in the list already; change it there."
-            )
+            raise Fault("account_listed")
         if known.kind != "person":
-            raise Conflict("username_taken", "This username is another system's.")
+            raise Fault("account_of_system")
         return known.account_id
 
     async def user(self, desk: Desk) -> Response:
@@ -169,15 +167,13 @@ class UserPages:
     def _grant(self, desk: Desk, form: Form) -> Grant:
         roles = frozenset(role for role in _ROLES if role.value in form.all("role"))
         if not roles:
-            raise Invalid("bad_grant", "Choose at least one role.")
+            raise Fault("role")
         responder = form.text("responder")
         responder_id: ResponderId | None = None
         if responder:
             responder_id = responder_id_of(desk.county_id, responder)
             if responder_id not in desk.county.board.responders:
-                raise Invalid(
-                    "unknown_responder", f"Nobody in the roster has the code {responder}."
-                )
+                raise Fault("unknown_code", code=responder)
         agency = form.text("agency")
         return Grant(
             county_id=desk.county_id,
@@ -191,13 +187,13 @@ class UserPages:
         desk: Desk,
         account: Account | None,
         form: Form,
-        trouble: CrisisError | ValueError | None = None,
+        trouble: Trouble | None = None,
     ) -> Response:
         values: dict[str, Any] = {
             "account": account,
             "form": form,
             "roles": [role.value for role in _ROLES],
-            "agencies": await desk.agencies(),
+            "agencies": await desk.agency_choices(),
             "is_me": account is not None and account.account_id == desk.principal.account_id,
             "acts_elsewhere": account is not None
             and any(grant.county_id != desk.county_id for grant in account.grants),

@@ -1,36 +1,84 @@
 // What the administration's pages need of a script: to be sent as the service asks of every page.
 //
 // The server writes the pages; this sends their forms with the header that no other site can send,
-// shows the answer in place, and keeps one form from being sent twice.
+// shows the answer in place, keeps one form from being sent twice, and warns before entries or a
+// password that is shown once would be lost.
 
 import "../base.css";
 import "./admin.css";
-import { startTheme } from "../theme.ts";
+import { keepChoice, keptChoice } from "../choice.ts";
+import { LOCALES, wanted } from "../i18n.ts";
+import { setTheme, startTheme, THEMES } from "../theme.ts";
 
 startTheme();
+
+// Chosen on another page before the server was told of it: drawn once more, in that language.
+const { lang } = document.documentElement;
+if (lang !== "" && wanted([], keptChoice("locale")) !== lang && keptChoice("locale") !== null) location.reload();
+
+/** Whether a form holds what nobody has sent. */
+let isChanged = false;
 
 addEventListener("submit", (event) => {
   const form = event.target;
   if (!(form instanceof HTMLFormElement) || form.method !== "post") return;
   event.preventDefault();
+  const asked = form.dataset["confirm"];
+  if (asked !== undefined && !confirm(asked)) return;
   void send(form, event.submitter);
 });
+
+addEventListener("input", (event) => {
+  if (event.target instanceof Element && event.target.closest("form[method=post]") !== null) isChanged = true;
+});
+
+addEventListener("beforeunload", (event) => {
+  if (isChanged || document.querySelector("[data-once]") !== null) event.preventDefault();
+});
+
+addEventListener("change", (event) => {
+  const choice = event.target;
+  if (!(choice instanceof HTMLSelectElement)) return;
+  if (choice.dataset["choice"] === "theme") {
+    const theme = THEMES.find((one) => one === choice.value);
+    if (theme !== undefined) setTheme(theme);
+  } else if (choice.dataset["choice"] === "locale" && LOCALES.some((one) => one === choice.value)) {
+    keepChoice("locale", choice.value);
+    location.reload();
+  }
+});
+
+addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest("[data-act=sign-out]") !== null) void signOut();
+});
+
+async function signOut(): Promise<void> {
+  try {
+    await fetch("/api/v1/session", { method: "DELETE", headers: { "X-Crisis-Client": "page" } });
+    location.assign("/sign-in");
+  } catch {
+    say();
+  }
+}
 
 async function send(form: HTMLFormElement, button: HTMLElement | null): Promise<void> {
   if (form.ariaBusy === "true") return;
   form.ariaBusy = "true";
+  const data = new FormData(form, button);
+  const url = button?.getAttribute("formaction") ?? form.action;
   button?.setAttribute("disabled", "");
-  const data = new FormData(form);
   const isFile = form.enctype === "multipart/form-data";
   // Everything in a form without files is text.
   const body = isFile ? data : new URLSearchParams([...data].map(([name, value]): [string, string] => [name, String(value)]));
   try {
-    const response = await fetch(form.action, { method: "POST", headers: { "X-Crisis-Client": "page" }, body });
+    const response = await fetch(url, { method: "POST", headers: { "X-Crisis-Client": "page" }, body });
     if (!(response.headers.get("Content-Type") ?? "").includes("text/html")) throw new Error(String(response.status));
+    // What was refused, or is only shown before it is done, is still to be sent.
+    isChanged = !response.ok;
     show(await response.text(), response.redirected ? response.url : null);
   } catch {
     // Not known whether it was done: sent again, the form is the same act.
-    say("Nobody answered. It is not known whether this was done; sending it again is safe.");
+    say();
     form.ariaBusy = null;
     button?.removeAttribute("disabled");
   }
@@ -41,17 +89,18 @@ function show(html: string, url: string | null): void {
   if (url !== null) history.pushState(null, "", url);
   document.title = next.title;
   document.body.replaceChildren(...[...next.body.childNodes].map((node) => document.adoptNode(node)));
+  isChanged ||= document.querySelector("form[data-kept]") !== null;
   scrollTo(0, 0);
   const main = document.querySelector("main");
   main?.setAttribute("tabindex", "-1");
   main?.focus();
 }
 
-function say(text: string): void {
+function say(): void {
   const note = document.createElement("div");
   note.className = "note warn";
   note.setAttribute("role", "alert");
-  note.textContent = text;
+  note.textContent = document.body.dataset["unreachable"] ?? "";
   document.querySelector("main")?.prepend(note);
 }
 

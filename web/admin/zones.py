@@ -1,0 +1,289 @@
+"""The county's own urban and rural areas: the edition in force, and a new one.
+
+Decides what is shown before an edition is loaded: what the file holds, which part of the county
+changes its class, which open incidents and teams it touches, and what looks like a mistake. What a
+file must look like is decided by ``geo.geojson`` and ``dispatch.store.administration``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from crisis.errors import CrisisError
+from crisis.standards import local_day
+from dispatch.store import administration
+from dispatch.store.administration import ZoneLine
+from geo.counties import OFF_COAST_M, county_class, county_zones
+from geo.point import Point
+from geo.zone import AreaClass, AreaMap, AreaMethod, Classification, Zone, classify
+from web.admin.drawing import Drawing, draw, kind_of, square_miles
+from web.admin.language import Words
+from web.admin.pages import Desk, Fault, Pages, Trouble, done, status_of
+
+#: The county is judged at so many places along each side of its box.
+_SAMPLES = 32
+#: A zone's outline is looked up at so many of its corners.
+_CORNERS = 24
+
+
+class ZonePages:
+    """Their routes."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._page = pages.writer.page
+
+    def routes(self) -> list[BaseRoute]:
+        """Return them."""
+        return [self._pages.route("/zones", self.zones)]
+
+    async def zones(self, desk: Desk) -> Response:
+        """Show the edition in force; of a file that was sent what it would change; load it."""
+        if desk.form is None:
+            return await self._list(desk)
+        desk.require_admin()
+        edition, text = desk.form.text("edition"), desk.form.raw("geojson").strip()
+        known = await administration.list_zones(desk.node.database, desk.county_id)
+        try:
+            if not text:
+                raise Fault("zones_file")
+            zones = await asyncio.to_thread(
+                administration.check_zones, edition, text.encode(), known
+            )
+        except (CrisisError, ValueError) as error:
+            return await self._list(desk, edition, error)
+        shown = _digest(edition, text, known)
+        if desk.form.text("shown") != shown:
+            return await self._check(desk, edition, text, zones, known, shown)
+        await administration.add_zones(desk.node.database, desk.county_id, edition, text.encode())
+        await desk.county.read_rules()
+        return done(desk, "zones", "zones")
+
+    async def _list(
+        self, desk: Desk, name: str | None = None, trouble: Trouble | None = None
+    ) -> Response:
+        edition, zones = await administration.read_zones(desk.node.database, desk.county_id)
+        known = await administration.list_zones(desk.node.database, desk.county_id)
+        counts = Counter(one.version for one in known if one.version != edition)
+        today = local_day(desk.now, desk.zone)
+        drawing = await asyncio.to_thread(draw, _outline(desk), zones)
+        return self._page(
+            desk,
+            "zones.html",
+            200 if trouble is None else status_of(trouble),
+            trouble=trouble,
+            county_class=_default(desk).area_class.value,
+            edition=edition,
+            drawing=drawing,
+            rows=[_row(desk.words, zone) for zone in zones],
+            earlier=sorted(counts.items(), reverse=True),
+            name=today.isoformat() if name is None else name,
+        )
+
+    async def _check(
+        self,
+        desk: Desk,
+        edition: str,
+        text: str,
+        zones: Sequence[Zone],
+        known: Sequence[ZoneLine],
+        shown: str,
+    ) -> Response:
+        words = desk.words
+        in_force, before = await administration.read_zones(desk.node.database, desk.county_id)
+        seen = await asyncio.to_thread(
+            _compare, _outline(desk), _default(desk), before, zones, edition
+        )
+        incidents = [
+            one.place.cell
+            for one in desk.county.board.incidents.values()
+            if one.is_open and one.place.cell is not None
+        ]
+        moved = sum(_class_at(p, desk, before) != _class_at(p, desk, zones) for p in incidents)
+        old = {zone.name: zone for zone in before}
+        return self._page(
+            desk,
+            "zones_check.html",
+            edition=edition,
+            geojson=text,
+            shown=shown,
+            drawing=seen.drawing,
+            counts=Counter(kind_of(zone) for zone in zones),
+            warnings=_warnings(desk, edition, in_force, zones, seen),
+            shares=[
+                {
+                    "name": words.code("area_class", kind.value),
+                    "before": _percent(words, seen.before[kind]),
+                    "after": _percent(words, seen.after[kind]),
+                }
+                for kind in AreaClass
+            ],
+            effects=[
+                words("zones.area_changes", share=_percent(words, seen.changed)),
+                words("zones.incidents", n=moved),
+                words("zones.gone", names=", ".join(sorted(set(old) - {z.name for z in zones})))
+                if set(old) - {z.name for z in zones}
+                else words("zones.none_gone"),
+                words("policy.reaches"),
+            ],
+            rows=[
+                {
+                    **_row(words, zone),
+                    "parts": len(zone.polygons),
+                    "against": _against(words, zone, old.get(zone.name)),
+                    "is_outside": zone.name in seen.outside,
+                }
+                for zone in zones
+            ],
+        )
+
+
+class _Seen(NamedTuple):
+    """What a new edition does to a county; shares of its area, 0 to 1.
+
+    Attributes:
+        changed: the share whose class becomes another one.
+        overlap: the share that urban and rural zones both claim.
+        outside: the zones that lie off the county, by name.
+    """
+
+    drawing: Drawing
+    before: Mapping[AreaClass, float]
+    after: Mapping[AreaClass, float]
+    changed: float
+    overlap: float
+    outside: frozenset[str]
+
+
+def _compare(
+    county: Zone,
+    default: Classification,
+    before: Sequence[Zone],
+    after: Sequence[Zone],
+    edition: str,
+) -> _Seen:
+    """Judge a new edition at places all over the county; takes a while for fine outlines."""
+    was, will = _map_of("now", before), _map_of(edition, after)
+    pairs = []
+    overlap = 0
+    for point in _places(county):
+        pairs.append(
+            (classify(point, default, was).area_class, classify(point, default, will).area_class)
+        )
+        overlap += len({zone.area_class for zone in will.zones if zone.holds(point)}) > 1
+    total = max(1, len(pairs))
+    outside = {zone.name for zone in after if _lies_outside(zone, county)}
+    return _Seen(
+        drawing=draw(county, after),
+        before={kind: sum(a is kind for a, _ in pairs) / total for kind in AreaClass},
+        after={kind: sum(b is kind for _, b in pairs) / total for kind in AreaClass},
+        changed=sum(a is not b for a, b in pairs) / total,
+        overlap=overlap / total,
+        outside=frozenset(outside),
+    )
+
+
+def _places(county: Zone) -> Iterator[Point]:
+    box = county.box
+    high, wide = box.north_deg - box.south_deg, box.east_deg - box.west_deg
+    for row in range(_SAMPLES):
+        for column in range(_SAMPLES):
+            point = Point(
+                lat_deg=box.south_deg + (row + 0.5) / _SAMPLES * high,
+                lon_deg=box.west_deg + (column + 0.5) / _SAMPLES * wide,
+            )
+            if county.holds(point):
+                yield point
+
+
+def _lies_outside(zone: Zone, county: Zone) -> bool:
+    """Whether most of a zone's corners are off the county, its coast's waters included."""
+    corners = [corner for part in zone.polygons for corner in part.outer]
+    some = corners[:: max(1, len(corners) // _CORNERS)]
+    off = sum(county.distance_m(Point(lat_deg=lat, lon_deg=lon)) > OFF_COAST_M for lon, lat in some)
+    return off > len(some) / 2
+
+
+def _map_of(edition: str, zones: Sequence[Zone]) -> AreaMap:
+    return AreaMap(version=edition, zones=tuple(one for one in zones if one.area_class))
+
+
+def _class_at(point: Point, desk: Desk, zones: Sequence[Zone]) -> AreaClass:
+    return classify(point, _default(desk), _map_of("", zones)).area_class
+
+
+def _outline(desk: Desk) -> Zone:
+    return county_zones()[f"{desk.county_id:05d}"]
+
+
+def _default(desk: Desk) -> Classification:
+    fips, today = f"{desk.county_id:05d}", local_day(desk.now, desk.zone)
+    try:
+        return county_class(fips, today)
+    except LookupError:
+        # As the service decides it where it knows no class: the stricter standard.
+        return Classification(
+            area_class=AreaClass.URBAN, method=AreaMethod.COUNTY_CLASS, version="unclassed"
+        )
+
+
+def _warnings(
+    desk: Desk, edition: str, in_force: str | None, zones: Sequence[Zone], seen: _Seen
+) -> list[str]:
+    words, found = desk.words, []
+    if in_force is not None and edition < in_force:
+        found.append(words("zones.not_last", version=in_force))
+    if not any(zone.area_class for zone in zones):
+        found.append(words("zones.no_class"))
+    if seen.outside:
+        found.append(words("zones.outside_warning", n=len(seen.outside), county=desk.county_name))
+    if seen.overlap:
+        found.append(words("zones.overlap", share=_percent(words, seen.overlap)))
+    names = {name for zone in zones for name in (zone.name, zone.zone_id)}
+    lost = [
+        team.call_sign
+        for team in desk.county.board.teams.values()
+        if not team.retired and set(team.zones) - names
+    ]
+    if lost:
+        found.append(words("zones.teams_lost", n=len(lost), teams=", ".join(sorted(lost))))
+    return found
+
+
+def _row(words: Words, zone: Zone) -> dict[str, Any]:
+    miles = square_miles(zone)
+    return {
+        "name": zone.name,
+        "class": words(f"zones.key_{kind_of(zone)}"),
+        "area": words("unit.sq_mi", n=round(miles) if miles >= 10 else round(miles, 2)),
+    }
+
+
+def _against(words: Words, zone: Zone, before: Zone | None) -> str:
+    if before is None:
+        return words("zones.is_new")
+    if before.area_class != zone.area_class:
+        return words("zones.class_was", was=words(f"zones.key_{kind_of(before)}"))
+    if before.polygons != zone.polygons:
+        return words("zones.outline_differs")
+    return words("the_same")
+
+
+def _percent(words: Words, share: float) -> str:
+    if 0 < share < 0.01:
+        return words("zones.below_one")
+    return words("unit.percent", n=round(share * 100))
+
+
+def _digest(edition: str, text: str, known: Sequence[ZoneLine]) -> str:
+    """Return what tells this file, in a county as it stands, from any other."""
+    whole = msgspec.json.encode([edition, text, known])
+    return blake2b(whole, digest_size=16).hexdigest()
