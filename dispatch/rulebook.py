@@ -100,7 +100,7 @@ class _Kept(NamedTuple):
 
 
 def _area_map(rows: Sequence[Record]) -> AreaMap:
-    """Return the classed zones of a county's newest edition; none loaded = an empty map."""
+    """Return the zones of a county's newest edition; none loaded = an empty map."""
     features = [
         {
             "type": "Feature",
@@ -109,7 +109,6 @@ def _area_map(rows: Sequence[Record]) -> AreaMap:
             "geometry": msgspec.Raw(row["geometry"].encode()),
         }
         for row in rows
-        if row["area_class"] is not None
     ]
     if not features:
         return AreaMap(version="none")

@@ -119,16 +119,11 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AreaMap(msgspec.Struct, frozen=True, kw_only=True):
-    """One edition of finer urban and rural polygons that a county has loaded."""
+    """One edition of the zones that a county has loaded: classed areas, and those teams serve."""
 
     #: names the edition: what it was derived from, and when it took effect
     version: str
     zones: tuple[Zone, ...] = ()
-
-    def __post_init__(self) -> None:
-        unclassed = [zone.zone_id for zone in self.zones if zone.area_class is None]
-        if unclassed:
-            raise ValueError(f"zones without an area class: {', '.join(unclassed)}")
 
 
 def polygon(rings: Sequence[Iterable[tuple[float, float]]]) -> Polygon:
@@ -207,12 +202,14 @@ def classify(
 ) -> Classification:
     """Return the class of a place: by the finer polygon that holds it, else its county's.
 
-    Where polygons of both classes overlap the place is urban, the stricter standard.
+    Where polygons of both classes overlap the place is urban, the stricter standard. Zones without
+    a class say nothing here.
     ``point``: None = place not known yet, so that only the county's class can be given.
     """
     if point is None or finer_zones is None:
         return county_default
-    classes = {zone.area_class for zone in finer_zones.zones if zone.holds(point)}
+    classed = (zone for zone in finer_zones.zones if zone.area_class is not None)
+    classes = {zone.area_class for zone in classed if zone.holds(point)}
     if not classes:
         return county_default
     return Classification(

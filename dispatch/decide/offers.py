@@ -41,6 +41,7 @@ from dispatch.decide.amendment import first_wake, is_quiet
 from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import assess, codes_of, reason_of
 from dispatch.decide.situation import warning
+from dispatch.matching.eligibility import serves
 
 #: Whoever enters an outage's papers needs longer to answer for a team than the team had.
 BACK_ENTRY_WINDOW_S = 86_400.0
@@ -70,6 +71,7 @@ def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
         )
     judged = assess(d, incident, team)
     _require_eligible(d, team, judged)
+    _check_zone(d, incident, team, c)
     offer_id = OfferId(d.id("offer"))
     expires_at = _expires_at(d, incident)
     soft = [s for s in judged.shortfalls if not s.hard]
@@ -111,6 +113,23 @@ def _check_override(d: Deciding, c: OfferTeam) -> None:
         raise Invalid(
             "override_reason_missing",
             "Another team is recommended first; say why this one is asked.",
+            set="override_reason",
+        )
+
+
+def _check_zone(d: Deciding, incident: Incident, team: Team, c: OfferTeam) -> None:
+    """Let nobody be asked beyond the team's zones, unless a person says why.
+
+    Who serves where is the county's own arrangement, not a rule of the benefit.
+    """
+    if serves(d.rules.areas, team, incident):
+        return
+    if d.env.actor.has(Role.SYSTEM):
+        raise Conflict("team_not_eligible", "The place lies outside the team's zones.")
+    if c.override_reason is None:
+        raise Invalid(
+            "override_reason_missing",
+            "The place lies outside the team's zones; say why it is asked all the same.",
             set="override_reason",
         )
 

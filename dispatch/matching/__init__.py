@@ -7,7 +7,7 @@ who asks; what becomes of a recommendation is decided elsewhere.
 
 from __future__ import annotations
 
-from dispatch.matching.eligibility import CrewMemo, why_not
+from dispatch.matching.eligibility import CrewMemo, serves, why_not
 from dispatch.matching.ranking import rank
 from dispatch.matching.shapes import (
     Adjustment,
@@ -33,5 +33,6 @@ __all__ = [
     "Recommendation",
     "TieBreak",
     "rank",
+    "serves",
     "why_not",
 ]

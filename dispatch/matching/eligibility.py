@@ -31,6 +31,7 @@ from crisis.team import Duty, Team
 from crisis.triage import Hazard, Need
 from dispatch.matching.shapes import Reason, ReasonCode
 from geo.point import Point
+from geo.zone import AreaMap
 
 if TYPE_CHECKING:
     # The decisions import this package.
@@ -386,22 +387,35 @@ class Asking:
 
     def _zone(self, zones: tuple[str, ...]) -> tuple[Reason, ...]:
         if zones not in self._zones:
-            self._zones[zones] = self._judge_zones(zones)
+            if self._here is None:
+                self._here = _names_here(self.rules.areas, self.point)
+            self._zones[zones] = _against_zones(self.rules.areas, self._here, zones)
         return self._zones[zones]
 
-    def _judge_zones(self, zones: Iterable[str]) -> tuple[Reason, ...]:
-        """Bar a team only by outlines that are loaded: a missing map must not hide a team."""
-        point = self.point
-        loaded = self.rules.areas.zones
-        if self._here is None:
-            held = [zone for zone in loaded if point is not None and zone.holds(point)]
-            self._here = frozenset(name for zone in held for name in (zone.zone_id, zone.name))
-        wanted = frozenset(zones)
-        if wanted & self._here:
-            return ()
-        if wanted <= {name for zone in loaded for name in (zone.zone_id, zone.name)}:
-            return _OUTSIDE_ZONE
-        return _ZONE_NOT_LOADED
+
+def _names_here(areas: AreaMap, point: Point | None) -> frozenset[str]:
+    held = [zone for zone in areas.zones if point is not None and zone.holds(point)]
+    return frozenset(name for zone in held for name in (zone.zone_id, zone.name))
+
+
+def _against_zones(
+    areas: AreaMap, here: frozenset[str], zones: Iterable[str]
+) -> tuple[Reason, ...]:
+    """Bar a team only by outlines that are loaded: a missing map must not hide a team."""
+    wanted = frozenset(zones)
+    if wanted & here:
+        return ()
+    if wanted <= {name for zone in areas.zones for name in (zone.zone_id, zone.name)}:
+        return _OUTSIDE_ZONE
+    return _ZONE_NOT_LOADED
+
+
+def serves(areas: AreaMap, team: Team, incident: Incident) -> bool:
+    """Whether the place lies in the team's zones; also where that can't be told."""
+    point = incident.clinical.point or incident.place.cell
+    if not team.zones or point is None:
+        return True
+    return _against_zones(areas, _names_here(areas, point), team.zones) != _OUTSIDE_ZONE
 
 
 def _asked_before(incident: Incident, slot: SlotNo) -> dict[TeamId, tuple[Reason, ...]]:

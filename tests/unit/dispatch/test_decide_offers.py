@@ -26,6 +26,7 @@ from crisis.offer import OfferState
 from crisis.policy import OfferPolicy, Rung, RungKind
 from crisis.team import CrewChanged, LoanGranted
 from crisis.triage import Acuity, Need
+from geo.zone import AreaMap, Zone, polygon, zone
 from tests.unit.dispatch.board_kit import (
     COUNTY,
     MONDAY,
@@ -470,3 +471,35 @@ def test_a_team_reports_nothing_on_an_offer_that_it_did_not_take() -> None:
         ReportStatus(assignment_id=nobody, status=Status.EN_ROUTE),  # type: ignore[arg-type]
         by=on_team(team),
     )
+
+
+def _zone(name: str, west_deg: float, east_deg: float) -> Zone:
+    ring = [
+        (west_deg, 37.0),
+        (east_deg, 37.0),
+        (east_deg, 38.5),
+        (west_deg, 38.5),
+        (west_deg, 37.0),
+    ]
+    return zone(zone_id=name.lower(), name=name, polygons=[polygon([ring])])
+
+
+def test_a_team_is_asked_beyond_its_zones_only_by_a_person_who_says_why() -> None:
+    areas = AreaMap(version="1", zones=(_zone("East", -122, -121), _zone("West", -123, -122)))
+    county = County(rules(areas=areas))
+    incident_id = county.determined()
+    here, elsewhere = county.team("Blue 1", zones=("West",)), county.team("Blue 2", zones=("East",))
+    beyond = OfferTeam(incident_id=incident_id, team_id=elsewhere)
+    county.refused("team_not_eligible", beyond, by=SERVICE)
+    county.refused("override_reason_missing", beyond)
+    county.do(
+        OfferTeam(incident_id=incident_id, team_id=elsewhere, override_reason="supervisor_order")
+    )
+    incident_id = county.determined()
+    county.do(OfferTeam(incident_id=incident_id, team_id=here))
+
+
+def test_a_zone_whose_outline_nobody_loaded_keeps_no_team_from_being_asked() -> None:
+    county = County()
+    incident_id = county.determined()
+    county.offered(incident_id, county.team(zones=("North",)))

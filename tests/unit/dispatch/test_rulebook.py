@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from crisis.codes import code_sets
 from crisis.policy import CountyPolicy, policy_at
 from crisis.standards import local_day
-from dispatch.rulebook import DEFAULT_POLICY, Rulebook
+from dispatch.rulebook import DEFAULT_POLICY, Rulebook, _area_map
+from geo.zone import AreaClass
 
 MARCH = datetime(2026, 3, 6, 20, 0, tzinfo=UTC)
 #: The second begins at noon of the night's next day, the third within the hour of the clock change.
@@ -46,3 +47,22 @@ def test_the_edges_of_a_day_and_of_a_policy_are_exact() -> None:
     for number, policy in enumerate(POLICIES):
         assert book.at(policy.effective_from).policy.version == str(number)
         assert book.at(policy.effective_from - tick).policy.version != str(number)
+
+
+def test_zones_that_teams_serve_are_loaded_with_or_without_a_class() -> None:
+    ring = "[[[-122.5,37.5],[-122.0,37.5],[-122.0,38.0],[-122.5,38.0],[-122.5,37.5]]]"
+    rows = [
+        {
+            "version": "2026-1",
+            "name": name,
+            "area_class": area_class,
+            "geometry": f'{{"type":"Polygon","coordinates":{ring}}}',
+        }
+        for name, area_class in (("North", None), ("Hills", "rural"))
+    ]
+    areas = _area_map(rows)  # type: ignore[arg-type]
+    assert [(zone.name, zone.area_class) for zone in areas.zones] == [
+        ("North", None),
+        ("Hills", AreaClass.RURAL),
+    ]
+    assert areas.version == "2026-1"

@@ -220,9 +220,10 @@ def test_overlapping_polygons_give_the_stricter_class() -> None:
     assert classify(at(0.7, 0.7), COUNTY, FINER).area_class is AreaClass.URBAN
 
 
-def test_a_map_of_classes_refuses_zones_without_one() -> None:
-    with pytest.raises(ValueError, match="without an area class: plain"):
-        AreaMap(version="x", zones=(area("plain", square(0, 0)),))
+def test_a_zone_without_a_class_says_nothing_of_urban_or_rural() -> None:
+    served = AreaMap(version="x", zones=(area("plain", square(0, 0)), RANCH))
+    assert classify(at(0.2, 0.2), COUNTY, served) == COUNTY
+    assert classify(at(0.7, 0.7), COUNTY, served).area_class is AreaClass.RURAL
 
 
 def test_the_words_for_class_and_method_are_stable() -> None:
