@@ -6,15 +6,30 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 from uuid import UUID
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crisis.assignment import AssignmentBegun, AssignmentCancelled, Status, StatusReported
 from crisis.errors import IllegalTransition
-from crisis.ids import AssignmentId, CallId, IncidentId, OfferId, SlotNo, SubjectId, TeamId, UserId
+from crisis.ids import (
+    AssignmentId,
+    CallId,
+    EncounterId,
+    IncidentId,
+    OfferId,
+    RecordId,
+    SlotNo,
+    SubjectId,
+    TeamId,
+    UserId,
+)
 from crisis.incident import (
     SETTLED,
     TRANSITIONS,
     CallAttached,
+    EncounterRecorded,
     Incident,
     IncidentAbsorbed,
     IncidentAmended,
@@ -22,12 +37,14 @@ from crisis.incident import (
     IncidentCancelled,
     IncidentClosed,
     IncidentEvent,
+    IncidentFlagged,
     IncidentMerged,
     IncidentOpened,
     IncidentReleased,
     IncidentSplit,
     IncidentState,
     NoDispatchDetermined,
+    NoteAdded,
     OwnerChanged,
     OwnerOffered,
     OwnEvent,
@@ -43,6 +60,7 @@ from crisis.incident import (
 from crisis.incident_fold import evolve_incident
 from crisis.offer import OfferAccepted, OfferDeclined, OfferMade
 from crisis.triage import Acuity, Hazard, Place, Standard
+from tests.unit.crisis.tables import assert_about, assert_reachable, assert_total
 
 T0 = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
 ME, OTHER = IncidentId(UUID(int=1)), IncidentId(UUID(int=2))
@@ -304,3 +322,76 @@ def test_archiving_takes_it_off_the_board_and_changes_nothing_else() -> None:
 def test_only_its_opening_begins_an_incident() -> None:
     with pytest.raises(AssertionError):
         evolve_incident(None, determined(), T0)
+
+
+#: One example of every event that the table names.
+TABLED: tuple[OwnEvent, ...] = (
+    ScreeningStarted(incident_id=ME),
+    determined(),
+    NoDispatchDetermined(incident_id=ME, reason="prank"),
+    IncidentAmended(incident_id=ME, version=2, place=Place()),
+    SlotAdded(incident_id=ME, slot=SlotNo(2)),
+    SlotDropped(incident_id=ME, slot=SlotNo(1), reason="other"),
+    SlotEscalated(incident_id=ME, slot=SlotNo(1), rung=1),
+    SlotWoken(incident_id=ME, slot=SlotNo(1), wake_at=None),
+    CLOSED,
+    CANCELLED,
+    MERGED,
+)
+#: Facts that may come in any state.
+ALWAYS: tuple[OwnEvent, ...] = (
+    OwnerOffered(incident_id=ME, to=UserId(UUID(int=5))),
+    OwnerChanged(incident_id=ME, owner=UserId(UUID(int=5))),
+    CallAttached(incident_id=ME, call_id=CallId(UUID(int=8))),
+    NoteAdded(incident_id=ME, record=RecordId(UUID(int=9))),
+    SubjectAdded(incident_id=ME, subject_id=SubjectId(UUID(int=6))),
+    EncounterRecorded(
+        incident_id=ME,
+        encounter_id=EncounterId(UUID(int=10)),
+        assignment_id=AssignmentId(UUID(int=301)),
+    ),
+    IncidentAbsorbed(incident_id=ME, other=OTHER, determined_at=at(-5), due_at=at(55)),
+    IncidentFlagged(incident_id=ME, flag="unassigned"),
+)
+
+
+def test_every_own_event_has_its_place_in_the_table_or_beside_it() -> None:
+    apart = {IncidentOpened, IncidentSplit, IncidentReleased, IncidentArchived}
+    tried = {type(event) for event in (*TABLED, *ALWAYS)}
+    assert tried | apart == set(get_args(OwnEvent))
+    assert {type(event) for event in TABLED} == {event for _, event in TRANSITIONS}
+
+
+def test_every_step_outside_the_table_is_refused_by_name() -> None:
+    begun = after()
+
+    def take(state: IncidentState, event: OwnEvent) -> IncidentState:
+        return evolve_incident(msgspec.structs.replace(begun, state=state), event, at(1)).state
+
+    assert_about(TRANSITIONS, IncidentState, {event for _, event in TRANSITIONS})
+    assert_total(TRANSITIONS, IncidentState, TABLED, take)
+    assert_reachable(TRANSITIONS, IncidentState.RECEIVED, SETTLED, IncidentState)
+    for state in IncidentState:
+        for event in ALWAYS:
+            assert take(state, event) is state
+
+
+@given(st.lists(st.sampled_from((*TABLED, *ALWAYS)), max_size=25))
+def test_the_clock_starts_once_and_never_anew(events: list[OwnEvent]) -> None:
+    incident = after()
+    for minute, event in enumerate(events, start=1):
+        before = incident
+        try:
+            incident = evolve_incident(before, event, at(minute))
+        except IllegalTransition:
+            continue
+        assert not (before.is_settled and before.state is not incident.state)
+        start = incident.determined_at
+        if before.determined_at is not None:
+            assert start is not None and start <= before.determined_at
+        if before.own_determined_at is not None:
+            assert incident.own_determined_at == before.own_determined_at
+        assert (incident.ended_at is not None) == incident.is_settled
+        assert incident.version >= before.version
+        if isinstance(event, TeamDetermined):
+            assert start is not None and start <= at(minute)

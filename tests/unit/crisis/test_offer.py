@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 from uuid import UUID
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crisis.errors import IllegalTransition
 from crisis.ids import AssignmentId, IncidentId, OfferId, SlotNo, TeamId
@@ -22,6 +25,7 @@ from crisis.offer import (
     OfferWithdrawn,
     evolve_offer,
 )
+from tests.unit.crisis.tables import assert_reachable, assert_total
 
 T0 = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 INCIDENT, OFFER = IncidentId(UUID(int=1)), OfferId(UUID(int=2))
@@ -65,3 +69,27 @@ def test_an_offer_is_answered_once(first: OfferEvent, second: OfferEvent) -> Non
 def test_an_answer_without_an_offer_is_a_fault_of_the_writer() -> None:
     with pytest.raises(AssertionError):
         evolve_offer(None, ANSWERS[0], T0)
+
+
+def test_every_step_outside_the_table_is_refused_by_name() -> None:
+    def take(state: OfferState, event: OfferEvent) -> OfferState:
+        return evolve_offer(msgspec.structs.replace(made(), state=state), event, T0).state
+
+    assert_total(TRANSITIONS, OfferState, ANSWERS, take)
+    final = [state for state in OfferState if state is not OfferState.PENDING]
+    assert_reachable(TRANSITIONS, OfferState.PENDING, final, OfferState)
+
+
+@given(st.lists(st.sampled_from(ANSWERS), max_size=8))
+def test_the_first_answer_stands_whatever_comes_after(answers: list[OfferEvent]) -> None:
+    offer = made()
+    for number, answer in enumerate(answers):
+        try:
+            offer = evolve_offer(offer, answer, T0 + timedelta(seconds=number))
+        except IllegalTransition:
+            continue
+        assert number == 0
+    assert offer.is_pending == (not answers) == (offer.answered_at is None)
+    if answers:
+        assert offer.state is TRANSITIONS[OfferState.PENDING, type(answers[0])]
+        assert offer.answered_at == T0
