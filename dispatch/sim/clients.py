@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid5
 
@@ -22,6 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from crisis.clock import DomainClock, generator, new_id
+from dispatch.sim.demand import DemandedCall
 from dispatch.sim.roster import made_up_id
 from dispatch.sim.troupe import Staff
 
@@ -33,6 +34,8 @@ _OVERTAKEN_CODES = {"override_reason_missing"}
 _STOP = 4403
 _TIMEOUT_S = 30.0
 _MOST_WAIT_S = 2.0
+#: County time after which the first team on scene is in danger.
+_FIRST_ALARM_AFTER = timedelta(minutes=15)
 
 Entity = dict[str, Any]
 
@@ -42,6 +45,7 @@ class Tally:
     """What all clients met with.
 
     Attributes:
+        acts: commands that were accepted, by the last word of their path.
         overtaken: refusals that are part of working together, by code.
         errors: everything else, by what was asked and the answer's code.
     """
@@ -49,6 +53,7 @@ class Tally:
     sent: int = 0
     fixes: int = 0
     reconnects: int = 0
+    acts: Counter[str] = field(default_factory=Counter)
     overtaken: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
 
@@ -57,18 +62,33 @@ class World:
     """What all clients share: the way to the service, the clock, and what is said aloud.
 
     Attributes:
-        heard: call id → what its caller says; known to whoever speaks with them.
+        heard: id of a call or an incident → what its caller says; known to whoever has to do with
+            it.
+        first_call: id of a call or an incident → the earlier call about the same person.
+        incident_of: id of a call → the incident that was opened from it.
+        done: keys of acts that nobody needs to do any more.
+        yours: id of the team that a person may drive; ``""`` = there is none.
+        passed: how often in a row that team was asked before others, and didn't go.
         closing: the server is going away, and broken connections are no errors.
     """
 
-    def __init__(self, url: str, county_id: int, clock: DomainClock, seed: int) -> None:
+    def __init__(
+        self, url: str, county_id: int, clock: DomainClock, seed: int, *, yours: str = ""
+    ) -> None:
         self.url = url
         self.county_id = county_id
         self.clock = clock
         self.seed = seed
         self.tally = Tally()
-        self.heard: dict[str, Any] = {}
+        self.heard: dict[str, DemandedCall] = {}
+        self.first_call: dict[str, str] = {}
+        self.incident_of: dict[str, str] = {}
+        self.done: set[str] = set()
+        self.yours = yours
+        self.passed = 0
         self.closing = False
+        self._alarm_after = clock.now() + _FIRST_ALARM_AFTER
+        self._alarm_run = ""
         limits = httpx.Limits(max_connections=40, max_keepalive_connections=40)
         self.http = httpx.AsyncClient(
             base_url=url, timeout=_TIMEOUT_S, trust_env=False, limits=limits
@@ -77,6 +97,15 @@ class World:
     def unit(self, *parts: object) -> float:
         """Return a number in [0, 1) that is always the same for the same parts."""
         return made_up_id(self.seed, *parts).int % 1_000_003 / 1_000_003
+
+    def has_first_alarm(self, run_id: str, *, may_be: bool) -> bool:
+        """Whether this is the run of the first alarm, which isn't left to chance.
+
+        It is the first one that ``may_be``, once the demonstration has gone on for a while.
+        """
+        if may_be and not self._alarm_run and self.clock.now() >= self._alarm_after:
+            self._alarm_run = run_id
+        return self._alarm_run == run_id
 
     def failed(self, what: str) -> None:
         """Count something unexpected."""
@@ -118,7 +147,11 @@ class Person:
         """Send a command; ``None`` = refused, and counted."""
         self.world.tally.sent += 1
         answered = await self._request("POST", path, body or {})
-        return None if answered is None else answered.get("result", {})
+        if answered is None:
+            return None
+        self.world.tally.acts[_shape(path).rsplit("/", 1)[-1]] += 1
+        result: Entity = answered.get("result", {})
+        return result
 
     async def get(self, path: str) -> Entity | None:
         """Read something; ``None`` = refused, and counted."""
@@ -196,7 +229,8 @@ class Mirror:
     async def follow(self, lives: Callable[[], Awaitable[None]]) -> bool:
         """Connect and let ``lives`` run while the board is kept up; returns when it broke.
 
-        Returns ``False`` where the account has nothing to follow now.
+        Returns ``False`` where the account has nothing to follow now. What ``lives`` raises ends
+        the connection and is raised.
         """
         world = self._person.world
         url = world.url.replace("http", "ws", 1) + "/api/v1/live"
@@ -207,14 +241,7 @@ class Mirror:
             ) as socket:
                 if not await self._greet(socket):
                     return False
-                alive = asyncio.ensure_future(lives())
-                try:
-                    async for text in socket:
-                        self._take(msgspec.json.decode(text))
-                finally:
-                    alive.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await alive
+                await _until_either(self._read(socket), lives())
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd is not None else 1006
             self._closed(code)
@@ -224,6 +251,10 @@ class Mirror:
             return True
         self._closed(1000)
         return True
+
+    async def _read(self, socket: ClientConnection) -> None:
+        async for text in socket:
+            self._take(msgspec.json.decode(text))
 
     async def _greet(self, socket: ClientConnection) -> bool:
         hello: Entity = {"t": "hello", "county": self._person.world.county_id, "view": self._view}
@@ -266,6 +297,19 @@ class Mirror:
             case _:
                 return
         self.changed.set()
+
+
+async def _until_either(*works: Awaitable[None]) -> None:
+    """Run all until one ends, then end the others; raises what that one raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Act(NamedTuple):

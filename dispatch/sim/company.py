@@ -16,9 +16,10 @@ import msgspec
 
 from crisis.clock import DomainClock, MachineClock
 from crisis.shapes import Value
+from dispatch.sim.callers import Callers
 from dispatch.sim.clients import Life, Tally, World
-from dispatch.sim.demand import Demand
-from dispatch.sim.desks import Callers, Desk, FollowUp, Supervisor
+from dispatch.sim.demand import Demand, DemandedCall
+from dispatch.sim.desks import Desk, FollowUp, Supervisor
 from dispatch.sim.phones import Phone
 from dispatch.sim.troupe import Troupe
 
@@ -32,6 +33,7 @@ class Orders(Value, frozen=True, kw_only=True):
     Attributes:
         origin: the county's instant at the machine's instant ``started``.
         per_day: encounters on a mean day; ``None`` = the county's estimate.
+        heard: id of an open call or incident → what its caller said before they came to work.
     """
 
     url: str
@@ -42,6 +44,7 @@ class Orders(Value, frozen=True, kw_only=True):
     seed: int
     troupe: Troupe
     per_day: float | None = None
+    heard: dict[str, DemandedCall] = {}
 
 
 class Word(Value, frozen=True, kw_only=True):
@@ -50,6 +53,7 @@ class Word(Value, frozen=True, kw_only=True):
     sent: int
     fixes: int
     reconnects: int
+    acts: dict[str, int]
     overtaken: dict[str, int]
     errors: dict[str, int]
 
@@ -60,6 +64,7 @@ def word_of(tally: Tally) -> Word:
         sent=tally.sent,
         fixes=tally.fixes,
         reconnects=tally.reconnects,
+        acts=dict(tally.acts),
         overtaken=dict(tally.overtaken),
         errors=dict(tally.errors),
     )
@@ -70,7 +75,9 @@ async def work(orders: Orders, ended: asyncio.Event) -> None:
     machine = MachineClock()
     at = orders.origin + (machine.now() - orders.started) * orders.speed
     clock = DomainClock(machine, origin=at, speed=orders.speed)
-    world = World(orders.url, orders.county_id, clock, orders.seed)
+    yours = str(orders.troupe.yours.team_id)
+    world = World(orders.url, orders.county_id, clock, orders.seed, yours=yours)
+    world.heard.update(orders.heard)
     demand = Demand(orders.troupe.county_id, orders.seed, per_day=orders.per_day)
     troupe = orders.troupe
     lives: list[Life | Callers] = [
@@ -88,7 +95,7 @@ async def work(orders: Orders, ended: asyncio.Event) -> None:
     tasks = []
     try:
         for life in lives:
-            tasks.append(asyncio.create_task(_watched(world, life)))
+            tasks.append(asyncio.create_task(watched(world, life)))
             await asyncio.sleep(_APART_S)
         while not ended.is_set():
             _tell(world)
@@ -106,7 +113,7 @@ async def work(orders: Orders, ended: asyncio.Event) -> None:
         _tell(world)
 
 
-async def _watched(world: World, life: Life | Callers) -> None:
+async def watched(world: World, life: Life | Callers) -> None:
     """Run one person; whoever falls is counted, and gets up again."""
     while not world.closing:
         try:

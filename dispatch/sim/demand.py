@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from itertools import accumulate
-from math import cos, exp, hypot, radians
+from itertools import accumulate, zip_longest
+from math import cos, exp, floor, hypot, radians
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from crisis.clock import generator
 from crisis.ids import CountyId
@@ -61,11 +63,14 @@ ON_SCENE_MIN: Percentiles = (
 )
 #: Minutes from arrival until the person is met: 3,466 responses.
 CONTACT_MIN: Percentiles = ((0.0, 0.0), (0.25, 0.0), (0.5, 1.0), (0.75, 2.0), (0.9, 5.0), (1.0, 10))
-#: Per cent of the calls in each hour 00..23, as published; most probably hours of UTC.
-HOURS = (
+#: Per cent of the calls in each hour 00..23, as published: most probably hours of UTC, since calls
+#: begin to come at 14 and get few at 05, which is 7 in the morning and 10 at night in Oregon.
+_PUBLISHED_HOURS = (
     *(4.1, 3.9, 3.8, 3.4, 2.8, 1.3, 0.9, 0.7, 1.2, 1.5, 1.5, 1.5),
     *(1.9, 2.8, 7.4, 7.6, 7.6, 7.8, 6.9, 7.1, 6.8, 7.7, 5.6, 4.2),
 )
+#: The same by the local hour: most of the published months were summer time, UTC-7.
+HOURS = (*_PUBLISHED_HOURS[7:], *_PUBLISHED_HOURS[:7])
 #: Per cent of the calls on each local weekday, Monday first.
 WEEKDAYS = (16.2, 15.4, 17.4, 16.3, 14.6, 9.3, 10.8)
 #: What calls are about, in our codes: the published reasons and what is left of the whole.
@@ -109,8 +114,14 @@ DISPOSITIONS: Sequence[tuple[str, float]] = (
 )
 #: Of all calls, how many are resolved by phone.
 BY_PHONE = 0.8
-#: So that the least populous counties aren't silent for days.
-FEWEST_PER_DAY = 2.0
+#: Of the calls that need a team, how many are followed by another one about the same person.
+AGAIN = 0.08
+#: So that something is to be seen in less populous counties: half of them expect fewer than seven
+#: encounters a day, which leaves the board empty most of the time.
+FEWEST_PER_DAY = 20.0
+#: So many minutes before a demonstration begins somebody called who needs a team: one still
+#: speaks, one waits for a team, one's is on the way, the others' are there.
+_UNDER_WAY_MIN = (3.0, 10.0, 17.0, 28.0, 41.0)
 _LOCAL = ZoneInfo("America/Los_Angeles")
 
 
@@ -138,6 +149,7 @@ class DemandedCall(Value, frozen=True, kw_only=True):
         by_phone: it is resolved on the phone, and no team is needed.
         talk_s: until it is known whether a team must go.
         stay_s: how long a team stays, from its arrival.
+        again_s: after so long somebody else calls about the same person; ``None`` = nobody does.
     """
 
     at: datetime
@@ -150,6 +162,7 @@ class DemandedCall(Value, frozen=True, kw_only=True):
     fate: Fate
     talk_s: float
     stay_s: float
+    again_s: float | None = None
 
 
 class Town(Value, frozen=True, kw_only=True):
@@ -171,6 +184,11 @@ def pick(draw: Draws, choices: Sequence[tuple[T, float]]) -> T:
     """Draw one of the weighted choices."""
     sums = list(accumulate(weight for _, weight in choices))
     return choices[bisect_right(sums, draw.random() * sums[-1], hi=len(sums) - 1)][0]
+
+
+def encounters_per_day(county_id: CountyId) -> float:
+    """Return how many encounters a demonstration of a county has on a mean day."""
+    return max(FEWEST_PER_DAY, counties()[f"{county_id:05d}"].est_encounters_per_day)
 
 
 @cache
@@ -206,8 +224,7 @@ class Demand:
     """
 
     def __init__(self, county_id: CountyId, seed: int, *, per_day: float | None = None) -> None:
-        estimate = counties()[f"{county_id:05d}"].est_encounters_per_day
-        self.per_day = max(FEWEST_PER_DAY, estimate) if per_day is None else per_day
+        self.per_day = encounters_per_day(county_id) if per_day is None else per_day
         self._county_id = county_id
         self._seed = seed
         self._zone = county_zones()[f"{county_id:05d}"]
@@ -221,9 +238,10 @@ class Demand:
             hour += timedelta(hours=1)
 
     def rate(self, hour: datetime) -> float:
-        """Return how many calls are expected in the hour that begins so (UTC)."""
-        weekday = WEEKDAYS[hour.astimezone(_LOCAL).weekday()] / (sum(WEEKDAYS) / 7)
-        share = HOURS[hour.astimezone(UTC).hour] / sum(HOURS)
+        """Return how many calls are expected in the hour that begins so, by the county's clocks."""
+        local = hour.astimezone(_LOCAL)
+        weekday = WEEKDAYS[local.weekday()] / (sum(WEEKDAYS) / 7)
+        share = HOURS[local.hour] / sum(HOURS)
         return self.per_day / (1 - BY_PHONE) * weekday * share
 
     def next_busy(self, now: datetime) -> datetime:
@@ -236,14 +254,70 @@ class Demand:
                 return now if ahead == 0 else later + timedelta(hours=2)
         return now
 
+    def soon(self, now: datetime, needing: int, others: int) -> list[DemandedCall]:
+        """Return the next calls: so many that need a team, and so many that don't, by turns.
+
+        Whoever begins at ``now`` and can't wait for chance lets them come at once. The instants are
+        those at which they would come otherwise.
+        """
+        need: list[DemandedCall] = []
+        rest: list[DemandedCall] = []
+        hour = now
+        while len(need) < needing or len(rest) < others:
+            for call in self.calls(hour, hour + timedelta(hours=1)):
+                (rest if call.by_phone else need).append(call)
+            hour += timedelta(hours=1)
+        found = [call for pair in zip_longest(need[:needing], rest[:others]) for call in pair]
+        return [call for call in found if call is not None]
+
+    def before(self, since: datetime, now: datetime, most_more: int) -> list[DemandedCall]:
+        """Return the calls in ``[since, now)``; the last hour of them leaves something to be done.
+
+        Args:
+            most_more: so many calls that need a team may be added to that hour's.
+        """
+        found = list(self.calls(since, now))
+        recent = sum(not c.by_phone for c in found if c.at > now - timedelta(hours=1))
+        lacking = max(0, min(most_more, len(_UNDER_WAY_MIN) - recent))
+        more = Demand(self._county_id, self._seed + 1, per_day=self.per_day).soon(now, lacking, 0)
+        # The newest first: what came long ago may be over.
+        for call, minutes in zip(more, _UNDER_WAY_MIN, strict=False):
+            at = now - timedelta(minutes=minutes)
+            fate = Fate.ENGAGED if call.fate is Fate.CANCELLED else call.fate
+            found.append(msgspec.structs.replace(call, at=at, fate=fate, again_s=None))
+        return sorted(found, key=lambda call: call.at)
+
     def _hour(self, hour: datetime) -> list[DemandedCall]:
         nth = int(hour.timestamp()) // 3_600
-        draw = generator((self._seed * 100_000 + self._county_id) * 10_000_000 + nth)
-        count = _poisson(draw, self.rate(hour))
-        instants = sorted(draw.uniform(0, 3_600) for _ in range(count))
-        return [self._call(draw, hour + timedelta(seconds=at_s)) for at_s in instants]
+        draw = self._draws(nth)
+        by_phone = [
+            (draw.uniform(0, 3_600), True)
+            for _ in range(_poisson(draw, BY_PHONE * self.rate(hour)))
+        ]
+        # Those who need a team are few, and by chance alone nobody would for hours: each has a part
+        # of the hour, within which chance decides.
+        count = self._needing(hour)
+        needing = [((n + draw.random()) * 3_600 / count, False) for n in range(count)]
+        return [
+            self._call(draw, hour + timedelta(seconds=at_s), by_phone=is_by_phone)
+            for at_s, is_by_phone in sorted(by_phone + needing)
+        ]
 
-    def _call(self, draw: Draws, at: datetime) -> DemandedCall:
+    def _draws(self, number: int) -> Draws:
+        return generator((self._seed * 100_000 + self._county_id) * 10_000_000 + number)
+
+    def _needing(self, hour: datetime) -> int:
+        """Return how many calls of an hour need a team: what is expected, carried over the day."""
+        day = hour.astimezone(_LOCAL).date()
+        before = self._draws(-day.toordinal()).random()
+        earlier = hour - timedelta(hours=1)
+        while earlier.astimezone(_LOCAL).date() == day:
+            before += (1 - BY_PHONE) * self.rate(earlier)
+            earlier -= timedelta(hours=1)
+        return floor(before + (1 - BY_PHONE) * self.rate(hour)) - floor(before)
+
+    def _call(self, draw: Draws, at: datetime, *, by_phone: bool) -> DemandedCall:
+        is_told_again = draw.random() < AGAIN
         return DemandedCall(
             at=at,
             place=self._place(draw),
@@ -251,10 +325,11 @@ class Demand:
             source=pick(draw, SOURCES),
             concern=pick(draw, CONCERNS),
             acuity=pick(draw, ACUITIES),
-            by_phone=draw.random() < BY_PHONE,
+            by_phone=by_phone,
             fate=pick(draw, FATES),
             talk_s=draw.uniform(120, 600),
             stay_s=60 * quantile(ON_SCENE_MIN, draw.random()),
+            again_s=draw.uniform(120, 600) if is_told_again and not by_phone else None,
         )
 
     def _place(self, draw: Draws) -> Point:

@@ -1,4 +1,4 @@
-"""Simulated people at the desk: call takers, the supervisor, follow-up workers, and the callers.
+"""Simulated people at the desk: call takers, the supervisor and follow-up workers.
 
 Decides what each does about what stands on their board. They touch only what is theirs: calls that
 nobody has answered for a while, incidents that they own. What a real person took is left to them.
@@ -6,20 +6,30 @@ nobody has answered for a while, incidents that they own. What a real person too
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from dispatch.sim.clients import Act, Entity, Life, Person, World
-from dispatch.sim.demand import Demand, DemandedCall, Fate
+from dispatch.sim.clients import Act, Entity, Life, World
+from dispatch.sim.demand import DemandedCall, Fate
 from dispatch.sim.history import SCREENING
 from dispatch.sim.troupe import Staff
 
-_NAMES = ("Alex Example", "Sam Sample", "Robin Madeup", "Kim Fiction", "Pat Placeholder")
+#: Real seconds that a ringing call, an alarm or an incident without an owner is left to a person.
+_ANSWER_ROOM_S, _COLLEAGUE_ROOM_S, _ALARM_ROOM_S, _OWNER_ROOM_S = 6.0, 14.0, 8.0, 8.0
 #: After so long without a team the desk gives an incident up, as unserved.
 _GIVEN_UP = timedelta(hours=3)
+#: States of an incident that somebody must own.
+_OPEN = frozenset({"received", "screening", "determined"})
 #: Share of calls that turn into an incident although the phone resolves them.
 _OPENED_BY_PHONE = 0.3
+#: Share of second calls that the desk knows for what they are while the caller speaks; the others
+#: become an incident, which is merged with the first one then.
+_KNOWN_AT_ONCE = 0.4
+#: Share of incidents for which the person's team is asked before the one recommended first, while
+#: somebody drives it; so often in a row it may pass.
+_ASKS_YOURS, _MAY_PASS = 0.6, 2
+#: Shares of alarms for which help is sent, and that were raised by mistake.
+_HELP_SENT, _BY_MISTAKE = 0.6, 0.15
 
 
 def instant(text: str) -> datetime:
@@ -30,58 +40,6 @@ def instant(text: str) -> datetime:
 def seconds_until(text: str, now: datetime) -> float:
     """Return the seconds from ``now`` to an instant of a frame; negative = it has passed."""
     return (instant(text) - now).total_seconds()
-
-
-class Callers:
-    """Everybody who calls: lets calls ring through the telephone system, and gives up in time."""
-
-    def __init__(self, world: World, line: Staff, demand: Demand) -> None:
-        self._world = world
-        self._line = Person(world, line)
-        self._demand = demand
-        self._waiting: set[asyncio.Task[None]] = set()
-
-    async def run(self) -> None:
-        """Call until cancelled; the first ones at once, so that something is to be seen."""
-        since = self._world.clock.now()
-        first = list(self._demand.calls(since, since + timedelta(hours=6)))[:3]
-        for nth, call in enumerate(first):
-            await self._wait_until(since + timedelta(seconds=30 + 90 * nth))
-            self._ring(call)
-        while True:
-            until = since + timedelta(minutes=30)
-            for call in self._demand.calls(since, until):
-                await self._wait_until(call.at)
-                self._ring(call)
-            await self._wait_until(until)
-            since = until
-
-    async def _wait_until(self, at: datetime) -> None:
-        clock = self._world.clock
-        await asyncio.sleep(max(0.0, clock.machine_seconds(at - clock.now())))
-
-    def _ring(self, call: DemandedCall) -> None:
-        task = asyncio.create_task(self._call(call))
-        self._waiting.add(task)
-        task.add_done_callback(self._waiting.discard)
-
-    async def _call(self, call: DemandedCall) -> None:
-        name = _NAMES[int(call.talk_s) % len(_NAMES)]
-        caller = {"name": name, "callback": "916-555-0100", "safe_to_call": True}
-        body = {"referral_source": call.source, "caller": caller}
-        offered = await self._line.send("/calls", body)
-        if offered is None:
-            return
-        self._world.heard[offered["call_id"]] = call
-        patience_s = max(300 + call.talk_s, 30 * self._world.clock.speed)
-        await self._wait_until(self._world.clock.now() + timedelta(seconds=patience_s))
-        heard = self._world.heard
-        if heard.get(offered["call_id"], None) is call and not _is_answered(self._world, offered):
-            await self._line.send(f"/calls/{offered['call_id']}/abandon")
-
-
-def _is_answered(world: World, offered: Entity) -> bool:
-    return f"answered/{offered['call_id']}" in world.heard
 
 
 class Desk(Life):
@@ -104,22 +62,25 @@ class Desk(Life):
             yield from self._of_call(call)
         for incident in self.board.all("incident"):
             yield from self._of_incident(incident)
+        yours = self.board.get("team", self.world.yours)
+        if yours is not None and yours.get("run") is not None:
+            self.world.passed = 0
         for owed in self.board.all("obligation"):
             yield from self._of_obligation(owed)
 
     def _of_call(self, call: Entity) -> Iterator[Act]:
         call_id, path = call["id"], f"/calls/{call['id']}"
         if call["state"] == "offered" and call.get("direction", "inbound") == "inbound":
-            if f"answered/{call_id}" in self.world.heard:
+            if f"answered/{call_id}" in self.world.done:
                 return
             is_mine = self._is_mine(call_id)
             # A colleague's call only after a while, and each after a while of their own.
             soon = (6.0, 25.0) if is_mine else (60.0 + 30 * self._nth, 80.0 + 30 * self._nth)
-            room_s = 3.0 if is_mine else 5.0 + self._nth
+            room_s = _ANSWER_ROOM_S if is_mine else _COLLEAGUE_ROOM_S + 2.0 * self._nth
             yield Act(f"answer/{call_id}", soon, lambda: self._answer(path, call_id), room_s)
         if call["state"] != "on_line":
             return
-        self.world.heard.setdefault(f"answered/{call_id}", True)
+        self.world.done.add(f"answered/{call_id}")
         if call.get("answered_by") != self.person.id:
             return
         heard = self.world.heard.get(call_id)
@@ -129,8 +90,13 @@ class Desk(Life):
             if incident is None or incident["state"] not in {"received", "screening"}:
                 ended = lambda: self.person.send(f"{path}/end")  # noqa: E731
                 yield Act(f"end/{call_id}", (5.0, 60.0), ended)
-        elif not isinstance(heard, DemandedCall) or self._stays_a_call(call_id, heard):
-            talk_s = heard.talk_s if isinstance(heard, DemandedCall) else 120.0
+        elif (known := self._same_incident(call_id)) is not None and self._knows_it(call_id):
+            attached = lambda: self.person.send(  # noqa: E731
+                f"/incidents/{known}/calls", {"call_id": call_id}
+            )
+            yield Act(f"attach/{call_id}", (20.0, 60.0), attached)
+        elif heard is None or self._stays_a_call(call_id, heard):
+            talk_s = 120.0 if heard is None else heard.talk_s
             supported = lambda: self.person.send(  # noqa: E731
                 f"{path}/end", {"outcome": "supported_by_phone"}
             )
@@ -142,9 +108,23 @@ class Desk(Life):
     def _stays_a_call(self, call_id: str, heard: DemandedCall) -> bool:
         return heard.by_phone and self.world.unit("kind", call_id) >= _OPENED_BY_PHONE
 
+    def _knows_it(self, call_id: str) -> bool:
+        return self.world.unit("known", call_id) < _KNOWN_AT_ONCE
+
+    def _same_incident(self, thing: str) -> str | None:
+        """Return the open incident about the person whom a call or an incident is about, too."""
+        first = self.world.first_call.get(thing)
+        incident_id = None if first is None else self.world.incident_of.get(first)
+        if incident_id is None or incident_id == thing:
+            return None
+        incident = self.board.get("incident", incident_id)
+        return incident_id if incident is not None and incident["state"] in _OPEN else None
+
     async def _answer(self, path: str, call_id: str) -> None:
-        self.world.heard[f"answered/{call_id}"] = True
-        await self.person.send(f"{path}/answer")
+        """Keep colleagues from it; where it failed, it is still anybody's."""
+        self.world.done.add(f"answered/{call_id}")
+        if await self.person.send(f"{path}/answer") is None:
+            self.world.done.discard(f"answered/{call_id}")
 
     async def _open(self, call_id: str, heard: DemandedCall) -> None:
         place = {
@@ -161,7 +141,11 @@ class Desk(Life):
         }
         opened = await self.person.send("/incidents", body)
         if opened is not None:
-            self.world.heard[opened["incident_id"]] = heard
+            incident_id = str(opened["incident_id"])
+            self.world.heard[incident_id] = heard
+            self.world.incident_of[call_id] = incident_id
+            if call_id in self.world.first_call:
+                self.world.first_call[incident_id] = self.world.first_call[call_id]
 
     def _of_incident(self, incident: Entity) -> Iterator[Act]:
         incident_id, path = incident["id"], f"/incidents/{incident['id']}"
@@ -170,8 +154,12 @@ class Desk(Life):
             yield Act(f"take/{incident_id}", (10.0, 60.0), taken)
         if incident.get("owner") != self.person.id or incident.get("pending_owner"):
             return
-        heard = self.world.heard.get(incident_id)
-        call = heard if isinstance(heard, DemandedCall) else None
+        call = self.world.heard.get(incident_id)
+        same = self._same_incident(incident_id)
+        if same is not None and incident["state"] in _OPEN and not incident.get("runs"):
+            merged = lambda: self.person.send(f"{path}/merge", {"into": same})  # noqa: E731
+            yield Act(f"merge/{incident_id}", (20.0, 90.0), merged)
+            return
         talk_s = 200.0 if call is None else call.talk_s
         match incident["phase"]:
             case "received":
@@ -211,17 +199,29 @@ class Desk(Life):
                 return
 
     async def _offer(self, path: str) -> None:
-        """Ask the team that is recommended first."""
+        """Ask the team that is recommended first; often the person's, where that is in time."""
         ranking = await self.person.get(f"{path}/recommendations")
-        if ranking is not None and ranking.get("candidates"):
-            best = ranking["candidates"][0]["team_id"]
-            await self.person.send(f"{path}/offers", {"team_id": best})
+        candidates = [] if ranking is None else ranking.get("candidates", [])
+        if not candidates:
+            return
+        best = candidates[0]["team_id"]
+        body: Entity = {"team_id": best}
+        in_time = {one["team_id"] for one in candidates if one.get("on_time")}
+        yours = self.world.yours
+        if best != yours and yours in in_time and self._asks_yours(path):
+            body = {"team_id": yours, "override_reason": "team_asked"}
+        if body["team_id"] == yours:
+            self.world.passed += 1
+        await self.person.send(f"{path}/offers", body)
+
+    def _asks_yours(self, path: str) -> bool:
+        return self.world.passed < _MAY_PASS and self.world.unit("yours", path) < _ASKS_YOURS
 
     def _of_cancelled(self, incident: Entity, path: str) -> Iterator[Act]:
         if incident["state"] == "determined" and not incident.get("first_on_scene_at"):
             body = {"reason": "caller_cancelled"}
             cancelled = lambda: self.person.send(f"{path}/cancel", body)  # noqa: E731
-            yield Act(f"cancel/{incident['id']}", (240.0, 1_200.0), cancelled)
+            yield Act(f"cancel/{incident['id']}", (60.0, 700.0), cancelled)
 
     def _of_obligation(self, owed: Entity) -> Iterator[Act]:
         if owed["state"] != "due":
@@ -246,19 +246,30 @@ class Supervisor(Life):
         for alarm in self.board.all("duress"):
             yield from self._of_alarm(alarm)
         for incident in self.board.all("incident"):
-            open_ = incident["state"] in {"received", "screening", "determined"}
-            if open_ and incident.get("owner") is None and not incident.get("pending_owner"):
+            is_nobodys = incident.get("owner") is None and not incident.get("pending_owner")
+            if incident["state"] in _OPEN and is_nobodys:
                 yield self._take(incident["id"])
 
     def _of_alarm(self, alarm: Entity) -> Iterator[Act]:
         path, key = f"/duress/{alarm['id']}", alarm["id"]
         if alarm["state"] == "raised":
             acknowledged = lambda: self.person.send(f"{path}/acknowledge")  # noqa: E731
-            yield Act(f"acknowledge/{key}", (5.0, 20.0), acknowledged, room_s=2.0)
+            yield Act(f"acknowledge/{key}", (5.0, 20.0), acknowledged, _ALARM_ROOM_S)
         elif alarm.get("acknowledged_by") == self.person.id:
-            body = {"reason": "safe"}
+            if alarm["state"] == "acknowledged" and self.world.unit("help", key) < _HELP_SENT:
+                help_ = {"who": "law_enforcement", "reference": "Simulated 1"}
+                sent = lambda: self.person.send(f"{path}/help-sent", help_)  # noqa: E731
+                yield Act(f"help/{key}", (20.0, 60.0), sent)
+                return
+            body = {"reason": self._how_it_ended(alarm)}
             resolved = lambda: self.person.send(f"{path}/resolve", body)  # noqa: E731
             yield Act(f"resolve/{key}", (120.0, 480.0), resolved)
+
+    def _how_it_ended(self, alarm: Entity) -> str:
+        if alarm["state"] == "help_sent":
+            return "safe_after_help"
+        by_mistake = self.world.unit("mistake", alarm["id"]) < _BY_MISTAKE
+        return "pressed_by_mistake" if by_mistake else "safe"
 
     def _take(self, incident_id: str) -> Act:
         path = f"/incidents/{incident_id}/owner"
@@ -266,7 +277,7 @@ class Supervisor(Life):
             f"own/{incident_id}",
             (120.0, 240.0),
             lambda: self.person.send(path, {"to": self.person.id}),
-            room_s=4.0,
+            room_s=_OWNER_ROOM_S,
         )
 
 

@@ -43,6 +43,8 @@ from geo.travel import CalibratedEstimate
 
 #: Commands written at once, and over how long a time at most: a desk may date its acts back.
 _GROUP, _SPAN = 60, timedelta(minutes=90)
+#: What a slow machine writes whole in any case: longer than nearly all that a call comes to.
+_LAST_HOURS = timedelta(hours=3)
 #: Share of offers that the first team declines.
 _DECLINES = 0.06
 #: A team on scene says so often that it is well; within what the policy asks for.
@@ -53,11 +55,20 @@ SCREENING = dict.fromkeys(("weapon_on_scene", "violence_now", "suicide_attempt_n
 
 
 class Told(Value, frozen=True, kw_only=True):
-    """What became of the history: commands sent, incidents opened, and refusals by code."""
+    """What became of the history.
+
+    Attributes:
+        commands: how many were sent.
+        refused: refusals, by code.
+        heard: id of a recent call or incident → what its caller said, for who goes on with it.
+        hurried: it took too long, and some days' calls were left out.
+    """
 
     commands: int
     began_at: datetime
     refused: dict[str, int]
+    heard: dict[str, DemandedCall]
+    hurried: bool
     took_s: float
 
 
@@ -95,8 +106,12 @@ class History:
         self._draw: Draws = generator(seed)
         self._travel = CalibratedEstimate()
         self._order = count()
-        #: Units of acts that must be written together, by their first instant.
-        self._units: list[tuple[datetime, int, list[_Act]]] = []
+        #: Units of acts that must be written together, by their first instant, each with the
+        #: number of the call that they follow from; none of shifts.
+        self._units: list[tuple[datetime, int, int | None, list[_Act]]] = []
+        self._story: int | None = None
+        self._begun: set[int] = set()
+        self._heard: dict[str, DemandedCall] = {}
         self._begins_at = clock.now()
         self._crews = [
             _Crew(
@@ -130,24 +145,41 @@ class History:
 
         Args:
             calls: oldest first, from the clock's instant on.
-            within_s: machine seconds; if it takes longer, the newest hours stay empty.
+            within_s: machine seconds; if it takes longer, only what has begun is gone on with,
+                until the last hours, so that the present finds them whole.
         """
         began_s = machine.monotonic()
         self._begins_at = self._clock.now()
         self._plan(calls, until)
         refused: dict[str, int] = {}
-        sent = 0
+        sent, hurried = 0, False
         for group in self._groups(until):
             await self._write(group, refused)
             sent += len(group)
-            if machine.monotonic() - began_s > within_s:
-                break
+            if not hurried and machine.monotonic() - began_s > within_s:
+                hurried = True
+                self._hurry(calls, until)
         return Told(
             commands=sent,
             began_at=self._begins_at,
             refused=refused,
+            heard={
+                thing: call for thing, call in self._heard.items() if call.at > until - _LAST_HOURS
+            },
+            hurried=hurried,
             took_s=machine.monotonic() - began_s,
         )
+
+    def _hurry(self, calls: Sequence[DemandedCall], until: datetime) -> None:
+        """Leave out the calls that have not begun, up to the last hours."""
+
+        def is_kept(story: int | None) -> bool:
+            if story is None or story in self._begun:
+                return True
+            return calls[story].at > until - _LAST_HOURS
+
+        self._units = [unit for unit in self._units if is_kept(unit[2])]
+        heapq.heapify(self._units)
 
     async def _write(self, group: Sequence[_Act], refused: dict[str, int]) -> None:
         last = max(act.at for act in group)
@@ -171,13 +203,15 @@ class History:
     def _groups(self, until: datetime) -> Iterator[list[_Act]]:
         group: list[_Act] = []
         while self._units:
-            at, _, unit = heapq.heappop(self._units)
+            at, _, story, unit = heapq.heappop(self._units)
             if unit[-1].at >= until:
                 # The present goes on from here; what would follow on it has no ground any more.
                 continue
             if group and (len(group) + len(unit) > _GROUP or at - group[0].at > _SPAN):
                 yield group
                 group = []
+            if story is not None:
+                self._begun.add(story)
             group.extend(unit)
         if group:
             yield group
@@ -185,7 +219,7 @@ class History:
     # What happens
 
     def _unit(self, *acts: _Act) -> None:
-        heapq.heappush(self._units, (acts[0].at, next(self._order), list(acts)))
+        heapq.heappush(self._units, (acts[0].at, next(self._order), self._story, list(acts)))
 
     def _desk(self, staff: Staff, at: datetime, command: c.Command) -> _Act:
         return _Act(at, command, staff.actor, Source.DESK)
@@ -193,25 +227,28 @@ class History:
     def _plan(self, calls: Sequence[DemandedCall], until: datetime) -> None:
         waiting: list[tuple[datetime, int, DemandedCall, Staff, IncidentId]] = []
         for nth, call in enumerate(calls):
+            self._story = nth
             desk = self._troupe.desks[nth % len(self._troupe.desks)]
             if call.by_phone:
                 self._by_phone(call, desk)
             else:
                 incident_id = self._received(call, desk)
                 determined_at = call.at + timedelta(seconds=call.talk_s)
-                entry = (determined_at, next(self._order), call, desk, incident_id)
-                heapq.heappush(waiting, entry)
-        self._shifts(until)
+                heapq.heappush(waiting, (determined_at, nth, call, desk, incident_id))
         while waiting:
-            at, _, call, desk, incident_id = heapq.heappop(waiting)
+            at, nth, call, desk, incident_id = heapq.heappop(waiting)
+            self._story = nth
             later = self._dispatch(at, call, desk, incident_id)
             if later is not None and later < until:
-                heapq.heappush(waiting, (later, next(self._order), call, desk, incident_id))
+                heapq.heappush(waiting, (later, nth, call, desk, incident_id))
+        self._story = None
+        self._shifts(until)
 
     def _by_phone(self, call: DemandedCall, desk: Staff) -> None:
         taken = self._call(call, desk)
         ends_at = call.at + timedelta(seconds=call.talk_s)
         call_id = CallId(derived(taken.id, "call"))
+        self._heard[str(call_id)] = call
         self._unit(taken)
         if self._draw.random() < 0.7:
             ended = c.EndCall(call_id=call_id, outcome="supported_by_phone")
@@ -223,6 +260,7 @@ class History:
             decision="no_dispatch",
             reason="resolved_by_phone",
         )
+        self._heard[str(resolved.incident_id)] = call
         self._unit(opened)
         self._unit(
             self._desk(desk, ends_at, resolved),
@@ -245,6 +283,7 @@ class History:
         call_id = CallId(derived(taken.id, "call"))
         opened = self._desk(desk, call.at + timedelta(seconds=40), self._opening(call, call_id))
         incident_id = IncidentId(derived(opened.id, "incident"))
+        self._heard[str(call_id)] = self._heard[str(incident_id)] = call
         self._unit(taken)
         self._unit(opened)
         screened = c.StartScreening(incident_id=incident_id)
@@ -275,15 +314,19 @@ class History:
             offer_at = self._declined(offer_at, declining, desk, incident_id)
         eta, crew = ranked[0]
         drive_s = eta.eta_s * self._draw.uniform(0.8, 1.35)
-        self._respond(offer_at, crew, call, desk, incident_id, drive_s)
+        self._respond(offer_at, crew, call, desk, incident_id, eta.eta_s, drive_s)
         return None
 
     def _offer(
-        self, at: datetime, crew: _Crew, desk: Staff, incident_id: IncidentId
+        self,
+        at: datetime,
+        crew: _Crew,
+        desk: Staff,
+        incident_id: IncidentId,
+        eta_s: float | None = None,
     ) -> tuple[_Act, OfferId]:
-        offered = self._desk(
-            desk, at, c.OfferTeam(incident_id=incident_id, team_id=crew.team.team_id)
-        )
+        offer = c.OfferTeam(incident_id=incident_id, team_id=crew.team.team_id, eta_s=eta_s)
+        offered = self._desk(desk, at, offer)
         return offered, OfferId(derived(offered.id, "offer"))
 
     def _declined(
@@ -302,9 +345,10 @@ class History:
         call: DemandedCall,
         desk: Staff,
         incident_id: IncidentId,
+        eta_s: float,
         drive_s: float,
     ) -> None:
-        offered, offer_id = self._offer(at, crew, desk, incident_id)
+        offered, offer_id = self._offer(at, crew, desk, incident_id, eta_s)
         accepted_at = at + timedelta(seconds=self._draw.uniform(5, 55))
         accepted = _Act(accepted_at, c.AcceptOffer(offer_id=offer_id), crew.actor, Source.PHONE)
         run_id = AssignmentId(derived(accepted.id, "assignment"))

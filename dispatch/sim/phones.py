@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dispatch.sim.clients import Act, Entity, Life, World
 from dispatch.sim.demand import CONTACT_MIN, FATES, ON_SCENE_MIN, Fate, on_the_way, quantile
-from dispatch.sim.desks import seconds_until
+from dispatch.sim.desks import instant, seconds_until
 from dispatch.sim.history import encounter_of
 from dispatch.sim.roster import MadeUpTeam
 from dispatch.sim.troupe import Staff, shift_at
@@ -25,6 +25,8 @@ from geo.travel import CalibratedEstimate
 _DECLINES, _NO_ANSWER = 0.06, 0.03
 #: Share of runs with bad signal, and of those on which somebody presses the button.
 _BAD_SIGNAL, _DURESS = 0.12, 0.015
+#: The first alarm comes on a run that goes on for so long.
+_LONG_ENOUGH_S = 300.0
 #: County seconds between positions of a team that moves, and of one that stands.
 _FIX_S, _STANDING_FIX_S = 15.0, 150.0
 #: ... but never more often than this, real seconds.
@@ -160,7 +162,7 @@ class Phone(Life):
                 left = lambda: self._leave(run_id, incident_id, version)  # noqa: E731
                 yield Act(f"leave/{run_id}", (60.0, 240.0), left)
             case "en_route":
-                yield from self._of_drive(run_id, incident_id)
+                yield from self._of_drive(run_id, incident_id, run)
             case "on_scene" | "contact":
                 yield from self._of_scene(run_id, incident_id, run)
             case "cleared":
@@ -186,6 +188,17 @@ class Phone(Life):
         scene = await self._scene(incident_id)
         if scene is not None:
             self._go(scene, run_id)
+
+    async def _drive_on(self, run_id: str, incident_id: str, run: Entity) -> None:
+        """Go on with a drive that began before this phone was switched on."""
+        scene = await self._scene(incident_id)
+        if scene is None:
+            return
+        self._go(scene, run_id)
+        began = instant(run["milestones"]["en_route"])
+        eta_at = run.get("eta_at")
+        took_s = self._leg.took_s if eta_at is None else seconds_until(eta_at, began)
+        self._leg = replace(self._leg, began=began, took_s=max(took_s, 60.0))
 
     async def _stand_at(self, run_id: str, incident_id: str) -> None:
         scene = await self._scene(incident_id)
@@ -214,9 +227,9 @@ class Phone(Life):
     def _has_bad_signal(self, run_id: str | None) -> bool:
         return run_id is not None and self.world.unit("signal", run_id) < _BAD_SIGNAL
 
-    def _of_drive(self, run_id: str, incident_id: str) -> Iterator[Act]:
+    def _of_drive(self, run_id: str, incident_id: str, run: Entity) -> Iterator[Act]:
         if self._leg.run_id != run_id:
-            found = lambda: self._drive_to(run_id, incident_id)  # noqa: E731
+            found = lambda: self._drive_on(run_id, incident_id, run)  # noqa: E731
             yield Act(f"route/{run_id}", (0.0, 5.0), found)
             return
         left_s = max(0.0, (self._leg.ends_at - self.now).total_seconds())
@@ -246,10 +259,10 @@ class Phone(Life):
             met = lambda: self._report(run_id, "contact")  # noqa: E731
             yield Act(f"contact/{run_id}", (soon_s, soon_s + 20), met)
             stay_s = max(stay_s, been_s + soon_s + 60)
-        if self.world.unit("duress", run_id) < _DURESS:
-            pressed = lambda: self._press(run_id)  # noqa: E731
-            yield Act(f"press/{run_id}", (30.0, 200.0), pressed)
         left_s = max(0.0, stay_s - been_s)
+        if self._is_in_danger(run_id, left_s):
+            pressed = lambda: self._press(run_id)  # noqa: E731
+            yield Act(f"press/{run_id}", (20.0, 90.0), pressed)
         cleared = lambda: self._clear(run_id, fate)  # noqa: E731
         yield Act(f"clear/{run_id}/{run['status']}", (left_s, left_s + 30), cleared)
 
@@ -263,10 +276,16 @@ class Phone(Life):
                 return fate
         return found[-1][0]
 
+    def _is_in_danger(self, run_id: str, left_s: float) -> bool:
+        if f"pressed/{run_id}" in self.world.done:
+            return False
+        by_chance = self.world.unit("duress", run_id) < _DURESS
+        is_first = self.world.has_first_alarm(run_id, may_be=left_s > _LONG_ENOUGH_S)
+        return by_chance or is_first
+
     async def _press(self, run_id: str) -> None:
-        if f"pressed/{run_id}" not in self.world.heard:
-            self.world.heard[f"pressed/{run_id}"] = True
-            await self.person.send("/duress")
+        self.world.done.add(f"pressed/{run_id}")
+        await self.person.send("/duress")
 
     async def _clear(self, run_id: str, fate: Fate) -> None:
         encounter = encounter_of(fate, self.draw)

@@ -17,13 +17,20 @@ from argon2 import PasswordHasher
 from crisis.clock import Clock, new_id
 from crisis.commands import Envelope
 from crisis.ids import AgencyId, CommandId, CountyId, TeamId, UserId
-from crisis.policy import CountyPolicy, OfferPolicy, PerAcuity
+from crisis.policy import (
+    CountyPolicy,
+    DuressPolicy,
+    ObligationPolicy,
+    OfferPolicy,
+    PerAcuity,
+    WaitingPolicy,
+)
 from crisis.roles import Actor, Role
 from crisis.shapes import Value
 from crisis.standards import local_day
 from crisis.states import Source
 from dispatch.service import CountyRunner
-from dispatch.sim.demand import towns
+from dispatch.sim.demand import encounters_per_day, towns
 from dispatch.sim.roster import FROM_THE_START, MadeUpTeam, make_team
 from dispatch.store import administration
 from dispatch.store.accounts import Accounts
@@ -31,19 +38,23 @@ from dispatch.store.identity import Grant
 from dispatch.store.migrate import is_simulated
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
-from geo.counties import counties
 from geo.point import Point
 
 AGENCIES = ("County Crisis Response", "Riverbend Behavioral Health", "Open Door Peer Network")
-MOST_TEAMS = 60
+FEWEST_TEAMS, MOST_TEAMS = 8, 72
+#: Teams for each encounter that is expected on a mean day: about half of them are on shift, and in
+#: the busiest hours two in five of those are out.
+_TEAMS_PER_ENCOUNTER = 0.45
 _LOCAL = ZoneInfo("America/Los_Angeles")
 #: Local hour at which a team's shift begins, by its number; each lasts ``SHIFT_H``.
-_BEGINS_H = (6, 18, 11, 6, 18, 11, 6, 11, 18, 6)
+_BEGINS_H = (6, 18, 10, 7, 8, 14, 6, 12, 18, 8)
 SHIFT_H = 12
 #: How long the shift lasts that a person finds planned.
 _YOURS = timedelta(hours=10)
 #: A person who tries it out must be able to answer an offer: so many seconds of their own time.
 _ROOM_S = 15.0
+#: ... and to see to an alarm, before each of its rungs; to call back; to take what is handed over.
+_ALARM_ROOM_S, _CALLBACK_ROOM_S = (10.0, 20.0, 40.0), 20.0
 
 #: Accounts that the simulation acts with; more desks where there are more calls.
 SIM_DESK, SIM_SUPERVISOR, SIM_FOLLOW_UP = "sim-desk-", "sim-supervisor", "sim-followup"
@@ -106,8 +117,8 @@ class Troupe(Value, frozen=True, kw_only=True):
 
 def team_count(county_id: CountyId) -> int:
     """Return how many teams answer a county's estimated encounters in time, most days."""
-    estimate = counties()[f"{county_id:05d}"].est_encounters_per_day
-    return max(6, min(MOST_TEAMS, round(estimate * 0.45)))
+    expected = encounters_per_day(county_id) * _TEAMS_PER_ENCOUNTER
+    return max(FEWEST_TEAMS, min(MOST_TEAMS, round(expected)))
 
 
 def shift_at(number: int, now: datetime) -> tuple[datetime, datetime] | None:
@@ -134,10 +145,24 @@ def demo_policy(speed: float, effective_from: datetime) -> CountyPolicy:
         urgent=max(defaults.urgent, _ROOM_S * speed),
         routine=max(defaults.routine, _ROOM_S * speed),
     )
+    alarm, waiting, owed = DuressPolicy(), WaitingPolicy(), ObligationPolicy()
+    to_supervisor, to_on_call, to_watchdog = (room * speed for room in _ALARM_ROOM_S)
+    by_hand = _ROOM_S * speed
     return CountyPolicy(
         version=f"demo-{speed:g}",
         effective_from=effective_from,
         offers=OfferPolicy(window_s=window, max_share_of_remaining=0.25),
+        duress=DuressPolicy(
+            supervisor_after_s=max(alarm.supervisor_after_s, to_supervisor),
+            on_call_after_s=max(alarm.on_call_after_s, to_on_call),
+            watchdog_after_s=max(alarm.watchdog_after_s, to_watchdog),
+        ),
+        waiting=WaitingPolicy(
+            handoff_alert_s=max(waiting.handoff_alert_s, by_hand),
+            unowned_alert_s=max(waiting.unowned_alert_s, by_hand),
+            unread_change_s=max(waiting.unread_change_s, by_hand),
+        ),
+        obligations=ObligationPolicy(callback_s=max(owed.callback_s, _CALLBACK_ROOM_S * speed)),
     )
 
 

@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -30,12 +31,12 @@ from crisis.errors import Conflict
 from crisis.ids import CountyId
 from crisis.standards import local_day
 from dispatch.config import Settings, load
-from dispatch.reports import response_times
+from dispatch.reports import Response, response_times
 from dispatch.service import Service
 from dispatch.sim.company import Orders, Word
-from dispatch.sim.demand import BY_PHONE, Demand
+from dispatch.sim.demand import BY_PHONE, FEWEST_PER_DAY, Demand, DemandedCall
 from dispatch.sim.history import History
-from dispatch.sim.troupe import MOST_TEAMS, Troupe, plan_yours, set_up, team_count
+from dispatch.sim.troupe import MOST_TEAMS, Troupe, plan_yours, set_up, shift_at, team_count
 from dispatch.store import administration
 from dispatch.store.accounting import Accounting, account_for
 from dispatch.store.embedded import EmbeddedPostgres
@@ -43,6 +44,8 @@ from dispatch.store.migrate import is_simulated, migrate
 from dispatch.store.pool import Database
 from dispatch.store.rebuild import rebuild_stale
 from dispatch.store.reporting import read_responses
+from geo.counties import counties
+from web.cli.demo_fleet import Fleet
 from web.cli.text import Exit, columns, new_password, say, warn
 from web.logs import configure
 from web.node import Node, running
@@ -56,6 +59,9 @@ _HISTORY_S, _HISTORY_WITHIN_S = 4.0, 7.0
 #: Machine seconds between looks at the figures.
 _STATUS_EVERY_S, _FIGURES_EVERY_S = 1.0, 10.0
 _COMPANY_ENDS_WITHIN_S = 15.0
+
+#: What can go otherwise than planned; told at the end, so that nobody must look for it.
+_TOLD_ACTS = ("answer", "abandon", "accept", "decline", "merge", "cancel", "clear", "resolve")
 
 DESCRIPTION = """\
 Show a county at work: an embedded database in a temporary directory, made-up agencies, teams,
@@ -87,7 +93,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         type=_speed,
         default=10.0,
         metavar="1..60",
-        help="how many times faster county time runs (default: 10)",
+        help="how many times faster county time runs (default: 10, at which a call that you take"
+        " by hand for a minute costs ten of the sixty that a team has)",
     )
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="of what is drawn (default: 1)"
@@ -128,7 +135,9 @@ class _Show:
     """A demonstration under way.
 
     Attributes:
+        heard: what callers said whose calls the past left open.
         word: the simulated people's last word; ``None`` = none yet.
+        late: why some were late; empty = nobody was.
         fallen: their process ended although nobody told it to.
     """
 
@@ -136,6 +145,7 @@ class _Show:
     county_id: CountyId
     machine: Clock
     troupe: Troupe
+    heard: dict[str, DemandedCall]
     clock: DomainClock
     origin: datetime
     started: datetime
@@ -143,6 +153,8 @@ class _Show:
     word: Word | None = None
     fallen: bool = False
     figures: str = ""
+    fleet: Fleet = field(default_factory=Fleet)
+    late: str = ""
     accounting: Accounting | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -236,6 +248,7 @@ async def _prepare(
         # County time went ahead of ours, and never goes back.
         began_at = now = max(now, await _last_recorded_at(database, settings, machine, county_id))
     clock = FakeClock(began_at)
+    heard: dict[str, DemandedCall] = {}
     troupe = await set_up(database, clock, machine, county_id, teams, args.speed, new_password)
     if known is None:
         service = Service(database, clock, machine, settings.load_master_key())
@@ -244,8 +257,12 @@ async def _prepare(
             per_s = await history.roster(machine)
             # A slow machine gets fewer days, not a later page.
             clock.set(max(began_at, now - _span(demand, per_s * _HISTORY_S)))
-            calls = list(demand.calls(clock.now(), now))
+            on_shift = sum(shift_at(n, now) is not None for n in range(1, teams + 1))
+            calls = demand.before(clock.now(), now, max(1, on_shift - 2))
             told = await history.write(calls, now, machine, _HISTORY_WITHIN_S)
+        heard = told.heard
+        if told.hurried:
+            say("This machine is busy: some days of the week before hold less than others.")
         if told.refused:
             warn(f"Refused while making the past: {_list(told.refused)}.")
     started = machine.now()
@@ -256,6 +273,7 @@ async def _prepare(
         county_id=county_id,
         machine=machine,
         troupe=troupe,
+        heard=heard,
         clock=domain,
         origin=origin,
         started=started,
@@ -292,9 +310,10 @@ async def _show(
         # In place of the server's own: whoever uses it leaves before it does.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        await plan_yours(node.service.county(show.county_id), show.troupe, node.service.clock.now())
+        runner, now = node.service.county(show.county_id), node.service.clock.now()
+        await plan_yours(runner, show.troupe, now)
         took_s = show.machine.monotonic() - began_s
-        _greet(show, county, url, took_s)
+        _greet(show, county, url, took_s, runner.rules(now).policy.tz())
         show.tasks.append(asyncio.create_task(_report(show, node), name="demo-status"))
         show.tasks.append(asyncio.create_task(_company(show, url), name="demo-company"))
 
@@ -316,9 +335,17 @@ async def _show(
         await _figures(show, node)
 
 
-def _greet(show: _Show, county: str, url: str, took_s: float) -> None:
+def _greet(show: _Show, county: str, url: str, took_s: float, zone: ZoneInfo) -> None:
     say(f"\n{county} County is at work on {url} (ready after {took_s:.1f} s).")
-    say(f"County time runs {show.args.speed:g} times as fast as yours.\n")
+    local = show.clock.now().astimezone(zone)
+    say(f"It is {local:%A %H:%M} there; time runs {show.args.speed:g} times as fast as yours.")
+    expected = counties()[f"{show.county_id:05d}"].est_encounters_per_day
+    if expected < FEWEST_PER_DAY:
+        say(
+            f"{county} County expects {expected:g} encounters a day; here there are "
+            f"{FEWEST_PER_DAY:g}, so that something is to be seen."
+        )
+    say("")
     rows = [
         (sign.username, sign.password, sign.role, sign.try_first) for sign in show.troupe.sign_ins
     ]
@@ -336,6 +363,7 @@ async def _company(show: _Show, url: str) -> None:
         speed=show.args.speed,
         seed=show.args.seed,
         troupe=show.troupe,
+        heard=show.heard,
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -381,6 +409,7 @@ async def _report(show: _Show, node: Node) -> None:
         if show.machine.monotonic() - looked_s >= _FIGURES_EVERY_S:
             looked_s = show.machine.monotonic()
             await _figures(show, node)
+        show.fleet.look(node.service.county(show.county_id).board, show.clock.now())
         if sys.stdout.isatty():
             sys.stdout.write(f"\r\x1b[K{_line(show, node)}")
             sys.stdout.flush()
@@ -400,15 +429,17 @@ def _line(show: _Show, node: Node) -> str:
 
 
 async def _figures(show: _Show, node: Node) -> None:
-    show.figures = await _on_time(show, node, show.began_at)
+    now = show.clock.now()
+    zone = node.service.county(show.county_id).rules(now).policy.tz()
+    responses = await read_responses(node.database, show.county_id, show.began_at, now)
+    show.figures = _on_time(show, responses, now, zone)
+    show.late = _list(show.fleet.causes(responses, now))
     show.accounting = await account_for(node.database, show.county_id)
 
 
-async def _on_time(show: _Show, node: Node, since: datetime) -> str:
-    """Return the share on time of what was determined since; empty = nothing was yet."""
-    now = show.clock.now()
-    zone = node.service.county(show.county_id).rules(now).policy.tz()
-    responses = await read_responses(node.database, show.county_id, since, now)
+def _on_time(show: _Show, responses: list[Response], now: datetime, zone: ZoneInfo) -> str:
+    """Return the share on time of what was determined since the start; empty = nothing was yet."""
+    since = show.began_at
     if not responses or local_day(since, zone) > local_day(now, zone):
         return ""
     report = response_times(show.county_id, responses, since=since, until=now, as_of=now, zone=zone)
@@ -433,6 +464,7 @@ def _told(show: _Show, logged: Counter[str]) -> Exit:
             f"Simulated people: {word.sent} commands, {word.fixes} positions, "
             f"{sum(word.overtaken.values())} overtaken ({_list(word.overtaken) or 'none'})."
         )
+        say(f"Among them: {_list({name: word.acts.get(name, 0) for name in _TOLD_ACTS})}.")
     if accounting is not None:
         say(
             f"Incidents: {accounting.received} received = {accounting.closed} closed + "
@@ -442,6 +474,9 @@ def _told(show: _Show, logged: Counter[str]) -> Exit:
         if not accounting.holds:
             faults["incidents that nobody accounts for"] += 1
     say(f"On time since the start: {show.figures or 'nothing was due yet'}.")
+    say(f"Late: {show.late or 'nobody'}.")
+    say(f"Offers: {_list(show.fleet.offers) or 'none'}.")
+    say(f"Teams: {show.fleet.busy}.")
     say(f"Errors: {sum(faults.values())}{f' ({_list(faults)})' if faults else ''}.")
     return Exit.FAILED if faults else Exit.OK
 

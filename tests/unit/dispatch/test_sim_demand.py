@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -22,7 +23,14 @@ from dispatch.sim.demand import (
     quantile,
     towns,
 )
-from dispatch.sim.troupe import SHIFT_H, make_teams, shift_at, team_count
+from dispatch.sim.troupe import (
+    FEWEST_TEAMS,
+    MOST_TEAMS,
+    SHIFT_H,
+    make_teams,
+    shift_at,
+    team_count,
+)
 from geo.counties import counties, county_zones
 
 SACRAMENTO = CountyId(6067)
@@ -75,7 +83,8 @@ def test_calls_come_oldest_first_and_within_the_period(calls: list[DemandedCall]
 
 
 def test_hours_and_weekdays_have_their_published_shares(calls: list[DemandedCall]) -> None:
-    hours = Counter(call.at.hour for call in calls)
+    # Winter: UTC-8.
+    hours = Counter((call.at - timedelta(hours=8)).hour for call in calls)
     for hour, expected in enumerate(HOURS):
         found = share(hours[hour], len(calls))
         assert found == pytest.approx(100 * expected / sum(HOURS), abs=1.2), hour
@@ -123,6 +132,81 @@ def test_every_county_has_towns_and_calls_inside_its_outline(county_id: CountyId
 def test_a_county_without_encounters_is_not_silent() -> None:
     alpine = Demand(CountyId(6003), 1)
     assert list(alpine.calls(MONDAY, MONDAY + timedelta(days=1)))
+
+
+def test_nights_and_days_are_the_countys_own_in_winter_and_in_summer() -> None:
+    demand = Demand(SACRAMENTO, 1)
+    mean = demand.per_day / (1 - BY_PHONE) / 24
+    for day, offset_h in (
+        (datetime(2026, 1, 6, tzinfo=UTC), 8),
+        (datetime(2026, 7, 7, tzinfo=UTC), 7),
+    ):
+        local_midnight = day + timedelta(hours=offset_h)
+        rates = [demand.rate(local_midnight + timedelta(hours=hour)) / mean for hour in range(24)]
+        assert rates[6] < 0.9 < 1.5 < rates[7], "people begin to call at seven"
+        assert max(rates[:6]) < 0.6
+        assert max(rates[22:]) < 0.6
+
+
+def test_the_night_of_a_clock_change_has_its_quiet_hours_once_more() -> None:
+    demand = Demand(SACRAMENTO, 1)
+    midnight = datetime(2026, 11, 1, 7, tzinfo=UTC)
+    rates = [demand.rate(midnight + timedelta(hours=hour)) for hour in range(9)]
+    assert rates[1] == rates[2], "one o'clock comes twice"
+    assert rates[7] < rates[8], "the morning is an hour later"
+
+
+def test_by_day_somebody_needs_a_team_at_least_every_other_hour_in_every_county() -> None:
+    for county_id in ALL:
+        found = Demand(county_id, 7).calls(MONDAY, MONDAY + timedelta(days=5))
+        at = [call.at - timedelta(hours=8) for call in found if not call.by_phone]
+        gaps = [two - one for one, two in pairwise(at) if 7 <= one.hour < 13]
+        assert max(gaps) < timedelta(hours=2), county_id
+
+
+def test_somebody_else_calls_again_only_about_a_person_who_needs_a_team(
+    calls: list[DemandedCall],
+) -> None:
+    again = [call for call in calls if call.again_s is not None]
+    assert not any(call.by_phone for call in again)
+    assert share(len(again), sum(not c.by_phone for c in calls)) == pytest.approx(8, abs=2.5)
+
+
+def test_who_cannot_wait_gets_calls_of_both_kinds_at_once_by_turns() -> None:
+    demand = Demand(CountyId(6001), 7)
+    # The hour in which nobody was drawn who needs a team, for seventy minutes.
+    quiet = datetime(2026, 11, 22, 17, tzinfo=UTC)
+    found = demand.soon(quiet, 2, 2)
+    assert [call.by_phone for call in found] == [False, True, False, True]
+    assert demand.soon(quiet, 2, 0) == [found[0], found[2]]
+    assert demand.soon(quiet, 0, 0) == []
+
+
+@pytest.mark.parametrize("county_id", ALL)
+def test_in_every_county_the_past_leaves_something_to_be_done(county_id: CountyId) -> None:
+    demand = Demand(county_id, 1)
+    now = demand.next_busy(MONDAY + timedelta(hours=8))
+    on_shift = sum(shift_at(n, now) is not None for n in range(1, team_count(county_id) + 1))
+    since = now - timedelta(days=1)
+    found = demand.before(since, now, on_shift - 2)
+    assert [call.at for call in found] == sorted(call.at for call in found)
+    assert since <= found[0].at and found[-1].at < now
+    recent = [c for c in found if c.at > now - timedelta(hours=1) and not c.by_phone]
+    assert len(recent) >= min(on_shift - 2, 5) >= 1
+    if county_id == CountyId(6003):
+        assert demand.before(since, now, 0) == list(demand.calls(since, now))
+
+
+@pytest.mark.parametrize("county_id", ALL)
+def test_every_county_has_teams_that_may_lawfully_go_from_within_it(county_id: CountyId) -> None:
+    zone = county_zones()[f"{county_id:05d}"]
+    count = team_count(county_id)
+    assert FEWEST_TEAMS <= count <= MOST_TEAMS
+    teams, yours = make_teams(county_id, count)
+    assert len({team.call_sign for team in (*teams, yours)}) == count + 1
+    for team in (*teams, yours):
+        assert team.base is not None and zone.holds(team.base)
+        assert any(one.can_assess and one.is_lpha for one in team.crew)
 
 
 def test_a_demonstration_in_a_quiet_night_begins_with_the_next_busy_hour() -> None:
