@@ -7,14 +7,17 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+
+Eventually = Callable[..., Awaitable[None]]
 
 ROOT = Path(__file__).parents[2]
 #: The page is up this soon on an idle machine in 5 s; tests share theirs.
@@ -175,6 +178,106 @@ async def test_everybody_can_sign_in_the_reports_speak_and_ctrl_c_ends_all(folde
         assert await shown.process.wait() == 0, text
     assert "Errors: 0." in text
     assert_gone(folder, set())
+
+
+class Hands:
+    """A person who is signed in and acts by hand."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+        self.header: dict[str, str] = {}
+
+    async def sign_in(self, shown: Demo, name: str) -> None:
+        body = {"username": name, "password": shown.passwords[name], "mode": "bearer"}
+        signed = (await self.http.post("/api/v1/session", json=body)).json()
+        self.header = {"authorization": f"Bearer {signed['token']}"}
+
+    async def board(self, kind: str) -> list[dict[str, Any]]:
+        """What the desk shows of one kind now."""
+        found = (await self.http.get("/api/v1/board", headers=self.header)).json()["up"]
+        return [entity for entity in found if entity["k"] == kind]
+
+    async def send(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a command that must be accepted; its result."""
+        answered = await self.try_to(path, body)
+        assert answered.is_success, (path, answered.text)
+        result: dict[str, Any] = answered.json()["result"]
+        return result
+
+    async def try_to(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        header = {**self.header, "idempotency-key": str(uuid4())}
+        return await self.http.post(f"/api/v1{path}", json=body or {}, headers=header)
+
+
+@pytest.mark.timeout(180)
+async def test_a_newcomer_sees_a_busy_county_at_once_and_takes_over_a_call_and_a_team(
+    folder: Path, eventually: Eventually
+) -> None:
+    async with demo(folder, "--county", "Alpine") as shown:
+        await shown.read_until("Ctrl-C")
+        url = shown.url.replace("localhost", "127.0.0.1")
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
+            me, you = Hands(http), Hands(http)
+            await me.sign_in(shown, "dispatcher")
+            await you.sign_in(shown, "you")
+            phases = {incident["phase"] for incident in await me.board("incident")}
+            assert len(phases) >= 2, phases
+
+            (shift,) = (await http.get("/api/v1/my-shifts", headers=you.header)).json()["shifts"]
+            mine = shift["team_id"]
+            await you.send(f"/teams/{mine}/start-shift", {"shift_id": shift["shift_id"]})
+            team = next(one for one in await me.board("team") if one["id"] == mine)
+
+            taken: list[str] = []
+
+            async def took_a_call() -> bool:
+                for call in await me.board("call"):
+                    if call["state"] == "offered":
+                        answered = await me.try_to(f"/calls/{call['id']}/answer")
+                        if answered.is_success:
+                            taken.append(call["id"])
+                            return True
+                return False
+
+            await eventually(took_a_call, within_s=60)
+            point = {"lat_deg": team["base_lat"], "lon_deg": team["base_lon"]}
+            safe = dict.fromkeys(("weapon_on_scene", "violence_now", "suicide_attempt_now"), "no")
+            opened = await me.send(
+                "/incidents",
+                {
+                    "call_id": taken[0],
+                    "place": {"point": point, "location_type": "home"},
+                    "concerns": ["other"],
+                    "screening": safe,
+                },
+            )
+            path = f"/incidents/{opened['incident_id']}"
+            decided = {"decision": "dispatch", "acuity": "urgent"}
+            await me.send(f"{path}/determination", decided)
+            asked = {"team_id": mine, "override_reason": "team_asked"}
+            offered = await me.send(f"{path}/offers", asked)
+            accepted = await you.send(f"/offers/{offered['offer_id']}/accept")
+            run = f"/assignments/{accepted['assignment_id']}"
+            for status in ("en_route", "on_scene"):
+                await you.send(f"{run}/status", {"status": status})
+
+            async def others_work_on() -> bool:
+                calls = await me.board("call")
+                return any(call["id"] != taken[0] and "answered_by" in call for call in calls)
+
+            await eventually(others_work_on, within_s=60)
+            (incident,) = (
+                one for one in await me.board("incident") if one["id"] == opened["incident_id"]
+            )
+            assert [one["team_id"] for one in incident["runs"]] == [mine]
+            (call,) = (one for one in await me.board("call") if one["id"] == taken[0])
+            assert call["state"] == "on_line", "nobody else ended what I took"
+            await me.send(f"/calls/{taken[0]}/end")
+        shown.process.send_signal(signal.SIGINT)
+        text = await shown.rest()
+        assert await shown.process.wait() == 0, text
+    assert "Errors: 0." in text
+    assert "so that something is to be seen" in text
 
 
 @pytest.mark.timeout(180)
