@@ -50,9 +50,13 @@ def _require_goes_on(run: Assignment) -> None:
 
 
 def divert(d: Deciding, c: DivertAssignment) -> dict[str, Any]:
-    """Pull a travelling team away; its slot seeks another at once."""
+    """Pull a travelling team away; its slot seeks another at once.
+
+    For a more pressing incident that must be named, and not from a scene that it has all but
+    reached.
+    """
     incident, run = d.run(c.assignment_id)
-    d.code("divert_reason", c.reason)
+    reason = d.rules.codes.require("divert_reason", c.reason)
     if not d.policy_of(incident).divert.allowed:
         raise Conflict("divert_not_allowed", "The county's policy lets no team be diverted.")
     _require_goes_on(run)
@@ -60,6 +64,9 @@ def divert(d: Deciding, c: DivertAssignment) -> dict[str, Any]:
         raise Conflict("not_travelling", "The team has reached the scene; it can't be diverted.")
     if c.to_incident is not None:
         _check_higher(d, incident, d.incident(c.to_incident))
+        _check_not_close(d, incident, run)
+    elif "needs_incident" in reason.flags:
+        raise Invalid("to_incident_missing", "Say to which incident the team is to go.")
     d.emit(
         AssignmentDiverted(
             incident_id=incident.id,
@@ -81,6 +88,23 @@ def _check_higher(d: Deciding, incident: Incident, other: Incident) -> None:
             "A team is diverted only to a more pressing incident.",
             acuity=incident.acuity,
             other_acuity=other.acuity,
+        )
+
+
+def _check_not_close(d: Deciding, incident: Incident, run: Assignment) -> None:
+    """Leave a team that is nearly there to its incident, by the drive expected at its offer."""
+    offer, left_at = incident.offer(run.offer_id), run.milestones.get(Status.EN_ROUTE)
+    if offer is None or offer.eta_s is None or left_at is None:
+        return
+    remaining_s = offer.eta_s - (d.now - left_at).total_seconds()
+    not_within_s = d.policy_of(incident).divert.not_within_s
+    # Long past its time it is held up, and nobody knows how near it is.
+    if abs(remaining_s) < not_within_s:
+        raise Conflict(
+            "close_to_scene",
+            "The team is about to arrive where it was sent; let it go on.",
+            remaining_s=round(remaining_s),
+            not_within_s=not_within_s,
         )
 
 

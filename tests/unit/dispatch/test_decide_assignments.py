@@ -560,6 +560,32 @@ def test_a_team_is_diverted_only_to_a_more_pressing_incident(acuity: Acuity) -> 
     run.county.refused("divert_lower_class", command)
 
 
+def test_who_is_diverted_for_a_higher_class_is_told_for_which_incident() -> None:
+    run = Run(acuity=Acuity.ROUTINE)
+    run.county.refused(
+        "to_incident_missing", DivertAssignment(assignment_id=run.id, reason="higher_class")
+    )
+
+
+@pytest.mark.parametrize(("driven_s", "is_close"), [(60, False), (301, True), (890, True)])
+def test_a_team_that_is_nearly_there_is_left_to_its_incident(
+    driven_s: float, is_close: bool
+) -> None:
+    county = County()
+    team, incident_id = county.team(), county.determined(Acuity.ROUTINE)
+    run_id = county.running(incident_id, team, eta_s=600.0)
+    leaves = ReportStatus(assignment_id=run_id, status=S.EN_ROUTE)
+    county.do(leaves, by=on_team(team))
+    other = county.determined(Acuity.EMERGENT)
+    county.wait(driven_s)
+    command = DivertAssignment(assignment_id=run_id, reason="higher_class", to_incident=other)
+    if is_close:
+        county.refused("close_to_scene", command)
+        command = DivertAssignment(assignment_id=run_id, reason="duress")
+    county.do(command)
+    assert county.a_team(team).is_free
+
+
 def test_a_team_that_arrived_or_is_done_is_not_diverted() -> None:
     run = Run()
     run.arrives()

@@ -289,7 +289,7 @@ def _of_runs() -> Iterator[Case]:
     )
     yield case(county, aside, on_team(team))
     yield case(county, c.AcknowledgeHazards(version=1, **about), on_team(team))
-    yield case(county, c.DivertAssignment(reason="higher_class", **about))
+    yield case(county, c.DivertAssignment(reason="closer_team_free", **about))
     yield case(county, c.CancelAssignment(reason="team_vehicle", **about))
     yield case(county, c.CancelAssignment(reason="caller_cancelled", still_needed=False, **about))
     swap = c.SwapCrew(
