@@ -8,6 +8,7 @@ both, so that no clock ever starts anew.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from crisis.incident import (
     IncidentState,
 )
 from crisis.offer import OfferWithdrawn
+from crisis.standards import response_due
 from crisis.triage import ACUITY_ORDER
 from dispatch.decide import dues, owed
 from dispatch.decide.amendment import apply_amendment, first_wake, situation_of
@@ -200,7 +202,7 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
             incident_id=into.id,
             other=incident.id,
             determined_at=incident.determined_at,
-            due_at=incident.due_at,
+            due_at=_due_at(into, incident.determined_at),
             calls=calls,
         )
     )
@@ -220,6 +222,13 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
         "due_at": after.due_at,
         "warnings": warnings,
     }
+
+
+def _due_at(incident: Incident, start: datetime | None) -> datetime | None:
+    """Return when a team is due whose clock began at ``start``: by the standard of this place."""
+    if start is None or incident.standard is None:
+        return None
+    return response_due(start, incident.standard)
 
 
 def _check_merge(incident: Incident, into: Incident) -> None:
@@ -281,15 +290,9 @@ def split(d: Deciding, c: SplitIncident) -> dict[str, Any]:
     require_unsettled(incident)
     other = d.incident(c.other)
     # Its own determination may have been the earliest of all; then the others' count again.
-    clocks = [(incident.own_determined_at, incident.own_due_at)]
-    clocks += [
-        (absorbed.determined_at, absorbed.due_at)
-        for absorbed_id in incident.absorbed
-        if absorbed_id != other.id
-        for absorbed in [d.incident(absorbed_id)]
-    ]
-    started = [(start, due) for start, due in clocks if start is not None]
-    determined_at, due_at = min(started, key=lambda clock: clock[0], default=(None, None))
+    remaining = [d.incident(one) for one in incident.absorbed if one != other.id]
+    starts = [incident.own_determined_at, *(one.determined_at for one in remaining)]
+    determined_at = min((start for start in starts if start is not None), default=None)
     calls = tuple(call for call in other.calls if call in incident.calls)
     d.emit(
         IncidentSplit(incident_id=other.id, other=incident.id, wake_at=first_wake(d, other)),
@@ -299,7 +302,7 @@ def split(d: Deciding, c: SplitIncident) -> dict[str, Any]:
             incident_id=incident.id,
             other=other.id,
             determined_at=determined_at,
-            due_at=due_at,
+            due_at=_due_at(incident, determined_at),
             calls=calls,
         )
     )

@@ -692,3 +692,23 @@ def test_a_run_called_off_as_not_needed_proposes_the_close() -> None:
     command = CancelAssignment(assignment_id=run, reason="person_left", still_needed=False)
     assert county.do(command).result["proposes_close"] is True
     assert county.board.obligations == {}, "nobody waits any more"
+
+
+def test_a_merged_incident_is_due_by_the_standard_of_its_own_place() -> None:
+    county = County(rules(areas=RURAL_HILLS))
+    hills = county.determined(place=PlaceInput(point=HILLS, location_type="home"))
+    assert county.incident(hills).due_at == MONDAY + timedelta(minutes=120)
+    county.wait(600)
+    town = county.determined()
+    merged = county.do(MergeIncident(incident_id=hills, into=town)).result
+    assert merged["determined_at"] == MONDAY
+    assert merged["due_at"] == MONDAY + timedelta(minutes=60), "the place is in town"
+
+    county.wait(60)
+    far = county.determined(place=PlaceInput(point=HILLS, location_type="home"))
+    county.do(MergeIncident(incident_id=far, into=town))
+    county.do(SplitIncident(incident_id=town, other=hills))
+    after = county.incident(town)
+    assert after.determined_at == MONDAY + timedelta(seconds=600)
+    assert after.due_at == MONDAY + timedelta(seconds=600, minutes=60)
+    assert county.incident(hills).due_at == MONDAY + timedelta(minutes=120)
