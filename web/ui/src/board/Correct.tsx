@@ -6,8 +6,9 @@ import { t as common } from "../messages/common.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { instant } from "../time.ts";
-import { correctMilestone, divertAssignment, STATUS_WORDS, type IncidentView, type Status } from "../wire.ts";
+import { correctMilestone, divertAssignment, STATUS_WORDS, type Code, type IncidentView, type Status } from "../wire.ts";
 import { Choose } from "./Choose.tsx";
+import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 import { fromLocal, localTime, wire } from "./local.ts";
@@ -41,7 +42,11 @@ export function Divert({ desk, one }: { desk: Desk; one: IncidentView }) {
   const runs = one.runs.filter((run) => TRAVELS.includes(run.status));
   const chosen = useSignal(runs[0]?.id ?? "");
   const to = useSignal("");
-  const why = useSignal("higher_class");
+  const chosenWhy = useSignal<string | null>(null);
+  // Some reasons say to which incident; without one they are none.
+  const fits = (code: Code) => to.value !== "" || !code.flags.includes("needs_incident");
+  const usual = to.value === "" ? "closer_team_free" : "higher_class";
+  const why = choices("divert_reason").find((code) => code.code === chosenWhy.value && fits(code))?.code ?? usual;
   const run = runs.find((found) => found.id === chosen.value) ?? runs[0];
   // Only to where it is needed more: the service refuses all else.
   const wanting = [...desk.live.of("incident").all.value.values()].filter(
@@ -63,11 +68,11 @@ export function Divert({ desk, one }: { desk: Desk; one: IncidentView }) {
             ))}
           </select>
         </label>
-        <Choose label={say("divert_why")} set="divert_reason" value={why.value} onChange={(code) => (why.value = code)} />
+        <Choose label={say("divert_why")} set="divert_reason" value={why} among={fits} onChange={(code) => (chosenWhy.value = code)} />
         <Act
           class="main"
           run={async (key) => {
-            const answer = await api.call(divertAssignment, { path: { assignment_id: run.id }, body: { reason: why.value, to_incident: to.value || null }, key });
+            const answer = await api.call(divertAssignment, { path: { assignment_id: run.id }, body: { reason: why, to_incident: to.value || null }, key });
             desk.heard(one.id)(answer);
             desk.tool.value = "none";
             // The team is free now, and is offered there with one more key.

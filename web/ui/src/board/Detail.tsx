@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import { Refusal } from "../api.ts";
 import { Trouble } from "../components/Note.tsx";
 import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { getIncident, getIncidentRecords, getIncidentTimeline, type IncidentView, type OpenedIncident, type OpenedRecords, type Timeline as Told } from "../wire.ts";
 import { CorrectTime, Divert, type PastRun } from "./Correct.tsx";
@@ -21,6 +22,9 @@ import { AskPartner, Decide, End, Note, Partner } from "./Tools.tsx";
 type Purpose = "care_coordination" | "emergency" | "supervision";
 const PURPOSES: readonly Purpose[] = ["supervision", "emergency", "care_coordination"];
 
+/** Longer than a new incident takes to come with its frame. */
+const FRAME_MS = 700;
+
 interface Opened {
   readonly incident: OpenedIncident;
   readonly records: OpenedRecords;
@@ -29,15 +33,21 @@ interface Opened {
 
 export function Detail({ desk, id }: { desk: Desk; id: string }) {
   const one = desk.live.of("incident").at(id).value;
+  // What is owed changes without the incident: its timeline tells of it too.
+  const owing = [...desk.live.of("obligation").all.value.values()].flatMap((due) => (due.incident_id === id ? [`${due.id} ${due.state} ${due.attempts}`] : [])).join();
   const opened = useSignal<Opened | null>(null);
   const trouble = useSignal<unknown>(null);
   const purpose = useSignal<Purpose | null>(null);
   const turn = useSignal(0);
+  const isPast = useSignal(false);
 
   useEffect(() => {
     let isOver = false;
-    // Several changes in one moment are one reading.
-    const timer = setTimeout(async () => {
+    const needsWhy = one === undefined && purpose.value === null;
+    const read = async () => {
+      // What has left the board opens with a reason alone; what is shown of it already, stays.
+      isPast.value = needsWhy && opened.peek() === null;
+      if (needsWhy) return;
       const given = { path: { incident_id: id }, query: purpose.value === null ? {} : { purpose: purpose.value } };
       try {
         const [incident, records, timeline] = await Promise.all([
@@ -51,17 +61,19 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
       } catch (error) {
         if (!isOver) trouble.value = error;
       }
-    }, 150);
+    };
+    // Several changes in one moment are one reading; one that was opened just now comes with a frame.
+    const timer = setTimeout(() => void read(), needsWhy ? FRAME_MS : 150);
     return () => {
       isOver = true;
       clearTimeout(timer);
     };
-  }, [id, one, purpose.value, turn.value]);
+  }, [id, one, owing, purpose.value, turn.value]);
 
-  const needsPurpose = trouble.value instanceof Refusal && trouble.value.code === "purpose_needed";
+  const needsPurpose = isPast.value || trouble.value instanceof Refusal && trouble.value.code === "purpose_needed";
   return (
     <section class="panel detail" aria-label={t("incident_no", { number: one?.number ?? opened.value?.incident.incident.number ?? 0 })}>
-      {one === undefined ? <PastHead desk={desk} opened={opened.value?.incident} /> : <Head desk={desk} one={one} labels={opened.value?.incident.labels ?? {}} />}
+      {one === undefined ? <PastHead desk={desk} id={id} opened={opened.value?.incident} /> : <Head desk={desk} one={one} labels={opened.value?.incident.labels ?? {}} />}
       <div class="scroll" tabIndex={0} role="group" aria-label={t("incident_no", { number: one?.number ?? 0 })}>
         <ToldOf desk={desk} id={id} />
         {one && <Using desk={desk} one={one} onDone={() => turn.value++} />}
@@ -93,7 +105,7 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
         )}
         {needsPurpose && (
           <div class="tool" role="group" aria-label={t("why_open")}>
-            <p>{t("not_yours")}</p>
+            <p>{isPast.value ? say("past_why") : t("not_yours")}</p>
             <div class="acts">
               {PURPOSES.map((why) => (
                 <button key={why} type="button" class="button" onClick={() => (purpose.value = why)}>

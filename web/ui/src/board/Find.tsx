@@ -39,8 +39,11 @@ const edit = (part: Partial<Query>): void => {
   query.value = { ...query.peek(), ...part };
 };
 
+/** Counts the questions: only the last one's answer is shown. */
+let asked = 0;
+
 async function ask(more: boolean): Promise<void> {
-  if (isAsking.peek()) return;
+  const turn = ++asked;
   const before = more ? found.peek() : null;
   const wanted = before?.query ?? query.peek();
   isAsking.value = true;
@@ -55,11 +58,12 @@ async function ask(more: boolean): Promise<void> {
         ...(before === null || before.nextBelow === null ? {} : { below: before.nextBelow }),
       },
     });
+    if (turn !== asked) return;
     found.value = { query: wanted, lines: [...(before?.lines ?? []), ...page.incidents], nextBelow: page.next_below };
   } catch (error) {
-    trouble.value = error;
+    if (turn === asked) trouble.value = error;
   } finally {
-    isAsking.value = false;
+    if (turn === asked) isAsking.value = false;
   }
 }
 
@@ -111,7 +115,7 @@ export function Find({ desk }: { desk: Desk }) {
           </label>
         </div>
         <div class="acts">
-          <button type="submit" class="button main" disabled={isAsking.value}>
+          <button type="submit" class="button main" aria-busy={isAsking.value}>
             {isAsking.value ? common("loading") : say("find_do")}
           </button>
         </div>
@@ -138,7 +142,7 @@ function Line({ desk, one }: { desk: Desk; one: ListedIncident }) {
   const isInTime = one.first_on_scene_at !== null && one.due_at !== null && instant(one.first_on_scene_at) <= instant(one.due_at);
   return (
     <li>
-      <button type="button" data-found={one.number} onClick={() => desk.open(one.incident_id)}>
+      <button type="button" data-found={one.number} onClick={() => desk.open(one.incident_id, one.number)}>
         <b class="figures">#{one.number}</b>
         <span class="figures">{dateTime(one.received_at)}</span>
         <span>

@@ -121,12 +121,12 @@ function Owner({ desk, one, labels }: { desk: Desk; one: IncidentView; labels: R
 }
 
 /** Of an incident that has left the board: how it ended, and what can still be written. */
-export function PastHead({ desk, opened }: { desk: Desk; opened: OpenedIncident | undefined }) {
+export function PastHead({ desk, id, opened }: { desk: Desk; id: string; opened: OpenedIncident | undefined }) {
   const whole = opened?.incident;
   return (
     <header>
       <div class="line">
-        <h2 class="figures">#{whole?.number ?? "…"}</h2>
+        <h2 class="figures">#{whole?.number ?? desk.numberOf(id) ?? "…"}</h2>
         {opened && <PhaseMark phase={opened.phase} />}
         {whole && whole.acuity !== null && <AcuityMark acuity={whole.acuity} />}
         <Close desk={desk} />

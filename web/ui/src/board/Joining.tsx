@@ -116,7 +116,7 @@ export function Split({ desk, one }: { desk: Desk; one: IncidentView }) {
               desk.tool.value = "none";
             }}
           >
-            {say("split_do", { number: desk.incident(other)?.number ?? "…" })}
+            {say("split_do", { number: desk.numberOf(other) ?? "…" })}
           </Act>
         ))}
       </div>

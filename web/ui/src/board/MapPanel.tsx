@@ -115,13 +115,15 @@ export function MapPanel({ desk, handle }: { desk: Desk; handle: MapHandle }) {
             isFirst = false;
           }),
         );
-        const dark = matchMedia("(prefers-color-scheme: dark)");
-        const onDark = () => shown.repaint();
-        dark.addEventListener("change", onDark);
+        const device = ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"].map((query) => matchMedia(query));
+        const onDevice = () => shown.repaint();
+        for (const query of device) query.addEventListener("change", onDevice);
         const watch = new ResizeObserver(() => shown.resize());
         watch.observe(box.current);
         ends.push(
-          () => dark.removeEventListener("change", onDark),
+          () => {
+            for (const query of device) query.removeEventListener("change", onDevice);
+          },
           () => watch.disconnect(),
         );
       } catch {

@@ -1,7 +1,7 @@
 // Entering a call from paper: what happened and when, on one form.
 
 import { useSignal } from "@preact/signals";
-import { Trouble } from "../components/Note.tsx";
+import { Note, Trouble } from "../components/Note.tsx";
 import { dateTime } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
@@ -15,7 +15,7 @@ import type { Desk } from "./desk.ts";
 import { readPoint } from "./draft.ts";
 import { focusOnce } from "./focus.ts";
 import { localTime } from "./local.ts";
-import { clearPaper, edit, enter, instants, lacking, paper, type Lack, type Outcome, type Timed } from "./paper.ts";
+import { clearPaper, edit, enter, instants, lacking, paper, type Entered, type Lack, type Outcome, type Timed } from "./paper.ts";
 
 const OUTCOMES: readonly Outcome[] = ["team", "unserved", "no_dispatch"];
 
@@ -36,6 +36,7 @@ export function Paper({ desk }: { desk: Desk }) {
   const isSending = useSignal(false);
   const wasTried = useSignal(false);
   const trouble = useSignal<unknown>(null);
+  const entered = useSignal<Entered | null>(null);
   const roles = (policy.value?.clocks.back_entry_roles ?? []) as readonly Role[];
   const mayEnter = policy.value === null || desk.has(...roles);
   const lacks = lacking(one);
@@ -50,10 +51,9 @@ export function Paper({ desk }: { desk: Desk }) {
     trouble.value = null;
     try {
       const contacted = choices("disposition").find((code) => code.code === paper.peek().disposition)?.flags.includes("contacted") ?? false;
-      const { id, warnings } = await enter(api, { contacted });
-      desk.warn(id, warnings);
-      desk.side.value = "none";
-      desk.open(id);
+      entered.value = await enter(api, { contacted });
+      wasTried.value = false;
+      document.querySelector<HTMLElement>("[name=paper-number]")?.focus();
     } catch (error) {
       trouble.value = error;
     } finally {
@@ -150,6 +150,7 @@ export function Paper({ desk }: { desk: Desk }) {
         </div>
       </form>
       <footer>
+        {entered.value !== null && <Done desk={desk} entered={entered.value} />}
         {one.incidentNumber !== null && (
           <p class="warn-words" role="status">
             {say("paper_done_to", { number: one.incidentNumber, n: one.done.length })}
@@ -170,6 +171,21 @@ export function Paper({ desk }: { desk: Desk }) {
         </button>
       </footer>
     </section>
+  );
+}
+
+/** The last one that was entered; the form is free for the next. */
+function Done({ desk, entered }: { desk: Desk; entered: Entered }) {
+  return (
+    <Note>
+      {say("paper_entered", { paper: entered.paper, number: entered.number })}{" "}
+      <button type="button" class="link" onClick={() => desk.open(entered.id, entered.number)}>
+        {say("paper_open")}
+      </button>
+      {entered.warnings.map((sentence) => (
+        <div key={sentence}>{sentence}</div>
+      ))}
+    </Note>
   );
 }
 

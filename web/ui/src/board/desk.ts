@@ -49,6 +49,8 @@ export class Desk {
   /** The team that is looked at among the teams. */
   readonly team = signal<string | null>(null);
   readonly told = signal<Told | null>(null);
+  /** Numbers of incidents that were looked up, by their ids. */
+  private readonly numbers = new Map<string, number>();
   /** Whether anything was opened yet; before that the URL's incident waits for its frame. */
   private hasOpened = false;
   /** Counts "offer the top" presses; the recommendations act on it. */
@@ -86,6 +88,11 @@ export class Desk {
     if (url.href !== location.href) history.replaceState(null, "", url);
   }
 
+  /** An incident's number; `null` = it isn't known here. */
+  numberOf(id: string): number | null {
+    return this.incident(id)?.number ?? this.numbers.get(id) ?? null;
+  }
+
   has(...roles: readonly Role[]): boolean {
     return roles.some((role) => this.session.roles.includes(role));
   }
@@ -119,7 +126,9 @@ export class Desk {
       .sort(byUrgency);
   }
 
-  open(id: string): void {
+  /** `number`: of one that may not be on the board. */
+  open(id: string, number?: number): void {
+    if (number !== undefined) this.numbers.set(id, number);
     this.isTaking.value = false;
     this.cursor.value = id;
     if (this.opened.peek() !== id) this.tool.value = "none";

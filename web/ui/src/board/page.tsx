@@ -129,7 +129,7 @@ function Page({ session }: { session: Session }) {
         const raw = openAlarms(made).find((one) => one.acknowledged_at === null);
         if (raw) void api.call(acknowledgeDuress, { path: { duress_id: raw.id }, body: {} }).catch(() => undefined);
       },
-      owed: () => document.querySelector<HTMLElement>("#owed li button, #owed button")?.focus(),
+      owed: () => (document.querySelector<HTMLElement>("#owed li button") ?? document.querySelector<HTMLElement>("#owed button"))?.focus(),
       teams: () => {
         const teams = [...made.live.of("team").all.peek().values()];
         const opened = made.opened.peek();

@@ -109,6 +109,9 @@ export function lacking(one: Paper): readonly Lack[] {
 
 export interface Entered {
   readonly id: string;
+  readonly number: number;
+  /** Its number on paper. */
+  readonly paper: string;
   readonly warnings: readonly string[];
 }
 
@@ -159,8 +162,9 @@ export async function enter(api: Api, roundOff: { readonly contacted: boolean })
       return undefined;
     });
   }
+  const { number, incidentNumber } = paper.peek();
   clearPaper();
-  return { id: path.incident_id, warnings };
+  return { id: path.incident_id, number: incidentNumber ?? 0, paper: number, warnings };
 }
 
 type TakeStep = (name: Step, run: (key: string) => Promise<Partial<Paper> | undefined>) => Promise<void>;

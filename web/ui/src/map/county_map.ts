@@ -262,7 +262,12 @@ export class CountyMap {
       const { clientWidth: width, clientHeight: height } = this.map.getContainer();
       const wanted = [...this.pinned].map(([id, { dot, label, ...pinned }]) => {
         const { x, y } = this.map.project([dot.lon, dot.lat]);
-        if (pinned.size.width === 0) (this.pinned.get(id) as Pinned).size = pinned.size = { width: label.offsetWidth, height: label.offsetHeight };
+        if (pinned.size.width === 0) {
+          // As it reads with its text: where it stands crowded upon its point, it has none.
+          label.classList.remove("crowded");
+          pinned.size = { width: label.offsetWidth, height: label.offsetHeight };
+          (this.pinned.get(id) as Pinned).size = pinned.size;
+        }
         return { id, x, y, ...pinned.size, weight: dot.weight, reach: dot.reach };
       });
       this.places = place(wanted, { width, height }, this.places);

@@ -129,6 +129,8 @@ export default {
   state_merged: "Merged",
   past: "This incident is over and no longer on the board.",
 
+  past_why: "Its private part opens with a reason, which is kept.",
+
   call_acts: "What to do with this call",
 
   paper: "Call from paper",
@@ -150,5 +152,7 @@ export default {
   paper_enter: "Enter it",
   paper_again: "Go on",
   paper_done_to: "Incident #{number} is open; {n} steps are entered. Sending goes on from there.",
+  paper_entered: "Paper {paper} is incident #{number}.",
+  paper_open: "Open it",
   paper_lacks: "Still needed: {what}.",
 } as const;

@@ -131,6 +131,8 @@ const es: Catalog<typeof en> = {
   state_merged: "Unido",
   past: "Este incidente terminó y ya no está en el tablero.",
 
+  past_why: "Su parte privada se abre con un motivo, que queda registrado.",
+
   call_acts: "Qué hacer con esta llamada",
 
   paper: "Llamada en papel",
@@ -152,6 +154,8 @@ const es: Catalog<typeof en> = {
   paper_enter: "Registrar",
   paper_again: "Continuar",
   paper_done_to: "El incidente #{number} está abierto; {n} pasos registrados. Al enviar continúa desde ahí.",
+  paper_entered: "El papel {paper} es el incidente #{number}.",
+  paper_open: "Abrirlo",
   paper_lacks: "Falta aún: {what}.",
 };
 

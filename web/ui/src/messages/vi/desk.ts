@@ -131,6 +131,8 @@ const vi: Catalog<typeof en> = {
   state_merged: "Đã gộp",
   past: "Sự việc này đã xong và không còn trên bảng.",
 
+  past_why: "Phần riêng tư chỉ mở khi nêu lý do, và lý do được lưu lại.",
+
   call_acts: "Làm gì với cuộc gọi này",
 
   paper: "Cuộc gọi trên giấy",
@@ -152,6 +154,8 @@ const vi: Catalog<typeof en> = {
   paper_enter: "Nhập",
   paper_again: "Tiếp tục",
   paper_done_to: "Sự việc #{number} đã mở; đã nhập {n} bước. Gửi sẽ tiếp tục từ đó.",
+  paper_entered: "Giấy {paper} là sự việc #{number}.",
+  paper_open: "Mở",
   paper_lacks: "Còn thiếu: {what}.",
 };
 
