@@ -14,6 +14,7 @@ const formats = computed(() => {
     timeSeconds: new Intl.DateTimeFormat(language, { ...zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }),
     date: new Intl.DateTimeFormat(language, { ...zone, year: "numeric", month: "short", day: "numeric" }),
     dateTime: new Intl.DateTimeFormat(language, { ...zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false }),
+    zone: new Intl.DateTimeFormat("en-US", { ...zone, timeZoneName: "short" }),
     number: new Intl.NumberFormat(language),
     percent: new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }),
     relative: new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" }),
@@ -32,6 +33,9 @@ export const timeSeconds = (when: string | Instant): string => formats.value.tim
 export const date = (when: string | Instant): string => formats.value.date.format(at(when));
 /** Mar 2, 14:05 */
 export const dateTime = (when: string | Instant): string => formats.value.dateTime.format(at(when));
+/** PST or PDT, as the county's clock shows then; other languages have no short names for them. */
+export const zoneName = (when: string | Instant): string =>
+  formats.value.zone.formatToParts(at(when)).find((part) => part.type === "timeZoneName")?.value ?? "";
 export const number = (value: number): string => formats.value.number.format(value);
 /** 0.924 → 92.4 % */
 export const percent = (share: number): string => formats.value.percent.format(share);

@@ -91,6 +91,7 @@ function show(html: string, url: string | null): void {
   document.body.replaceChildren(...[...next.body.childNodes].map((node) => document.adoptNode(node)));
   isChanged ||= document.querySelector("form[data-kept]") !== null;
   scrollTo(0, 0);
+  showWhere();
   const main = document.querySelector("main");
   main?.setAttribute("tabindex", "-1");
   main?.focus();
@@ -103,6 +104,12 @@ function say(): void {
   note.textContent = document.body.dataset["unreachable"] ?? "";
   document.querySelector("main")?.prepend(note);
 }
+
+/** On a narrow screen the way here may stand beyond the edge. */
+function showWhere(): void {
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+}
+showWhere();
 
 // A page that a form led to has no document of its own to go back to.
 addEventListener("popstate", () => location.reload());

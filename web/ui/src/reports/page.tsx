@@ -5,7 +5,7 @@ import { useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { Bar } from "../components/Bar.tsx";
 import { Note, Trouble } from "../components/Note.tsx";
-import { date, dateTime } from "../format.ts";
+import { date, dateTime, zoneName } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/reports.ts";
 import { api, clock, type Session } from "../session.ts";
@@ -91,7 +91,7 @@ function Period({ report }: { report: ResponseTimes }) {
       <p>
         <strong>{t("from_to", { from: date(report.since), to: date(last) })}</strong>
       </p>
-      <p class="quiet">{t("as_of", { when: dateTime(report.as_of) })}</p>
+      <p class="quiet">{t("as_of", { when: `${dateTime(report.as_of)} ${zoneName(report.as_of)}` })}</p>
     </div>
   );
 }

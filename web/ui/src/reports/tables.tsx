@@ -117,7 +117,7 @@ export function OnTime({ report }: { report: ResponseTimes }) {
             <td data-name={`${t("arrived")}: ${t("on_time_n")}`}>
               <Figure line={line} cohort="arrival" figure="on_time" text={number(line.arrived.numerator)} />
             </td>
-            <td data-name={`${t("arrived")}: n`}>
+            <td data-name={`${t("arrived")}: ${t("of_n")}`}>
               <Figure line={line} cohort="arrival" figure="measured" text={number(line.arrived.denominator)} />
             </td>
             <td class="group share" data-name={`${t("determined")}: ${t("share")}`}>
@@ -127,11 +127,11 @@ export function OnTime({ report }: { report: ResponseTimes }) {
             <td data-name={`${t("determined")}: ${t("on_time_n")}`}>
               <Figure line={line} cohort="determination" figure="on_time" text={number(line.determined.numerator)} />
             </td>
-            <td data-name={`${t("determined")}: n`}>
+            <td data-name={`${t("determined")}: ${t("of_n")}`}>
               <Figure line={line} cohort="determination" figure="judged" text={number(line.determined.denominator)} />
             </td>
             {SPREAD.map((name, at) => (
-              <td key={name} class={at === 0 ? "group" : ""} data-name={t(name)}>
+              <td key={name} class={at === 0 ? "group" : ""} data-name={t("in_minutes", { name: t(name) })}>
                 <Figure line={line} cohort="arrival" figure="measured" name={t(name)} text={minutesText(line.spread[name])} />
               </td>
             ))}
