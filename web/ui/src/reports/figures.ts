@@ -75,10 +75,10 @@ function fatesOf(figure: string): readonly string[] {
   return [figure];
 }
 
-/** Lines of one month, or of the whole period; a single class needs no line for all. */
+/** Lines of one month, or of the whole period; of a single class one line tells it all. */
 export function linesOf(report: ResponseTimes, month: string): readonly Line[] {
   const lines = report.lines.filter((line) => line.month === month);
-  return lines.length === 2 ? lines.filter((line) => line.area_class !== ALL) : lines;
+  return lines.length === 2 ? lines.filter((line) => (line.area_class === ALL) === (month === ALL)) : lines;
 }
 
 export const monthsOf = (report: ResponseTimes): readonly string[] => [...new Set(report.lines.map((line) => line.month))].filter((month) => month !== ALL);
