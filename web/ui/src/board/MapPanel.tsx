@@ -111,7 +111,8 @@ export function MapPanel({ desk, handle }: { desk: Desk; handle: MapHandle }) {
         ends.push(
           effect(() => {
             void theme.value;
-            if (!isFirst) shown.repaint();
+            // The tokens change once everybody has heard of the choice.
+            if (!isFirst) requestAnimationFrame(() => shown.repaint());
             isFirst = false;
           }),
         );

@@ -18,12 +18,14 @@ const SOON_MS = 15 * 60_000;
 /** Owed to a person whom somebody must reach: how it went is told, and by which way. */
 const CONTACTS: readonly ObligationKind[] = ["callback", "waiting_contact", "follow_up", "check_in"];
 
-/** What is owed, the soonest first. */
-export const owed = (all: Iterable<ObligationView>): readonly ObligationView[] =>
-  [...all].filter((one) => one.state === "due" || one.state === "missed").sort((a, b) => instant(a.due_at) - instant(b.due_at) || a.id.localeCompare(b.id));
+const isMissed = (one: ObligationView): boolean => one.state === "missed";
 
-export const isDue = (one: ObligationView, now: Instant): boolean => one.state === "missed" || instant(one.due_at) - now < SOON_MS;
-const isOverdue = (one: ObligationView, now: Instant): boolean => one.state === "missed" || instant(one.due_at) < now;
+/** What is owed: what can still be met, the soonest first, then what was missed. */
+export const owed = (all: Iterable<ObligationView>): readonly ObligationView[] =>
+  [...all].filter((one) => one.state === "due" || one.state === "missed").sort((a, b) => Number(isMissed(a)) - Number(isMissed(b)) || instant(a.due_at) - instant(b.due_at) || a.id.localeCompare(b.id));
+
+export const isDue = (one: ObligationView, now: Instant): boolean => isMissed(one) || instant(one.due_at) - now < SOON_MS;
+const isOverdue = (one: ObligationView, now: Instant): boolean => isMissed(one) || instant(one.due_at) < now;
 
 export function Owed({ desk }: { desk: Desk }) {
   const showsAll = useSignal(false);

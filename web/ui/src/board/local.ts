@@ -46,7 +46,7 @@ export function fromLocal(text: string): Instant | null {
   // The zone's offset half a day before and after: one of them holds.
   const offsets = [wanted - 43_200_000, wanted + 43_200_000].map((at) => reads(at) - at);
   const tries = offsets.map((offset) => wanted - offset).sort((a, b) => a - b);
-  return tries.find((at) => reads(at) === wanted) ?? (tries[0] as Instant);
+  return tries.find((at) => reads(at) === wanted) ?? (tries.at(-1) as Instant);
 }
 
 /**
