@@ -21,7 +21,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    Request,
+    async_playwright,
+)
 
 from tests.e2e.kit import Server
 from tests.web.kit import PASSWORD
@@ -197,6 +205,7 @@ class Windows:
         self._contexts.append(context)
         page = await context.new_page()
         page.on("console", lambda said: self._hear(said.type, said.text))
+        page.on("requestfailed", self._miss)
         page.on("pageerror", lambda error: self.complaints.append(f"script failed: {error}"))
         return page
 
@@ -209,6 +218,11 @@ class Windows:
         await page.click("button[type=submit]")
         await page.wait_for_url(f"**{path}")
         return page
+
+    def _miss(self, request: Request) -> None:
+        # What a page gave up itself, by going elsewhere, is no fault.
+        if request.failure is not None and "ERR_ABORTED" not in request.failure:
+            self.complaints.append(f"{request.method} {request.url} failed: {request.failure}")
 
     def _hear(self, kind: str, text: str) -> None:
         if kind in {"error", "warning", "assert"}:

@@ -84,6 +84,12 @@ async def nothing_waits(page: Page) -> None:
         await expect(page.locator(f"[data-progress={state}]")).to_have_count(0, timeout=20_000)
 
 
+async def received(page: Page, words: str) -> None:
+    """The county has what the phone lists by these words."""
+    said = page.locator(".sent li", has_text=words).first
+    await expect(said.locator("[data-progress=received]")).to_be_visible(timeout=20_000)
+
+
 async def hold(page: Page, ms: int) -> None:
     """Press the alarm for so long."""
     box = await page.locator(".duress").bounding_box()
@@ -181,8 +187,7 @@ async def test_a_status_that_the_county_has_is_told_to_be_a_mistake_not_hidden(
     await page.locator("[data-act=mistake]").first.tap()
     await expect(page.get_by_text("It can't be taken back from here.")).to_be_visible()
     await page.tap("[data-act=tell-mistake]")
-    noted = page.locator(".sent li", has_text="Noted: tapped by mistake")
-    await expect(noted.locator("[data-progress=received]")).to_be_visible()
+    await received(page, "Noted: tapped by mistake")
     await expect(page.locator("[data-status=en_route]")).to_be_visible()
     records = (await desk.get(f"/incidents/{incident_id}/records")).json()["records"]
     said = [str(one["fields"].get("text")) for one in records]
@@ -488,7 +493,7 @@ async def test_a_check_in_is_one_tap_and_the_next_one_follows(
     incident_id = await accepted(page, desk)
     await says(page, "en_route")
     await page.tap("[data-act=done-check_in]")
-    await nothing_waits(page)
+    await received(page, "Done")
     await expect(page.locator("[data-act=done-check_in]")).to_be_visible()
     board = (await desk.get("/board", view="desk")).json()
     owed = [one for one in board["up"] if one["k"] == "obligation" and one["kind"] == "check_in"]
@@ -508,7 +513,7 @@ async def test_a_team_asks_for_an_ambulance_and_writes_a_note(
     await page.get_by_role("button", name="Note").tap()
     await page.get_by_role("textbox").fill("Dog in the yard.")
     await page.get_by_role("button", name="Save note").tap()
-    await nothing_waits(page)
+    await received(page, "Note")
     records = (await desk.get(f"/incidents/{incident_id}/records")).json()["records"]
     assert any(one["fields"].get("text") == "Dog in the yard." for one in records)
 

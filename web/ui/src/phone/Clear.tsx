@@ -3,14 +3,13 @@
 
 import { signal } from "@preact/signals";
 import { Icon } from "../components/Icon.tsx";
-import { Note } from "../components/Note.tsx";
 import { t } from "../messages/phone.ts";
 import { clearAssignment } from "../wire.ts";
 import { HOLD_MS } from "./acts.ts";
 import { atLeast, begin, BLANK, encounters, ended, type Draft, type Ending } from "./ending.ts";
-import { Sheet } from "./parts.tsx";
+import { Big, columns, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
-import { usePeople } from "./PlaceCard.tsx";
+import { peopleOf, usePeople } from "./PlaceCard.tsx";
 import type { RunNow } from "./Run.tsx";
 import { codesOf, label, type SetName } from "./words.ts";
 
@@ -49,7 +48,6 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
   const set = (one: Partial<Ending>): void =>
     change({ people: draft.peek().people.map((person, index) => (index === d.open ? { ...person, ...one } : person)) });
   const person = d.people[d.open] ?? BLANK;
-  const missing = ended(d.people).length === 0 ? [] : d.people.flatMap((one, index) => lacks(one, d.people.length > 1 ? index + 1 : null));
 
   const choose = (disposition: string): void => {
     scrollTo(0, 0);
@@ -65,19 +63,9 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
     change({ people: [...d.people, BLANK], open: d.people.length });
   };
   const remove = (): void => change({ people: d.people.filter((_, index) => index !== d.open), open: Math.max(0, d.open - 1) });
-  const clear = (): void => {
-    void phone.outbox.add(clearAssignment, {
-      path: { assignment_id: now.run.id },
-      body: { encounters: encounters(d.people, known.map((one) => one.id), flagsOf), ready: d.ready },
-      lane: now.run.id,
-      what: d.ready ? "ready" : "cleared",
-      holdMs: HOLD_MS,
-    });
-    phone.home();
-  };
 
   return (
-    <Sheet phone={phone} title={t("clear_title")}>
+    <Sheet title={t("clear_title")}>
       {d.people.length > 1 && (
         <div class="people" role="group" aria-label={t("people")}>
           {d.people.map((one, index) => (
@@ -103,21 +91,40 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
           {t("another_person")}
         </button>
       )}
-      {(person.disposition !== "" || ended(d.people).length > 0) && (
-        <>
-          <Tick name={t("ready_after")} value={d.ready} change={(ready) => change({ ready })} />
-          {missing.length > 0 && <Note>{t("missing", { what: missing.join(", ") })}</Note>}
-          <button type="button" class="button main huge" data-act="clear-now" onClick={clear}>
-            {t("clear_now")}
-          </button>
-        </>
-      )}
+      {ended(d.people).length > 0 && <Tick name={t("ready_after")} value={d.ready} change={(ready) => change({ ready })} />}
     </Sheet>
   );
 }
 
-/** What is still to be said of somebody, in words; `number`: of which person, where there are several. */
-function lacks(one: Ending, number: number | null): string[] {
+/** The clear itself, under the thumb as soon as something was said; and what it would leave open. */
+export function ClearDock({ phone, now }: { phone: Phone; now: RunNow }) {
+  const d = draft.value;
+  if (d.run !== now.run.id || ended(d.people).length === 0) return null;
+  const missing = d.people.map((one, index) => lacks(one, d.people.length > 1 ? index + 1 : null)).filter((what) => what !== "");
+  const clear = (): void => {
+    const known = peopleOf(now.incident).map((one) => one.id);
+    void phone.outbox.add(clearAssignment, {
+      path: { assignment_id: now.run.id },
+      body: { encounters: encounters(d.people, known, flagsOf), ready: d.ready },
+      lane: now.run.id,
+      what: d.ready ? "ready" : "cleared",
+      holdMs: HOLD_MS,
+    });
+    phone.home();
+  };
+  return (
+    <>
+      {missing.length > 0 && <p class="lacking">{t("missing", { what: missing.join("; ") })}</p>}
+      <Big act="clear-now" press={clear}>
+        <Icon name="check" />
+        {t("clear_now")}
+      </Big>
+    </>
+  );
+}
+
+/** What is still to be said of somebody, in words, "" = nothing; `number`: of which person, where there are several. */
+function lacks(one: Ending, number: number | null): string {
   const flags = flagsOf(one.disposition);
   const found =
     one.disposition === ""
@@ -128,7 +135,8 @@ function lacks(one: Ending, number: number | null): string[] {
           flags.includes("transport") && !one.transport ? t("transport") : null,
           flags.includes("needs_receiver") && !one.destination ? t("destination") : null,
         ].filter((what) => what !== null);
-  return number === null ? found : found.map((what) => `${t("person_n", { n: number })}: ${what}`);
+  const what = found.join(", ");
+  return number === null || what === "" ? what : `${t("person_n", { n: number })}: ${what}`;
 }
 
 interface PersonProps {
@@ -147,7 +155,7 @@ function PersonForm({ person: d, set, choose }: PersonProps) {
   if (d.disposition === "") {
     return (
       <>
-        <div class="reasons" role="group" aria-label={t("clear_common")}>
+        <div class={columns(common.length)} role="group" aria-label={t("clear_common")}>
           {common.map((code) => (
             <button key={code} type="button" class="button touch" data-code={code} onClick={() => choose(code)}>
               {label("disposition", code)}

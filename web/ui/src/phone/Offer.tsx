@@ -81,9 +81,9 @@ export function OfferDock({ phone, asked }: { phone: Phone; asked: AskedView }) 
       </div>
     );
   }
-  const accept = (): void => {
+  const accept = (): unknown => {
     phone.bell.stop();
-    void phone.outbox.add(acceptOffer, { path: { offer_id: asked.id }, body: {}, lane: asked.id, what: "accept" });
+    return phone.outbox.add(acceptOffer, { path: { offer_id: asked.id }, body: {}, lane: asked.id, what: "accept" });
   };
   return (
     <div class="answers">
@@ -104,7 +104,7 @@ export function DeclineSheet({ phone, asked }: { phone: Phone; asked: AskedView 
     phone.home();
   };
   return (
-    <Sheet phone={phone} title={t("decline_why")}>
+    <Sheet title={t("decline_why")}>
       <Reasons set="decline_reason" pick={pick} />
     </Sheet>
   );

@@ -13,16 +13,20 @@ import type { Phone } from "./phone.ts";
 
 /** What is due later than this waits behind a tap. */
 const NEAR_MS = 4 * 3_600_000;
+/** What is due within this comes first. */
+const SOON_MS = 5 * 60_000;
 const ACTS = [completeObligation, recordAttempt, exceptObligation];
 
-export function Owed({ phone }: { phone: Phone }) {
+/** `part`: only what is due now, or only the rest; without it both. */
+export function Owed({ phone, part }: { phone: Phone; part?: "now" | "rest" | undefined }) {
   const picture = phone.picture.value;
   if (picture === null) return null;
   const due = picture.obligations.filter((one) => one.state === "due").sort((a, b) => a.due_at.localeCompare(b.due_at));
   const now = clock.second.value;
   const isNear = (one: ObligationView): boolean => one.kind === "check_in" || instant(one.due_at) - now < NEAR_MS;
-  const near = due.filter(isNear);
-  const later = due.filter((one) => !isNear(one));
+  const isNow = (one: ObligationView): boolean => instant(one.due_at) - now < SOON_MS;
+  const near = due.filter((one) => isNear(one) && (part === undefined || (part === "now") === isNow(one)));
+  const later = part === "now" ? [] : due.filter((one) => !isNear(one));
   const list = (ones: readonly ObligationView[]) => (
     <ul>
       {ones.map((one) => (
@@ -57,12 +61,12 @@ function Item({ phone, owed, seq }: { phone: Phone; owed: ObligationView; seq: n
   const lane = owed.assignment_id ?? owed.id;
   const outbox = phone.outbox;
   const isLate = instant(owed.due_at) < clock.second.value;
-  const isSoon = instant(owed.due_at) - clock.second.value < 5 * 60_000;
+  const isSoon = instant(owed.due_at) - clock.second.value < SOON_MS;
   const isSaid = entry !== null && isAhead(entry, seq);
   const done = (outcome: string, mode = "telehealth_audio"): void =>
     void outbox.add(completeObligation, { path, body: { outcome, mode }, lane, what: outcome, holdMs: HOLD_MS });
   return (
-    <li class={isLate ? "tone-alarm" : isSoon ? "tone-warn" : "tone-away"} data-owed={owed.kind}>
+    <li class={isLate ? "tone-alarm" : isSoon ? "tone-warn" : ""} data-owed={owed.kind}>
       <p>
         <strong>{t(`owed_${owed.kind}`)}</strong>
         <span class="figures">

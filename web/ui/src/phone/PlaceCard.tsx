@@ -62,9 +62,14 @@ function nameIn(fields: Readonly<Record<string, unknown>> | null | undefined): s
   return found === undefined ? null : String(found);
 }
 
-/** Who is known to be in crisis there; asked for anew when the incident knows of more. `[]` = not heard. */
+/** Who is known to be in crisis there; `[]` = not heard. */
+export function peopleOf(incident: TeamIncidentView): Opened["people"] {
+  return opened.value?.of.startsWith(incident.id) ? opened.value.people : [];
+}
+
+/** Like `peopleOf`, asked for anew when the incident knows of more. */
 export function usePeople(phone: Phone, incident: TeamIncidentView): Opened["people"] {
-  const people = opened.value?.of.startsWith(incident.id) ? opened.value.people : [];
+  const people = peopleOf(incident);
   const lacksSome = people.length < incident.subjects && phone.live.freshness.value.state === "live";
   useEffect(() => {
     if (lacksSome && opened.peek()?.state !== "loading") void load(incident);
@@ -90,12 +95,17 @@ export function PlaceCard({ phone, incident, run }: { phone: Phone; incident: Te
     <section class="card place">
       <h2>
         <Icon name="pin" />
-        {t("place")}
+        <span class={known?.address ? "address" : ""}>{known?.address ?? t("place")}</span>
       </h2>
-      {known?.address && <p class="address">{known.address}</p>}
       <p>
         <Whereabouts phone={phone} incident={incident} />
       </p>
+      {to && (
+        <a class="button touch" href={mapLink(to.at)} data-act="navigate">
+          <Icon name="car" />
+          {t(to.isExact ? "navigate" : "navigate_near")}
+        </a>
+      )}
       {known?.access && (
         <p>
           <span class="quiet">{t("access")}:</span> {known.access}
@@ -112,12 +122,6 @@ export function PlaceCard({ phone, incident, run }: { phone: Phone; incident: Te
       )}
       {known?.state === "loading" && <p class="quiet">{t("place_loading")}</p>}
       {to && !to.isExact && known?.state !== "loading" && <p class="quiet">{t("place_rough")}</p>}
-      {to && (
-        <a class="button touch" href={mapLink(to.at)} data-act="navigate">
-          <Icon name="car" />
-          {t(to.isExact ? "navigate" : "navigate_near")}
-        </a>
-      )}
       {known?.state === "missing" && isLive && (
         <button type="button" class="button touch" onClick={() => void load(incident)}>
           {t("place_again")}

@@ -2,9 +2,9 @@
 
 import { Icon } from "../components/Icon.tsx";
 import { AcuityMark, TEAM_LOOKS, TeamMark } from "../components/Mark.tsx";
-import { Since } from "../components/Timer.tsx";
-import { timeSeconds } from "../format.ts";
+import { since, timeSeconds } from "../format.ts";
 import { t } from "../messages/phone.ts";
+import { clock } from "../session.ts";
 import {
   acknowledgeHazards,
   addNote,
@@ -36,8 +36,8 @@ interface Props {
 const TRAVELS: ReadonlySet<Status> = new Set<Status>(["accepted", "en_route", "staged"]);
 
 /** Say a status; it is kept on the phone before anything else happens. */
-export function say(phone: Phone, run: RunView, status: Status, more: Partial<ReportStatusBody> = {}): void {
-  void phone.outbox.add(reportStatus, {
+export function say(phone: Phone, run: RunView, status: Status, more: Partial<ReportStatusBody> = {}): Promise<unknown> {
+  const kept = phone.outbox.add(reportStatus, {
     path: { assignment_id: run.id },
     body: { status, ...more },
     lane: run.id,
@@ -45,6 +45,7 @@ export function say(phone: Phone, run: RunView, status: Status, more: Partial<Re
     holdMs: HOLD_MS,
   });
   phone.home();
+  return kept;
 }
 
 /** Whether the crew must read the hazards before it goes on. */
@@ -67,7 +68,7 @@ export function RunScreen({ phone, now }: Props) {
           {statusWord(status)}
         </h1>
         <p class="row">
-          {ahead !== null ? <ProgressMark entry={ahead} /> : <Since from={run.since} />}
+          {ahead !== null ? <ProgressMark entry={ahead} /> : <For from={run.since} />}
           {status === "staged" && run.staging_reason && <span>{t("staged_for", { reason: label("staging_reason", run.staging_reason) })}</span>}
         </p>
       </header>
@@ -78,9 +79,10 @@ export function RunScreen({ phone, now }: Props) {
           <Needs incident={incident} />
         </section>
       ) : null}
-      <Owed phone={phone} />
+      <Owed phone={phone} part={TRAVELS.has(status) ? "now" : undefined} />
       {TRAVELS.has(status) && <Deadline incident={incident} />}
       <PlaceCard phone={phone} incident={incident} run={run} />
+      {TRAVELS.has(status) && <Owed phone={phone} part="rest" />}
       {!mustRead(now) && <Hazards incident={incident} />}
       {!mustRead(now) && <Needs incident={incident} />}
       {incident.partners.length > 0 && (
@@ -112,13 +114,22 @@ export function RunScreen({ phone, now }: Props) {
   );
 }
 
+/** How long it has been so. */
+function For({ from }: { from: string }) {
+  return (
+    <time class="figures" dateTime={from}>
+      {t("for_time", { time: since(from, clock.second.value) })}
+    </time>
+  );
+}
+
 /** The one next thing, under the thumb. */
 export function RunDock({ phone, now }: Props) {
   const { incident, run, status } = now;
   const next = NEXT[status];
   if (mustRead(now)) {
-    const read = (): void =>
-      void phone.outbox.add(acknowledgeHazards, {
+    const read = (): unknown =>
+      phone.outbox.add(acknowledgeHazards, {
         path: { assignment_id: run.id },
         body: { version: incident.version },
         lane: run.id,
@@ -131,10 +142,9 @@ export function RunDock({ phone, now }: Props) {
     );
   }
   if (next === undefined) return null;
-  const go = (): void => {
-    if (next === "clear") phone.open("clear");
-    else if (status === "staged") phone.open("scene_cleared");
-    else say(phone, run, next);
+  const go = (): unknown => {
+    if (next === "clear") return phone.open("clear");
+    return status === "staged" ? phone.open("scene_cleared") : say(phone, run, next);
   };
   return (
     <Big key={next} act={next} press={go}>
@@ -147,8 +157,8 @@ export function RunDock({ phone, now }: Props) {
 export function OtherSheet({ phone, now }: Props) {
   const { run, status } = now;
   return (
-    <Sheet phone={phone} title={t("other_title")}>
-      <div class="reasons">
+    <Sheet title={t("other_title")}>
+      <div class="reasons many">
         {MAY_STAGE.has(status) && (
           <button type="button" class="button touch" data-code="staged" onClick={() => phone.open("stage")}>
             <Icon name="pause" />
@@ -156,7 +166,7 @@ export function OtherSheet({ phone, now }: Props) {
           </button>
         )}
         {others(status).map((one) => (
-          <button key={one} type="button" class="button touch" data-code={one} onClick={() => say(phone, run, one)}>
+          <button key={one} type="button" class="button touch" data-code={one} onClick={() => void say(phone, run, one)}>
             <Icon name={TEAM_LOOKS[one][2]} />
             {t(`go_${one}` as "go_en_route")}
           </button>
@@ -179,16 +189,16 @@ export function OtherSheet({ phone, now }: Props) {
 
 export function StageSheet({ phone, now }: Props) {
   return (
-    <Sheet phone={phone} title={t("stage_why")}>
-      <Reasons set="staging_reason" pick={(staging_reason) => say(phone, now.run, "staged", { staging_reason })} />
+    <Sheet title={t("stage_why")}>
+      <Reasons set="staging_reason" pick={(staging_reason) => void say(phone, now.run, "staged", { staging_reason })} />
     </Sheet>
   );
 }
 
 export function SceneClearedSheet({ phone, now }: Props) {
   return (
-    <Sheet phone={phone} title={t("who_cleared")}>
-      <Reasons set="scene_cleared_by" pick={(cleared_scene_by) => say(phone, now.run, "on_scene", { cleared_scene_by })} />
+    <Sheet title={t("who_cleared")}>
+      <Reasons set="scene_cleared_by" pick={(cleared_scene_by) => void say(phone, now.run, "on_scene", { cleared_scene_by })} />
     </Sheet>
   );
 }
@@ -207,7 +217,7 @@ export function MistakeSheet({ phone, now }: Props) {
     phone.home();
   };
   return (
-    <Sheet phone={phone} title={t("mistake_title")}>
+    <Sheet title={t("mistake_title")}>
       <p>
         <strong>{t("mistake_what", { what: statusWord(entry.what as Status), time: timeSeconds(entry.occurredAt) })}</strong>
       </p>
@@ -234,11 +244,11 @@ export function PartnerSheet({ phone, now }: Props) {
     phone.home();
   };
   return who === null ? (
-    <Sheet phone={phone} title={t("partner_who")}>
+    <Sheet title={t("partner_who")}>
       <Reasons set="partner_kind" only={(code) => PARTNERS.has(code)} pick={(code) => (kind.value = code)} />
     </Sheet>
   ) : (
-    <Sheet phone={phone} title={`${label("partner_kind", who)}: ${t("partner_why")}`}>
+    <Sheet title={`${label("partner_kind", who)}: ${t("partner_why")}`}>
       <Reasons set="partner_reason" pick={ask} />
     </Sheet>
   );
@@ -261,7 +271,7 @@ export function NoteSheet({ phone, now }: Props) {
     phone.home();
   };
   return (
-    <Sheet phone={phone} title={t("note")}>
+    <Sheet title={t("note")}>
       <label class="field">
         <span class="quiet">{t("note_hint")}</span>
         <textarea rows={6} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />

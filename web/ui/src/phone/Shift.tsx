@@ -129,6 +129,7 @@ export function Waiting({ phone }: { phone: Phone }) {
   const isEnding = team.duty === "ending";
   const reason = duty.ahead?.what.split(":")[1] ?? team.unavailable_reason;
   const isLive = phone.live.freshness.value.state === "live";
+  const hasAlarm = picture.duress.some((one) => one.state !== "resolved");
   return (
     <article class="shift">
       <header class={`status tone-${isAway || isEnding ? "away" : isLive ? "free" : "warn"}`}>
@@ -142,8 +143,7 @@ export function Waiting({ phone }: { phone: Phone }) {
         </p>
       </header>
       {isEnding && <Note>{t("shift_over")}</Note>}
-      {!isAway && !isEnding && <p class="quiet">{t(isLive ? "ready_hint" : "ready_hint_away")}</p>}
-      {!isLive && isAway && <p class="quiet">{t("ready_hint_away")}</p>}
+      {!isEnding && (!isLive || !isAway) && <p class="quiet">{t(!isLive ? "ready_hint_away" : hasAlarm ? "ready_hint_alarm" : "ready_hint")}</p>}
       <Owed phone={phone} />
       <p class="row quiet">
         <Icon name="clock" />
@@ -161,8 +161,8 @@ export function WaitingDock({ phone }: { phone: Phone }) {
   if (picture === null || duty === null || picture.team.duty === "ending") return null;
   const team_id = picture.team.id;
   if (duty.duty === "unavailable") {
-    const back = (): void =>
-      void phone.outbox.add(setDuty, { path: { team_id }, body: { duty: "available" }, lane: team_id, what: "available", holdMs: HOLD_MS });
+    const back = (): unknown =>
+      phone.outbox.add(setDuty, { path: { team_id }, body: { duty: "available" }, lane: team_id, what: "available", holdMs: HOLD_MS });
     return (
       <Big key="available" act="available" press={back}>
         {t("go_available")}
@@ -189,7 +189,7 @@ export function UnavailableSheet({ phone }: { phone: Phone }) {
     phone.home();
   };
   return (
-    <Sheet phone={phone} title={t("away_why")}>
+    <Sheet title={t("away_why")}>
       <Reasons set="unavailable_reason" pick={pick} only={(code) => code !== "loaned"} />
     </Sheet>
   );
@@ -203,7 +203,7 @@ export function EndShiftSheet({ phone }: { phone: Phone }) {
     phone.home();
   };
   return (
-    <Sheet phone={phone} title={t("end_shift_why")}>
+    <Sheet title={t("end_shift_why")}>
       <Reasons set="shift_end_reason" pick={pick} only={(code) => code !== "closed_by_supervisor"} />
     </Sheet>
   );
@@ -214,7 +214,7 @@ export function Position({ phone }: { phone: Phone }) {
   const at = phone.tracker.receivedAt.value;
   const now = phone.deviceNow.value;
   let text: string;
-  if (state === "on") text = at === null ? t("pos_waiting") : t("pos_received", { ago: relative(at, Math.max(now, at)) });
+  if (state === "on") text = at === null ? t("pos_waiting") : t("pos_received", { ago: relative(at, Math.max(now, at + 1000)) });
   else text = t(`pos_${state}`);
   return (
     <p class={`row ${state === "denied" || state === "unavailable" ? "tone-warn ink" : "quiet"}`} data-position={state}>
@@ -228,7 +228,7 @@ export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boole
   const picture = phone.picture.value;
   const waits = phone.outbox.entries.value.some((one) => one.state === "saved" || one.state === "sending");
   return (
-    <Sheet phone={phone} title={t("menu")}>
+    <Sheet title={t("menu")}>
       <p>
         <strong>{phone.session.who.label}</strong> <span class="quiet">· {common("county_named", { county: phone.session.countyName })}</span>
       </p>

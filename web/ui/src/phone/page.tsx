@@ -11,10 +11,11 @@ import { Note } from "../components/Note.tsx";
 import { startLocale } from "../i18n.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
+import { keepShell } from "../offline.ts";
 import { api, clock, goSignIn, openSession, session as current, type Session } from "../session.ts";
 import { startTheme } from "../theme.ts";
 import { keepTicking } from "../time.ts";
-import { ClearSheet } from "./Clear.tsx";
+import { ClearDock, ClearSheet } from "./Clear.tsx";
 import { CrewAlarms, Duress } from "./Duress.tsx";
 import { keepSession, keptSession } from "./kept.ts";
 import { DeclineSheet, OfferDock, OfferScreen } from "./Offer.tsx";
@@ -91,12 +92,18 @@ function App({ phone }: { phone: Phone }) {
       </main>
       <footer class="dock">
         <Undo phone={phone} />
+        {phone.screen.value === "clear" && run && <ClearDock phone={phone} now={run} />}
         {isHome && (offer ? <OfferDock phone={phone} asked={offer.asked} /> : run ? <RunDock phone={phone} now={run} /> : <WaitingDock phone={phone} />)}
         <div class="under">
           <Duress phone={phone} />
           {isHome && run && !offer && (
             <button type="button" class="button touch" data-act="other" onClick={() => phone.open("other")}>
               {t("other")}
+            </button>
+          )}
+          {!isHome && (
+            <button type="button" class="button touch" data-act="back" onClick={() => phone.home()}>
+              {t("back")}
             </button>
           )}
         </div>
@@ -196,15 +203,6 @@ async function whoever(): Promise<Session | null> {
   api.county = kept.county;
   current.value = kept;
   return kept;
-}
-
-async function keepShell(): Promise<void> {
-  if (!("serviceWorker" in navigator)) return;
-  try {
-    await navigator.serviceWorker.register("/sw.js");
-  } catch {
-    // Without it the page works, as long as there is a network to load it.
-  }
 }
 
 async function start(): Promise<void> {

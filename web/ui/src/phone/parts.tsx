@@ -7,6 +7,7 @@ import { Icon, type IconName } from "../components/Icon.tsx";
 import { relative, timeSeconds } from "../format.ts";
 import type { Entry } from "../outbox.ts";
 import { t } from "../messages/phone.ts";
+import { HOLD_MS } from "./acts.ts";
 import type { Phone } from "./phone.ts";
 import { codesOf, label, refusalWords, statusWord, type SetName } from "./words.ts";
 import type { Status } from "../wire.ts";
@@ -41,12 +42,12 @@ export function ProgressMark({ entry }: { entry: Entry }) {
 export function Undo({ phone }: { phone: Phone }) {
   const held = phone.outbox.entries.value.findLast((one) => one.heldUntil !== null);
   if (held?.heldUntil == null) return null;
-  const left = Math.max(1, Math.ceil((Date.parse(held.heldUntil) - phone.deviceNow.value) / 1000));
+  const left = Math.ceil((Date.parse(held.heldUntil) - phone.deviceNow.value) / 1000);
   return (
     <div class="undo tone-warn">
       <p>
         <strong>{actWords(held)}</strong>
-        <span class="figures">{t("held_for", { n: left })}</span>
+        <span class="figures">{t("held_for", { n: Math.max(1, Math.min(HOLD_MS / 1000, left)) })}</span>
       </p>
       <button type="button" class="button touch" data-act="undo" onClick={() => void phone.takeBack(held)}>
         {t("undo")}
@@ -58,15 +59,26 @@ export function Undo({ phone }: { phone: Phone }) {
 /** So long a button is deaf that has just come under the thumb. */
 const DEAF_MS = 500;
 
-/** A large button that a second tap, meant for what stood there before, doesn't press. */
-export function Big({ act, kind = "main", press, children }: { act: string; kind?: string; press: () => void; children: ComponentChildren }) {
+interface BigProps {
+  readonly act: string;
+  readonly kind?: string;
+  /** What it does; while that is being kept on the phone, a second tap does nothing. */
+  readonly press: () => unknown;
+  readonly children: ComponentChildren;
+}
+
+/** A large button that a second tap doesn't press, meant for it or for what stood there before. */
+export function Big({ act, kind = "main", press, children }: BigProps) {
   const isDeaf = useSignal(true);
-  useEffect(() => {
-    const timer = setTimeout(() => (isDeaf.value = false), DEAF_MS);
-    return () => clearTimeout(timer);
-  }, []);
+  const hearAgain = (): void => void setTimeout(() => (isDeaf.value = false), DEAF_MS);
+  useEffect(hearAgain, []);
+  const tap = (): void => {
+    if (isDeaf.peek()) return;
+    isDeaf.value = true;
+    void Promise.resolve(press()).finally(hearAgain);
+  };
   return (
-    <button type="button" class={`button huge ${kind}`} data-act={act} disabled={isDeaf.value} onClick={press}>
+    <button type="button" class={`button huge ${kind}`} data-act={act} disabled={isDeaf.value} onClick={tap}>
       {children}
     </button>
   );
@@ -118,8 +130,10 @@ export function Sent({ phone }: { phone: Phone }) {
         {shown.map((entry) => (
           <li key={entry.key}>
             <span class="figures quiet">{timeSeconds(entry.occurredAt)}</span>
-            <span class="what">{actWords(entry)}</span>
-            <ProgressMark entry={entry} />
+            <span class="what">
+              {actWords(entry)}
+              <ProgressMark entry={entry} />
+            </span>
             {isOurs(entry) && (
               <button type="button" class="button plain touch" data-act="mistake" onClick={() => phone.openMistake(entry)}>
                 {t("mistake")}
@@ -156,29 +170,25 @@ export function Heard({ phone }: { phone: Phone }) {
   );
 }
 
-/** A screen over the first one: its name, and the way back. */
-export function Sheet({ phone, title, children }: { phone: Phone; title: string; children: ComponentChildren }) {
+/** A screen over the first one; the way back stands under the thumb. */
+export function Sheet({ title, children }: { title: string; children: ComponentChildren }) {
   return (
     <section class="sheet">
-      <header>
-        <button type="button" class="button touch back" onClick={() => phone.home()}>
-          <span class="turned">
-            <Icon name="chevron" />
-          </span>
-          {t("back")}
-        </button>
-      </header>
       <h1>{title}</h1>
       {children}
     </section>
   );
 }
 
+/** More than this stand in columns, so that nobody has to look for the last one. */
+const ONE_COLUMN = 5;
+export const columns = (many: number): string => (many > ONE_COLUMN ? "reasons many" : "reasons");
+
 /** Reasons as large buttons: one tap says it. */
 export function Reasons({ set, pick, only }: { set: SetName; pick: (code: string) => void; only?: (code: string) => boolean }) {
   const codes = codesOf(set).map((one) => one.code).filter((code) => only?.(code) ?? true);
   return (
-    <div class="reasons">
+    <div class={columns(codes.length)}>
       {codes.map((code) => (
         <button key={code} type="button" class="button touch" data-code={code} onClick={() => pick(code)}>
           {label(set, code)}

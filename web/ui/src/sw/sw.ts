@@ -32,27 +32,6 @@ self.addEventListener("fetch", (event) => {
   else if (isFile(url.pathname)) event.respondWith(file(request));
 });
 
-// Files that a page has loaded beside its shell, such as its language: they hold a hash of their
-// content, so what is kept stays right.
-self.addEventListener("message", (event) => {
-  const { keep } = event.data as { keep?: unknown };
-  if (!Array.isArray(keep)) return;
-  const wanted = keep.filter((path): path is string => typeof path === "string" && isFile(path));
-  event.waitUntil(keepFiles(wanted));
-});
-
-async function keepFiles(paths: readonly string[]): Promise<void> {
-  const cache = await caches.open(CACHE);
-  for (const path of paths) {
-    if (await cache.match(path)) continue;
-    try {
-      await cache.add(path);
-    } catch {
-      // Asked for again the next time that the page starts.
-    }
-  }
-}
-
 const isFile = (path: string): boolean => path.startsWith("/static/");
 
 async function keepShell(): Promise<void> {
@@ -70,7 +49,8 @@ async function page(request: Request): Promise<Response> {
   try {
     const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
     if (response.ok) await keepPage(response.clone());
-    return response;
+    // A proxy whose server is away answers for it: as good as no network.
+    return response.status < 500 ? response : ((await caches.match(PAGE)) ?? response);
   } catch (error) {
     const kept = await caches.match(PAGE);
     if (kept) return kept;
