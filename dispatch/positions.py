@@ -12,7 +12,7 @@ A phone whose answer was lost sends again; the key of the history makes that har
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -41,6 +41,11 @@ POLL_S = 1.0
 POLL_OVERLAP = timedelta(seconds=10)
 #: Each so many polls everything is asked for, whatever it carries.
 POLL_ALL_EACH = 300
+#: So many flushes may be under way. With one alone this program would stand still while the
+#: database writes, and the database while this program takes the next posts in.
+AT_ONCE = 3
+#: So many posts are worth a flush of their own beside another.
+WORTH_ANOTHER = 100
 #: After a failed flush the next one waits so long.
 RETRY_S = 0.5
 
@@ -98,12 +103,14 @@ class FixStats:
 class _Waiting:
     """The fixes of one flush to come, and those who wait for it."""
 
-    __slots__ = ("_most", "_waiters", "days", "left_out", "rows", "tracks")
+    __slots__ = ("_most", "_waiters", "days", "left_out", "posts", "rows", "tracks")
 
     def __init__(self, most: int) -> None:
         self.tracks: dict[tuple[CountyId, TeamId], list[store.Row]] = {}
         self.days: set[int] = set()
         self.rows = 0
+        #: How many posts these came with.
+        self.posts = 0
         self.left_out = 0
         self._most = most
         #: One for each post: whoever gives up must not take the flush from the others.
@@ -133,6 +140,7 @@ class _Waiting:
         for row in rows:
             self.days.add(row.day)
         self.rows += len(rows)
+        self.posts += 1
         # A county of many teams may always keep two of each.
         if self.rows > max(self._most, 2 * len(self.tracks)):
             self._thin()
@@ -155,6 +163,20 @@ class _Waiting:
         ]
 
 
+@dataclass(slots=True)
+class _Held:
+    """What is known of one county's teams.
+
+    Attributes:
+        latest: the newest believed fix of each.
+        moved: of those, the ones that the live feed wasn't told of.
+    """
+
+    tracks: dict[TeamId, Track] = field(default_factory=dict)
+    latest: dict[TeamId, Fix] = field(default_factory=dict)
+    moved: dict[TeamId, Fix] = field(default_factory=dict)
+
+
 class FixBuffer:
     """Takes fixes in. ``run`` must be running, or no answer ever comes."""
 
@@ -163,14 +185,14 @@ class FixBuffer:
         database: Database,
         clock: Clock,
         *,
-        limits: Callable[[CountyId], PlausibilityLimits],
+        limits: Callable[[CountyId, datetime], PlausibilityLimits],
         serving: Callable[[], Collection[CountyId]],
         most_waiting: int = MOST_WAITING,
     ) -> None:
         """
         Args:
             clock: the machine's; measures flushes.
-            limits: of a county, as its policy has them now.
+            limits: of a county, as its policy has them at an instant.
             serving: counties whose latest fixes this node keeps in memory.
         """
         self._database = database
@@ -179,12 +201,14 @@ class FixBuffer:
         self._serving = serving
         self._most_waiting = most_waiting
         self._waiting: _Waiting | None = None
-        self._flushing: _Waiting | None = None
+        #: Under way, or about to be.
+        self._flushing: list[_Waiting] = []
+        #: Of those, the ones that no task has taken yet.
+        self._full: deque[_Waiting] = deque()
+        #: Set while a flush may begin.
         self._some = asyncio.Event()
         self._ready_days: set[int] = set()
-        self._tracks: dict[CountyId, dict[TeamId, Track]] = {}
-        self._latest: dict[CountyId, dict[TeamId, Fix]] = {}
-        self._moved: dict[CountyId, dict[TeamId, Fix]] = {}
+        self._held: defaultdict[CountyId, _Held] = defaultdict(_Held)
         self._asked_until: datetime | None = None
         self._known: frozenset[CountyId] = frozenset()
         self._polls = 0
@@ -197,11 +221,13 @@ class FixBuffer:
 
     def latest(self, county_id: CountyId) -> Mapping[TeamId, Fix]:
         """Return the newest believed fix of each team, as far as this node knows; a live view."""
-        return MappingProxyType(self._latest.setdefault(county_id, {}))
+        return MappingProxyType(self._held[county_id].latest)
 
     def take_moved(self, county_id: CountyId) -> dict[TeamId, Fix]:
         """Return the teams that moved since this was last asked; for the live feed alone."""
-        return self._moved.pop(county_id, {})
+        held = self._held[county_id]
+        moved, held.moved = held.moved, {}
+        return moved
 
     async def submit(
         self,
@@ -222,9 +248,9 @@ class FixBuffer:
         Raises:
             Unavailable: the database can't take them now; send them again.
         """
-        limits = self._limits(county_id)
-        tracks = self._tracks.setdefault(county_id, {})
-        track = before = tracks.get(team_id) or Track()
+        limits = self._limits(county_id, now)
+        held = self._held[county_id]
+        track = before = held.tracks.get(team_id, _UNKNOWN)
         rows: list[store.Row] = []
         rejected: list[Rejected] = []
         late = off_shift = 0
@@ -246,15 +272,21 @@ class FixBuffer:
                 self.stats.rejected.update(reasons)
                 continue
             late += is_older
-            rows.append(store.encode(county_id, team_id, fix))
+            rows.append(store.row_of(county_id, team_id, fix))
         if track is not before:
-            tracks[team_id] = track
-        if track.latest is not None and track.latest is not before.latest:
-            self._learn(county_id, team_id, track.latest)
+            held.tracks[team_id] = track
+            if track.latest is not None and track.latest is not before.latest:
+                held.latest[team_id] = held.moved[team_id] = track.latest
         self.stats.off_shift += off_shift
         # The flush goes on with these very rows: counted now, for later posts join them.
         kept = len(rows)
-        thinned = bool(rows) and await self._keep(county_id, team_id, rows)
+        thinned = False
+        if rows:
+            waiting = self._add(county_id, team_id, rows)
+            await waiting.done()
+            thinned = waiting.left_out > 0
+        if kept == 1 and len(fixes) == 1 and not late and not thinned:
+            return _ONE_KEPT
         return FixOutcome(
             kept=kept,
             late=late,
@@ -263,26 +295,29 @@ class FixBuffer:
             thinned=thinned,
         )
 
-    async def _keep(self, county_id: CountyId, team_id: TeamId, rows: list[store.Row]) -> bool:
+    def _add(self, county_id: CountyId, team_id: TeamId, rows: list[store.Row]) -> _Waiting:
         waiting = self._waiting
         if waiting is None:
             waiting = self._waiting = _Waiting(self._most_waiting)
-            self._some.set()
         waiting.add((county_id, team_id), rows)
-        await waiting.done()
-        return waiting.left_out > 0
-
-    def _learn(self, county_id: CountyId, team_id: TeamId, fix: Fix) -> None:
-        self._latest.setdefault(county_id, {})[team_id] = fix
-        self._moved.setdefault(county_id, {})[team_id] = fix
+        if len(self._flushing) < AT_ONCE:
+            if waiting.posts >= WORTH_ANOTHER:
+                # Posts come in crowds: what comes after this one goes beside it.
+                self._flushing.append(waiting)
+                self._full.append(waiting)
+                self._waiting = None
+            if self._full or not self._flushing:
+                self._some.set()
+        return waiting
 
     async def forget(self, county_id: CountyId, team_id: TeamId) -> None:
         """Drop where a team is now, here and in the database: its shift is over.
 
         Call it on every node, when the node folds the shift's end.
         """
-        for held in (self._tracks, self._latest, self._moved):
-            held.get(county_id, {}).pop(team_id, None)
+        held = self._held[county_id]
+        for known in (held.tracks, held.latest, held.moved):
+            known.pop(team_id, None)
         await store.forget_latest(self._database, county_id, team_id)
 
     async def run(self) -> None:
@@ -293,25 +328,37 @@ class FixBuffer:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._flush_on())
+                for _ in range(AT_ONCE):
+                    group.create_task(self._flush_on())
                 group.create_task(self._poll_on())
         finally:
             refusal = Unavailable(
                 "positions_stopped", "Positions can't be stored now; send them again."
             )
-            for waiting in (self._flushing, self._waiting):
-                if waiting is not None:
-                    waiting.end(refusal)
-            self._flushing = self._waiting = None
+            if self._waiting is not None:
+                self._flushing.append(self._waiting)
+            for waiting in self._flushing:
+                waiting.end(refusal)
+            self._flushing, self._waiting = [], None
+
+    def _take(self) -> _Waiting | None:
+        """Return what is to be flushed now; ``None`` = it may grow until a flush ends."""
+        if self._full:
+            return self._full.popleft()
+        waiting = self._waiting
+        if waiting is None or (self._flushing and waiting.posts < WORTH_ANOTHER):
+            self._some.clear()
+            return None
+        self._waiting = None
+        self._flushing.append(waiting)
+        return waiting
 
     async def _flush_on(self) -> None:
         while True:
             await self._some.wait()
-            self._some.clear()
-            waiting, self._waiting = self._waiting, None
+            waiting = self._take()
             if waiting is None:
                 continue
-            self._flushing = waiting
             try:
                 await self._flush(waiting)
             except Unavailable as refusal:
@@ -320,6 +367,8 @@ class FixBuffer:
                 await asyncio.sleep(RETRY_S)
             else:
                 waiting.end()
+            self._flushing.remove(waiting)
+            self._some.set()
 
     async def _flush(self, waiting: _Waiting) -> None:
         start = self._clock.monotonic()
@@ -355,24 +404,26 @@ class FixBuffer:
         ask_all = self._polls % POLL_ALL_EACH == 0 or not counties <= self._known
         since = None if ask_all or self._asked_until is None else self._asked_until - POLL_OVERLAP
         if counties:
-            for held in await store.latest_since(self._database, since, sorted(counties)):
-                self._heard_of(held)
+            for stored in await store.latest_since(self._database, since, sorted(counties)):
+                self._heard_of(stored)
         for gone in self._known - counties:
-            for known in (self._tracks, self._latest, self._moved):
-                known.pop(gone, None)
+            self._held.pop(gone, None)
         self._known = counties
         self._polls += 1
 
-    def _heard_of(self, held: store.Latest) -> None:
-        if self._asked_until is None or held.changed_at > self._asked_until:
-            self._asked_until = held.changed_at
-        tracks = self._tracks.setdefault(held.county_id, {})
-        track = tracks.get(held.team_id)
-        if track is None or track.latest is None or track.latest.fixed_at < held.fix.fixed_at:
-            tracks[held.team_id] = Track(latest=held.fix)
-            self._learn(held.county_id, held.team_id, held.fix)
+    def _heard_of(self, stored: store.Latest) -> None:
+        if self._asked_until is None or stored.changed_at > self._asked_until:
+            self._asked_until = stored.changed_at
+        held, team_id, fix = self._held[stored.county_id], stored.team_id, stored.fix
+        known = held.tracks.get(team_id, _UNKNOWN).latest
+        if known is None or known.fixed_at < fix.fixed_at:
+            held.tracks[team_id] = Track(latest=fix)
+            held.latest[team_id] = held.moved[team_id] = fix
 
 
+_UNKNOWN = Track()
+#: The usual answer, made once.
+_ONE_KEPT = FixOutcome(kept=1)
 _REPEATED = (Reason.DUPLICATE,)
 
 

@@ -182,7 +182,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "worker_connections",
         "integer",
         "Most database connections for background work.",
-        4,
+        6,
         low=1,
         high=50,
     ),

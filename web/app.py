@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from crisis.errors import CrisisError, Invalid, NotFound
 from dispatch.supervise import describe
@@ -36,7 +36,7 @@ from web.api import (
 from web.api.openapi import describe as describe_api
 from web.api.routes import Api, Asked, Node, Operation, Table
 from web.api.wire import JSON, WrongMethod, fault, refusal
-from web.security import Security, SecuritySettings
+from web.security import Noting, Security, SecuritySettings
 
 log = logging.getLogger(__name__)
 
@@ -141,20 +141,6 @@ class _Fork:
         return self._pages(scope, receive, send)
 
 
-class _Noting:
-    """Sends, and knows whether anything was sent."""
-
-    __slots__ = ("_send", "has_begun")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.has_begun = False
-
-    def __call__(self, message: Message) -> Awaitable[None]:
-        self.has_begun = True
-        return self._send(message)
-
-
 class Border:
     """Where every error ends: refusals become problems, faults are logged and say nothing.
 
@@ -169,7 +155,7 @@ class Border:
         if scope["type"] != "http":
             await self._serve_other(scope, receive, send)
             return
-        noting = _Noting(send)
+        noting = send if isinstance(send, Noting) else Noting(send)
         try:
             await self._app(scope, receive, noting)
         except CrisisError as error:

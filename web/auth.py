@@ -34,6 +34,7 @@ from dispatch.store.accounts import Accounts
 from dispatch.store.identity import MAX_LABEL, Grant, Principal, Purpose
 from dispatch.store.passwords import MAX_LENGTH
 from dispatch.store.sessions import TICKET_LIFE, Sessions
+from web.headers import headers_of
 from web.sessions import SessionRegistry
 
 SECURE_COOKIE = "__Host-crisis"
@@ -94,8 +95,7 @@ def is_secure(scope: Scope) -> bool:
 
 def is_local(scope: Scope) -> bool:
     """Whether the client reached this machine by a name that only means itself."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    name = host.decode("latin-1").lower()
+    name = headers_of(scope).get(b"host", b"").decode("latin-1").lower()
     if not name.endswith("]"):
         name = name.rsplit(":", 1)[0] if ":" in name else name
     return name in _LOCAL_HOSTS or name.endswith(".localhost")
@@ -112,10 +112,8 @@ def header_secret(scope: Scope) -> str | None:
     Raises:
         NotSignedIn: ``not_signed_in``, another scheme or not readable.
     """
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            return _token_of(value)
-    return None
+    value = headers_of(scope).get(b"authorization")
+    return None if value is None else _token_of(value)
 
 
 def _token_of(value: bytes) -> str:
@@ -261,7 +259,7 @@ class Auth:
             secret, is_cookie = cookie_secret(scope), True
         if secret is None:
             raise _not_signed_in()
-        principal = await self._registry.principal(secret)
+        principal = self._registry.cached(secret) or await self._registry.principal(secret)
         if (principal.purpose == "cookie") is not is_cookie:
             raise _not_signed_in()
         return principal

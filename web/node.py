@@ -154,7 +154,7 @@ async def running(
         node.positions = FixBuffer(
             database,
             machine,
-            limits=lambda county: node.service.county(county).rules().policy.fixes.plausibility,
+            limits=lambda c, at: node.service.county(c).rules(at).policy.fixes.plausibility,
             serving=lambda: _served(node),
         )
         node.service = Service(

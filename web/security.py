@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crisis.clock import random_bytes
 from crisis.shapes import Value
 from web.auth import cookie_secret, is_local, is_secure
+from web.headers import headers_of
 
 #: Any value will do; a page of ours always sends it.
 CLIENT_HEADER = "X-Crisis-Client"
@@ -156,37 +157,6 @@ def _ip(address: str) -> IPv4Address | IPv6Address | None:
     return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
 
 
-class _Headers:
-    """The few headers of a request that matter here, read in one pass."""
-
-    __slots__ = ("client", "has_authorization", "host", "length", "origin", "request_id", "site")
-
-    def __init__(self, scope: Scope) -> None:
-        self.origin: str | None = None
-        self.site: bytes | None = None
-        self.host = b""
-        self.client = False
-        self.has_authorization = False
-        self.length: bytes | None = None
-        self.request_id = b""
-        for name, value in scope["headers"]:
-            match name:
-                case b"origin":
-                    self.origin = value.decode("latin-1").lower()
-                case b"sec-fetch-site":
-                    self.site = value
-                case b"host":
-                    self.host = value
-                case b"x-crisis-client":
-                    self.client = bool(value)
-                case b"authorization":
-                    self.has_authorization = True
-                case b"content-length":
-                    self.length = value
-                case b"x-request-id":
-                    self.request_id = value
-
-
 class _Refusal(Value, frozen=True, kw_only=True):
     """A refusal made before the application; problem+json on the wire."""
 
@@ -254,7 +224,7 @@ class Security:
             await self._app(scope, receive, send)
             return
         is_trusted = self._proxies.apply(scope)
-        headers = _Headers(scope)
+        headers = headers_of(scope)
         request_id = self._request_id(headers, is_trusted)
         scope.setdefault("state", {})["request_id"] = request_id
         refusal = self._refusal(scope, headers)
@@ -272,17 +242,20 @@ class Security:
         exchange = _Exchange(receive, send, limit, added, request_id)
         refusal = refusal or _too_long(headers, limit)
         if refusal is not None:
-            await _refuse(exchange.send, refusal)
+            await _refuse(exchange, refusal)
             return
+        # The server reads no more of a body than its announced length, which was looked at.
+        is_announced = b"content-length" in headers and b"transfer-encoding" not in headers
+        take = receive if is_announced else exchange.receive
         try:
-            await self._app(scope, exchange.receive, exchange.send)
+            await self._app(scope, take, exchange)
         except ClientDisconnect:
             # That is how the application learns that the rest of the body won't come.
             if not exchange.is_over:
                 raise
 
-    def _refusal(self, scope: Scope, headers: _Headers) -> _Refusal | None:
-        if headers.has_authorization:
+    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> _Refusal | None:
+        if b"authorization" in headers:
             return None
         if scope["type"] == "http" and scope["method"] in _SAFE:
             return None
@@ -290,36 +263,40 @@ class Security:
             return _FOREIGN_PAGE
         if cookie_secret(scope) is None:
             return None
-        if headers.origin is None and headers.site is None:
+        if b"origin" not in headers and b"sec-fetch-site" not in headers:
             return _UNPROVEN_PAGE
         # A browser lets no page add headers to a socket's handshake: the ticket stands for it.
-        if scope["type"] == "http" and not headers.client:
+        if scope["type"] == "http" and not headers.get(b"x-crisis-client"):
             return _UNPROVEN_PAGE
         return None
 
-    def _is_foreign(self, scope: Scope, headers: _Headers) -> bool:
+    def _is_foreign(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a browser says that another site's page sent it."""
-        origin = headers.origin
-        if scope["type"] == "http" and headers.site is not None:
+        given, site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
+        origin = None if given is None else given.decode("latin-1").lower()
+        if scope["type"] == "http" and site is not None:
             # Our own referrer policy makes the origin of our own forms "null".
-            if headers.site == b"same-origin" and origin in (None, "null"):
+            if site == b"same-origin" and origin in (None, "null"):
                 return False
-            if headers.site != b"same-origin" and origin not in self._origins:
+            if site != b"same-origin" and origin not in self._origins:
                 return True
-        return origin is not None and not self._is_own(scope, headers)
+        return origin is not None and not self._is_own(scope, headers, origin)
 
-    def _is_own(self, scope: Scope, headers: _Headers) -> bool:
-        if headers.origin in self._origins:
+    def _is_own(self, scope: Scope, headers: Mapping[bytes, bytes], origin: str) -> bool:
+        if origin in self._origins:
             return True
         # Whoever reaches this machine as localhost is on it, whatever the public name.
         if self._origins and not is_local(scope):
             return False
         scheme = "https" if is_secure(scope) else "http"
-        return headers.origin == f"{scheme}://{headers.host.decode('latin-1').lower()}"
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        return origin == f"{scheme}://{host}"
 
-    def _request_id(self, headers: _Headers, is_trusted: bool) -> str:
-        if is_trusted and _REQUEST_ID.fullmatch(headers.request_id):
-            return headers.request_id.decode()
+    def _request_id(self, headers: Mapping[bytes, bytes], is_trusted: bool) -> str:
+        if is_trusted:
+            given = headers.get(b"x-request-id", b"")
+            if _REQUEST_ID.fullmatch(given):
+                return given.decode()
         return self._ids()
 
     def _limit(self, path: str) -> int:
@@ -360,22 +337,27 @@ class _RandomIds:
         return self._text[at : at + 32]
 
 
-class _Exchange:
+class Noting:
+    """Sends, and knows whether anything was sent."""
+
+    __slots__ = ("_send", "has_begun")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        self.has_begun = True
+        return self._send(message)
+
+
+class _Exchange(Noting):
     """One request's ways in and out: the body's limit, and the headers of every answer.
 
     Passes a body on until it is longer than allowed, then answers 413 in the app's place.
     """
 
-    __slots__ = (
-        "_added",
-        "_has_begun",
-        "_left",
-        "_limit",
-        "_receive",
-        "_request_id",
-        "_send",
-        "is_over",
-    )
+    __slots__ = ("_added", "_left", "_limit", "_receive", "_request_id", "is_over")
 
     def __init__(
         self,
@@ -385,13 +367,13 @@ class _Exchange:
         added: _Added,
         request_id: str,
     ) -> None:
-        self._receive = receive
         self._send = send
+        self.has_begun = False
+        self._receive = receive
         self._limit = limit
         self._left = limit
         self._added = added
         self._request_id = request_id
-        self._has_begun = False
         #: True once the body was cut.
         self.is_over = False
 
@@ -403,16 +385,16 @@ class _Exchange:
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 self.is_over = True
-                if not self._has_begun:
+                if not self.has_begun:
                     await _refuse(self._pass_on, _too_long_for(self._limit))
                 return {"type": "http.disconnect"}
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:
+    def __call__(self, message: Message) -> Awaitable[None]:
         # After a refusal of ours the application's own answer comes too late.
-        if self.is_over and not self._has_begun:
+        if self.is_over and not self.has_begun:
             return _nothing()
-        self._has_begun = True
+        self.has_begun = True
         return self._pass_on(message)
 
     def _pass_on(self, message: Message) -> Awaitable[None]:
@@ -432,12 +414,13 @@ async def _nothing() -> None:
     """Send nothing."""
 
 
-def _too_long(headers: _Headers, limit: int) -> _Refusal | None:
-    if headers.length is None:
+def _too_long(headers: Mapping[bytes, bytes], limit: int) -> _Refusal | None:
+    length = headers.get(b"content-length")
+    if length is None:
         return None
-    if not headers.length.isdigit():
+    if not length.isdigit():
         return _BAD_LENGTH
-    return _too_long_for(limit) if int(headers.length) > limit else None
+    return _too_long_for(limit) if int(length) > limit else None
 
 
 def _too_long_for(limit: int) -> _Refusal:

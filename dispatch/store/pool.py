@@ -86,7 +86,7 @@ class PoolSizes:
     """
 
     app: int = 16
-    worker: int = 4
+    worker: int = 6
     report: int = 2
 
 

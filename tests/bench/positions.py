@@ -91,7 +91,7 @@ async def _floor(dsn: str, rows_each: int, seconds: float, start: datetime) -> f
     teams = _Teams(start)
     county = CountyId(6019)
     tracks = [
-        [store.encode(county, _team(n), fix) for fix in teams.fixes(n, BATCH)]
+        [store.row_of(county, _team(n), fix) for fix in teams.fixes(n, BATCH)]
         for n in range(max(1, rows_each // BATCH))
     ]
     data = store.copy_bytes(tracks)
@@ -152,7 +152,7 @@ async def _measure(
     now = start + timedelta(hours=18)
     county = CountyId(6019)
     buffer = FixBuffer(
-        database, MachineClock(), limits=lambda _: DEFAULT_LIMITS, serving=lambda: [county]
+        database, MachineClock(), limits=lambda _, __: DEFAULT_LIMITS, serving=lambda: [county]
     )
 
     async def post(number: int) -> None:

@@ -52,10 +52,16 @@ def buffer_on(database: Database, **options: Any) -> FixBuffer:
     return FixBuffer(
         database,
         options.pop("clock", FakeClock(NOW)),
-        limits=lambda _: DEFAULT_LIMITS,
+        limits=lambda _, __: DEFAULT_LIMITS,
         serving=lambda: options.get("serving", (FRESNO, KERN)),
         most_waiting=options.get("most_waiting", positions.MOST_WAITING),
     )
+
+
+@pytest.fixture(params=[store.MOST_IN_ONE_TRIP, 0], ids=["in one trip", "copied"], autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test goes both ways into the database."""
+    monkeypatch.setattr(store, "MOST_IN_ONE_TRIP", request.param)
 
 
 @asynccontextmanager
@@ -223,6 +229,33 @@ async def test_posts_that_come_during_a_flush_share_the_next_one(
     assert taking.stats.flushes == 2
 
 
+async def test_a_crowd_of_posts_is_flushed_beside_the_one_before(
+    taking: FixBuffer, admin: Admin, eventually: Eventually
+) -> None:
+    crowd = positions.WORTH_ANOTHER
+
+    def come(first: int) -> list[asyncio.Task[positions.FixOutcome]]:
+        return [
+            asyncio.create_task(
+                taking.submit(FRESNO, TeamId(UUID(int=n)), [fix(0)], NOW, on_shift=always)
+            )
+            for n in range(first, first + crowd)
+        ]
+
+    async with admin.transaction():
+        await admin.execute("LOCK TABLE latest_fixes IN EXCLUSIVE MODE")
+        posts = [post for n in range(positions.AT_ONCE) for post in come(1 + n * crowd)]
+        await eventually(flush_waits(admin, positions.AT_ONCE))
+        # No more than these: what comes now grows until one of them ends.
+        posts += come(10_000) + come(20_000)
+        await asyncio.sleep(0)
+        assert taking.waiting == 2 * crowd
+    outcomes = await asyncio.gather(*posts)
+    assert all(outcome.kept == 1 for outcome in outcomes)
+    assert taking.stats.flushes == positions.AT_ONCE + 1
+    assert taking.stats.stored == len(posts)
+
+
 async def test_posts_of_one_team_that_share_a_flush_each_count_their_own(
     database: Database, admin: Admin
 ) -> None:
@@ -241,13 +274,14 @@ async def test_posts_of_one_team_that_share_a_flush_each_count_their_own(
     assert len(await history(admin)) == 60
 
 
-def flush_waits(admin: Admin) -> Callable[[], Awaitable[bool]]:
-    """Return the condition that a flush waits for the lock on ``latest_fixes``."""
+def flush_waits(admin: Admin, how_many: int = 1) -> Callable[[], Awaitable[bool]]:
+    """Return the condition that flushes wait for the lock on ``latest_fixes``."""
 
     async def waits() -> bool:
         held_up: bool = await admin.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_locks "
-            "WHERE NOT granted AND relation = 'latest_fixes'::regclass)"
+            "SELECT count(*) >= $1 FROM pg_locks "
+            "WHERE NOT granted AND relation = 'latest_fixes'::regclass",
+            how_many,
         )
         return held_up
 

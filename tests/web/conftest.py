@@ -47,7 +47,7 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
         positions = FixBuffer(
             database,
             clock,
-            limits=lambda county_id: service.county(county_id).rules().policy.fixes.plausibility,
+            limits=lambda county, at: service.county(county).rules(at).policy.fixes.plausibility,
             serving=lambda: (ALAMEDA, KERN),
         )
         seeker = Seeker(CalibratedEstimate(), positions.latest)

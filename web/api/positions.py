@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,6 +20,7 @@ from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import TeamId
 from crisis.roles import DESK, Actor, Role
 from dispatch.positions import FixOutcome, tracked
+from dispatch.service import CountyRunner
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.trackers import (
@@ -30,7 +31,7 @@ from geo.trackers import (
     parse_traccar_json,
 )
 from web.api.routes import Asked, Operation
-from web.api.wire import JSON, answer, decode, header
+from web.api.wire import JSON, answer, decode, header, read_body
 
 #: Of one post; a phone that was long without signal sends several.
 MOST_FIXES = 1_000
@@ -70,18 +71,29 @@ _KEPT = Response(status_code=204)
 
 async def post_fixes(asked: Asked) -> Response:
     """Take one or many fixes of a team."""
-    actor, county = asked.actor, asked.county
-    board, received_at = county.board, county.now()
-    team_id = TeamId(asked.id("team_id"))
-    source = _source(board, actor, team_id)
-    given = decode(await asked.body(), _decoder)
-    fixes = [
-        _fix(one, source, received_at) for one in (given if isinstance(given, list) else [given])
-    ]
-    outcome = await _keep(asked, board, team_id, fixes, received_at)
+    county, sender = asked.found_once(_sender)
+    received_at, source = county.now(), sender.source
+    given = decode(await read_body(asked.scope, asked.receive), _decoder)
+    if isinstance(given, list):
+        fixes = [_fix(one, source, received_at) for one in given]
+    else:
+        fixes = [_fix(given, source, received_at)]
+    outcome = await _keep(asked, county, sender.team_id, fixes, received_at)
     if outcome.rejected or outcome.off_shift or outcome.thinned:
         return answer(outcome)
     return _KEPT
+
+
+class _Sender(NamedTuple):
+    """Whose fixes somebody sends, and from what."""
+
+    team_id: TeamId
+    source: FixSource
+
+
+def _sender(asked: Asked) -> _Sender:
+    team_id = TeamId(asked.id("team_id"))
+    return _Sender(team_id, _source(asked.county.board, asked.actor, team_id))
 
 
 def _fix(given: FixIn, source: FixSource, received_at: datetime) -> Fix:
@@ -123,10 +135,10 @@ def _source(board: Board, actor: Actor, team_id: TeamId) -> FixSource:
 
 
 def _keep(
-    asked: Asked, board: Board, team_id: TeamId, fixes: Sequence[Fix], received_at: datetime
+    asked: Asked, county: CountyRunner, team_id: TeamId, fixes: Sequence[Fix], received_at: datetime
 ) -> Awaitable[FixOutcome]:
     return asked.node.positions.submit(
-        asked.county_id, team_id, fixes, received_at, on_shift=tracked(board)
+        county.county_id, team_id, fixes, received_at, on_shift=tracked(county.board)
     )
 
 
@@ -185,7 +197,7 @@ async def post_tracker(asked: Asked) -> Response:
     except TrackerError as error:
         raise Invalid("bad_tracker_post", f"{error}."[:200]) from None
     if post.fixes:
-        await _keep(asked, asked.county.board, team_id, post.fixes[:MOST_FIXES], received_at)
+        await _keep(asked, asked.county, team_id, post.fixes[:MOST_FIXES], received_at)
     # The apps send again whatever isn't answered with 200; OwnTracks reads a list of commands.
     return answer([])
 

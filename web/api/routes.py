@@ -47,6 +47,7 @@ from web.api.wire import (
     uuid_of,
 )
 from web.auth import Auth, actor_for, grant_for, require_scope
+from web.headers import headers_of
 from web.metrics import Requests
 
 T = TypeVar("T")
@@ -113,9 +114,13 @@ class Actors:
     """What accounts act as, remembered until a team of their county changes.
 
     Finding a responder's team looks at every team; phones that report positions ask all the time.
+
+    Attributes:
+        findings: see ``Asked.found_once``.
     """
 
     def __init__(self) -> None:
+        self.findings: dict[tuple[int, str], _Finding] = {}
         self._held: dict[int, tuple[Mapping[TeamId, Team], dict[UserId, tuple[Grant, Actor]]]] = {}
 
     def of(self, principal: Principal, grant: Grant, board: Board) -> Actor:
@@ -131,6 +136,18 @@ class Actors:
         actor = actor_for(principal, county_id, board)
         known[principal.account_id] = (grant, actor)
         return actor
+
+
+class _Finding(NamedTuple):
+    """What was found out about a sender and a path, while these teams stood on the board."""
+
+    principal: Principal
+    county: CountyRunner
+    teams: Mapping[TeamId, Team]
+    found: Any
+
+
+_MOST_FINDINGS = 8_192
 
 
 class once(Generic[T]):  # noqa: N801 - used like ``property``
@@ -250,6 +267,28 @@ class Asked:
         county = self.county
         require_scope(self.principal, self.county_id, self.operation.needs)
         return self._actors.of(self.principal, self.grant, county.board)
+
+    def found_once(self, find: Callable[[Asked], T]) -> tuple[CountyRunner, T]:
+        """Return the county and what ``find`` makes of who sends and the path, by the teams' state.
+
+        Remembered until a team of the county or the account changes; refusals are not.
+        """
+        key = (id(self.principal), self.scope["path"])
+        names_county = b"x-county" in headers_of(self.scope) or self.scope["query_string"]
+        held = None if names_county else self._actors.findings.get(key)
+        if (
+            held is not None
+            and held.principal is self._principal
+            and held.teams is held.county.board.teams
+        ):
+            return held.county, held.found
+        county = self.county
+        teams, found = county.board.teams, find(self)
+        if not names_county:
+            if len(self._actors.findings) >= _MOST_FINDINGS:
+                self._actors.findings.clear()
+            self._actors.findings[key] = _Finding(self.principal, county, teams, found)
+        return county, found
 
     @property
     def on_phone(self) -> bool:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from crisis.errors import CrisisError, Invalid, NotFound
+from web.headers import headers_of
 
 #: Bytes of a request's body at most; the longest texts fit several times over.
 BODY_LIMIT = 256 * 1024
@@ -145,22 +146,29 @@ async def read_body(scope: Scope, receive: Receive, limit: int = BODY_LIMIT) -> 
         TooLarge: ``body_too_long``; nothing beyond the limit was read.
         BadRequest: ``client_gone``: it ended in the middle.
     """
-    announced = header(scope, b"content-length")
-    if announced is not None and announced.isdigit() and int(announced[:20]) > limit:
+    announced = headers_of(scope).get(b"content-length", b"")
+    if announced.isdigit() and int(announced[:20]) > limit:
         raise _too_large(limit)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        # Nearly every body comes in one piece.
+        whole: bytes = message.get("body", b"")
+        if len(whole) > limit:
+            raise _too_large(limit)
+        return whole
     chunks: list[bytes] = []
     length = 0
     while True:
-        message = await receive()
         if message["type"] != "http.request":
             raise BadRequest("client_gone", "The request ended before its body did.")
         chunk: bytes = message.get("body", b"")
         length += len(chunk)
         if length > limit:
             raise _too_large(limit)
-        if not message.get("more_body", False):
-            return b"".join((*chunks, chunk)) if chunks else chunk
         chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -169,11 +177,8 @@ def _too_large(limit: int) -> TooLarge:
 
 def header(scope: Scope, name: bytes) -> str | None:
     """Return a request header by its lower-case name; ``None`` = not sent."""
-    for key, value in scope["headers"]:
-        if key == name:
-            text: str = value.decode("latin-1")
-            return text
-    return None
+    value = headers_of(scope).get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:

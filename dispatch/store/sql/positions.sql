@@ -28,6 +28,57 @@ SELECT to_regclass('pg_temp.incoming_fixes') IS NOT NULL AS is_there;
 SELECT stored, newer
 FROM store_incoming_fixes();
 
+-- name: store_few
+-- Both at once for rows that come as JSON, ordered by county, team and time; ``newest``: the last one
+-- of a team.
+-- role: worker
+-- params: $1 fixes text
+WITH incoming AS MATERIALIZED (
+    SELECT *
+    FROM json_to_recordset($1::text::json) AS t (
+        county_id integer, team_id uuid, fixed_at timestamptz, received_at timestamptz,
+        lat_deg double precision, lon_deg double precision, accuracy_m real, speed_mps real,
+        heading_deg real, battery real, source text, newest boolean
+    )
+), history AS (
+    INSERT INTO fixes (
+        county_id, team_id, fixed_at, received_at, lat_deg, lon_deg,
+        accuracy_m, speed_mps, heading_deg, battery, source
+    )
+    SELECT
+        county_id, team_id, fixed_at, received_at, lat_deg, lon_deg,
+        accuracy_m, speed_mps, heading_deg, battery, source
+    FROM incoming
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+), latest AS (
+    INSERT INTO latest_fixes AS held (
+        county_id, team_id, fixed_at, received_at, lat_deg, lon_deg,
+        accuracy_m, speed_mps, heading_deg, battery, source, changed_at
+    )
+    SELECT
+        county_id, team_id, fixed_at, received_at, lat_deg, lon_deg,
+        accuracy_m, speed_mps, heading_deg, battery, source, clock_timestamp()
+    FROM incoming
+    WHERE newest
+    ON CONFLICT (county_id, team_id) DO UPDATE SET
+        fixed_at = excluded.fixed_at,
+        received_at = excluded.received_at,
+        lat_deg = excluded.lat_deg,
+        lon_deg = excluded.lon_deg,
+        accuracy_m = excluded.accuracy_m,
+        speed_mps = excluded.speed_mps,
+        heading_deg = excluded.heading_deg,
+        battery = excluded.battery,
+        source = excluded.source,
+        changed_at = excluded.changed_at
+    WHERE excluded.fixed_at > held.fixed_at
+    RETURNING 1
+)
+SELECT
+    (SELECT count(*) FROM history) AS stored,
+    (SELECT count(*) FROM latest) AS newer;
+
 -- name: list_latest
 -- The newest fix of each team that changed since an instant of the server's clock (NULL = ever).
 -- role: worker
