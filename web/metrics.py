@@ -102,6 +102,14 @@ class NodeCollector:
                 held.add_metric([county, kind], len(getattr(board, kind)))
         yield held
         yield seqs
+        watchdog = getattr(self._node, "watchdog", None)
+        if watchdog is not None:
+            overlooked = GaugeMetricFamily(
+                "crisis_overlooked", "Deadlines that nobody has seen to.", labels=["county"]
+            )
+            for county_id, found in sorted(watchdog.overlooked.items()):
+                overlooked.add_metric([str(county_id)], len(found))
+            yield overlooked
 
     def _background(self) -> Iterator[Metric]:
         supervisor = getattr(self._node, "supervisor", None)

@@ -43,6 +43,7 @@ from dispatch.store.sessions import Sessions
 from dispatch.store.upkeep import UpkeepRuns
 from dispatch.supervise import Supervisor
 from dispatch.ticker import Ticker
+from dispatch.watchdog import Watchdog
 from geo.travel import CalibratedEstimate
 from web.admin.routes import admin_routes
 from web.app import build_app
@@ -77,6 +78,7 @@ class Node:
     requests: Requests
     clock: Clock
     supervisor: Supervisor
+    watchdog: Watchdog
     fanout: Fanout
     live: Live
     outbox: Outbox
@@ -164,6 +166,7 @@ async def running(
             settings.load_master_key(),
             Seeker(CalibratedEstimate(), node.positions.latest),
         )
+        node.watchdog = Watchdog(lambda: node.service.counties, node.service.submit)
         await _sign_in(node, stack)
         _live(node, await database_id(database))
         pokes = _pokes(node)
@@ -368,5 +371,5 @@ def _ticker(node: Node) -> Ticker:
         runs=runs,
         daily={"fixes": fixes, "results": results, "notices": notices},
         hourly={"rules": rules},
-        seconds={"audit": seal},
+        seconds={"audit": seal, "watchdog": node.watchdog.look},
     )

@@ -48,7 +48,9 @@ async def test_a_real_node_is_ready_signs_in_and_takes_commands(
     incident_id = (await desk.do("/incidents"))["incident_id"]
     [thing] = [t for t in (await desk.get("/board")).json()["up"] if t["k"] == "incident"]
     assert thing["id"] == incident_id
+    await node.watchdog.look()
     metrics = (await http.get("/metrics")).text
+    assert 'crisis_overlooked{county="6001"} 0.0' in metrics
     assert "crisis_fanout_sockets " in metrics
     assert 'crisis_background_failures_total{work="positions"} 0.0' in metrics
 
