@@ -86,7 +86,7 @@ class Seeker:
         self._travel = travel
         self._latest = latest
         self._memo = CrewMemo()
-        self._made: _Plan | None = None
+        self._made: dict[CountyId, _Plan] = {}
 
     def recommend(
         self,
@@ -140,7 +140,7 @@ class Seeker:
 
     def _plan(self, board: Board, rules: Rules, now: datetime) -> _Plan:
         """Return who should get whom of all slots that wait; nobody is planned for one alone."""
-        made = self._made
+        made = self._made.get(board.county_id)
         if made is not None and made.board is board and abs(now - made.at) < _PLAN_HOLDS:
             return made
         queue = sorted(_queue(board, rules, now), key=_most_pressing_first)[:_MOST_WAITING]
@@ -165,8 +165,9 @@ class Seeker:
                     in_time=in_time,
                 )
             )
-        self._made = _Plan(board=board, at=now, rankings=rankings, given=assign(wanted))
-        return self._made
+        plan = _Plan(board=board, at=now, rankings=rankings, given=assign(wanted))
+        self._made[board.county_id] = plan
+        return plan
 
     def ranked_offer(
         self,
