@@ -103,7 +103,7 @@ class FixStats:
 class _Waiting:
     """The fixes of one flush to come, and those who wait for it."""
 
-    __slots__ = ("_most", "_waiters", "days", "left_out", "posts", "rows", "tracks")
+    __slots__ = ("_most", "_waiters", "days", "is_over", "left_out", "posts", "rows", "tracks")
 
     def __init__(self, most: int) -> None:
         self.tracks: dict[tuple[CountyId, TeamId], list[store.Row]] = {}
@@ -112,6 +112,7 @@ class _Waiting:
         #: How many posts these came with.
         self.posts = 0
         self.left_out = 0
+        self.is_over = False
         self._most = most
         #: One for each post: whoever gives up must not take the flush from the others.
         self._waiters: list[asyncio.Future[None]] = []
@@ -124,6 +125,7 @@ class _Waiting:
 
     def end(self, refusal: Unavailable | None = None) -> None:
         """Let all go who wait; ``refusal``: nothing was stored."""
+        self.is_over = True
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if waiter.done():
@@ -212,6 +214,8 @@ class FixBuffer:
         self._asked_until: datetime | None = None
         self._known: frozenset[CountyId] = frozenset()
         self._polls = 0
+        #: Teams forgotten since the last poll began: it may have read them before.
+        self._forgotten: set[tuple[CountyId, TeamId]] = set()
         self.stats = FixStats()
 
     @property
@@ -314,11 +318,25 @@ class FixBuffer:
         """Drop where a team is now, here and in the database: its shift is over.
 
         Call it on every node, when the node folds the shift's end.
+
+        Raises:
+            Unavailable: the database can't be asked; call it again.
         """
+        key = (county_id, team_id)
+        self._let_go(key)
+        # What came before the end may be on its way: written later, it would stay.
+        flushes = [*self._flushing, *([] if self._waiting is None else [self._waiting])]
+        ends = [one.done() for one in flushes if key in one.tracks and not one.is_over]
+        await asyncio.gather(*ends, return_exceptions=True)
+        await store.forget_latest(self._database, county_id, team_id)
+        self._let_go(key)
+        self._forgotten.add(key)
+
+    def _let_go(self, key: tuple[CountyId, TeamId]) -> None:
+        county_id, team_id = key
         held = self._held[county_id]
         for known in (held.tracks, held.latest, held.moved):
             known.pop(team_id, None)
-        await store.forget_latest(self._database, county_id, team_id)
 
     async def run(self) -> None:
         """Flush and poll until cancelled; whoever still waits then is refused.
@@ -340,6 +358,7 @@ class FixBuffer:
             for waiting in self._flushing:
                 waiting.end(refusal)
             self._flushing, self._waiting = [], None
+            self._full.clear()
 
     def _take(self) -> _Waiting | None:
         """Return what is to be flushed now; ``None`` = it may grow until a flush ends."""
@@ -372,11 +391,14 @@ class FixBuffer:
 
     async def _flush(self, waiting: _Waiting) -> None:
         start = self._clock.monotonic()
-        missing = waiting.days - self._ready_days
-        if missing:
-            await store.ensure_days(self._database, missing)
-            self._ready_days |= missing
-        stored = await store.store(self._database, waiting.in_order())
+        await self._ensure_days(waiting.days)
+        try:
+            stored = await store.store(self._database, waiting.in_order())
+        except store.DayMissing:
+            # Upkeep drops old days, on another node too; a phone may still have kept fixes of one.
+            self._ready_days.clear()
+            await self._ensure_days(waiting.days)
+            stored = await store.store(self._database, waiting.in_order())
         stats = self.stats
         stats.flushes += 1
         stats.stored += stored.history
@@ -384,6 +406,12 @@ class FixBuffer:
         stats.thinned += waiting.left_out
         stats.last_flush_s = self._clock.monotonic() - start
         stats.behind += stats.last_flush_s > FLUSH_PERIOD_S
+
+    async def _ensure_days(self, days: set[int]) -> None:
+        missing = days - self._ready_days
+        if missing:
+            await store.ensure_days(self._database, missing)
+            self._ready_days |= missing
 
     async def _poll_on(self) -> None:
         while True:
@@ -403,9 +431,11 @@ class FixBuffer:
         counties = frozenset(self._serving())
         ask_all = self._polls % POLL_ALL_EACH == 0 or not counties <= self._known
         since = None if ask_all or self._asked_until is None else self._asked_until - POLL_OVERLAP
+        self._forgotten.clear()
         if counties:
             for stored in await store.latest_since(self._database, since, sorted(counties)):
-                self._heard_of(stored)
+                if (stored.county_id, stored.team_id) not in self._forgotten:
+                    self._heard_of(stored)
         for gone in self._known - counties:
             self._held.pop(gone, None)
         self._known = counties

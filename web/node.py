@@ -306,8 +306,15 @@ def _forgetting(node: Node) -> Callable[[GroupDone], None]:
 
     async def forget() -> None:
         while True:
-            county_id, team_id = await ended.get()
-            await node.positions.forget(county_id, team_id)
+            county_id, team_id = one = await ended.get()
+            team = node.service.county(county_id).board.teams.get(team_id)
+            if team is not None and team.duty is not Duty.OFF_SHIFT:
+                continue
+            try:
+                await node.positions.forget(county_id, team_id)
+            except Unavailable:
+                ended.put_nowait(one)
+                raise
 
     node.supervisor.start("forget", forget)
     return listen

@@ -15,8 +15,10 @@ from math import nan
 from struct import Struct
 from types import MappingProxyType
 
+import asyncpg
 import msgspec
 
+from crisis.errors import Unavailable
 from crisis.ids import CountyId, TeamId
 from dispatch.store.pool import County, Database, Record, Worker
 from dispatch.store.sql import load
@@ -64,6 +66,13 @@ _SOURCES: Mapping[FixSource, int] = MappingProxyType(
         FixSource.SIMULATED: 4,
     }
 )
+
+
+class DayMissing(Unavailable):
+    """The rows' day has no partition (any more): see ``ensure_days``. Nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__("day_missing", "Positions can't be stored now; send them again.")
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -168,13 +177,19 @@ async def store(database: Database, tracks: Iterable[Sequence[Row]]) -> Stored:
             partitions: see ``ensure_days``.
 
     Raises:
+        DayMissing: a day has no partition.
         Unavailable: also as ``ConnectionLost``. All rows may be stored again without harm.
     """
     held = list(tracks)
-    if sum(map(len, held)) <= MOST_IN_ONE_TRIP:
-        rows = await database.call(Worker(), SQL["store_few"], _json(held))
-    else:
-        rows = await _copy(database, copy_bytes(held))
+    try:
+        if sum(map(len, held)) <= MOST_IN_ONE_TRIP:
+            rows = await database.call(Worker(), SQL["store_few"], _json(held))
+        else:
+            rows = await _copy(database, copy_bytes(held))
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name is None:
+            raise DayMissing from error
+        raise
     return Stored(history=rows[0]["stored"], latest=rows[0]["newer"])
 
 
@@ -210,6 +225,13 @@ class _Incoming(msgspec.Struct, gc=False):
 
 
 _encoder = msgspec.json.Encoder()
+#: The smallest number that ``real`` holds exactly; it refuses the text of one nearer to 0.
+_SMALLEST = 2.0**-126
+
+
+def _real(value: float | None) -> float | None:
+    """Return what ``real`` can hold of a number >= 0."""
+    return 0.0 if value is not None and value < _SMALLEST else value
 
 
 def _json(tracks: Iterable[Sequence[Row]]) -> str:
@@ -227,10 +249,10 @@ def _json(tracks: Iterable[Sequence[Row]]) -> str:
                     fix.received_at,
                     point.lat_deg,
                     point.lon_deg,
-                    fix.accuracy_m,
-                    fix.speed_mps,
-                    fix.heading_deg,
-                    fix.battery,
+                    _real(fix.accuracy_m),
+                    _real(fix.speed_mps),
+                    _real(fix.heading_deg),
+                    _real(fix.battery),
                     fix.source,
                     row is newest,
                 )

@@ -111,6 +111,20 @@ async def test_every_field_comes_back_as_it_was_sent(taking: FixBuffer, database
     assert [held.fix for held in await store.latest_since(database, None, [FRESNO])] == [bare]
 
 
+async def test_numbers_too_small_for_their_column_are_kept_as_nothing(
+    taking: FixBuffer, database: Database
+) -> None:
+    tiny = fix(0, accuracy_m=1e-50, speed_mps=1e-300, heading_deg=5e-324, battery=1e-46)
+    beside = fix(0)
+    outcomes = await asyncio.gather(
+        taking.submit(FRESNO, TEAM, [tiny], NOW, on_shift=always),
+        taking.submit(FRESNO, OTHER, [beside], NOW, on_shift=always),
+    )
+    assert [outcome.kept for outcome in outcomes] == [1, 1]
+    (read,) = await store.track(database, FRESNO, TEAM, NOW, NOW + timedelta(minutes=1))
+    assert (read.accuracy_m, read.speed_mps, read.heading_deg, read.battery) == (0, 0, 0, 0)
+
+
 async def test_every_source_comes_back_as_itself(taking: FixBuffer, database: Database) -> None:
     sent = [fix(second, source=source) for second, source in enumerate(FixSource)]
     await taking.submit(FRESNO, TEAM, sent, NOW, on_shift=always)
@@ -375,6 +389,32 @@ async def test_a_buffer_that_stops_refuses_those_who_wait(database: Database) ->
     with pytest.raises(Unavailable) as refused:
         await post
     assert refused.value.code == "positions_stopped"
+
+
+async def test_a_day_that_was_dropped_is_made_again_when_a_late_fix_of_it_comes(
+    taking: FixBuffer, database: Database, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "RETRY_S", 0.0)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await admin.execute("DROP TABLE fixes_20260302")
+    posts = [taking.submit(FRESNO, team, [fix(1)], NOW, on_shift=always) for team in (TEAM, OTHER)]
+    assert [outcome.kept for outcome in await asyncio.gather(*posts)] == [1, 1]
+    assert await history(admin) == [fix(1).fixed_at]
+
+
+async def test_a_place_written_by_a_flush_that_outlasted_the_shift_is_forgotten_too(
+    taking: FixBuffer, admin: Admin, eventually: Eventually
+) -> None:
+    async with admin.transaction():
+        await admin.execute("LOCK TABLE latest_fixes IN EXCLUSIVE MODE")
+        post = asyncio.create_task(taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always))
+        await eventually(flush_waits(admin))
+        forgotten = asyncio.create_task(taking.forget(FRESNO, TEAM))
+        await eventually(flush_waits(admin))
+    await asyncio.gather(post, forgotten)
+    await taking.poll()
+    assert await latest(admin) is None
+    assert dict(taking.latest(FRESNO)) == {}
 
 
 async def test_another_node_learns_the_latest_by_asking_what_changed(
