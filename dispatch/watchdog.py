@@ -14,6 +14,7 @@ from typing import Protocol
 
 from crisis.board import Board
 from crisis.commands import AlarmOverlooked, Envelope
+from crisis.errors import Unavailable
 from crisis.ids import CountyId, timer_command_id
 from crisis.roles import THE_SERVICE
 from crisis.states import Source
@@ -69,7 +70,11 @@ class Watchdog:
 
         Only what was overdue at the look before too counts: a county whose time runs fast, or whose
         node has just started, finds a tick in between.
+
+        Raises:
+            Unavailable: something couldn't be told of; it is again at the next look.
         """
+        failed: Unavailable | None = None
         for county in self._counties():
             now = county.now()
             late = overdue(county.board, now, county.rules(now))
@@ -80,8 +85,15 @@ class Watchdog:
             told = {key for key in self._told if key[0] == county.county_id}
             self._told -= told - {(county.county_id, _same(one)) for one in found}
             for one in found:
-                if (county.county_id, _same(one)) not in self._told:
+                if (county.county_id, _same(one)) in self._told:
+                    continue
+                try:
                     await self._tell(county.county_id, one)
+                except Unavailable as error:
+                    # The other counties, and the other things of this one, are no less overdue.
+                    failed = error
+        if failed is not None:
+            raise failed
 
     async def _tell(self, county_id: CountyId, one: Overdue) -> None:
         log.error(
@@ -94,7 +106,6 @@ class Watchdog:
                 "late_s": round(one.late_s),
             },
         )
-        self._told.add((county_id, _same(one)))
         await self._submit(
             Envelope(
                 county_id=county_id,
@@ -109,6 +120,8 @@ class Watchdog:
                 ),
             )
         )
+        # Only now: what keeps deadlines from being seen to may well keep this from being told.
+        self._told.add((county_id, _same(one)))
 
 
 def _same(one: Overdue) -> Overdue:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from crisis.board import Board
 from crisis.commands import AlarmOverlooked, Envelope, ExpireOffer, RaiseDuress
+from crisis.errors import Unavailable
 from crisis.ids import CountyId
 from dispatch.decide import Rules
 from dispatch.escalate import next_due
@@ -38,9 +41,13 @@ class Kennel:
     def __init__(self) -> None:
         self.county = County()
         self.sent: list[Envelope] = []
+        #: Whether the database is away.
+        self.is_dark = False
         self.dog = Watchdog(lambda: [Watched(self.county)], self.submit)
 
     async def submit(self, envelope: Envelope) -> None:
+        if self.is_dark:
+            raise Unavailable("database_connection_lost", "The connection was lost.")
         self.sent.append(envelope)
 
     async def look(self) -> list[str]:
@@ -75,6 +82,23 @@ async def test_what_stays_overdue_is_told_once() -> None:
     assert told.command.incident_id == incident_id
     (found,) = kennel.dog.overlooked[COUNTY]
     assert found.late_s > 600
+
+
+async def test_what_could_not_be_told_of_is_told_once_it_can_be() -> None:
+    """A database that is away is why deadlines are overlooked in the first place."""
+    kennel = Kennel()
+    kennel.county.do(RaiseDuress(), by=on_team(kennel.county.team("Red 1")))
+    overdue_offer(kennel)
+    kennel.county.wait(600)
+    await kennel.look()
+    kennel.is_dark = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await kennel.look()
+    assert kennel.sent == []
+    kennel.is_dark = False
+    assert sorted(await kennel.look()) == ["duress", "offer"]
+    assert await kennel.look() == []
 
 
 async def test_what_a_tick_saw_to_between_two_looks_was_not_overlooked() -> None:
