@@ -59,7 +59,7 @@ def parse_zones(data: bytes | str) -> tuple[Zone, ...]:
     """
     try:
         document = _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GeoJsonError(f"not usable GeoJSON: {error}") from error
     zones: dict[str, Zone] = {}
     for number, feature in enumerate(_features(document), start=1):

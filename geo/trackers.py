@@ -114,7 +114,7 @@ def parse_traccar_json(body: bytes, received_at: datetime) -> TrackerPost:
     """
     try:
         post = _TRACCAR.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TrackerError(f"no location of Traccar Client: {error}") from error
     locations = post.location if isinstance(post.location, list) else [post.location]
     return TrackerPost(
@@ -122,7 +122,7 @@ def parse_traccar_json(body: bytes, received_at: datetime) -> TrackerPost:
         fixes=tuple(
             _fix(
                 point=_point(location.coords.latitude, location.coords.longitude),
-                fixed_at=location.timestamp.astimezone(UTC),
+                fixed_at=_in_utc(location.timestamp),
                 received_at=received_at,
                 accuracy_m=location.coords.accuracy,
                 speed_mps=location.coords.speed,
@@ -154,7 +154,7 @@ def parse_owntracks(
     """
     try:
         post = _OWNTRACKS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TrackerError(f"no OwnTracks message: {error}") from error
     if post.kind == "encrypted":
         raise TrackerError("the app encrypts its posts; clear its encryption key")
@@ -229,7 +229,14 @@ def _osmand_time(stamp: str) -> datetime:
         instant = datetime.fromisoformat(stamp)
     except ValueError as error:
         raise TrackerError("timestamp can't be read") from error
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else _in_utc(instant)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise TrackerError("timestamp is out of range") from error
 
 
 def _unix_time(value: float) -> datetime:

@@ -378,7 +378,7 @@ def _set_cookie(response: Response, scope: Scope, value: str, max_age: int) -> N
 async def _body(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(await request.body(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # Its own words are kept back: they may quote what somebody typed in the wrong field.
         raise Invalid("bad_body", "The body is not what this request needs.") from error
 

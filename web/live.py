@@ -423,7 +423,7 @@ async def _next(receive: Receive) -> str:
 def _parse(text: str) -> Message:
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise _NotUnderstood from error
 
 

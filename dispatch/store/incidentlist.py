@@ -21,7 +21,7 @@ from geo.zone import AreaClass
 SQL = load("incidents")
 
 #: PostgreSQL's bigint; a longer number is nobody's.
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 
 
 class ListedIncident(Value, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ async def find_incidents(
     papers = list({name, name.upper(), name.lower()})
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 20 else -1
     async with database.tx(County(county_id), mode="read") as con:
-        rows = await con.fetch(SQL["find_incidents"], county_id, min(number, _LARGEST), papers)
+        rows = await con.fetch(SQL["find_incidents"], county_id, min(number, LARGEST), papers)
     return [_listed(row) for row in rows]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crisis.roles import Role
 from geo.counties import county_of
 from geo.point import Point
-from tests.web.kit import Client, Site
+from tests.web.kit import KERN, Client, Site, problem
 
 
 async def test_the_outline_is_that_of_the_county_that_the_account_works_in(site: Site) -> None:
@@ -27,3 +27,11 @@ async def test_the_outline_is_that_of_the_county_that_the_account_works_in(site:
 async def test_nobody_who_is_not_signed_in_gets_it(site: Site) -> None:
     answer = await Client(site.http).get("/county")
     assert answer.status_code == 401
+
+
+async def test_the_map_is_only_of_counties_where_one_is_somebody(site: Site) -> None:
+    desk = await site.client(Role.DISPATCHER)
+    for county in (KERN, 6999, 99_999, 0):
+        assert problem(await desk.get("/county", county=county), 403) == "not_your_county"
+    token = await site.token("offer_call")
+    assert problem(await token.get("/county"), 403) == "out_of_scope"

@@ -73,6 +73,13 @@ async def test_incidents_are_listed_newest_first_page_by_page_past_ones_too(site
     assert await _listed(desk, number="nothing like it") == []
 
 
+async def test_a_question_that_no_database_understands_is_refused(site: Site) -> None:
+    desk = await site.client(Role.DISPATCHER)
+    for query in ({"number": "P1\0"}, {"below": 2**63}, {"below": 10**30}, {"since": "0001-01-01"}):
+        response = await desk.get("/incidents", **query)
+        assert problem(response, 422) in {"bad_query", "bad_period"}
+
+
 async def test_incidents_are_found_by_their_local_day(site: Site) -> None:
     desk = await site.client(Role.DISPATCHER)
     await site.determined(desk)

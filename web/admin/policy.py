@@ -158,7 +158,7 @@ async def _versions(desk: Desk) -> list[CountyPolicy]:
 def _sent_policy(desk: Desk) -> CountyPolicy:
     try:
         given = msgspec.json.decode(desk.sent.raw("policy"), type=dict[str, object])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise Invalid("bad_form", "This form can't be read; begin again.") from None
     return from_mapping(given)
 

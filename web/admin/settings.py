@@ -239,7 +239,7 @@ def _value(path: str, text: str, before: object) -> object:
         if path in _NUMBERS:
             return [float(part) for part in text.replace(",", ";").split(";") if part.strip()]
         found: object = msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return text
     # 60 and 60.0 are the same setting.
     if isinstance(before, float) and isinstance(found, int) and not isinstance(found, bool):

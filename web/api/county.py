@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 from starlette.responses import Response
 
+from crisis.errors import NotFound
 from geo.counties import counties, county_zones
 from web.api.routes import Asked, Operation
 from web.api.wire import answer
@@ -41,8 +42,11 @@ class CountyMap(Struct, frozen=True, kw_only=True):
 
 async def read_county(asked: Asked) -> Response:
     """Answer with the county's outline."""
+    _ = asked.actor
     code = f"{asked.county_id:05}"
-    zone = county_zones()[code]
+    zone = county_zones().get(code)
+    if zone is None:
+        raise NotFound("unknown_county", "There is no map of this county.")
     box = zone.box
     parts = [
         [[(x, y) for x, y in ring] for ring in (part.outer, *part.holes)] for part in zone.polygons

@@ -17,7 +17,12 @@ from crisis.incident import IncidentState
 from crisis.roles import DESK, Role
 from dispatch.reports import period
 from dispatch.store.identity import Colleague
-from dispatch.store.incidentlist import ListedIncident, find_incidents, list_incidents
+from dispatch.store.incidentlist import (
+    LARGEST,
+    ListedIncident,
+    find_incidents,
+    list_incidents,
+)
 from web.api.routes import Asked, Operation, Parameter
 from web.api.wire import answer, convert
 
@@ -46,7 +51,7 @@ class _Wanted(Struct, frozen=True):
     since: date | None = None
     until: date | None = None
     state: IncidentState | None = None
-    below: Annotated[int, Meta(ge=1)] | None = None
+    below: Annotated[int, Meta(ge=1, le=LARGEST)] | None = None
     most: Annotated[int, Meta(ge=1, le=MOST)] = USUAL
     county: str | None = None
 

@@ -215,6 +215,9 @@ class Asked:
         raw: bytes = self.scope["query_string"]
         if len(raw) > _LONGEST_QUERY:
             raise Invalid("bad_query", "The query is too long.")
+        if b"%00" in raw:
+            # PostgreSQL's text can't hold it, and no parameter of ours needs it.
+            raise Invalid("bad_query", "A query can't hold U+0000.")
         try:
             return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=50))
         except ValueError:

@@ -72,6 +72,7 @@ def test_longitude_comes_first_and_an_altitude_is_ignored() -> None:
     [
         (b"", "not usable GeoJSON"),
         (b"\xff\xfe", "not usable GeoJSON"),
+        (b'{"type":"Polygon","x":' + b"[" * 2_000, "not usable GeoJSON"),
         (b'{"type":"Polygon","coordinates":[[[NaN,0],[1,0],[1,1],[0,0]]]}', "malformed"),
         (text({"type": "Point", "coordinates": [0, 0]}), "Invalid value 'Point'"),
         (text({"coordinates": []}), "missing required field `type`"),

@@ -20,6 +20,7 @@ from geo.trackers import (
 NOW = datetime(2026, 11, 20, 14, 0, 5, tzinfo=UTC)
 TAKEN = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 UNIX = int(TAKEN.timestamp())
+THERE = {"latitude": 36.7, "longitude": -119.7}
 HERE = Point(lat_deg=36.7378, lon_deg=-119.7871)
 
 
@@ -195,6 +196,8 @@ def test_a_receiver_without_a_position_gives_no_sample() -> None:
         ({"timestamp": "nan"}, "timestamp is out of range"),
         ({"timestamp": "1e300"}, "timestamp is out of range"),
         ({"timestamp": "-5"}, "timestamp is out of range"),
+        ({"timestamp": "0001-01-01T00:00:00+14:00"}, "timestamp is out of range"),
+        ({"timestamp": "9999-12-31T23:59:59-14:00"}, "timestamp is out of range"),
         ({"speed": "fast"}, "^speed is no number$"),
     ],
 )
@@ -221,7 +224,18 @@ def test_several_traccar_locations_keep_their_own_times_and_ids() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b'{"device_id":"x"}', traccar(latitude="36"), traccar(latitude=91), b"\xff"],
+    [
+        b"",
+        b"[]",
+        b'{"device_id":"x"}',
+        traccar(latitude="36"),
+        traccar(latitude=91),
+        b"\xff",
+        b'{"x":' + b"[" * 50_000,
+        traccar([{"timestamp": "0001-01-01T00:00:00+14:00", "coords": THERE}]),
+        traccar([{"timestamp": "9999-12-31T23:59:59-14:00", "coords": THERE}]),
+    ],
+    ids=range(9),
 )
 def test_a_traccar_post_that_can_not_be_read_is_refused(body: bytes) -> None:
     with pytest.raises(TrackerError):
@@ -233,6 +247,11 @@ def test_owntracks_is_known_by_sign_in_else_topic_else_tracker_id() -> None:
     assert parse_owntracks(owntracks(topic=None), NOW).device_id == "c7"
     with pytest.raises(TrackerError, match="topic and tid are missing"):
         parse_owntracks(owntracks(topic=None, tid=None), NOW)
+
+
+def test_an_owntracks_message_nested_without_end_is_refused() -> None:
+    with pytest.raises(TrackerError):
+        parse_owntracks(b'{"_type":"location","x":' + b"[" * 50_000, NOW)
 
 
 def test_owntracks_messages_other_than_positions_give_no_sample() -> None:

@@ -261,9 +261,11 @@ async def test_bytes_and_what_isn_t_json_are_not_understood(stage: Stage) -> Non
     await settle()
     assert peer.closed == (4400, "not_understood")
     peer = await stage.open("desk")
-    peer.inbox.put_nowait({"type": "websocket.receive", "text": "\ud800"})
-    await settle()
-    assert peer.closed == (4400, "not_understood")
+    for text in ("\ud800", '{"x":' + "[" * 50_000):
+        peer = await stage.open("desk")
+        peer.inbox.put_nowait({"type": "websocket.receive", "text": text})
+        await settle()
+        assert peer.closed == (4400, "not_understood")
 
 
 async def test_a_client_that_comes_back_gets_what_it_missed(stage: Stage) -> None:
