@@ -118,6 +118,7 @@ def load(environ: Mapping[str, str] | None = None, *, working_dir: Path | None =
     ]
 
     values: dict[str, object] = {}
+    faulty: set[str] = set()
     for setting in SETTINGS:
         raw: object = setting.default
         source = setting.name
@@ -130,11 +131,11 @@ def load(environ: Mapping[str, str] | None = None, *, working_dir: Path | None =
         except ValueError as error:
             problems.append(f"{source} {error}")
             values[setting.name] = None
-    if not problems:
-        _complete(values, env)
-        problems += _contradictions(values)
+            faulty.add(setting.name)
+    problems += _contradictions(values, faulty)
     if problems:
         raise SettingsError(problems)
+    _complete(values, env)
     return Settings(**values)  # type: ignore[arg-type]  # each converted to its field's type
 
 
@@ -146,7 +147,7 @@ def _read_file(
     if not named and not path.exists():
         return path.name, {}
     try:
-        return path.name, tomllib.loads(path.read_text())
+        return path.name, tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         problems.append(f"{path} can't be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -249,15 +250,26 @@ def _origin(text: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
-def _contradictions(values: Mapping[str, object]) -> list[str]:
-    found = []
-    if values["smtp_host"] and not values["smtp_from"]:
-        found.append("smtp_from is needed with smtp_host")
-    if values["smtp_password"] and values["smtp_tls"] == "none":
-        found.append("smtp_password would be sent in the clear; set smtp_tls")
-    if values["report_database_url"] and not values["database_url"]:
-        found.append("report_database_url needs database_url")
-    return found
+def _contradictions(values: Mapping[str, object], faulty: set[str]) -> list[str]:
+    """Return what doesn't go together; of a value that is ``faulty`` nothing is known."""
+    rules = (
+        (
+            {"smtp_host", "smtp_from"},
+            values["smtp_host"] and not values["smtp_from"],
+            "smtp_from is needed with smtp_host",
+        ),
+        (
+            {"smtp_password", "smtp_tls"},
+            values["smtp_password"] and values["smtp_tls"] == "none",
+            "smtp_password would be sent in the clear; set smtp_tls",
+        ),
+        (
+            {"report_database_url", "database_url"},
+            values["report_database_url"] and not values["database_url"],
+            "report_database_url needs database_url",
+        ),
+    )
+    return [told for names, is_broken, told in rules if is_broken and not names & faulty]
 
 
 if {setting.name for setting in SETTINGS} != {field.name for field in fields(Settings)}:

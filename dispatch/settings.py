@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from .secret import KEY_BYTES, is_key
 
@@ -73,10 +73,39 @@ def _setting(
     )
 
 
+#: What follows a host's name; hosts of IPv6 stand in brackets.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:]*)(?::(?P<port>[0-9]*))?")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
 def _is_postgres_url(value: str) -> str | None:
-    if urlsplit(value).scheme in {"postgres", "postgresql"}:
-        return None
-    return "must begin with postgresql://"
+    """Say what is wrong, so that no driver has to: it would quote what is secret."""
+    if re.match("postgres(ql)?:/", value) is None:
+        return "must begin with postgresql://"
+    try:
+        parts = urlsplit(value)
+        # Strictly, as the driver does; what stands behind a bare & is a mistake.
+        pairs = parse_qsl(parts.query, strict_parsing=True, keep_blank_values=True)
+    except ValueError:
+        return "must be like postgresql://user:password@host:5432/name"
+    given = dict(pairs)
+    *login, hosts = parts.netloc.split("@")
+    if len(login) > 1:
+        return "holds a second @; in a name or password write @ as %40, / as %2F and : as %3A"
+    found = [_HOST.fullmatch(host) for host in hosts.split(",")]
+    ports = [*(one["port"] for one in found if one), *given.get("port", "").split(",")]
+    if not all(found) or not all(_is_port(port) for port in ports if port):
+        return (
+            "must name hosts like host:5432, several separated by commas; in a name or password "
+            "write / as %2F"
+        )
+    if given.get("sslmode", "prefer") not in _SSL_MODES:
+        return f"sslmode must be one of {', '.join(_SSL_MODES)}"
+    return None
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535
 
 
 def _is_web_origin(value: str) -> str | None:

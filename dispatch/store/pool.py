@@ -171,7 +171,7 @@ def _session_attrs(dsn: str, default: SessionAttribute) -> SessionAttribute | No
 
 
 def _why_not_connected(error: BaseException) -> CrisisError | None:
-    """Return what an error while connecting means; None = a mistake for the operator to mend."""
+    """Return what an error while connecting means; None = nothing that is known here."""
     if isinstance(error, asyncpg.InvalidParameterValueError):
         # The role of the start-up packet; the migrations create it.
         return Unavailable("schema_unusable", f"Run the migrations first: {error}.")
@@ -181,9 +181,10 @@ def _why_not_connected(error: BaseException) -> CrisisError | None:
         asyncpg.InsufficientPrivilegeError,
         asyncpg.ClientConfigurationError,
     )
-    if isinstance(error, mistakes) or not is_lost(error, closed=True):
-        return None
-    return ConnectionLost(unknown_outcome=False)
+    if isinstance(error, mistakes):
+        # For the operator to mend; the server's words name the user or the database, no password.
+        return Unavailable("database_refused", f"PostgreSQL refuses the connection: {error}.")
+    return ConnectionLost(unknown_outcome=False) if is_lost(error, closed=True) else None
 
 
 @dataclass(slots=True)

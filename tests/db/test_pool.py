@@ -298,9 +298,10 @@ async def test_no_server_is_a_lost_connection_with_nothing_committed() -> None:
 async def test_a_missing_database_is_a_mistake_to_mend_not_a_lost_connection(
     server_dsn: str,
 ) -> None:
-    with pytest.raises(asyncpg.InvalidCatalogNameError):
+    with pytest.raises(Unavailable, match="no_such_database") as refusal:
         async with Database.open(with_database(server_dsn, "no_such_database")):
             pass
+    assert refusal.value.code == "database_refused"
 
 
 async def test_of_several_hosts_the_one_that_answers_is_used(dsn: str) -> None:

@@ -79,6 +79,15 @@ def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     ("name", "value", "fault"),
     [
         ("DATABASE_URL", "mysql://x", "postgresql://"),
+        ("DATABASE_URL", "postgresql:x", "postgresql://"),
+        ("DATABASE_URL", "postgresql://u:hush@host:port/x", "hosts like host:5432"),
+        ("DATABASE_URL", "postgresql://u:hush@one,two:1:2/x", "hosts like host:5432"),
+        ("DATABASE_URL", "postgresql://u:hush@host:70000/x", "hosts like host:5432"),
+        ("DATABASE_URL", "postgresql:///x?port=some", "hosts like host:5432"),
+        ("DATABASE_URL", "postgresql://u:hush@[::1/x", "must be like"),
+        ("DATABASE_URL", "postgresql://u:hu@sh@host/x", "%40"),
+        ("DATABASE_URL", "postgresql://u:hush@host/x?sslmode=maybe", "verify-full"),
+        ("DATABASE_URL", "postgresql://u:hush@host/x?sslmode", "must be like"),
         ("CRISIS_PUBLIC_URL", "crisis.example.org", "origin"),
         ("CRISIS_PUBLIC_URL", "https://crisis.example.org/board", "origin"),
         ("CRISIS_ALLOWED_ORIGINS", "https://a.example, *", "origin"),
@@ -95,6 +104,44 @@ def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
 def test_an_unusable_value_is_refused(name: str, value: str, fault: str, tmp_path: Path) -> None:
     (problem,) = _problems({name: value}, tmp_path)
     assert fault in problem
+    assert "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://host",
+        "postgresql:/x?host=%2Ftmp",
+        "postgresql://u:p%40ss@one:5432,two,[::1]:5433/x?sslmode=require&application_name=",
+        "postgresql:///crisis?host=%2Ftmp%2Fx%20y&port=5432&user=crisis",
+        "postgresql:///x?host=one,two&port=1,2&target_session_attrs=any",
+    ],
+)
+def test_a_database_is_named_as_postgresql_s_own_programs_do(url: str, tmp_path: Path) -> None:
+    settings = load({"DATABASE_URL": url}, working_dir=tmp_path)
+    assert settings.database_url == Secret(url)
+
+
+def test_what_contradicts_is_listed_beside_what_is_unusable(tmp_path: Path) -> None:
+    problems = _problems(
+        {
+            "CRISIS_PORT": "many",
+            "CRISIS_SMTP_HOST": "mail.example.org",
+            "CRISIS_REPORT_DATABASE_URL": "postgresql://replica/x",
+            "DATABASE_URL": "mysql://x",
+        },
+        tmp_path,
+    )
+    assert sorted(problems) == [
+        "CRISIS_PORT must be a whole number",
+        "DATABASE_URL must begin with postgresql://",
+        "smtp_from is needed with smtp_host",
+    ]
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "crisis.toml").write_bytes(b"\xef\xbb\xbfport = 8099\n")
+    assert load({}, working_dir=tmp_path).port == 8099
 
 
 @pytest.mark.parametrize("text", ["port = true", "port = 80.5", 'host = ["a"]', "host = 7"])
