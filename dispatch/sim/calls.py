@@ -11,7 +11,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -63,6 +63,11 @@ _OTHER_NAMES: Mapping[str, str] = {
 #: A row's instants in the order in which they must lie.
 _ORDER = ("received_at", "determined", "dispatch", "arrival", "departure")
 
+#: From a call to the end of all that came of it; beyond it a year was mistyped.
+_LONGEST = timedelta(days=366)
+#: From the first call to the last; a report is of ten years at most.
+_AGE = timedelta(days=8 * 366)
+
 RecordedOutcome = Literal["", "cancelled", "unserved", "no_dispatch"]
 _OUTCOMES: Mapping[str, RecordedOutcome] = {
     "": "",
@@ -80,7 +85,7 @@ class RecordedCall(Value, frozen=True, kw_only=True):
     """One call as it was; instants are UTC, in the order of the fields, ``None`` = not recorded.
 
     Attributes:
-        row: its line in the file; the heads are line 1.
+        row: its number in a spreadsheet; the heads are row 1.
         place: ``None`` = not known.
         source, concern: codes; ``concern`` ``None`` = not said.
         ended: of a call with an ``outcome``: when it was cancelled or closed.
@@ -100,7 +105,7 @@ class RecordedCall(Value, frozen=True, kw_only=True):
 
 
 class BadRow(Value, frozen=True, kw_only=True):
-    """A row that was not used. ``row``: its line in the file."""
+    """A row that was not used. ``row``: its number in a spreadsheet; the heads are row 1."""
 
     row: int
     reason: str
@@ -147,13 +152,15 @@ def read_calls(
             and the call isn't followed any further.
 
     Raises:
-        Invalid: ``bad_columns`` or ``bad_words``: the file can't be read as told.
+        Invalid: ``bad_columns``, ``bad_words`` or ``bad_span``: the file can't be read as told.
     """
-    table = csv.reader(lines)
+    # Strictly: a quote that is never closed would swallow all rows after it.
+    table = csv.reader(lines, strict=True)
     try:
         heads = next(table, [])
         places = _columns(heads, columns or {})
         row_reader = _RowReader(
+            len(heads),
             places,
             _words(codes, "referral_source", SOURCES, sources),
             _words(codes, "crisis_type", CONCERNS, concerns),
@@ -161,16 +168,33 @@ def read_calls(
             assume_determined,
         )
         reading = Reading(notes=row_reader.notes)
-        for cells in table:
+        # Counted as a spreadsheet does, for which a cell of two lines is one row.
+        for row, cells in enumerate(table, start=2):
             if not any(cell.strip() for cell in cells):
                 continue
             try:
-                reading.calls.append(row_reader.read(table.line_num, cells))
+                reading.calls.append(row_reader.read(row, cells))
             except ValueError as error:
-                reading.bad.append(BadRow(row=table.line_num, reason=str(error)))
+                reading.bad.append(BadRow(row=row, reason=str(error)))
     except csv.Error as error:
-        raise Invalid("bad_columns", f"Line {table.line_num}: not CSV: {error}.") from error
+        fault = str(error).replace("unexpected end of data", "a cell's quotes are never closed")
+        raise Invalid("bad_columns", f"Line {table.line_num}: not CSV: {fault}.") from error
+    _check_span(reading.calls)
     return reading
+
+
+def _check_span(calls: Sequence[RecordedCall]) -> None:
+    """Refuse calls of two ages: it can't be known which of them was mistyped."""
+    if not calls:
+        return
+    first, last = (pick(calls, key=lambda call: call.received_at) for pick in (min, max))
+    if last.received_at - first.received_at > _AGE:
+        raise Invalid(
+            "bad_span",
+            f"Row {first.row} is of {first.received_at.year}, row {last.row} of "
+            f"{last.received_at.year}: mend the one that was mistyped, or split the file; eight "
+            "years at most.",
+        )
 
 
 def _words(
@@ -193,13 +217,21 @@ def _columns(heads: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
     for index, head in enumerate(heads):
         word = plain(head.lstrip("\ufeff"))
         name = _OTHER_NAMES.get(word, word)
+        names = [wish for wish, wished in wanted.items() if word == wished]
         if name in COLUMNS and name not in wanted:
-            found.setdefault(name, index)
-        for wish, wished in wanted.items():
-            if word == wished:
-                found[wish] = index
+            names.append(name)
+        for one in names:
+            if one in found:
+                raise Invalid(
+                    "bad_columns",
+                    f"Two columns may be {one}: {heads[found[one]]} and {head}. Rename one, or say "
+                    f"which: --column {one}=HEAD",
+                )
+            found[one] = index
     missing = [name for name in (*REQUIRED, *wanted) if name not in found]
     if missing:
+        if len(heads) == 1 and (";" in heads[0] or "\t" in heads[0]):
+            raise Invalid("bad_columns", "The file isn't separated by commas; save it so.")
         raise Invalid(
             "bad_columns",
             f"The file lacks the column {', '.join(dict.fromkeys(missing))}; it has "
@@ -211,12 +243,14 @@ def _columns(heads: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
 class _RowReader:
     def __init__(
         self,
+        width: int,
         places: Mapping[str, int],
         sources: Words,
         concerns: Words,
         zone: ZoneInfo,
         assume_determined: AssumedFrom | None,
     ) -> None:
+        self._width = width
         self._places = places
         self._sources = sources
         self._concerns = concerns
@@ -230,6 +264,8 @@ class _RowReader:
         Raises:
             ValueError: why it can't be used.
         """
+        if any(cell.strip() for cell in cells[self._width :]):
+            raise ValueError("more cells than heads: is a comma in a cell without quotes?")
         notes: list[str] = []
         told = {
             name: cells[index].strip() if index < len(cells) else ""
@@ -273,6 +309,8 @@ class _RowReader:
                 notes.append(
                     f"row {row}: {name} {told[name]} came twice that night; taken as the {which}"
                 )
+            if chosen - times.get("received_at", chosen) > _LONGEST:
+                raise ValueError(f"{name} lies more than a year after received_at")
             times[name], before, its_name = chosen, chosen, name
         return times
 

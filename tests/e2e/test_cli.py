@@ -226,8 +226,10 @@ def test_a_database_that_cannot_be_reached_is_a_failure_not_a_refusal(tmp_path: 
     url = "postgresql://nobody:hush@127.0.0.1:1/none"
     done = Cli(tmp_path)("county", "list", expect=1, DATABASE_URL=url)
     assert "hush" not in done.stderr
+    assert "can't be reached (Connection refused)" in done.stderr
+    assert "DATABASE_URL" in done.stderr
     doctor = Cli(tmp_path)("doctor", expect=1, DATABASE_URL=url)
-    assert re.search(r"^fail +database", doctor.stdout, re.MULTILINE)
+    assert re.search(r"^fail +database +.*can't be reached", doctor.stdout, re.MULTILINE)
     assert "hush" not in doctor.stdout
 
 
@@ -323,6 +325,43 @@ def test_accounts_are_made_changed_and_disabled(on_server: Cli) -> None:
     assert "disabled" in cli("user", "disable", "ana").stdout
     assert "disabled" in cli("user", "list").stdout
     cli("user", "disable", "nobody", expect=3)
+
+
+def test_no_password_of_an_import_is_lost(on_server: Cli) -> None:
+    cli = on_server
+    cli("county", "add", "Kern")
+    people = cli.file("people.csv", "username,county,roles\nana,Kern,lead\nbob,Kern,lead\n")
+    taken = cli.file("taken.csv", "something else\n")
+    assert "taken.csv" in cli("user", "import", people, "--passwords-to", taken, expect=1).stderr
+    assert "ana" not in cli("user", "list").stdout
+    new = cli.folder / "passwords.csv"
+    cli("user", "import", people, "--passwords-to", new)
+    rows = list(csv.reader(new.read_text().splitlines()))
+    assert [row[0] for row in rows] == ["username", "ana", "bob"]
+    assert new.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        ('username,county,roles\nana,Kern,lead\nbob,"Kern,lead\n', 2, "never closed"),
+        ("username;county;roles\nana;Kern;lead\n", 2, "isn't separated by commas"),
+        ("username,county,roles,roles\nana,Kern,lead,admin\n", 2, "roles more than once"),
+        ("", 2, "lacks username, county, roles"),
+        ("username,county,roles,\r\nana,Kern,lead,\r\nbob,Kern,lead,admin\r\n", 1, "row 3: "),
+        ('username,county,roles\nana,Kern,lead\n"b\nb",Kern,lead\n,Kern,\n', 1, "row 4: "),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_changes_nothing_that_is_unsure(
+    text: str, code: int, told: str, on_server: Cli
+) -> None:
+    cli = on_server
+    cli("county", "add", "Kern")
+    done = cli("user", "import", cli.file("people.csv", text), expect=code)
+    assert told in done.stderr
+    listed = cli("user", "list").stdout
+    assert ("ana" in listed) == (code == 1)
+    assert "bob" not in listed
 
 
 def test_a_policy_and_zones_are_loaded_in_versions(on_server: Cli) -> None:

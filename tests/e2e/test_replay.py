@@ -234,6 +234,31 @@ def test_a_file_without_a_column_that_is_needed_is_refused_with_what_to_do(tmp_p
     assert "--column lon=HEAD" in done.stderr
 
 
+def test_the_file_of_bad_rows_is_looked_at_before_the_replay(tmp_path: Path) -> None:
+    calls = tmp_path / "other.csv"
+    calls.write_text(
+        OTHER_HEADS.replace("CallTime,Y,X,Who,What", "received_at,lat,lon,source,concern")
+    )
+    before = calls.read_text()
+    done = crisis_dispatch("replay", calls, "--errors", calls)
+    assert done.returncode == 2
+    assert "is the file of calls" in done.stderr
+    assert calls.read_text() == before
+    done = crisis_dispatch("replay", calls, "--errors", tmp_path / "nowhere" / "errors.csv")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_responses_behind_the_figures_are_listed_as_csv(tmp_path: Path) -> None:
+    calls = tmp_path / "some.csv"
+    calls.write_text("".join(CALLS.read_text().splitlines(keepends=True)[:6]))
+    done = crisis_dispatch("replay", calls, "--format", "csv", "--list")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert {row["cohort"] for row in rows} == {"arrived", "determined"}
+    assert all(row["incident_id"] for row in rows)
+
+
 def test_the_same_calls_answered_anew_are_all_accounted_for(tmp_path: Path) -> None:
     calls = tmp_path / "some.csv"
     calls.write_text("".join(CALLS.read_text().splitlines(keepends=True)[:41]))

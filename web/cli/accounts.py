@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from crisis.errors import NotFound
@@ -235,25 +236,32 @@ async def import_users(args: argparse.Namespace) -> Exit:
     """Import accounts."""
     async with opened(args) as here:
         importer = AccountsImport(here.database, here.accounts, await here.accounts.list_accounts())
-        code = await import_rows(args.file, COLUMNS, importer.plan, dry_run=args.dry_run)
-    _hand_out(importer.made, args.passwords_to)
-    return code
+        with _handing_out(importer.made, None if args.dry_run else args.passwords_to):
+            return await import_rows(args.file, COLUMNS, importer.plan, dry_run=args.dry_run)
 
 
-def _hand_out(made: Sequence[tuple[str, str]], file: Path | None) -> None:
-    if not made:
-        return
+@contextmanager
+def _handing_out(made: Sequence[tuple[str, str]], file: Path | None) -> Iterator[None]:
+    """Hand out what is in ``made`` at the end, also after a failure: it exists nowhere else."""
     if file is None:
-        say("New passwords, shown once:")
-        say(columns(("username", "password"), made))
+        try:
+            yield
+        finally:
+            if made:
+                say("New passwords, shown once:")
+                say(columns(("username", "password"), made))
         return
-    # Made anew, for this user alone: nobody else may have opened it before.
+    # Opened before the first password is made, anew, for this user alone: nobody else may have
+    # opened it before.
     fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(("username", "password"))
-        writer.writerows(made)
-    say(f"The passwords of {len(made)} new accounts are in {file}.")
+        try:
+            yield
+        finally:
+            writer = csv.writer(out)
+            writer.writerow(("username", "password"))
+            writer.writerows(made)
+            say(f"The passwords of {len(made)} new accounts are in {file}.")
 
 
 class AccountsImport:

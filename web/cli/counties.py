@@ -187,7 +187,8 @@ async def county_zones(args: argparse.Namespace) -> Exit:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        # As editors on Windows save it, too: with a byte order mark.
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Usage(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError:

@@ -25,7 +25,7 @@ from dispatch.store.cluster import Layout, cluster_major
 from dispatch.store.migrate import SCHEMA_VERSION, check_schema, is_simulated
 from dispatch.store.pool import Database, PoolSizes
 from web.cli.context import embedded_dsn, settings_of
-from web.cli.text import Exit, say
+from web.cli.text import Exit, explain, say
 
 #: Bytes free in the data directory below which we warn, and below which work will soon stop.
 _LOW, _FULL = 5 << 30, 500 << 20
@@ -189,7 +189,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 if error.code == "schema_unusable"
                 else ""
             )
-            yield Finding(Mark.FAIL, "database", f"{error}{hint}")
+            yield Finding(Mark.FAIL, "database", f"{explain(error)}{hint}")
             return
         yield Finding(Mark.OK, "database", how)
         for check in (_schema, _skew, _counties):

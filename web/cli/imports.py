@@ -17,6 +17,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -80,6 +81,8 @@ class Step(NamedTuple):
 
 
 Row = Mapping[str, str]
+#: Of what stands in no column of the heads.
+_BEYOND = ""
 #: Says what a row means. Raises ``ValueError`` or ``CrisisError`` where it can't be used.
 Plan = Callable[[Row], Awaitable[Step]]
 
@@ -166,7 +169,8 @@ async def import_rows(path: Path, columns: Sequence[Column], plan: Plan, *, dry_
         Unavailable: the database is gone.
     """
     done = unchanged = bad = 0
-    rows = read_rows(path, columns)
+    # To its end first: a file that breaks off in the middle must not be half done.
+    rows = list(read_rows(path, columns))
     async for number, kind, text, *_ in outcomes(rows, columns, plan, dry_run=dry_run):
         if kind == "bad":
             bad += 1
@@ -188,10 +192,15 @@ def _require(row: Row, names: Sequence[str]) -> None:
     if empty:
         fields = ", ".join(empty)
         raise Unusable("row_field_empty", f"{fields} is empty", fields=fields)
+    if row.get(_BEYOND):
+        raise Unusable(
+            "row_too_many_cells",
+            "it has more cells than there are heads: is a comma in a cell without quotes?",
+        )
 
 
 def read_rows(path: Path, columns: Sequence[Column]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows by column name, each with its line number; the heads are line 1.
+    """Yield the rows by column name, each with its number in a spreadsheet; the heads are row 1.
 
     Raises:
         Usage: the file can't be read, or its columns are not those.
@@ -214,9 +223,12 @@ def rows_of(
         BadFile: it isn't CSV, or its columns are not those.
     """
     try:
-        yield from _rows(name, csv.reader(lines), columns)
+        # Strictly: a quote that is never closed would swallow all rows after it.
+        yield from _rows(name, csv.reader(lines, strict=True), columns)
     except csv.Error as error:
-        raise BadFile("file_not_csv", f"{name} isn't CSV: {error}", fault=str(error)) from error
+        # csv's own words for a quote that is never closed say nothing to a person.
+        fault = str(error).replace("unexpected end of data", "a cell's quotes are never closed")
+        raise BadFile("file_not_csv", f"{name} isn't CSV: {fault}", fault=fault) from error
 
 
 def _rows(
@@ -225,22 +237,28 @@ def _rows(
     heads = [head.strip().casefold() for head in next(table, [])]
     known = [column.name for column in columns]
     missing = [column.name for column in columns if column.is_required and column.name not in heads]
-    unknown = [head for head in heads if head not in known]
-    if missing or unknown:
+    unknown = [head for head in heads if head and head not in known]
+    twice = sorted(head for head in known if heads.count(head) > 1)
+    if missing or unknown or twice:
         faults = [f"lacks {', '.join(missing)}"] if missing else []
         faults += [f"has unknown columns {', '.join(unknown)}"] if unknown else []
+        faults += [f"has {', '.join(twice)} more than once"] if twice else []
+        if missing and len(heads) == 1 and (";" in heads[0] or "\t" in heads[0]):
+            faults.append("isn't separated by commas")
         raise BadFile(
             "file_columns",
             f"{name} {' and '.join(faults)}; its columns are: {', '.join(known)}.",
             missing=", ".join(missing) or "-",
-            unknown=", ".join(unknown) or "-",
+            unknown=", ".join((*unknown, *twice)) or "-",
             known=", ".join(known),
         )
     for number, cells in enumerate(table, start=2):
         if not any(cell.strip() for cell in cells):
             continue
-        row = dict.fromkeys(known, "")
-        row.update((head, cell.strip()) for head, cell in zip(heads, cells, strict=False))
+        row = dict.fromkeys((*known, _BEYOND), "")
+        for head, cell in zip_longest(heads, cells[: len(heads)], fillvalue=""):
+            row[head] = (row[_BEYOND] if head == _BEYOND else "") + cell.strip()
+        row[_BEYOND] += "".join(cells[len(heads) :]).strip()
         yield number, row
 
 

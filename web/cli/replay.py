@@ -29,7 +29,7 @@ from crisis.ids import CountyId
 from crisis.roles import Role
 from crisis.standards import local_day
 from dispatch.config import Settings, load
-from dispatch.report_text import as_csv, as_json, as_table
+from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
 from dispatch.reports import ResponseTimes, period, response_times
 from dispatch.sim import calls as calls_
 from dispatch.sim.calls import BadRow, Reading, read_calls
@@ -85,6 +85,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--zone", default="America/Los_Angeles", help="of times without one (default: %(default)s)"
     )
+    parser.add_argument(
+        "--zones",
+        type=Path,
+        metavar="FILE.geojson",
+        help="urban and rural zones, as county zones --load takes them (default: the whole county "
+        "is of one class, by its density)",
+    )
     pairs: tuple[tuple[str, str, str], ...] = (
         ("--column", "NAME=HEAD", "which of the file's columns holds one of ours"),
         ("--source", "WORD=CODE", "what a word in the column source means"),
@@ -119,7 +126,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--format", choices=("table", "csv", "json"), default="table", help="of the report"
     )
     parser.add_argument(
-        "--list", action="store_true", help="list the responses behind each figure of the table"
+        "--list",
+        action="store_true",
+        help="list the responses behind each figure, below the table or as CSV",
     )
     parser.set_defaults(run=run)
 
@@ -142,13 +151,18 @@ async def run(args: argparse.Namespace) -> Exit:
     zone = _zone(args.zone)
     county_id, county = administration.find_county(args.county)
     reading = _read(args, zone)
+    # Now, not when an hour's replay is to be told: that it can be written, and isn't the calls.
+    if args.errors is not None:
+        if args.errors.exists() and args.errors.samefile(args.file):
+            raise Usage(f"{args.errors} is the file of calls; name another one for --errors.")
+        _write_bad([], args.errors)
     if not reading.calls:
         _tell_bad(reading.bad, args.errors)
         warn(f"None of the {reading.rows} rows can be replayed.")
         return Exit.FAILED
     begins_at = min(call.received_at for call in reading.calls)
     clock = FakeClock(begins_at - timedelta(hours=1))
-    async with _node(args.keep, county_id, clock, resimulated=args.resimulate) as (node, sign_ins):
+    async with _node(args, county_id, clock) as (node, sign_ins):
         async with listening(node) as url, ApiDesk(url, county_id, sign_ins) as desk:
             account = await _replayed(args, node, desk, clock, county_id, reading)
         report = await _report(node, county_id, zone, begins_at, account)
@@ -188,9 +202,11 @@ def _read(args: argparse.Namespace, zone: ZoneInfo) -> Reading:
 
 @asynccontextmanager
 async def _node(
-    keep: Path | None, county_id: CountyId, clock: FakeClock, *, resimulated: bool
+    args: argparse.Namespace, county_id: CountyId, clock: FakeClock
 ) -> AsyncIterator[tuple[Node, Mapping[Who, tuple[str, str]]]]:
     """Run a node on a database of its own, with one county and the accounts that act."""
+    keep: Path | None = args.keep
+    zones = _zones(args.zones)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_folder(keep))
         settings = _settings(folder)
@@ -200,7 +216,7 @@ async def _node(
         dsn = (await stack.enter_async_context(server)).dsn
         await migrate(dsn, simulated=True)
         database = await stack.enter_async_context(Database.open(dsn))
-        await _set_up(database, county_id, clock, resimulated=resimulated)
+        await _set_up(database, county_id, clock, zones, resimulated=args.resimulate)
         node = await stack.enter_async_context(
             running(settings, database, clock=clock, ticking=False)
         )
@@ -229,10 +245,28 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         rmtree(folder, ignore_errors=True)
 
 
+def _zones(file: Path | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8-sig").encode()
+    except OSError as error:
+        raise Usage(f"{file} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise Usage(f"{file} isn't UTF-8.") from None
+
+
 async def _set_up(
-    database: Database, county_id: CountyId, clock: FakeClock, *, resimulated: bool
+    database: Database,
+    county_id: CountyId,
+    clock: FakeClock,
+    zones: bytes | None,
+    *,
+    resimulated: bool,
 ) -> None:
     await administration.add_county(database, county_id, local_day(clock.now()))
+    if zones is not None:
+        await administration.add_zones(database, county_id, "replay", zones)
     await administration.add_agency(database, county_id, "Simulated crisis services")
     if resimulated:
         await administration.add_policy(database, county_id, simulated_policy())
@@ -304,7 +338,7 @@ def _print_report(args: argparse.Namespace, report: ResponseTimes, title: str) -
         case "json":
             sys.stdout.write(as_json(report).decode())
         case "csv":
-            sys.stdout.write(as_csv(report))
+            sys.stdout.write(responses_as_csv(report) if args.list else as_csv(report))
         case _:
             how = "answered anew" if args.resimulate else "as recorded"
             say(as_table(report, title=f"{title}, {how}", with_responses=args.list))
@@ -315,10 +349,14 @@ def _tell_bad(bad: list[BadRow], file: Path | None) -> None:
     for row in bad:
         warn(f"row {row.row}: {row.reason}")
     if file is not None:
-        with file.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out)
-            writer.writerow(("row", "reason"))
-            writer.writerows((row.row, row.reason) for row in bad)
+        _write_bad(bad, file)
+
+
+def _write_bad(bad: list[BadRow], file: Path) -> None:
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(("row", "reason"))
+        writer.writerows((row.row, row.reason) for row in bad)
 
 
 def _tell_account(reading: Reading, account: Account) -> None:

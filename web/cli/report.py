@@ -45,7 +45,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     times.add_argument("--since", type=_day, metavar="DAY", help="first day, like 2026-07-01")
     times.add_argument("--until", type=_day, metavar="DAY", help="last day, included")
     times.add_argument("--format", choices=("table", "csv", "json"), default="table")
-    times.add_argument("--list", action="store_true", help="list the responses behind each figure")
+    times.add_argument(
+        "--list",
+        action="store_true",
+        help="list the responses behind each figure, below the table or as CSV; JSON holds them",
+    )
     times.set_defaults(run=report_response_times)
 
 

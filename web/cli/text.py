@@ -54,10 +54,26 @@ def warn(text: str) -> None:
 
 def explain(error: CrisisError) -> str:
     """Return a refusal as one line, with the further problems that it names."""
+    if error.code == "database_connection_lost":
+        return _explain_lost(error)
     problems = error.facts.get("problems")
     if isinstance(problems, list | tuple):
         return f"{error.detail} {'; '.join(str(problem) for problem in problems)}"
     return error.detail
+
+
+def _explain_lost(error: CrisisError) -> str:
+    """Say what a person at a shell can do; pages, which try again, are told otherwise."""
+    if error.facts.get("unknown_outcome"):
+        return (
+            "The connection to the database broke; look whether this was done before you repeat it."
+        )
+    cause = error.__cause__
+    why = (isinstance(cause, OSError) and cause.strerror) or (cause and type(cause).__name__)
+    return (
+        f"The database can't be reached{f' ({why})' if why else ''}. Is PostgreSQL running where "
+        "DATABASE_URL says?"
+    )
 
 
 def columns(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -99,9 +115,12 @@ def password_from(file: Path | None, *, generate: bool) -> tuple[str, bool]:
         return new_password(), True
     if file is not None:
         try:
-            return file.read_text().rstrip("\r\n"), False
-        except (OSError, UnicodeDecodeError) as error:
-            raise Usage(f"{file} can't be read: {error}") from error
+            return file.read_text(encoding="utf-8-sig").rstrip("\r\n"), False
+        except OSError as error:
+            raise Usage(f"{file} can't be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            # Not in the error's words, which quote what is in the file.
+            raise Usage(f"{file} isn't UTF-8.") from None
     if not sys.stdin.isatty():
         raise Usage("Nobody can be asked for a password here: use --password-file or --generate.")
     first = getpass.getpass("New password (empty: make one): ")

@@ -168,11 +168,48 @@ def test_words_become_codes_and_what_is_not_known_is_told() -> None:
         ({"columns": {"received_at": "CallTime"}}, "lacks the column received_at"),
         ({"columns": {"recieved_at": "x"}}, "did you mean received_at"),
         ({"sources": {"x": "martian"}}, "martian is no referral source"),
+        ({"heads": HEADS.replace(",", ";")}, "isn't separated by commas"),
+        ({"heads": f"{HEADS},Arrived At"}, "may be arrival: arrival and Arrived At.*--column"),
+        ({"heads": f"{HEADS},lat"}, "Two columns may be lat"),
     ],
 )
 def test_a_file_that_cannot_be_read_as_told_is_refused(how: dict[str, Any], why: str) -> None:
     with pytest.raises(Invalid, match=why):
         read(**how)
+
+
+def test_one_of_two_columns_that_may_be_meant_is_chosen_by_name() -> None:
+    row = f"2026-07-01 10:00,{PLACE},2026-07-01 10:05,,2026-07-01 11:00,,,,2026-07-01 10:30"
+    [call] = read(row, heads=f"{HEADS},Arrived At", columns={"arrival": "Arrived At"}).calls
+    assert call.arrival == datetime(2026, 7, 1, 17, 30, tzinfo=UTC)
+
+
+def test_quotes_that_are_never_closed_do_not_swallow_the_rest_of_the_file() -> None:
+    broken = '2026-07-01 10:00,38.5,-121.5,"self,other'
+    with pytest.raises(Invalid, match="quotes are never closed"):
+        read(broken, *(f"2026-07-02 1{n}:00,{PLACE}" for n in range(5)))
+
+
+def test_a_cell_of_two_lines_is_one_row_as_in_a_spreadsheet() -> None:
+    lines = '2026-07-01 10:00,38.5,-121.5,"Mother\nof\nher",other\nsoon,38,-121,self,other\n'
+    reading = read_calls(
+        f"{HEADS}\n{lines}".splitlines(keepends=True), code_sets(date(2026, 1, 1)), zone=PACIFIC
+    )
+    assert [call.row for call in reading.calls] == [2]
+    assert [bad.row for bad in reading.bad] == [3]
+
+
+def test_a_comma_without_quotes_does_not_shift_the_columns() -> None:
+    assert "more cells than heads" in refused(f"2026-07-01 10:00,{PLACE},,,,,,,,Oak St, Apt 3")
+    # Empty ones at the end are what spreadsheets leave behind.
+    one(f"2026-07-01 10:00,{PLACE},,,,,,,,,")
+
+
+def test_a_mistyped_year_neither_stretches_the_report_nor_stops_it_at_its_end() -> None:
+    arrived = f"2026-07-01 10:00,{PLACE},2026-07-01 10:05,,2062-07-01 11:00"
+    assert "arrival lies more than a year after" in refused(arrived)
+    with pytest.raises(Invalid, match=r"Row 2 is of 2026, row 3 of 2062"):
+        read(f"2026-07-01 10:00,{PLACE}", f"2062-07-01 10:00,{PLACE}")
 
 
 _minutes = st.integers(0, 300)
