@@ -20,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
+from web.heads import HeadProtocol
+
 if TYPE_CHECKING:
     from asyncio.transports import BaseTransport
 
@@ -332,6 +334,6 @@ UVICORN_OPTIONS: Mapping[str, Any] = {
     # Seconds; under 30 together, so that a silent peer goes in time even if nothing is published.
     "ws_ping_interval": 12.0,
     "ws_ping_timeout": 12.0,
-    "http": "httptools",
+    "http": HeadProtocol,
     "loop": "auto",  # uvloop where it is installed
 }

@@ -54,6 +54,7 @@ T = TypeVar("T")
 
 PREFIX = "/api/v1"
 _LONGEST_QUERY = 4_096
+_LONGEST_PATH = 512
 
 
 class Node(Protocol):
@@ -490,7 +491,11 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         node = self._node
-        operation, values = self._table.find(scope["method"], scope["path"])
+        path = scope["path"]
+        if len(path) > _LONGEST_PATH:
+            # It is remembered with what it leads to, and no path of ours is nearly as long.
+            raise _unknown_path()
+        operation, values = self._table.find(scope["method"], path)
         run = operation.run
         if run is None:
             raise AssertionError("operations without a handler are not in the tree")
