@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import httpx
 import pytest
 
 from crisis.clock import new_id
 from crisis.ids import TeamId
 from crisis.roles import Role
-from tests.web.kit import ALAMEDA, OAKLAND, Client, Site, problem
+from dispatch.store.administration import add_agency
+from dispatch.store.identity import Grant
+from tests.web.kit import AGENCY, ALAMEDA, OAKLAND, Client, Site, problem
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
@@ -91,6 +94,47 @@ async def test_nobody_speaks_for_another_team(site: Site) -> None:
     assert site.node.positions.latest(ALAMEDA)[team_id].source == "desk"
     unknown = await desk.post(f"/teams/{new_id()}/fixes", _fix(site))
     assert problem(unknown, 404) == "unknown_team"
+
+
+async def test_who_may_send_no_longer_is_refused_at_the_next_post(site: Site) -> None:
+    """Who sends is found out once; whatever it depends on must make it be found out again."""
+    boss = await site.client(Role.SUPERVISOR, Role.ADMIN)
+    team_id, responder_id = await site.team(boss)
+    site.clock.advance(60)
+    crew = await site.account(Role.RESPONDER, responder_id=responder_id)
+    phone, leaving = await site.sign_in(crew), await site.sign_in(crew)
+    theirs = await add_agency(site.node.database, ALAMEDA, "Open Door")
+    standing = {"team_id": str(team_id), "call_sign": "Blue 1"}
+    await boss.do("/teams", agency_id=str(theirs), **standing)
+    desk = await site.client(Role.DISPATCHER, agency_id=theirs)
+    name = await site.account(Role.DISPATCHER)
+    demoted = await site.sign_in(name)
+    account_id = (await demoted.get("/session")).json()["account_id"]
+    path, ago = f"/teams/{team_id}/fixes", iter(range(50, 0, -1))
+
+    async def sent(who: Client) -> httpx.Response:
+        return await who.post(path, _fix(site, ago_s=next(ago)))
+
+    for who in (phone, leaving, desk, demoted) * 2:
+        assert (await sent(who)).status_code in {200, 204}
+
+    await site.http.delete("/api/v1/session", headers=leaving.headers)
+    assert problem(await sent(leaving), 401) == "session_expired"
+
+    follower = Grant(county_id=ALAMEDA, roles=frozenset({Role.FOLLOW_UP_WORKER}))
+    await site.node.accounts.grant(account_id, follower)
+    # Whoever signs out makes the node look up what changed.
+    await site.http.delete("/api/v1/session", headers=(await site.client(Role.LEAD)).headers)
+    assert problem(await sent(demoted), 403) == "not_your_team"
+
+    await boss.do("/teams", agency_id=str(AGENCY), **standing)
+    assert problem(await sent(desk), 403) == "not_your_team"
+    assert (await sent(phone)).status_code in {200, 204}
+
+    shift_id = site.node.service.county(ALAMEDA).board.teams[team_id].shift_id
+    await boss.do(f"/shifts/{shift_id}/end")
+    assert problem(await sent(phone), 403) == "not_your_team"
+    assert (await sent(boss)).json()["off_shift"] == 1
 
 
 async def test_tracking_apps_post_in_their_own_forms(site: Site) -> None:
