@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
-from crisis.clock import FakeClock, new_id
+from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import OpenIncident, SetDuty
 from crisis.errors import Unavailable
 from crisis.ids import CountyId
@@ -15,7 +17,10 @@ from dispatch.service import Answer, Service
 from dispatch.store import groups
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load
-from tests.db.service_kit import MASTER_KEY, Desk, create_county
+from tests.db.service_kit import MASTER_KEY, Desk, check_county, create_county
+
+if TYPE_CHECKING:
+    Admin = asyncpg.Connection[asyncpg.Record]
 
 COUNTIES = load("counties")
 FIVE = (6001, 6003, 6005, 6007, 6009)
@@ -92,6 +97,55 @@ async def test_a_group_that_a_constraint_refuses_takes_no_other_along(
         assert again.seq == before.seq
         assert len(opened) == len(FIVE) - 1
         assert desks[0].board.teams[team].duty == "available"
+
+
+async def test_two_nodes_whose_connections_are_cut_again_and_again_write_everything_once(
+    dsn: str, database: Database, admin: Admin, clock: FakeClock
+) -> None:
+    await _desks(database, FIVE)
+    done: dict[int, list[str]] = {county_id: [] for county_id in FIVE}
+
+    async def call_in(desk: Desk) -> None:
+        """Open an incident, as often as it takes."""
+        command_id = new_id()
+        while True:
+            try:
+                answer = await desk.do(OpenIncident(), command_id=command_id)
+            except Unavailable:
+                continue
+            done[desk.county_id].append(str(answer.result["incident_id"]))
+            return
+
+    async def rounds(service: Service) -> None:
+        desks = [Desk(service, CountyId(county_id)) for county_id in FIVE]
+        for _ in range(12):
+            await asyncio.gather(*(call_in(desk) for desk in desks for _ in range(2)))
+
+    async def cut() -> None:
+        while True:
+            await asyncio.sleep(0.02)
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                "AND state = 'active' AND random() < 0.3"
+            )
+
+    async with (
+        Database.open(dsn) as other,
+        Service(database, clock, MachineClock(), MASTER_KEY) as here,
+        Service(other, clock, MachineClock(), MASTER_KEY) as there,
+    ):
+        cutting = asyncio.create_task(cut())
+        await asyncio.gather(rounds(here), rounds(there))
+        cutting.cancel()
+        assert here.stats.reconnects + there.stats.reconnects > 0
+        for service in (here, there):
+            for county_id in FIVE:
+                await service.county(county_id).catch_up()
+                await check_county(database, county_id, service)
+        for county_id in FIVE:
+            incidents = here.county(county_id).board.incidents
+            assert sorted(done[county_id]) == sorted(str(one) for one in incidents)
 
 
 async def test_more_counties_than_share_a_transaction_are_all_written(
