@@ -384,7 +384,8 @@ def _team_row(team: Team | None) -> dict[str, str]:
     if team is None:
         names = ("call_sign", "agency", "base", "zones", "capabilities", "retired")
         return dict.fromkeys(names, "")
-    base = f"{team.base.lat_deg} {team.base.lon_deg}" if team.base else ""
+    # A metre is as near as anybody parks.
+    base = f"{round(team.base.lat_deg, 5)} {round(team.base.lon_deg, 5)}" if team.base else ""
     return {
         "call_sign": team.call_sign,
         "agency": str(team.agency_id),

@@ -38,42 +38,20 @@ export function nextPath(search: string, origin: string): string {
   }
 }
 
-/** What a phone keeps, so that it can start without a network: who, and no secret. */
-const SESSION_KEPT_UNDER = "crisis.session";
-
-function keptSession(): WhoAmI | null {
-  try {
-    const kept = JSON.parse(localStorage.getItem(SESSION_KEPT_UNDER) ?? "null") as WhoAmI | null;
-    return kept !== null && Date.parse(kept.expires_at) > Date.now() ? kept : null;
-  } catch {
-    return null;
-  }
-}
-
 /**
  * Ask who is signed in; `null` = the browser is on its way to the sign-in page.
  *
  * With several counties: the query's `county`, else the one used last on this device, else the first.
- * `keep`: remember the answer, and begin with it where nobody can be asked.
  */
-export async function openSession(keep = false): Promise<Session | null> {
-  api.onSignedOut = () => {
-    localStorage.removeItem(SESSION_KEPT_UNDER);
-    goSignIn();
-  };
-  const kept = keep ? keptSession() : null;
+export async function openSession(): Promise<Session | null> {
+  api.onSignedOut = goSignIn;
   let who: WhoAmI;
-  if (kept !== null && !navigator.onLine) who = kept;
-  else {
-    try {
-      who = await api.call(getSession, {});
-    } catch (error) {
-      if (error instanceof Refusal && error.status === 401) return null;
-      if (kept === null) throw error;
-      who = kept;
-    }
+  try {
+    who = await api.call(getSession, {});
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 401) return null;
+    throw error;
   }
-  if (keep) localStorage.setItem(SESSION_KEPT_UNDER, JSON.stringify(who));
   const named = Number(new URLSearchParams(location.search).get("county") ?? localStorage.getItem(COUNTY_KEPT_UNDER));
   const grant = who.grants.find((one) => one.county_id === named) ?? who.grants[0];
   const county = grant?.county_id ?? 0;
@@ -86,7 +64,6 @@ export async function openSession(keep = false): Promise<Session | null> {
 
 export async function signOut(): Promise<void> {
   await api.call(deleteSession, {});
-  localStorage.removeItem(SESSION_KEPT_UNDER);
   location.assign("/sign-in");
 }
 

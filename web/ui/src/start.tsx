@@ -23,16 +23,13 @@ export async function startOpenPage(draw: () => ComponentChildren): Promise<void
   render(draw(), root());
 }
 
-/** Begin a page of somebody signed in; `offline`: also without a network, for who was so before. */
-export async function startPage(
-  draw: (session: Session) => ComponentChildren,
-  { offline = false }: { readonly offline?: boolean } = {},
-): Promise<void> {
+/** Begin a page of somebody signed in. */
+export async function startPage(draw: (session: Session) => ComponentChildren): Promise<void> {
   startTheme();
   await startLocale();
   keepTicking(clock);
   try {
-    const session = await openSession(offline);
+    const session = await openSession();
     if (session !== null) render(draw(session), root());
   } catch {
     render(

@@ -94,7 +94,8 @@ function show(html: string, url: string | null): void {
   showWhere();
   const main = document.querySelector("main");
   main?.setAttribute("tabindex", "-1");
-  main?.focus();
+  // The bar over it stays in sight.
+  main?.focus({ preventScroll: true });
 }
 
 function say(): void {

@@ -14,6 +14,13 @@ function readable(opened: OpenedRecords): OpenedRecords["records"] {
   return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || record === address));
 }
 
+/** What a record's field is called; one that isn't known here is read as it stands. */
+const FIELDS = ["address", "name", "callback", "safe_to_call", "safe_to_text", "relation", "language", "interpreter", "pronouns", "access"] as const;
+function named(field: string): string {
+  const known = FIELDS.find((one) => one === field);
+  return known === undefined ? plain(field) : say(`field_${known}`);
+}
+
 const asText = (value: unknown): string => (typeof value === "string" ? value : value === true ? t("answer_yes") : value === false ? t("answer_no") : String(value));
 
 export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly incident: OpenedIncident; readonly records: OpenedRecords }; one: IncidentView | undefined }) {
@@ -36,8 +43,8 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
             .filter(([, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && value !== "unknown"))
             .map(([name, value]) => (
               <div key={`${record.head.id} ${name}`} class="pairs">
-                <dt>{name === "text" ? word2(record.head.kind) : plain(name)}</dt>
-                <dd>{asText(value)}</dd>
+                <dt>{name === "text" ? word2(record.head.kind) : named(name)}</dt>
+                <dd>{name === "relation" ? word("caller_relation", String(value)) : asText(value)}</dd>
               </div>
             )),
         )}

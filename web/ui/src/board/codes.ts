@@ -1,8 +1,13 @@
 // The county's code sets: the words behind codes, and what may be chosen.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
+import { locale } from "../i18n.ts";
+import { t } from "../messages/codes.ts";
+import common from "../messages/en/codes.ts";
+import crews from "../messages/en/phone.ts";
+import { t as crew } from "../messages/phone.ts";
 import { api } from "../session.ts";
-import { getCodes, getPolicy, type Code, type CodeSetName, type Codes, type CountyPolicy } from "../wire.ts";
+import { getCodes, getPolicy, type Code, type CodeSet, type CodeSetName, type Codes, type CountyPolicy } from "../wire.ts";
 
 export const codes = signal<Codes | null>(null);
 export const policy = signal<CountyPolicy | null>(null);
@@ -21,9 +26,26 @@ export async function loadCodes(): Promise<void> {
   }
 }
 
+/** A code in the person's language; `null` = only the county's own label is there. */
+function translated(set: CodeSetName, code: string): string | null {
+  if (locale.value === "en") return null;
+  if (set === "need" && code.startsWith(LANGUAGE)) return new Intl.DisplayNames(locale.value, { type: "language" }).of(code.slice(LANGUAGE.length)) ?? null;
+  const key = `${set}_${code}`;
+  if (key in common) return (t as (key: string) => string)(key);
+  // What crews choose from stands in their page's catalog.
+  return key in crews ? (crew as (key: string) => string)(key) : null;
+}
+
+const LANGUAGE = "language_";
+
+const shown = computed<Readonly<Partial<Record<CodeSetName, readonly Code[]>>>>(() => {
+  const sets = Object.entries(codes.value?.sets ?? {}) as [CodeSetName, CodeSet][];
+  return Object.fromEntries(sets.map(([set, { codes }]) => [set, codes.map((one) => ({ ...one, label: translated(set, one.code) ?? one.label }))]));
+});
+
 /** A code's word; one that isn't known (any more) is read as it stands. */
 export function word(set: CodeSetName, code: string): string {
-  return codes.value?.sets[set]?.codes.find((one) => one.code === code)?.label ?? plain(code);
+  return shown.value[set]?.find((one) => one.code === code)?.label ?? plain(code);
 }
 
 export const plain = (code: string): string => {
@@ -31,4 +53,4 @@ export const plain = (code: string): string => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
-export const choices = (set: CodeSetName): readonly Code[] => codes.value?.sets[set]?.codes ?? [];
+export const choices = (set: CodeSetName): readonly Code[] => shown.value[set] ?? [];

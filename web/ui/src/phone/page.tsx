@@ -159,9 +159,10 @@ const SCREENS = {
   mistake: MistakeSheet,
 } as const;
 
-/** Notices of the county; the offer itself needs none, it fills the screen. */
+/** Notices of the county; the offer itself needs none, it fills the screen. Over a sheet only those that can't wait. */
 function Alerts({ phone }: { phone: Phone }) {
-  const shown = phone.live.alerts.value.filter((one) => one.template !== "offer").slice(0, 2);
+  const isHome = phone.screen.value === "home";
+  const shown = phone.live.alerts.value.filter((one) => one.template !== "offer" && (isHome || one.urgency === "now")).slice(0, 2);
   return (
     <>
       {shown.map((one) => (

@@ -3,7 +3,7 @@ export default {
   title: "Board",
   incidents: "Incidents",
   incidents_open: { one: "{n} open incident", other: "{n} open incidents" },
-  waiting_count: "{n} waiting for a team",
+  waiting_count: { one: "{n} waiting for a team", other: "{n} waiting for a team" },
   none_open: "No open incidents.",
   none_match: { one: "No incident passes the filters; {n} is open.", other: "No incident passes the filters; {n} are open." },
   filtered_out: { one: "{n} more is hidden by the filters.", other: "{n} more are hidden by the filters." },

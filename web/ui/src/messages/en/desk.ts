@@ -155,4 +155,15 @@ export default {
   paper_entered: "Paper {paper} is incident #{number}.",
   paper_open: "Open it",
   paper_lacks: "Still needed: {what}.",
+
+  field_address: "Address",
+  field_name: "Name",
+  field_callback: "Callback",
+  field_safe_to_call: "Safe to call",
+  field_safe_to_text: "Safe to text",
+  field_relation: "Relation",
+  field_language: "Language",
+  field_interpreter: "Interpreter",
+  field_pronouns: "Pronouns",
+  field_access: "Way in",
 } as const;

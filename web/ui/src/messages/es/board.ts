@@ -5,7 +5,7 @@ const es: Catalog<typeof en> = {
   title: "Tablero",
   incidents: "Incidentes",
   incidents_open: { one: "{n} incidente abierto", other: "{n} incidentes abiertos" },
-  waiting_count: "{n} esperan equipo",
+  waiting_count: { one: "{n} espera equipo", other: "{n} esperan equipo" },
   none_open: "No hay incidentes abiertos.",
   none_match: { one: "Ningún incidente pasa los filtros; hay {n} abierto.", other: "Ningún incidente pasa los filtros; hay {n} abiertos." },
   filtered_out: { one: "Los filtros ocultan {n} más.", other: "Los filtros ocultan {n} más." },

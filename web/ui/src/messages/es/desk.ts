@@ -157,6 +157,17 @@ const es: Catalog<typeof en> = {
   paper_entered: "El papel {paper} es el incidente #{number}.",
   paper_open: "Abrirlo",
   paper_lacks: "Falta aún: {what}.",
+
+  field_address: "Dirección",
+  field_name: "Nombre",
+  field_callback: "Teléfono",
+  field_safe_to_call: "Se puede llamar",
+  field_safe_to_text: "Se puede escribir",
+  field_relation: "Relación",
+  field_language: "Idioma",
+  field_interpreter: "Intérprete",
+  field_pronouns: "Pronombres",
+  field_access: "Acceso",
 };
 
 export default es;

@@ -5,7 +5,7 @@ const vi: Catalog<typeof en> = {
   title: "Bảng điều phối",
   incidents: "Sự việc",
   incidents_open: { other: "{n} sự việc đang mở" },
-  waiting_count: "{n} đang chờ đội",
+  waiting_count: { other: "{n} đang chờ đội" },
   none_open: "Không có sự việc nào đang mở.",
   none_match: { other: "Không sự việc nào khớp bộ lọc; {n} đang mở." },
   filtered_out: { other: "Bộ lọc đang ẩn {n} sự việc." },

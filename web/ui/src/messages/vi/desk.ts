@@ -157,6 +157,17 @@ const vi: Catalog<typeof en> = {
   paper_entered: "Giấy {paper} là sự việc #{number}.",
   paper_open: "Mở",
   paper_lacks: "Còn thiếu: {what}.",
+
+  field_address: "Địa chỉ",
+  field_name: "Tên",
+  field_callback: "Gọi lại số",
+  field_safe_to_call: "Gọi được an toàn",
+  field_safe_to_text: "Nhắn tin được an toàn",
+  field_relation: "Quan hệ",
+  field_language: "Ngôn ngữ",
+  field_interpreter: "Phiên dịch",
+  field_pronouns: "Đại từ",
+  field_access: "Lối vào",
 };
 
 export default vi;
