@@ -19,7 +19,7 @@ class RecordTeam(Command, frozen=True, kw_only=True):
     ROLES = STAFFING
     team_id: TeamId | None = None
     agency_id: AgencyId
-    call_sign: Annotated[str, Meta(min_length=1, max_length=24)]
+    call_sign: Annotated[str, Meta(min_length=1, max_length=24, pattern=r"\S")]
     base: Point | None = None
     zones: Annotated[tuple[Short, ...], Meta(max_length=40)] = ()
     capabilities: Codes = ()

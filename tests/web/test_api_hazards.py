@@ -400,3 +400,23 @@ async def test_a_page_of_another_site_can_send_nothing(site: Site) -> None:
         assert problem(response, 403) == code
     tracked = await site.http.get("/api/v1/trackers/osmand?lat=37.8&lon=-122.2")
     assert problem(tracked, 403) == "bearer_needed"
+
+
+@pytest.mark.parametrize("call_sign", ["", " ", "\u2003\t"])
+async def test_no_team_goes_by_nothing(site: Site, call_sign: str) -> None:
+    boss = await site.client(Role.ADMIN)
+    body = {"agency_id": str(AGENCY), "call_sign": call_sign}
+    assert await boss.refused("/teams", 422, **body) == "bad_body"
+
+
+async def test_a_retired_team_leaves_the_board_and_may_come_back(site: Site) -> None:
+    boss = await site.client(Role.SUPERVISOR, Role.ADMIN)
+    team = {"agency_id": str(AGENCY), "call_sign": "Blue 1"}
+    team_id = (await boss.do("/teams", **team))["team_id"]
+    teams = lambda: site.node.service.county(ALAMEDA).board.teams  # noqa: E731
+    await boss.do("/teams", **team, team_id=team_id, retired=True)
+    assert not teams()
+    await boss.do("/teams", **team, team_id=team_id)
+    await boss.do("/teams", **team, team_id=team_id, retired=True)
+    again = await boss.do("/teams", **team)
+    assert [str(one) for one in teams()] == [again["team_id"]] != [team_id]
