@@ -90,7 +90,8 @@ class Board(Value, frozen=True, kw_only=True):
     Never changed in place. ``next_number`` is the number of the next incident; ``freed_at`` the
     last instant at which a team became free (``None`` = never), which wakes exhausted searches.
     ``offers`` and ``runs`` name the incident of every offer and run of the incidents on the board,
-    ``owed`` the obligations of every incident, whether or not that is on the board itself.
+    ``owed`` the obligations of every incident, whether or not that is on the board itself, by id:
+    a board that was loaded is the same as one that was folded, whatever arose late.
     """
 
     county_id: CountyId
@@ -111,7 +112,8 @@ class Board(Value, frozen=True, kw_only=True):
 
     def owed_for(self, incident_id: IncidentId) -> list[Obligation]:
         """Return what is owed because of an incident, those that arose first first."""
-        return [self.obligations[one] for one in self.owed.get(incident_id, ())]
+        owed = [self.obligations[one] for one in self.owed.get(incident_id, ())]
+        return sorted(owed, key=lambda one: (one.arose_at, one.id))
 
     def holding(self, kind: str, entity: Entity) -> Board:
         """Return the board with ``entity`` on it, for deciding on a thing that had left it."""
@@ -220,7 +222,7 @@ def _place_owed(
         return
     fields["owed"] = index = dict(index)
     if on_board:
-        index[incident_id] = (*before, obligation.id)
+        index[incident_id] = tuple(sorted((*before, obligation.id)))
     elif len(before) > 1:
         index[incident_id] = tuple(one for one in before if one != obligation.id)
     else:
@@ -230,12 +232,12 @@ def _place_owed(
 def owed_index(
     obligations: Iterable[Obligation],
 ) -> dict[IncidentId, tuple[ObligationId, ...]]:
-    """Return ``Board.owed`` for these obligations."""
+    """Return ``Board.owed`` for these obligations, in whatever order they come."""
     index: dict[IncidentId, list[ObligationId]] = {}
-    for obligation in sorted(obligations, key=lambda o: o.arose_at):
+    for obligation in obligations:
         if obligation.incident_id is not None:
             index.setdefault(obligation.incident_id, []).append(obligation.id)
-    return {incident_id: tuple(ids) for incident_id, ids in index.items()}
+    return {incident_id: tuple(sorted(ids)) for incident_id, ids in index.items()}
 
 
 def _known(things: Mapping[Any, Any], key: Any, event: Event) -> Any:
