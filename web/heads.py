@@ -6,9 +6,12 @@ the request's own have been judged. Must not know what any header means.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
 
 #: Bytes of a head that may come in pieces; what the loop reads at once (256 KiB) comes on top.
 LONGEST_HEAD: Final = 64 * 1024
@@ -24,7 +27,7 @@ class HeadProtocol(HttpToolsProtocol):
         """Take in what the socket brings; a head that doesn't end is answered 400."""
         super().data_received(data)
         # A new scope is made as a request begins, and gets its path once its head has ended.
-        scope = self.scope
+        scope: HTTPScope | None = self.scope
         if scope is None or "path" in scope:
             self._head_bytes = -1
             return

@@ -413,10 +413,10 @@ async def test_a_retired_team_leaves_the_board_and_may_come_back(site: Site) -> 
     boss = await site.client(Role.SUPERVISOR, Role.ADMIN)
     team = {"agency_id": str(AGENCY), "call_sign": "Blue 1"}
     team_id = (await boss.do("/teams", **team))["team_id"]
-    teams = lambda: site.node.service.county(ALAMEDA).board.teams  # noqa: E731
+    county = site.node.service.county(ALAMEDA)
     await boss.do("/teams", **team, team_id=team_id, retired=True)
-    assert not teams()
+    assert not county.board.teams
     await boss.do("/teams", **team, team_id=team_id)
     await boss.do("/teams", **team, team_id=team_id, retired=True)
     again = await boss.do("/teams", **team)
-    assert [str(one) for one in teams()] == [again["team_id"]] != [team_id]
+    assert [str(one) for one in county.board.teams] == [again["team_id"]] != [team_id]
