@@ -27,6 +27,9 @@ State = Literal["running", "waiting", "ended"]
 
 #: Work that ran for so long before it failed is taken for sound again.
 SETTLED_AFTER_S = 60.0
+#: Work that has run for so long after failures is shown as faring well; longer than a connection
+#: that nobody answers is waited for.
+CALM_AFTER_S = 15.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class TaskHealth:
         failures_in_row: without having run well between them; 0 = it fares well.
         last_failed_at: ``None`` = never.
         last_error: type, code and place of the last failure, without its text; "" = never failed.
+        is_lasting: it goes on until it fails or ends, other than what is asked again and again.
     """
 
     state: State
@@ -48,10 +52,13 @@ class TaskHealth:
     failures_in_row: int = 0
     last_failed_at: datetime | None = None
     last_error: str = ""
+    is_lasting: bool = False
 
-    @property
-    def is_failing(self) -> bool:
-        """Whether it is down now, or went down again and again lately."""
+    def is_failing(self, now: datetime) -> bool:
+        """Whether it is down at ``now``, or went down again and again lately."""
+        if self.state == "running" and self.is_lasting:
+            ran_s = (now - self.since).total_seconds()
+            return self.failures_in_row >= 3 and ran_s < CALM_AFTER_S
         return self.state == "waiting" or self.failures_in_row >= 3
 
 
@@ -101,7 +108,7 @@ class Supervisor:
         """
         if name in self._health:
             raise ValueError(f"background work {name} is started twice")
-        self._health[name] = TaskHealth(state="running", since=self._clock.now())
+        self._health[name] = TaskHealth(state="running", since=self._clock.now(), is_lasting=True)
         task = asyncio.create_task(self._keep(name, work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -128,7 +135,8 @@ class Supervisor:
 
     def failing(self) -> list[str]:
         """Return the names of the work that is down or keeps failing, sorted."""
-        return sorted(name for name, health in self._health.items() if health.is_failing)
+        now = self._clock.now()
+        return sorted(name for name, health in self._health.items() if health.is_failing(now))
 
     async def _keep(self, name: str, work: Work) -> None:
         health = self._health[name]

@@ -121,9 +121,10 @@ class NodeCollector:
         failing = GaugeMetricFamily(
             "crisis_background_failing", "Background work that is down now.", labels=["work"]
         )
+        down = supervisor.failing()
         for name, health in sorted(supervisor.health().items()):
             failures.add_metric([name], health.failures)
-            failing.add_metric([name], float(health.is_failing))
+            failing.add_metric([name], float(name in down))
         yield failures
         yield failing
 

@@ -10,7 +10,7 @@ import pytest
 
 from crisis.clock import FakeClock
 from crisis.errors import Unavailable
-from dispatch.supervise import SETTLED_AFTER_S, Supervisor, describe
+from dispatch.supervise import CALM_AFTER_S, SETTLED_AFTER_S, Supervisor, describe
 
 Eventually = Callable[..., Awaitable[None]]
 
@@ -156,3 +156,22 @@ async def test_one_name_stands_for_one_piece_of_work(clock: FakeClock) -> None:
 
 def test_a_refusal_is_described_by_its_code() -> None:
     assert describe(Unavailable("database_busy", "secret")) == "Unavailable database_busy"
+
+
+async def test_work_that_runs_again_after_an_outage_is_no_longer_shown_as_failing(
+    clock: FakeClock, eventually: Eventually
+) -> None:
+    forever = asyncio.Event()
+    outage = [OSError() for _ in range(4)]
+
+    async def work() -> None:
+        if outage:
+            raise outage.pop()
+        await forever.wait()
+
+    async with _supervisor(clock, Pauses(clock)) as supervisor:
+        supervisor.start("feed", work)
+        await eventually(lambda: not outage and supervisor.health()["feed"].state == "running")
+        assert supervisor.failing() == ["feed"]
+        clock.advance(CALM_AFTER_S)
+        assert supervisor.failing() == []
