@@ -1,7 +1,8 @@
 """The response-time report as tables for people, as CSV for spreadsheets, and as JSON.
 
-Decides how figures are written: a rate of nothing is "n/a", a rate is never rounded up to 100, and
-every form names both denominators. Must not know the database, nor how a figure is computed.
+Decides how figures are written: a rate of nothing is "n/a", a rate is never rounded up to 100, nor
+minutes down to the standard, and every form names both denominators. Must not know the database,
+nor how a figure is computed.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _NOTES = (
     "Arrived: on time / arrived and measurable, by the local month of arrival. Determined: on time "
     "/ all that were promised a team and reached, or whose deadline passed, by the local month of "
     "determination.",
-    "p90: at least 90 % took no longer. n/a: nothing to divide by.",
+    "p90: at least 90 % took no longer. Minutes are rounded up. n/a: nothing to divide by.",
 )
 
 
@@ -84,8 +85,13 @@ def percent_text(share: Share, none: str = "n/a") -> str:
     return f"{math.floor(share.percent * 10 + 1e-9) / 10:.1f}"
 
 
-def _minutes_text(minutes: float | None, none: str = "n/a") -> str:
-    return none if minutes is None else f"{minutes:.1f}"
+def _minutes_text(minutes: float | None, none: str = "n/a", decimals: int = 1) -> str:
+    """Return minutes rounded up: a second past 60:00 is late, and must not read as 60.0."""
+    if minutes is None:
+        return none
+    # The smallest step that floats can be wrong by must not turn 60.0 into 60.1.
+    steps = 10**decimals
+    return f"{math.ceil(minutes * steps - 1e-9) / steps:.{decimals}f}"
 
 
 def _standard_text(line: Line) -> str:
@@ -163,7 +169,7 @@ def _figures(line: Line) -> tuple[object, ...]:
         line.arrived.denominator,
         percent_text(line.arrived, ""),
         *(
-            "" if minutes is None else f"{minutes:.2f}"
+            _minutes_text(minutes, "", 2)
             for minutes in (spread.mean, spread.median, spread.p90, spread.longest)
         ),
         line.not_measurable,
@@ -236,7 +242,7 @@ def _responses_text(report: ResponseTimes, width: int) -> Iterator[str]:
 
 
 def _ref_text(ref: Ref) -> str:
-    return f"#{ref.number}" + ("" if ref.minutes is None else f" {ref.minutes:.1f} min")
+    return f"#{ref.number}" + ("" if ref.minutes is None else f" {_minutes_text(ref.minutes)} min")
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -138,7 +138,11 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(_BACKLOG)
-    except OSError:
+    except OSError as error:
         listening.close()
-        raise
+        raise OSError(
+            error.errno,
+            f"Can't listen on {host}, port {port}: {error.strerror}. Choose others with --host and "
+            "--port.",
+        ) from error
     return listening

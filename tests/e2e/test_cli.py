@@ -463,4 +463,6 @@ def test_a_port_in_use_is_told(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = cli("serve", "--port", str(port), expect=1)
+    assert f"port {port}" in done.stderr
     assert "in use" in done.stderr
+    assert "--port" in done.stderr

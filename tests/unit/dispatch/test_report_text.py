@@ -51,6 +51,14 @@ def test_a_rate_of_nothing_reads_not_available() -> None:
     assert percent_text(share(0, 0)) == "n/a"
 
 
+def test_a_second_too_late_does_not_read_as_on_time() -> None:
+    late = report(response(1, arrived=60 + 1 / 60), response(2, arrived=60))
+    text = as_table(late, title="Alameda County", with_responses=True)
+    assert "late (1): #1 60.1 min" in text
+    assert "on time (1): #2 60.0 min" in text
+    assert rows(as_csv(late))[-1]["longest_minutes"] == "60.02"
+
+
 def test_the_table_shows_both_denominators_and_who_was_not_served() -> None:
     text = as_table(made(), title="Alameda County", width=140)
     assert "Response times, Alameda County, 2026-02-01 to 2026-03-31" in text
