@@ -250,6 +250,14 @@ def test_the_file_of_bad_rows_is_looked_at_before_the_replay(tmp_path: Path) -> 
     assert done.stdout == ""
 
 
+def test_a_file_without_calls_is_told_as_such(tmp_path: Path) -> None:
+    calls = tmp_path / "none.csv"
+    calls.write_text("received_at,lat,lon,source,concern\n")
+    done = crisis_dispatch("replay", calls)
+    assert done.returncode == 1
+    assert "holds no calls" in done.stderr
+
+
 def test_the_responses_behind_the_figures_are_listed_as_csv(tmp_path: Path) -> None:
     calls = tmp_path / "some.csv"
     calls.write_text("".join(CALLS.read_text().splitlines(keepends=True)[:6]))

@@ -158,7 +158,8 @@ async def run(args: argparse.Namespace) -> Exit:
         _write_bad([], args.errors)
     if not reading.calls:
         _tell_bad(reading.bad, args.errors)
-        warn(f"None of the {reading.rows} rows can be replayed.")
+        none = f"None of the {reading.rows} rows can be replayed."
+        warn(none if reading.rows else f"{args.file} holds no calls.")
         return Exit.FAILED
     begins_at = min(call.received_at for call in reading.calls)
     clock = FakeClock(begins_at - timedelta(hours=1))
