@@ -437,6 +437,23 @@ async def test_a_policy_shows_what_it_changes_before_it_is_saved(house: House) -
     assert "There is a version 2099-01 already" in text_of(taken.text)
 
 
+async def test_forms_that_lack_a_field_or_hold_nonsense_are_refused_in_words(
+    house: House,
+) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    team = await admin.send("/teams/new", call_sign="Blue 1")
+    assert team.status_code == 404, text_of(team.text)
+    form = {"version": "x", "effective_from": "2099-01-01T00:00", "list.offers.ladder": "1"}
+    for delay in ("soon", "[1]", "{}"):
+        rung = {"rung.kind": "supervisor", "rung.delay": delay}
+        refused = await admin.send("/policy/new", **form, **rung)
+        assert refused.status_code == 422, text_of(refused.text)
+    for nested in ("[" * 5_000, '{"x":' * 5_000):
+        deep = await admin.send("/policy/new", **form, **{"set.offers.watchdog_s": nested})
+        assert deep.status_code == 422
+        assert (await admin.send("/policy/save", policy=nested)).status_code == 422
+
+
 async def test_a_policy_with_faults_names_them_all(house: House) -> None:
     admin = await house.person("ada", Role.ADMIN)
     refused = await admin.send(

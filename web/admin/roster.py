@@ -97,7 +97,8 @@ class RosterPages:
     async def _team_command(
         self, desk: Desk, known: Team | None, row: Mapping[str, str]
     ) -> RecordTeam:
-        given = {**dict.fromkeys(("base", "zones", "capabilities", "retired"), ""), **row}
+        fields = ("agency", "base", "zones", "capabilities", "retired")
+        given = {**dict.fromkeys(fields, ""), **row}
         if not given.get("call_sign"):
             raise Fault("call_sign")
         command, namesake = team_command(await _roster(desk), given)

@@ -175,6 +175,9 @@ def shown(words: Words, path: str, value: Any) -> str:
 
 def _rung_text(words: Words, rung: Mapping[str, Any]) -> str:
     kind, delay = words.code("rung", rung["kind"]), rung["delay_s"]
+    if not isinstance(delay, int | float):
+        # It couldn't be read, and is told as a fault beside this.
+        return f"{kind} {delay}"
     return words("policy.rung_after", rung=kind, time=duration(words, delay)) if delay else kind
 
 
