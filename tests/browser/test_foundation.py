@@ -40,6 +40,8 @@ async def test_the_board_comes_back_by_itself_after_a_restart_of_the_server(
     # A browser notes each socket and request that nobody answers.
     windows.excuse("ERR_CONNECTION_REFUSED")
     windows.excuse("WebSocket connection")
+    # The map may have been loading still.
+    windows.excuse("Worker failed to load")
 
 
 async def test_the_pages_speak_the_browsers_language(windows: Windows) -> None:

@@ -291,12 +291,16 @@ async def test_a_deadline_that_can_not_be_seen_to_keeps_no_other_waiting(
     async with running(database, clock, counties=(ALAMEDA, KERN)) as desk:
         kern = Desk(desk.service, KERN)
         waiting: list[tuple[Desk, IncidentId]] = []
+        asked: list[tuple[Desk, OfferId, TeamId]] = []
         for one in (desk, desk, kern):
             team = await one.team(f"Blue {len(waiting)}")
             incident = await one.determined()
             offer = await one.offered(incident, team)
-            await one.do(DeclineOffer(offer_id=offer, reason="vehicle"), by=on_team(team))
+            asked.append((one, offer, team))
             waiting.append((one, incident))
+        # Only now: a team that is free again would be recommended for the next one.
+        for one, offer, team in asked:
+            await one.do(DeclineOffer(offer_id=offer, reason="vehicle"), by=on_team(team))
         first, second = waiting[0][1], waiting[1][1]
         desk.service.county(ALAMEDA).keys.forget(first)
         clock.advance(1)
