@@ -1,7 +1,7 @@
 """Where the teams are: takes their fixes in, keeps them durably, and knows the latest in memory.
 
 Decides which fixes are believed and kept (a team on shift, a plausible sample), and when they are
-written: at once while little comes in, all that came meanwhile in one transaction when more does.
+written: at once while little comes in, in a few large flushes side by side when more does.
 An answer means that the fixes are on disk. Must not know HTTP, nor what a position is used for.
 
     submit -> judged against the team's track -> waiting -> one flush for all counties -> answer

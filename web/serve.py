@@ -19,9 +19,9 @@ from web.frames import UVICORN_OPTIONS
 from web.node import Node, database_for, running
 
 #: Seconds that requests under way have to end after a signal.
+_GRACE_S = 5
 #: New objects until the cycle collector looks at them.
 _OBJECTS_PER_COLLECTION = 20_000
-_GRACE_S = 5
 #: Connections that the kernel holds for us while we accept: a county's screens come back at once.
 _BACKLOG = 4096
 

@@ -231,7 +231,7 @@ class CountyLog:
 
         Args:
             con: a transaction that holds the county's lock; its caller calls ``settle`` once that
-                has ended. ``None`` = in one of its own.
+                has ended. ``None`` = in one that other counties' groups may share.
 
         Returns:
             ``("committed", [])``; ``("stale", [])`` when somebody wrote since ``head.version``;
