@@ -89,6 +89,10 @@ class PoolSizes:
     worker: int = 6
     report: int = 2
 
+    def of(self, role: str) -> int:
+        """Return the number for a role; KeyError = a role without a pool."""
+        return {County.role: self.app, Worker.role: self.worker, Report.role: self.report}[role]
+
 
 class ClientConnection(asyncpg.Connection):
     """A connection that notices a vanished server and costs nothing to give back."""
@@ -268,11 +272,9 @@ class Database:
             Conflict: a registered constraint refused it.
             Unavailable: no connection, lock or answer in time.
         """
-        opening = begin(context, mode, durable=durable)
-        con = await self._acquire(context.role)
+        con = await self._begin(context.role, begin(context, mode, durable=durable))
         committing = False
         try:
-            await con.execute(opening)
             yield con
             committing = True
             await _commit(con)
@@ -339,6 +341,30 @@ class Database:
             for role, pool in self._pools.items()
         }
 
+    async def _begin(self, role: str, opening: str) -> Connection:
+        """Return a connection whose transaction is open.
+
+        One that died while idle is passed over: its opening did nothing. A server that refuses
+        as many openings as there may be connections is really gone.
+        """
+        for tries_left in reversed(range(self.sizes.of(role) + 1)):
+            con = await self._acquire(role)
+            try:
+                await con.execute(opening)
+            except BaseException as error:
+                meaning = await _abandon(con, error, committing=False)
+                await self._release(role, con)
+                is_dead = isinstance(meaning, ConnectionLost) and not isinstance(
+                    error, TimeoutError
+                )
+                if is_dead and tries_left:
+                    continue
+                if meaning is None:
+                    raise
+                raise meaning from error
+            return con
+        raise AssertionError("the loop returns or raises")
+
     async def _acquire(self, role: str) -> Connection:
         free = self._free.get(role)
         while free:
@@ -376,16 +402,11 @@ class Database:
                 return self._pools[role]
             is_report = role == Report.role
             dsn = self.report_dsn if is_report else self.dsn
-            size = {
-                County.role: self.sizes.app,
-                Worker.role: self.sizes.worker,
-                Report.role: self.sizes.report,
-            }[role]
             # min_size 0: a pool opens its connections when they are needed, also after an outage.
             self._pools[role] = await asyncpg.create_pool(
                 dsn,
                 min_size=0,
-                max_size=size,
+                max_size=self.sizes.of(role),
                 max_inactive_connection_lifetime=600.0,
                 init=_prepare_connection,
                 connection_class=ClientConnection,

@@ -32,12 +32,17 @@ class CuttingProxy:
     Attributes:
         dsn: where to connect to it.
         cuts: how often it has cut.
+        keeps_the_end: whether a server that ends its connection only has its last words passed on,
+            as if the end itself were still on its way.
+        ends_kept: how often that was done.
     """
 
     dsn: str
     _host: str
     _port: int
     cuts: int = 0
+    keeps_the_end: bool = False
+    ends_kept: int = 0
     _mark: bytes = b""
     _when: When = "before"
     _times: int = 0
@@ -102,7 +107,7 @@ class CuttingProxy:
             theirs, to_server = await asyncio.open_connection(self._host, self._port)
         self._open |= {writer, to_server}
         silent = asyncio.Event()
-        back = asyncio.create_task(_pass_back(theirs, writer, silent))
+        back = asyncio.create_task(self._pass_back(theirs, writer, silent))
         try:
             while data := await reader.read(1 << 16):
                 if self._times and self._mark in data:
@@ -126,17 +131,19 @@ class CuttingProxy:
             for one in (writer, to_server):
                 one.transport.abort()
 
-
-async def _pass_back(
-    theirs: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
-) -> None:
-    """Pass the server's answers on until one comes that must be lost."""
-    try:
-        while data := await theirs.read(1 << 16):
-            if silent.is_set():
-                break
-            writer.write(data)
-    except OSError:
-        pass
-    finally:
+    async def _pass_back(
+        self, theirs: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
+    ) -> None:
+        """Pass the server's answers on until one comes that must be lost."""
+        try:
+            while data := await theirs.read(1 << 16):
+                if silent.is_set():
+                    break
+                writer.write(data)
+            else:
+                if self.keeps_the_end:
+                    self.ends_kept += 1
+                    return
+        except OSError:
+            pass
         writer.transport.abort()

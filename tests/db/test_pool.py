@@ -27,6 +27,7 @@ from dispatch.store.pool import (
     savepoint,
     with_database,
 )
+from tests.db.cutting_proxy import CuttingProxy
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
@@ -286,6 +287,26 @@ async def test_the_pool_heals_after_all_its_connections_were_cut(
     await asyncio.gather(*(use() for _ in range(4)))
     assert await _kill(admin) >= 2
     await use()
+
+
+async def test_a_connection_that_died_while_idle_costs_nobody_an_error(
+    dsn: str, admin: Admin, eventually: Callable[..., Awaitable[None]]
+) -> None:
+    async with (
+        CuttingProxy.before(dsn) as proxy,
+        Database.open(proxy.dsn, sizes=PoolSizes(app=4)) as database,
+    ):
+
+        async def use() -> None:
+            async with database.tx(County(ALPINE)) as con:
+                await con.fetchval("SELECT pg_sleep(0.01)")
+
+        await asyncio.gather(*(use() for _ in range(4)))
+        # The client has read the server's last words, and doesn't know yet that it's the end.
+        proxy.keeps_the_end = True
+        assert await _kill(admin) == 4
+        await eventually(lambda: proxy.ends_kept == 4)
+        await asyncio.gather(*(use() for _ in range(4)))
 
 
 async def test_no_server_is_a_lost_connection_with_nothing_committed() -> None:
