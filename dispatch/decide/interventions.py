@@ -53,18 +53,21 @@ def divert(d: Deciding, c: DivertAssignment) -> dict[str, Any]:
     """Pull a travelling team away; its slot seeks another at once.
 
     For a more pressing incident that must be named, and not from a scene that it has all but
-    reached.
+    reached; where the county's policy lets it. Nothing of this keeps it from a crew in danger.
     """
     incident, run = d.run(c.assignment_id)
     reason = d.rules.codes.require("divert_reason", c.reason)
-    if not d.policy_of(incident).divert.allowed:
+    helps_crew = "help_for_crew" in reason.flags
+    if not helps_crew and not d.policy_of(incident).divert.allowed:
         raise Conflict("divert_not_allowed", "The county's policy lets no team be diverted.")
     _require_goes_on(run)
     if has_arrived(run):
         raise Conflict("not_travelling", "The team has reached the scene; it can't be diverted.")
     if c.to_incident is not None:
-        _check_higher(d, incident, d.incident(c.to_incident))
-        _check_not_close(d, incident, run)
+        other = d.incident(c.to_incident)
+        if not helps_crew:
+            _check_higher(d, incident, other)
+            _check_not_close(d, incident, run)
     elif "needs_incident" in reason.flags:
         raise Invalid("to_incident_missing", "Say to which incident the team is to go.")
     d.emit(

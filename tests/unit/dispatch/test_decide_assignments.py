@@ -20,6 +20,7 @@ from crisis.commands import (
     DivertAssignment,
     EncounterInput,
     EndShift,
+    RaiseDuress,
     RecordEncounter,
     ReportStatus,
     SwapCrew,
@@ -597,8 +598,27 @@ def test_a_team_that_arrived_or_is_done_is_not_diverted() -> None:
 
 def test_a_county_may_forbid_diverting() -> None:
     run = Run(County(rules(divert=DivertPolicy(allowed=False))))
-    command = DivertAssignment(assignment_id=run.id, reason="duress")
+    command = DivertAssignment(assignment_id=run.id, reason="closer_team_free")
     run.county.refused("divert_not_allowed", command)
+
+
+def test_no_policy_keeps_a_team_from_a_crew_in_danger() -> None:
+    run = Run(County(rules(divert=DivertPolicy(allowed=False))))
+    run.county.do(DivertAssignment(assignment_id=run.id, reason="duress"))
+    assert run.county.a_team(run.team).is_free
+
+
+@pytest.mark.parametrize("acuity", [Acuity.URGENT, Acuity.ROUTINE])
+def test_a_crew_in_danger_is_helped_whatever_its_incidents_class(acuity: Acuity) -> None:
+    county = County()
+    team, incident_id = county.team(), county.determined(Acuity.URGENT)
+    run_id = county.running(incident_id, team, eta_s=120.0)
+    county.do(ReportStatus(assignment_id=run_id, status=S.EN_ROUTE), by=on_team(team))
+    other, in_danger = county.determined(acuity), county.team("Green 1")
+    county.running(other, in_danger)
+    county.do(RaiseDuress(), by=on_team(in_danger))
+    county.do(DivertAssignment(assignment_id=run_id, reason="duress", to_incident=other))
+    assert county.a_team(team).is_free
 
 
 def test_whether_anyone_is_still_needed_is_for_the_desk_to_say() -> None:
