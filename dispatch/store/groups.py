@@ -12,8 +12,10 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from crisis.errors import Unavailable
+from dispatch.store.errors import ConnectionLost
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load
 
@@ -79,12 +81,23 @@ class GroupWriter:
         while self._waiting and self._under_way < _AT_ONCE:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
             self._under_way += 1
-            self._start(self._send(batch))
+            self._start(self._send(batch), batch)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None], batch: Sequence[_Sent]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._ended, batch))
+
+    def _ended(self, batch: Sequence[_Sent], task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            return
+        # The loop ends: nothing more is sent, and nobody must wait for ever. Told here, because a
+        # task that is cancelled before its first step can't tell.
+        for sent in batch:
+            _answer(sent, ConnectionLost(unknown_outcome=True))
+        while self._waiting:
+            _answer(self._waiting.popleft(), ConnectionLost(unknown_outcome=False))
 
     async def _send(self, batch: Sequence[_Sent]) -> None:
         try:
@@ -92,11 +105,11 @@ class GroupWriter:
             (outcomes,) = await asyncio.gather(self._together(batch), return_exceptions=True)
         finally:
             self._under_way -= 1
-            self._begin()
+        self._begin()
         if isinstance(outcomes, list):
             for sent, outcome in zip(batch, outcomes, strict=True):
                 if outcome == "busy":
-                    self._start(self._alone(sent))
+                    self._start(self._alone(sent), [sent])
                 else:
                     _answer(sent, outcome)
         elif len(batch) == 1 or isinstance(outcomes, Unavailable):
@@ -105,7 +118,7 @@ class GroupWriter:
         else:
             # One of them was refused, and took the others along.
             for sent in batch:
-                self._start(self._alone(sent))
+                self._start(self._alone(sent), [sent])
 
     async def _together(self, batch: Sequence[_Sent]) -> list[str]:
         rows = await self._db.call(

@@ -15,6 +15,7 @@ from crisis.errors import Unavailable
 from crisis.ids import CountyId
 from dispatch.service import Answer, Service
 from dispatch.store import groups
+from dispatch.store.errors import ConnectionLost
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load
 from tests.db.service_kit import MASTER_KEY, Desk, check_county, create_county
@@ -198,3 +199,34 @@ async def test_a_service_that_ends_tells_who_still_waits_for_a_county_that_is_he
     # Told so; whether it was written is learnt by sending the same command again.
     with pytest.raises(Unavailable, match="shutting down"):
         await tasks[0]
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_nobody_waits_for_ever_for_what_was_cancelled_on_its_way(
+    database: Database, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    monkeypatch.setattr(groups, "_AT_ONCE", 1)
+    monkeypatch.setattr(groups, "_MOST", 2)
+    await _desks(database, FIVE)
+    writer = groups.GroupWriter(database)
+    async with database.tx(County(FIVE[0])) as con:
+        await con.fetchrow(COUNTIES["lock_county"], FIVE[0])
+        sent = FIVE[:1] if held else FIVE
+        waiting = [asyncio.create_task(writer.write(county_id, 0, "{}")) for county_id in sent]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert writer._tasks
+        if held:
+            # Sent together it was told that the county is held; it now waits alone.
+            together = set(writer._tasks)
+            await asyncio.wait(together)
+        for task in set(writer._tasks):
+            task.cancel()
+
+        async with asyncio.timeout(5):
+            told = await asyncio.gather(*waiting, return_exceptions=True)
+
+    unsure = [one.unknown_outcome for one in told if isinstance(one, ConnectionLost)]
+    # Two had been sent; the others never left.
+    assert unsure == ([True] if held else [True, True, False, False, False])
+    await writer.close()
