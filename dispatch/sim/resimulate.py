@@ -50,6 +50,10 @@ from geo.travel import CalibratedEstimate, TravelModel
 _WEEK_S = 604_800.0
 #: After the last call, how long open incidents are still followed.
 _AFTERMATH = timedelta(hours=24)
+#: What is due and was refused is asked again so much later.
+_ASKED_AGAIN = timedelta(seconds=1)
+#: A team sees the time that is left: who answers at all does so within this share of it.
+_IN_TIME = 0.9
 #: Minutes on scene by percentile: 4,046 responses of Lane County, Oregon, 2024-2025.
 _ON_SCENE = (
     (0.0, 1.0),
@@ -78,7 +82,7 @@ class Pace(Value, frozen=True, kw_only=True):
     """How simulated people behave; pairs are bounds, seconds, between which is drawn evenly.
 
     Attributes:
-        answer_s: from an offer to its acceptance.
+        answer_s: from an offer to its acceptance; sooner where the offer expires sooner.
         turnout_s: from the acceptance to the departure.
         triage_s: from a call to its determination, where that isn't recorded.
         no_answer: share of offers that nobody answers, 0..1.
@@ -181,6 +185,7 @@ class Resimulation:
         self._crews: dict[TeamId, _Crew] = {}
         self._agenda: list[tuple[datetime, int, _Step]] = []
         self._order = count()
+        self._not_asked_before = clock.now()
         self._seen: set[OfferId] = set()
         self._by_incident: dict[IncidentId, _Answered] = {}
         self._overtaken: Counter[str] = Counter()
@@ -239,12 +244,12 @@ class Resimulation:
         self._at(self._clock.now() + timedelta(seconds=seconds), step, *args)
 
     async def _next(self, ends_at: datetime) -> None:
-        """Go to the next thing that happens: the service's own timers first."""
+        """Go to the next thing that happens; the service's own timers first among equals."""
         county = self._service.county(self._county_id)
         own = next_due(county.board, county.rules())
         acts_at = self._agenda[0][0] if self._agenda else ends_at
-        if own is not None and own <= acts_at:
-            self._clock.set(max(own, self._clock.now()))
+        if own is not None and max(own, self._not_asked_before) <= acts_at:
+            self._clock.set(max(own, self._not_asked_before, self._clock.now()))
             await self._tick()
         else:
             self._clock.set(max(acts_at, self._clock.now()))
@@ -258,7 +263,8 @@ class Resimulation:
         await self._service.tick()
         if self._board.seq == before:
             # What is due was refused, as on a day when somebody was quicker; asked again later.
-            self._clock.advance(1.0)
+            # Nobody waits for that: what people do meanwhile comes first.
+            self._not_asked_before = self._clock.now() + _ASKED_AGAIN
 
     # Calls
 
@@ -316,9 +322,20 @@ class Resimulation:
         for team in self._board.teams.values():
             if team.offer is None or team.offer[1] in self._seen or team.id not in self._crews:
                 continue
-            self._seen.add(team.offer[1])
+            incident_id, offer_id = team.offer
+            self._seen.add(offer_id)
             if self._draw.random() >= self._pace.no_answer:
-                self._in(self._between(self._pace.answer_s), self._accept, team.id, team.offer[1])
+                answers_in_s = self._between(self._answers_within(incident_id, offer_id))
+                self._in(answers_in_s, self._accept, team.id, offer_id)
+
+    def _answers_within(self, incident_id: IncidentId, offer_id: OfferId) -> tuple[float, float]:
+        """Return the bounds of an answer: near or past a deadline there is less time for one."""
+        offer = self._board.incidents[incident_id].offer(offer_id)
+        if offer is None:
+            raise AssertionError("a team's open offer is one of its incident's")
+        left_s = _IN_TIME * (offer.expires_at - self._clock.now()).total_seconds()
+        soonest_s, latest_s = self._pace.answer_s
+        return min(soonest_s, left_s), min(latest_s, left_s)
 
     async def _accept(self, team_id: TeamId, offer_id: OfferId) -> None:
         accepted = await self._try(AcceptOffer(offer_id=offer_id, said_by="team"))
