@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from web import heads
 from web.frames import UVICORN_OPTIONS
 from web.heads import LONGEST_HEAD
 
@@ -96,3 +97,39 @@ async def test_what_stands_behind_the_body_is_no_header(server: Server) -> None:
     )
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"transfer-encoding host connection")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHo",
+    ],
+    ids=["nothing", "a line's end", "half a head", "half a body", "half a second head"],
+)
+async def test_who_never_ends_a_request_is_cut_off(
+    server: Server, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(heads, "PATIENCE_S", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(begun)
+    # uvicorn's own keep-alive, where it runs, would take longer.
+    with suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), 3)
+    writer.close()
+
+
+async def test_who_waits_between_two_requests_is_not_cut_off(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "PATIENCE_S", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for _ in range(2):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        await reader.readuntil(b"content-length")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(), 0.2)
+    writer.close()
