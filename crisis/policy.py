@@ -160,14 +160,16 @@ class FixPolicy(Value, frozen=True, kw_only=True):
 
 
 class MatchingPolicy(Value, frozen=True, kw_only=True):
-    """How teams are ranked and the queue is solved."""
+    """How teams are ranked and the queue is solved.
+
+    Each answer is worked out anew from where teams are by then, so no setting says how far a travel
+    time must move before one is looked at again.
+    """
 
     #: teams within this many seconds of the fastest, and on time, may be reordered by coverage
     coverage_tie_break_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 600.0
     #: an incident that waited this long goes before all of its class
     starvation_cap_s: PerAcuity = PerAcuity(emergent=900, urgent=2_700, routine=5_400)
-    #: the queue is solved anew when an ETA moves by more than this
-    resolve_on_eta_change_s: Seconds = 300
     #: seconds of ETA that a met soft need is worth
     soft_need_worth_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 300.0
     #: ... a language met by a member rather than an interpreter
@@ -177,13 +179,12 @@ class MatchingPolicy(Value, frozen=True, kw_only=True):
 
 
 class DivertPolicy(Value, frozen=True, kw_only=True):
-    """When a team on the road may be pulled away: only ever for a higher class."""
+    """When a person may pull a team on the road away: for a higher class, never by itself.
+
+    Nothing of it stands before a crew in danger.
+    """
 
     allowed: bool = True
-    #: without a person's confirmation
-    automatic: bool = False
-    #: seconds that it must save the higher incident
-    least_saving_s: Seconds = 300
     #: never a team that is this close to its scene
     not_within_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 300.0
 
@@ -223,10 +224,11 @@ class ClockPolicy(Value, frozen=True, kw_only=True):
 
 
 class RetentionPolicy(Value, frozen=True, kw_only=True):
-    """How long things are kept, days."""
+    """How long things are kept that are no records, days.
 
-    #: ten years at least (42 CFR 438.3(u), W&I 14124.1)
-    records_days: Annotated[int, msgspec.Meta(ge=3_653)] = 3_653
+    Records are never deleted by the clock: the standards say from when a person may erase one.
+    """
+
     positions_days: Annotated[int, msgspec.Meta(ge=1, le=3_653)] = 90
     command_results_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
 
@@ -276,6 +278,17 @@ def offer_window_s(policy: CountyPolicy, acuity: Acuity, remaining_s: float | No
         return window
     cap = max(offers.shortest_window_s, remaining_s * offers.max_share_of_remaining)
     return min(window, cap)
+
+
+#: Settings that earlier versions of the service knew, and that never had an effect.
+RETIRED = frozenset(
+    {
+        "divert.automatic",
+        "divert.least_saving_s",
+        "matching.resolve_on_eta_change_s",
+        "retention.records_days",
+    }
+)
 
 
 def policy_at(versions: Iterable[CountyPolicy], instant: datetime) -> CountyPolicy:
@@ -351,6 +364,22 @@ def from_mapping(given: Mapping[str, object]) -> CountyPolicy:
     if problems:
         raise _bad(problems)
     return policy
+
+
+def from_stored(given: Mapping[str, object]) -> CountyPolicy:
+    """Return a policy as it was kept, perhaps by an earlier version; raises as ``from_mapping``.
+
+    Retired settings are passed over here, and told as a fault where a person gives them.
+    """
+    return from_mapping(_without_retired(given))
+
+
+def _without_retired(given: Mapping[str, object], path: str = "") -> dict[str, object]:
+    return {
+        name: _without_retired(value, f"{path}{name}.") if isinstance(value, Mapping) else value
+        for name, value in given.items()
+        if f"{path}{name}" not in RETIRED
+    }
 
 
 def to_mapping(policy: CountyPolicy) -> dict[str, object]:

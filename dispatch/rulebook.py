@@ -15,7 +15,7 @@ import msgspec
 
 from crisis.codes import code_sets
 from crisis.ids import CountyId
-from crisis.policy import CountyPolicy, from_mapping, policy_at
+from crisis.policy import CountyPolicy, from_stored, policy_at
 from crisis.standards import local_day, utc
 from crisis.standards import packaged as packaged_standards
 from dispatch.decide.context import Rules
@@ -53,7 +53,7 @@ class Rulebook:
             zones = await con.fetch(SQL["read_zones"], county_id)
         return cls(
             county_id,
-            [from_mapping(msgspec.json.decode(row["body"])) for row in policies],
+            [from_stored(msgspec.json.decode(row["body"])) for row in policies],
             _area_map(zones),
         )
 

@@ -16,7 +16,7 @@ import msgspec
 
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AgencyId, CountyId, UserId
-from crisis.policy import CountyPolicy, from_mapping, to_mapping
+from crisis.policy import CountyPolicy, from_stored, to_mapping
 from crisis.shapes import Value
 from geo.counties import counties, county_class
 from geo.geojson import GeoJsonError, parse_zones
@@ -143,7 +143,7 @@ async def list_policies(database: Database, county_id: CountyId) -> list[CountyP
     """Return the versions of a county's own policy, oldest first; empty = the defaults hold."""
     async with database.tx(County(county_id), mode="read") as con:
         rows = await con.fetch(LOG["read_policies"], county_id)
-    return [from_mapping(msgspec.json.decode(row["body"])) for row in rows]
+    return [from_stored(msgspec.json.decode(row["body"])) for row in rows]
 
 
 class ZoneLine(Value, frozen=True, kw_only=True):

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from crisis.errors import Invalid, Unavailable
 from crisis.policy import (
+    RETIRED,
     CountyPolicy,
     RungKind,
     check,
     diff,
     from_mapping,
+    from_stored,
     from_toml,
     offer_window_s,
     policy_at,
@@ -134,7 +136,8 @@ def test_a_version_and_a_first_instant_are_required() -> None:
         ({"clocks": {"back_entry_roles": ["integration"]}}, "telehealth.approvers"),
         ({"fixes": {"stale_after_s": 3600}}, "fixes.stale_standing_after_s"),
         ({"travel": {"near_detour": 1.0}}, "travel.near_detour"),
-        ({"retention": {"records_days": 365}}, "retention.records_days"),
+        ({"retention": {"positions_days": 0}}, "retention.positions_days"),
+        ({"retention": {"records_days": 3653}}, "retention.records_days: no such setting"),
         ({"obligations": {"plan_notice_hours": 49}}, "obligations.plan_notice_hours"),
         ({"check_ins": {"on_scene_s": float("nan")}}, "check_ins.on_scene_s"),
     ],
@@ -157,6 +160,20 @@ def test_a_stored_policy_reads_back_the_same_and_holds_every_default() -> None:
     assert isinstance(offers, dict)
     assert offers["auto_offer"] is False
     assert offers["ladder"][0] == {"kind": "next_best", "delay_s": 0.0}
+
+
+def test_a_policy_kept_by_an_earlier_version_reads_without_what_was_retired() -> None:
+    stored: dict[str, Any] = to_mapping(DEFAULT)
+    for path in RETIRED:
+        group, name = path.split(".")
+        assert name not in stored[group], "retired, and still a setting"
+        stored[group][name] = True
+    assert from_stored(stored) == DEFAULT
+    # What never was a setting is a fault there, too.
+    stored["divert"]["nonsense"] = 1
+    with pytest.raises(Invalid) as refused:
+        from_stored(stored)
+    assert refused.value.facts["problems"] == ["divert.nonsense: no such setting"]
 
 
 def test_a_difference_names_each_setting_by_its_path() -> None:

@@ -488,11 +488,9 @@ export interface CrewSwapped {
   readonly qualifies: boolean;
 }
 
-/** When a team on the road may be pulled away: only ever for a higher class. */
+/** When a person may pull a team on the road away: for a higher class, never by itself. */
 export interface DivertPolicy {
   readonly allowed: boolean;
-  readonly automatic: boolean;
-  readonly least_saving_s: number;
   readonly not_within_s: number;
 }
 
@@ -1005,7 +1003,6 @@ export interface LonePolicy {
 export interface MatchingPolicy {
   readonly coverage_tie_break_s: number;
   readonly starvation_cap_s: PerAcuity;
-  readonly resolve_on_eta_change_s: number;
   readonly soft_need_worth_s: number;
   readonly language_worth_s: number;
   readonly prior_contact_worth_s: number;
@@ -1545,9 +1542,8 @@ export interface ResponseTimes {
   readonly lines: readonly Line[];
 }
 
-/** How long things are kept, days. */
+/** How long things are kept that are no records, days. */
 export interface RetentionPolicy {
-  readonly records_days: number;
   readonly positions_days: number;
   readonly command_results_days: number;
 }
@@ -2880,12 +2876,12 @@ export const ObligationPolicyShape: Shape = { d: {"followup": {}, "followup_atte
 export const PlausibilityLimitsShape: Shape = { d: {"future_skew_s": 60.0, "max_age_s": 172800.0, "max_accuracy_m": 2500.0, "max_speed_mps": 70.0, "assumed_accuracy_m": 100.0, "null_island_deg": 0.1} };
 export const FixPolicyShape: Shape = { d: {"stale_after_s": 180, "stale_standing_after_s": 900, "base_when_stale": true, "plausibility": {"future_skew_s": 60.0, "max_age_s": 172800.0, "max_accuracy_m": 2500.0, "max_speed_mps": 70.0, "assumed_accuracy_m": 100.0, "null_island_deg": 0.1}}, p: { plausibility: PlausibilityLimitsShape } };
 export const EstimateParametersShape: Shape = { d: {"time_factor": 1.0} };
-export const MatchingPolicyShape: Shape = { d: {"coverage_tie_break_s": 600.0, "starvation_cap_s": {"emergent": 900, "urgent": 2700, "routine": 5400}, "resolve_on_eta_change_s": 300, "soft_need_worth_s": 300.0, "language_worth_s": 600.0, "prior_contact_worth_s": 300.0} };
-export const DivertPolicyShape: Shape = { d: {"allowed": true, "automatic": false, "least_saving_s": 300, "not_within_s": 300.0} };
+export const MatchingPolicyShape: Shape = { d: {"coverage_tie_break_s": 600.0, "starvation_cap_s": {"emergent": 900, "urgent": 2700, "routine": 5400}, "soft_need_worth_s": 300.0, "language_worth_s": 600.0, "prior_contact_worth_s": 300.0} };
+export const DivertPolicyShape: Shape = { d: {"allowed": true, "not_within_s": 300.0} };
 export const LonePolicyShape: Shape = { d: {"allowed": true, "unanswered_is_unknown_scene": true} };
 export const TelehealthPolicyShape: Shape = { d: {"allowed": true, "audio_only": true, "marked_delay_s": 900, "approvers": ["supervisor"]} };
 export const ClockPolicyShape: Shape = { d: {"phone_ahead_s": 120.0, "late_report_s": 172800, "desk_back_s": 14400, "back_entry_roles": ["supervisor", "lead", "admin"], "back_entry_days": 14} };
-export const RetentionPolicyShape: Shape = { d: {"records_days": 3653, "positions_days": 90, "command_results_days": 30} };
+export const RetentionPolicyShape: Shape = { d: {"positions_days": 90, "command_results_days": 30} };
 export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "lpha_on_call": true, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
 export const PolicyNowShape: Shape = { d: {}, p: { policy: CountyPolicyShape } };
 export const RespondersShape: Shape = { d: {}, p: { responders: ResponderShape } };
