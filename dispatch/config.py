@@ -77,6 +77,20 @@ class Settings:
         """Every origin that a browser may come from, the public one included."""
         return frozenset({self.public_url, *self.allowed_origins})
 
+    @property
+    def master_key_file(self) -> Path:
+        """Where the master key is kept that no setting gives."""
+        return self.data_dir / "keys" / "master.key"
+
+    def find_master_key(self) -> bytes | None:
+        """Return the 32 bytes of the master key; ``None`` = its file isn't made yet.
+
+        Raises:
+            SettingsError: the file is damaged, or others may read it.
+        """
+        is_there = self.master_key is not None or self.master_key_file.exists()
+        return self.load_master_key() if is_there else None
+
     def load_master_key(self) -> bytes:
         """Return the 32 bytes of the master key, making its file on first use.
 
@@ -86,7 +100,7 @@ class Settings:
         if self.master_key is not None:
             return base64.b64decode(self.master_key.reveal())
         try:
-            return key_from_file(self.data_dir / "keys" / "master.key")
+            return key_from_file(self.master_key_file)
         except ValueError as error:
             raise SettingsError([str(error)]) from None
 

@@ -33,6 +33,7 @@ from dispatch.store import audit, positions, upkeep
 from dispatch.store.accounts import Accounts
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.identity import SessionRules
+from dispatch.store.keycheck import master_key_for
 from dispatch.store.migrate import check_schema, database_id, is_simulated, migrate
 from dispatch.store.outbox import AlertFeed, Outbox
 from dispatch.store.passwords import Passwords
@@ -103,6 +104,7 @@ async def database_for(
     Raises:
         EmbeddedError: no server can be started, with what to do about it.
         MigrationError: the schema is newer than this program, or can't be brought up to date.
+        Unavailable: ``wrong_key``: the master key isn't the one that sealed the data.
     """
     async with AsyncExitStack() as stack:
         if settings.database_url is not None:
@@ -124,7 +126,7 @@ async def database_for(
             )
         )
         await check_schema(database)
-        await rebuild_stale(database, settings.load_master_key())
+        await rebuild_stale(database, await master_key_for(settings, database))
         yield database, dsn
 
 

@@ -420,6 +420,42 @@ def test_doctor_tells_what_to_do_before_there_is_anything(cli: Cli) -> None:
     assert "chmod 600" in cli("doctor", expect=1).stdout
 
 
+def test_a_master_key_that_is_not_the_data_s_is_told_and_nothing_starts_with_it(
+    on_server: Cli,
+) -> None:
+    cli = on_server
+    cli("county", "add", "Kern", "--agency", "Kern mobile")
+    assert re.search(r"^ok +seals +nothing is sealed yet", cli("doctor").stdout, re.MULTILINE)
+    people = cli.file("people.csv", "\n".join(PEOPLE.splitlines()[:3]))
+    cli("responder", "import", people, "--county", "Kern")
+    assert re.search(r"^ok +seals +the key opens", cli("doctor").stdout, re.MULTILINE)
+    key = cli.folder / "data" / "keys" / "master.key"
+    copy = key.read_text()
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    key.write_text("A" * 43 + "=\n")
+    told = cli("doctor", expect=1).stdout
+    assert re.search(r"^fail +seals +.*isn't the one.*of Kern: restore", told, re.MULTILINE)
+    for command in (("serve", "--port", str(port)), ("migrate",)):
+        refused = cli(*command, expect=1)
+        assert "The master key isn't the one that sealed the private data of Kern" in refused.stderr
+        assert str(key) in refused.stderr
+    cli("responder", "import", people, "--county", "Kern", expect=1)
+
+    key.unlink()
+    told = cli("doctor", expect=1).stdout
+    assert re.search(r"^fail +seals +The master key is missing", told, re.MULTILINE)
+    assert "is missing" in cli("serve", "--port", str(port), expect=1).stderr
+    # No new one was made, with which new data would have been sealed.
+    assert not key.exists()
+
+    key.write_text(copy)
+    key.chmod(0o600)
+    cli("doctor")
+    cli("responder", "import", people, "--county", "Kern")
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_seeded_service_serves_beside_the_command_line_and_stops_cleanly(
     cli: Cli, signum: signal.Signals

@@ -23,6 +23,7 @@ from dispatch.store.accounts import Accounts
 from dispatch.store.binaries import EmbeddedError
 from dispatch.store.cluster import Layout
 from dispatch.store.embedded import EmbeddedPostgres
+from dispatch.store.keycheck import master_key_for
 from dispatch.store.migrate import check_schema, migrate
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database, PoolSizes
@@ -55,7 +56,7 @@ class Opened:
             self.database,
             self.machine,
             self.machine,
-            self.settings.load_master_key(),
+            await master_key_for(self.settings, self.database),
             Seeker(CalibratedEstimate(), lambda county_id: {}),
         )
         async with service:
@@ -108,7 +109,7 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[Database
     )
     await check_schema(database)
     if not is_shared:
-        await rebuild_stale(database, settings.load_master_key())
+        await rebuild_stale(database, await master_key_for(settings, database))
     return database, is_shared
 
 

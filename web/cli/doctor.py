@@ -22,6 +22,7 @@ from dispatch.secret import is_key
 from dispatch.store import administration
 from dispatch.store.binaries import EmbeddedError, choose_account, choose_programs, find_programs
 from dispatch.store.cluster import Layout, cluster_major
+from dispatch.store.keycheck import check_master_key
 from dispatch.store.migrate import SCHEMA_VERSION, check_schema, is_simulated
 from dispatch.store.pool import Database, PoolSizes
 from web.cli.context import embedded_dsn, settings_of
@@ -106,7 +107,7 @@ def _key(settings: Settings) -> Iterator[Finding]:
     if settings.master_key is not None:
         yield Finding(Mark.OK, "key", "given by CRISIS_MASTER_KEY")
         return
-    path = settings.data_dir / "keys" / "master.key"
+    path = settings.master_key_file
     try:
         mode, text = stat.S_IMODE(path.stat().st_mode), path.read_text().strip()
     except FileNotFoundError:
@@ -198,6 +199,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             except CrisisError as error:
                 yield Finding(Mark.FAIL, check.__name__.strip("_"), str(error))
                 return
+        yield await _seals(settings, database)
 
 
 async def _schema(database: Database) -> Finding:
@@ -220,6 +222,18 @@ async def _skew(database: Database) -> Finding:
             "is more than 1 s off gets no work",
         )
     return Finding(Mark.OK, "clock", f"{skew_s:.1f} s off the database's")
+
+
+async def _seals(settings: Settings, database: Database) -> Finding:
+    """Say whether the key opens what is sealed; of a key that can't be read, ``_key`` tells."""
+    try:
+        has_any = await check_master_key(settings, database)
+    except CrisisError as error:
+        return Finding(Mark.FAIL, "seals", explain(error))
+    except SettingsError:
+        return Finding(Mark.FAIL, "seals", "not tried: the key can't be used")
+    told = "the key opens the private data" if has_any else "nothing is sealed yet"
+    return Finding(Mark.OK, "seals", told)
 
 
 async def _counties(database: Database) -> Finding:

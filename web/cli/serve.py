@@ -10,9 +10,11 @@ from pathlib import Path
 
 from crisis.errors import Conflict
 from crisis.ids import CountyId
+from dispatch.config import Settings
 from dispatch.sim.seed import is_empty, renew_shifts, seed
 from dispatch.store import administration
 from dispatch.store.embedded import EmbeddedPostgres
+from dispatch.store.keycheck import master_key_for
 from dispatch.store.migrate import SCHEMA_VERSION, is_simulated, migrate
 from dispatch.store.pool import Database
 from dispatch.store.rebuild import rebuild_stale
@@ -119,18 +121,18 @@ async def run_migrations(args: argparse.Namespace) -> Exit:
     """Migrate and rebuild."""
     settings = settings_of(args)
     if settings.database_url is not None:
-        return await _migrate(settings.database_url.reveal(), settings.load_master_key())
+        return await _migrate(settings, settings.database_url.reveal())
     server = EmbeddedPostgres(settings.data_dir, programs_folder=settings.postgres_programs)
     async with server:
-        return await _migrate(server.dsn, settings.load_master_key())
+        return await _migrate(settings, server.dsn)
 
 
-async def _migrate(dsn: str, master_key: bytes) -> Exit:
+async def _migrate(settings: Settings, dsn: str) -> Exit:
     ran = await migrate(dsn)
     versions = ", ".join(str(version) for version in ran)
     say(f"Schema {SCHEMA_VERSION}: {f'ran {versions}' if ran else 'nothing to do'}.")
     async with Database.open(dsn) as database:
-        rebuilt = await rebuild_stale(database, master_key)
+        rebuilt = await rebuild_stale(database, await master_key_for(settings, database))
     if rebuilt:
         say(f"Rebuilt the boards of counties {', '.join(str(one) for one in rebuilt)}.")
     return Exit.OK

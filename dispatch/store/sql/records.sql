@@ -40,3 +40,30 @@ UPDATE incident_keys
 SET wrapped = NULL,
     erased_at = $3
 WHERE county_id = $1 AND incident_id = $2;
+
+-- name: read_outer_keys
+-- The oldest and the newest data key that weren't destroyed, to try a master key on.
+-- params: $1 county_id integer
+(
+    SELECT incident_id, wrapped
+    FROM incident_keys
+    WHERE county_id = $1 AND wrapped IS NOT NULL
+    ORDER BY incident_id
+    LIMIT 1
+)
+UNION ALL
+(
+    SELECT incident_id, wrapped
+    FROM incident_keys
+    WHERE county_id = $1 AND wrapped IS NOT NULL
+    ORDER BY incident_id DESC
+    LIMIT 1
+);
+
+-- name: read_county_record
+-- One record that the county's own key seals, to try a master key on where there are no data keys.
+-- params: $1 county_id integer
+SELECT record_id, version, sealed
+FROM records
+WHERE county_id = $1 AND incident_id IS NULL
+LIMIT 1;
