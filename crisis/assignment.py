@@ -112,6 +112,31 @@ class AssignmentBegun(EventBody, frozen=True, kw_only=True):
     shortfalls: tuple[str, ...] = ()
 
 
+class AssignmentEntered(EventBody, frozen=True, kw_only=True):
+    """A run that was over before the service learnt of it begins in the log; nobody was asked.
+
+    The team is not made busy by it: what it does now is another matter. Reports of its own instants
+    follow, up to its end.
+
+    Attributes:
+        offer_id: no offer has it: by that a run is known to have been entered afterwards.
+        override_reason: code: why it is entered without a shift that the service knows of.
+        said_by: code of who told it. For the others see ``AssignmentBegun``.
+    """
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    offer_id: OfferId
+    slot: SlotNo
+    team_id: TeamId
+    crew: tuple[ResponderId, ...] = ()
+    members: tuple[CrewMember, ...] = ()
+    telehealth: TelehealthSecond | None = None
+    shortfalls: tuple[str, ...] = ()
+    override_reason: str | None = None
+    said_by: str | None = None
+
+
 class StatusReported(EventBody, frozen=True, kw_only=True):
     """A status, by the team or by voice; it moves the run forward unless it is late.
 
@@ -220,6 +245,7 @@ class CrewSwapped(EventBody, frozen=True, kw_only=True):
 
 AssignmentEvent = (
     AssignmentBegun
+    | AssignmentEntered
     | StatusReported
     | ReportDisputed
     | MilestoneCorrected
@@ -336,7 +362,7 @@ def _with_milestone(run: Assignment, status: Status, at: datetime) -> dict[Statu
 
 def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: datetime) -> Assignment:
     """Return the run after ``event``, which happened ``at``; ``None`` = not begun before."""
-    if isinstance(event, AssignmentBegun):
+    if isinstance(event, AssignmentBegun | AssignmentEntered):
         return Assignment(
             id=event.assignment_id,
             offer_id=event.offer_id,
@@ -349,7 +375,7 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
             shortfalls=event.shortfalls,
         )
     if run is None:
-        raise AssertionError("only AssignmentBegun begins a run")
+        raise AssertionError("a run begins before anything else happens to it")
     replace = msgspec.structs.replace
     match event:
         case StatusReported():

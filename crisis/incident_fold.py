@@ -15,6 +15,7 @@ from crisis.assignment import (
     AssignmentBegun,
     AssignmentCancelled,
     AssignmentDiverted,
+    AssignmentEntered,
     AssignmentEvent,
     evolve_assignment,
 )
@@ -149,6 +150,8 @@ def _with_assignment(incident: Incident, event: AssignmentEvent, at: datetime) -
         slot = after.slot(run.slot)
         tried = slot.rung if slot is not None else 0
         return _with_slot(after, run.slot, escalations=0, climb_at=None, climbed=tried)
+    if isinstance(event, AssignmentEntered):
+        return _with_slot(after, run.slot, wake_at=None)
     if isinstance(event, AssignmentDiverted | AssignmentCancelled):
         return _with_slot(after, run.slot, wake_at=event.wake_at)
     return after

@@ -29,7 +29,7 @@ from crisis.incident import Incident
 from crisis.shapes import Value
 from crisis.states import Source
 from dispatch.decide import Decision, RecordDraft, Rules, decide
-from dispatch.incoming import in_utc, not_on_board
+from dispatch.incoming import holds, in_utc, not_on_board, team_past
 from dispatch.rulebook import Rulebook
 from dispatch.store.codec import UnknownEvent
 from dispatch.store.errors import ConnectionLost
@@ -449,6 +449,9 @@ class CountyRunner:
     async def _revive(self, env: Envelope, board: Board) -> list[tuple[str, Any]]:
         """Return what the command is about and the board no longer holds."""
         missing = not_on_board(board, env.command)
+        if (past := team_past(env.command)) is not None:
+            known = await self.log.team_past(*past)
+            missing += [one for one in (past.team_id, *known) if not holds(board, one)]
         if not missing:
             return []
         found = await self.log.closed(missing, self._head.keys)

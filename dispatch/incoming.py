@@ -6,13 +6,13 @@ Must not know the database: what has left the board is fetched by the caller.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from crisis.board import Board
-from crisis.commands import Command, Envelope
+from crisis.commands import Command, EnterAssignment, Envelope
 from dispatch.decide import HANDLERS
 
 _STRUCTS: tuple[type[msgspec.Struct], ...] = (Envelope, *HANDLERS)
@@ -63,11 +63,28 @@ def not_on_board(board: Board, command: Command) -> list[UUID]:
     return [
         value
         for name in _SUBJECT_FIELDS.get(type(command), ())
-        if (value := getattr(command, name)) is not None and not _holds(board, value)
+        if (value := getattr(command, name)) is not None and not holds(board, value)
     ]
 
 
-def _holds(board: Board, thing: Any) -> bool:
+class TeamPast(NamedTuple):
+    """A team and a span of its past."""
+
+    team_id: UUID
+    since: datetime
+    until: datetime
+
+
+def team_past(command: Command) -> TeamPast | None:
+    """Return of which team's past the command is judged; ``None`` = only of what is now."""
+    if not isinstance(command, EnterAssignment):
+        return None
+    until = command.cancelled_at or command.cleared_at or command.accepted_at
+    return TeamPast(command.team_id, command.accepted_at, until)
+
+
+def holds(board: Board, thing: Any) -> bool:
+    """Whether the board holds what has that id."""
     return (
         thing in board.incidents
         or thing in board.offers
@@ -76,4 +93,5 @@ def _holds(board: Board, thing: Any) -> bool:
         or thing in board.obligations
         or thing in board.duress
         or thing in board.shifts
+        or thing in board.teams
     )

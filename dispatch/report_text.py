@@ -131,6 +131,7 @@ _RESPONSES = (
     "determined_at",
     "arrived_at",
     "minutes",
+    "entered_afterwards",
 )
 
 
@@ -152,6 +153,7 @@ def responses_as_csv(report: ResponseTimes) -> str:
             _utc_text(ref.determined_at),
             _utc_text(ref.arrived_at),
             "" if ref.minutes is None else repr(round(ref.minutes, 3)),
+            "yes" if ref.entered_afterwards else "no",
         )
         for cohort, line, fate, refs in _listed(report)
         for ref in refs
@@ -239,10 +241,13 @@ def _responses_text(report: ResponseTimes, width: int) -> Iterator[str]:
         listed = ", ".join(_ref_text(ref) for ref in refs)
         head = f"{cohort.capitalize()} {line.month}, {line.area_class}, {label} ({len(refs)}): "
         yield textwrap.fill(head + listed, width, subsequent_indent="  ") + "\n"
+    if any(ref.entered_afterwards for _, _, _, refs in _listed(report) for ref in refs):
+        yield "* entered afterwards\n"
 
 
 def _ref_text(ref: Ref) -> str:
-    return f"#{ref.number}" + ("" if ref.minutes is None else f" {_minutes_text(ref.minutes)} min")
+    minutes = "" if ref.minutes is None else f" {_minutes_text(ref.minutes)} min"
+    return f"#{ref.number}" + minutes + ("*" if ref.entered_afterwards else "")
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

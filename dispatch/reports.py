@@ -40,6 +40,7 @@ class Response(Value, frozen=True, kw_only=True):
         reached_at: first arrival of any crew, one that does not count included.
         ended_at: when it was closed or cancelled; ``None`` = open.
         excluded_setting: outside the benefit: reported apart, in no denominator.
+        entered_afterwards: from paper, or with a run that was entered when it was over.
     """
 
     incident_id: UUID
@@ -55,7 +56,7 @@ class Response(Value, frozen=True, kw_only=True):
     reason: str | None
     ended_at: datetime | None
     excluded_setting: bool
-    back_entered: bool
+    entered_afterwards: bool
 
     @property
     def minutes(self) -> float | None:
@@ -131,13 +132,17 @@ def fate_of(response: Response, now: datetime) -> Fate:
 
 
 class Ref(Value, frozen=True, kw_only=True):
-    """A response behind a figure: what people say aloud, and where its timeline is."""
+    """A response behind a figure: what people say aloud, and where its timeline is.
+
+    ``entered_afterwards``: it counts like any other; its times were written down, not sent.
+    """
 
     incident_id: UUID
     number: int
     minutes: float | None
     determined_at: datetime | None
     arrived_at: datetime | None
+    entered_afterwards: bool
 
 
 class Share(Value, frozen=True, kw_only=True):
@@ -314,6 +319,7 @@ def _grouped(judged: Sequence[_Judged]) -> dict[str, tuple[Ref, ...]]:
                 minutes=response.minutes,
                 determined_at=response.determined_at,
                 arrived_at=response.arrived_at,
+                entered_afterwards=response.entered_afterwards,
             )
         )
     return {fate.value: tuple(groups[fate]) for fate in Fate if fate in groups}

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from crisis.assignment import Status
 from crisis.commands.base import Aware, Code, Command, Crew, Short, Text
-from crisis.ids import AssignmentId, EncounterId, IncidentId, SubjectId
+from crisis.ids import AssignmentId, EncounterId, IncidentId, SlotNo, SubjectId, TeamId
 from crisis.roles import DISPATCH, FIELD, Role
 from crisis.shapes import Value
 from crisis.staffing import TelehealthSecond
@@ -28,6 +28,45 @@ class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     naloxone_given: bool = False
     has_plan_to_notify: bool | None = None
     note: Text | None = None
+
+
+class EnterAssignment(Command, frozen=True, kw_only=True):
+    """Enter a team's run that is over, from paper or as told, with its own times.
+
+    Only as a back-entry. It is judged as of then: by the shift that the team had and by what else
+    it was on, and nothing of what the team does now counts. It ended cleared or cancelled.
+
+    Attributes:
+        slot: ``None`` = the first that no team has met.
+        crew: who went; empty = the crew of the team's shift of that time, as that was last known.
+        override_reason: required where the service knows of no such shift; without ``crew`` that is
+            then the one which the team has now.
+        ready_at: ``None`` = as soon as it had cleared.
+        cancel_reason: required with ``cancelled_at``; its slot then stays as it is.
+    """
+
+    ROLES = DISPATCH
+    incident_id: IncidentId
+    team_id: TeamId
+    slot: SlotNo | None = None
+    accepted_at: Aware
+    en_route_at: Aware | None = None
+    staged_at: Aware | None = None
+    on_scene_at: Aware | None = None
+    contact_at: Aware | None = None
+    assessed_at: Aware | None = None
+    transporting_at: Aware | None = None
+    at_destination_at: Aware | None = None
+    handed_off_at: Aware | None = None
+    cleared_at: Aware | None = None
+    ready_at: Aware | None = None
+    cancelled_at: Aware | None = None
+    cancel_reason: Code | None = None
+    crew: Crew = ()
+    telehealth: TelehealthSecond | None = None
+    encounters: Annotated[tuple[EncounterInput, ...], Meta(max_length=20)] = ()
+    override_reason: Code | None = None
+    said_by: Code | None = None
 
 
 class ReportStatus(Command, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from dispatch.decide.obligations import HANDLERS as OBLIGATIONS
 from dispatch.decide.offers import HANDLERS as OFFERS
 from dispatch.decide.overlooked import HANDLERS as OVERLOOKED
 from dispatch.decide.partners import HANDLERS as PARTNERS
+from dispatch.decide.past import HANDLERS as PAST
 from dispatch.decide.roster import HANDLERS as ROSTER
 
 __all__ = ["HANDLERS", "Decision", "Notice", "RecordDraft", "Rules", "decide"]
@@ -35,6 +36,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     **OFFERS,
     **OVERLOOKED,
     **PARTNERS,
+    **PAST,
     **ROSTER,
 }
 

@@ -37,7 +37,7 @@ from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import codes_of, crew_at, reason_of
 from dispatch.decide.endings import propose_close
-from dispatch.decide.situation import hazards_known, warning
+from dispatch.decide.situation import each_once, hazards_known, warning
 from dispatch.decide.team_free import team_is_free
 
 #: What a staged team may not do before somebody has declared the scene safe.
@@ -123,7 +123,7 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
             d.code(set_name, code)
     if run.is_open and not is_late(run, c.status, d.occurred_at):
         _check_forward(d, incident, run, c)
-    warnings = _reported(d, incident, run, c)
+    warnings = let_happen(d, incident, run, c)
     return _told(d, incident, c.assignment_id, warnings)
 
 
@@ -150,7 +150,7 @@ def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportSt
         )
 
 
-def _reported(
+def let_happen(
     d: Deciding, incident: Incident, run: Assignment, c: ReportStatus
 ) -> list[dict[str, Any]]:
     """Let the report happen and everything that follows from it; return what to warn of."""
@@ -253,18 +253,18 @@ def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
         encounters.record(d, incident.id, run.id, given, thing=f"encounter/{n}")
         for n, given in enumerate(c.encounters, start=1)
     ]
+    warnings = [told for one in recorded for told in encounters.warnings_of(d, one)]
     statuses = (Status.CLEARED, Status.READY) if c.ready else (Status.CLEARED,)
-    warnings: list[dict[str, Any]] = []
     for status in statuses:
         now_incident, now_run = d.run(run.id)
         report = ReportStatus(assignment_id=run.id, status=status, said_by=c.said_by)
-        warnings = _reported(d, now_incident, now_run, report)
+        warnings += let_happen(d, now_incident, now_run, report)
     if has_arrived(run) and not d.incident(incident.id).encounters:
         warnings.append(
             warning("encounter_missing", "Nothing is recorded of how the encounter ended.")
         )
     return {
-        **_told(d, incident, run.id, warnings),
+        **_told(d, incident, run.id, each_once(warnings)),
         "encounter_ids": [encounter.id for encounter in recorded],
     }
 

@@ -128,17 +128,26 @@ def _check_codes(d: Deciding, given: EncounterInput) -> None:
 
 def warnings_of(d: Deciding, encounter: Encounter) -> list[dict[str, Any]]:
     """Return what is still missing of the encounter; nothing of it blocks."""
+    about = {"encounter_id": encounter.id}
     found = []
     kind = d.rules.codes.find("disposition", encounter.disposition or "")
     flags = kind.flags if kind is not None else frozenset()
     if encounter.contacted and encounter.plan is None and encounter.plan_exception is None:
         found.append(
-            warning("plan_missing", "Neither a safety plan nor the reason for none is recorded.")
+            warning(
+                "plan_missing",
+                "Neither a safety plan nor the reason for none is recorded.",
+                **about,
+            )
         )
     if "involuntary_hold" in flags and encounter.hold in {None, "none"}:
-        found.append(warning("hold_missing", "The type of the hold is not recorded."))
+        found.append(warning("hold_missing", "The type of the hold is not recorded.", **about))
     if "transport" in flags and encounter.transport in {None, "none"}:
-        found.append(warning("transport_missing", "The mode of transport is not recorded."))
+        found.append(
+            warning("transport_missing", "The mode of transport is not recorded.", **about)
+        )
     if "needs_receiver" in flags and not encounter.destination:
-        found.append(warning("destination_missing", "Who received the person is not recorded."))
+        found.append(
+            warning("destination_missing", "Who received the person is not recorded.", **about)
+        )
     return found

@@ -64,7 +64,8 @@ def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
     if team is None:
         raise NotFound("unknown_team", "There is no such team in this county.")
     _check_override(d, c)
-    slot = _slot_for(d, incident, c)
+    beside = c.override_reason is not None and not d.env.actor.has(Role.SYSTEM)
+    slot = slot_for(incident, c.slot, may_ask_beside=beside)
     if c.rung is not None and c.rung != slot.rung + 1:
         raise Conflict(
             "rung_taken", "This try was made meanwhile.", rung=c.rung, next_rung=slot.rung + 1
@@ -134,29 +135,32 @@ def _check_zone(d: Deciding, incident: Incident, team: Team, c: OfferTeam) -> No
         )
 
 
-def _slot_for(d: Deciding, incident: Incident, c: OfferTeam) -> Slot:
+def slot_for(incident: Incident, no: SlotNo | None, *, may_ask_beside: bool) -> Slot:
     """Return the slot to ask for: the named one, else the first that has nobody.
 
     While one team is being asked, only a person may ask another for the same slot, with a reason.
+
+    Raises:
+        Conflict: ``no_slot_waiting``, ``slot_met``, ``slot_offered``.
+        NotFound: ``unknown_slot``.
     """
     waiting = incident.waiting_slots()
-    may_ask_beside = c.override_reason is not None and not d.env.actor.has(Role.SYSTEM)
     unmet = [s for s in incident.slots if s.dropped is None and not incident.slot_run(s.no)]
     free = waiting or (unmet if may_ask_beside else [])
-    if c.slot is None:
+    if no is None:
         if not free:
             raise Conflict("no_slot_waiting", "No slot of this incident needs a team now.")
         return free[0]
-    slot = incident.slot(c.slot)
+    slot = incident.slot(no)
     if slot is None or slot.dropped is not None:
-        raise NotFound("unknown_slot", "The incident has no such slot.", slot=c.slot)
+        raise NotFound("unknown_slot", "The incident has no such slot.", slot=no)
     if slot not in unmet:
-        raise Conflict("slot_met", "A team is on it already.", slot=c.slot)
+        raise Conflict("slot_met", "A team is on it already.", slot=no)
     if slot not in waiting and not may_ask_beside:
         raise Conflict(
             "slot_offered",
             "A team is being asked for it; to ask another beside it, say why.",
-            slot=c.slot,
+            slot=no,
             offer_ids=[str(offer.id) for offer in incident.slot_offers(slot.no)],
         )
     return slot
@@ -260,15 +264,7 @@ def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
         ),
         at=at,
     )
-    for other in incident.slot_offers(offer.slot):
-        if other.id != offer.id:
-            d.emit(
-                OfferWithdrawn(
-                    incident_id=incident.id, offer_id=other.id, reason="slot_taken", wake_at=None
-                ),
-                at=d.now,
-            )
-            d.notify(f"team:{other.team_id}", "offer_withdrawn", incident=incident)
+    withdraw_others(d, incident, offer.slot, offer.id)
     d.emit(
         AssignmentBegun(
             incident_id=incident.id,
@@ -292,6 +288,19 @@ def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
         "version": incident.version,
         "warnings": [reason_of(shortfall) for shortfall in lacks],
     }
+
+
+def withdraw_others(d: Deciding, incident: Incident, slot: SlotNo, taken: OfferId | None) -> None:
+    """Take back every other question about a slot that somebody has taken."""
+    for other in incident.slot_offers(slot):
+        if other.id != taken:
+            d.emit(
+                OfferWithdrawn(
+                    incident_id=incident.id, offer_id=other.id, reason="slot_taken", wake_at=None
+                ),
+                at=d.now,
+            )
+            d.notify(f"team:{other.team_id}", "offer_withdrawn", incident=incident)
 
 
 def _wake_after_answer(d: Deciding, incident: Incident, offer: Offer) -> datetime | None:

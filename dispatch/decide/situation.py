@@ -44,6 +44,11 @@ def warning(code: str, sentence: str, **facts: object) -> dict[str, Any]:
     return {"code": code, "sentence": sentence, **facts}
 
 
+def each_once(warnings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the warnings, each once: what is missing is missed at every later step."""
+    return [one for n, one in enumerate(warnings) if one not in warnings[:n]]
+
+
 def told(
     d: Deciding,
     incident_id: IncidentId,

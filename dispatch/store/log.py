@@ -372,6 +372,12 @@ class CountyLog:
                     found.append((thing["kind"], _DECODERS[thing["kind"]].decode(thing["body"])))
         return found
 
+    async def team_past(self, team_id: UUID, since: datetime, until: datetime) -> list[UUID]:
+        """Return what a team was on in a span: its shifts at ``since``, its runs' incidents."""
+        async with self._db.tx(self._context, mode="read") as con:
+            rows = await con.fetch(SQL["find_team_past"], self.county_id, team_id, since, until)
+        return [row["id"] for row in rows]
+
     async def timeline(self, incident_id: UUID) -> list[Event]:
         """Return an incident's events in order; empty = not in this county."""
         keys = self._fresh_keys()

@@ -90,6 +90,7 @@ OPERATIONS: list[Operation] = [
     ),
     *_all(
         "assignments",
+        (f"{_INCIDENT}/assignments", c.EnterAssignment),
         ("/assignments/{assignment_id}/status", c.ReportStatus),
         ("/assignments/{assignment_id}/hazards", c.AcknowledgeHazards),
         ("/assignments/{assignment_id}/clear", c.ClearAssignment),

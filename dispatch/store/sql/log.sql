@@ -89,7 +89,7 @@ LEFT JOIN incident_keys AS k
 WHERE i.county_id = $1 AND i.incident_id = $2;
 
 -- name: read_closed_thing
--- A call, obligation or alarm that left the board.
+-- A call, obligation, alarm, shift or team that left the board.
 -- params: $1 county_id integer, $2 id uuid
 SELECT 'calls' AS kind, body
 FROM calls
@@ -105,7 +105,26 @@ WHERE county_id = $1 AND duress_id = $2
 UNION ALL
 SELECT 'shifts', body
 FROM shifts
-WHERE county_id = $1 AND shift_id = $2;
+WHERE county_id = $1 AND shift_id = $2
+UNION ALL
+SELECT 'teams', body
+FROM teams
+WHERE county_id = $1 AND team_id = $2;
+
+-- name: find_team_past
+-- What a team was on in a span: its shifts, and the incidents of its runs.
+-- params: $1 county_id integer, $2 team_id uuid, $3 since timestamptz, $4 until timestamptz
+SELECT shift_id AS id
+FROM shifts
+WHERE county_id = $1 AND team_id = $2
+    AND starts_at <= $3
+    AND coalesce(ended_at, ends_at) >= $3
+UNION
+SELECT incident_id
+FROM assignments
+WHERE county_id = $1 AND team_id = $2
+    AND accepted_at < $4
+    AND coalesce(least(cleared_at, ready_at, diverted_at, cancelled_at), 'infinity') > $3;
 
 -- name: find_incident_of
 -- Which incident an offer or a run belongs to.

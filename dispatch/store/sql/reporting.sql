@@ -10,7 +10,18 @@ SELECT
         FROM assignments AS a
         WHERE a.county_id = i.county_id AND a.incident_id = i.incident_id
     ) AS reached_at,
-    i.state, i.outcome, i.reason, i.ended_at, i.excluded_setting, i.back_entered
+    i.state, i.outcome, i.reason, i.ended_at, i.excluded_setting,
+    -- From paper, or with a run that was entered when it was over: nobody had been asked for that.
+    i.back_entered OR EXISTS (
+        SELECT
+        FROM assignments AS a
+        WHERE a.county_id = i.county_id AND a.incident_id = i.incident_id
+            AND NOT EXISTS (
+                SELECT
+                FROM offers AS o
+                WHERE o.county_id = a.county_id AND o.offer_id = a.offer_id
+            )
+    ) AS entered_afterwards
 FROM incidents AS i
 WHERE i.county_id = $1
     AND i.state <> 'merged'

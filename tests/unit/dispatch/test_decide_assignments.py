@@ -429,6 +429,19 @@ def test_everyone_who_was_met_is_owed_a_follow_up(
     assert len(run.owed(ObligationKind.NOTE)) == 1
 
 
+def test_a_clear_tells_what_each_of_its_encounters_lacks() -> None:
+    run = Run()
+    run.arrives()
+    told = ("stabilized_referral", "hold_by_team")
+    encounters = tuple(EncounterInput(disposition=one) for one in told)
+    clear = ClearAssignment(assignment_id=run.id, encounters=encounters)
+    result = run.county.do(clear, by=on_team(run.team)).result
+    first, second = result["encounter_ids"]
+    found = {(w["code"], w["encounter_id"]) for w in result["warnings"]}
+    assert {("plan_missing", first), ("plan_missing", second), ("hold_missing", second)} <= found
+    assert ("hold_missing", first) not in found
+
+
 def test_nobody_met_owes_nothing_but_the_note() -> None:
     run = Run()
     run.arrives()

@@ -31,6 +31,7 @@ from crisis.commands import (
     DropSlot,
     EncounterInput,
     EndShift,
+    EnterAssignment,
     EscalateSlot,
     ExpireOffer,
     FlagIncident,
@@ -68,6 +69,7 @@ from crisis.ids import (
 from crisis.incident import Incident, IncidentState
 from crisis.policy import OfferPolicy
 from crisis.roles import Actor
+from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity, Hazard
 from tests.unit.dispatch.board_kit import (
@@ -76,6 +78,7 @@ from tests.unit.dispatch.board_kit import (
     OAKLAND,
     OTHER_DISPATCHER,
     SERVICE,
+    SUPERVISOR,
     County,
     on_team,
     rules,
@@ -86,11 +89,13 @@ NOBODY = uid("nobody")
 REPORTED = sorted(set(RUN) - {Status.ACCEPTED} | {Status.STAGED})
 
 
+PAPERS = {"by": SUPERVISOR, "source": Source.BACK_ENTRY, "reason": "system_outage"}
+
 #: How often each kind of command is drawn, in the order of ``Chaos.command``.
 WEIGHTS = (
     *(2, 1, 6, 2, 1, 1, 1, 1, 1, 2),  # incidents
     *(8, 4, 8, 3, 1, 1, 1, 2),  # offers
-    *(10, 6, 2, 2, 3, 2, 1, 1, 2, 2),  # runs
+    *(10, 6, 2, 2, 3, 2, 1, 1, 2, 2, 3),  # runs
     *(2, 1, 1, 3, 4),  # teams
     *(2, 2, 1, 1, 1),  # partners, owners
 )
@@ -211,6 +216,7 @@ class Chaos:
                 SwapCrew(assignment_id=run, crew=self._crew(self._team_of_run(run), b)),
                 by_team,
             ),
+            lambda: (self._entered(incident, team, b), PAPERS),
             lambda: (
                 SetDuty(team_id=team, duty="available" if b % 2 else "unavailable", reason="break"),
                 {},
@@ -244,6 +250,19 @@ class Chaos:
         ]
         assert len(kinds) == len(WEIGHTS)
         return kinds[DECK[what % len(DECK)]]()
+
+    def _entered(self, incident: IncidentId, team: TeamId, n: int) -> EnterAssignment:
+        """A run that was over some time ago."""
+        ended_at = self.county.now - timedelta(seconds=n % 40)
+        return EnterAssignment(
+            incident_id=incident,
+            team_id=team,
+            accepted_at=ended_at - timedelta(seconds=n % 7),
+            on_scene_at=ended_at if n % 3 else None,
+            cleared_at=ended_at if n % 4 else None,
+            cancelled_at=None if n % 4 else ended_at,
+            cancel_reason=None if n % 4 else "team_vehicle",
+        )
 
     def _partner(self, incident: IncidentId, n: int) -> Command:
         held = self.board.incidents.get(incident)

@@ -316,6 +316,29 @@ def _of_runs() -> Iterator[Case]:
         assignment_id=run, status=Status.ON_SCENE, instant=there.now, reason="wrong_time"
     )
     yield case(there, fix, SUPERVISOR)
+    later = _county()
+    incident_id, team = later.determined(), later.team()
+    entered = c.EnterAssignment(
+        incident_id=incident_id,
+        team_id=team,
+        accepted_at=later.now,
+        on_scene_at=later.now,
+        cleared_at=later.now,
+        crew=_crew(later, team),
+        telehealth=TelehealthSecond(marked_delay=True, approved_by="supervisor"),
+        encounters=(_encounter(),),
+        override_reason="supervisor_order",
+        said_by="peer",
+    )
+    yield case(later, entered, SUPERVISOR, Source.BACK_ENTRY)
+    called_off = changed(
+        entered,
+        cleared_at=None,
+        cancelled_at=later.now,
+        cancel_reason="team_vehicle",
+        encounters=(),
+    )
+    yield case(later, called_off, SUPERVISOR, Source.BACK_ENTRY)
 
 
 def _of_roster() -> Iterator[Case]:

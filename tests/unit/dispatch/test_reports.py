@@ -61,7 +61,7 @@ def response(number: int = 1, **fields: Any) -> Response:
         "outcome": None,
         "reason": None,
         "excluded_setting": False,
-        "back_entered": False,
+        "entered_afterwards": False,
         "due_at": due,
     }
     return Response(

@@ -31,7 +31,7 @@ def response(arrived_min: float | None, ended_min: float | None = None) -> Respo
         reason=None,
         ended_at=None if ended_min is None else began + timedelta(minutes=ended_min),
         excluded_setting=False,
-        back_entered=False,
+        entered_afterwards=False,
     )
 
 

@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -188,6 +188,22 @@ export interface AssignmentDiverted {
   readonly reason: string;
   readonly to_incident: string | null;
   readonly wake_at: string | null;
+}
+
+/** A run that was over before the service learnt of it begins in the log; nobody was asked. */
+export interface AssignmentEntered {
+  readonly type: "assignment_entered";
+  readonly incident_id: string;
+  readonly assignment_id: string;
+  readonly offer_id: string;
+  readonly slot: number;
+  readonly team_id: string;
+  readonly crew: readonly string[];
+  readonly members: readonly CrewMember[];
+  readonly telehealth: TelehealthSecond | null;
+  readonly shortfalls: readonly string[];
+  readonly override_reason: string | null;
+  readonly said_by: string | null;
 }
 
 /** Nothing is missing up to ``seq``. */
@@ -631,7 +647,7 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
 }
 
 /** A team that may not go, with every reason. */
@@ -1092,6 +1108,7 @@ export interface ObligationAttempted {
   readonly obligation_id: string;
   readonly outcome: string;
   readonly mode: string;
+  readonly incident_id: string | null;
 }
 
 /** It was met; ``late`` = it happened after its instant (and grace) had passed. */
@@ -1101,6 +1118,7 @@ export interface ObligationDone {
   readonly outcome: string;
   readonly mode: string;
   readonly late: boolean;
+  readonly incident_id: string | null;
 }
 
 /** It is not owed any more, for a documented reason (a code). */
@@ -1108,12 +1126,14 @@ export interface ObligationExcepted {
   readonly type: "obligation_excepted";
   readonly obligation_id: string;
   readonly reason: string;
+  readonly incident_id: string | null;
 }
 
 /** Its instant passed unmet. */
 export interface ObligationMissed {
   readonly type: "obligation_missed";
   readonly obligation_id: string;
+  readonly incident_id: string | null;
 }
 
 /** What is owed after a run. Hours may be stricter than the standard, never looser. */
@@ -1129,6 +1149,7 @@ export interface ObligationReassigned {
   readonly type: "obligation_reassigned";
   readonly obligation_id: string;
   readonly owner: string | null;
+  readonly incident_id: string | null;
 }
 
 /** Something owed: a callback, a check-in, a follow-up, ... */
@@ -1483,6 +1504,7 @@ export interface Ref {
   readonly minutes: number | null;
   readonly determined_at: string | null;
   readonly arrived_at: string | null;
+  readonly entered_afterwards: boolean;
 }
 
 /** A fix that is not believed, with all reasons. */
@@ -2336,6 +2358,34 @@ export interface EndShiftBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
+/** Enter a team's run that is over, from paper or as told, with its own times. */
+export interface EnterAssignmentBody {
+  readonly team_id: string;
+  readonly slot?: number | null | undefined;
+  readonly accepted_at: string;
+  readonly en_route_at?: string | null | undefined;
+  readonly staged_at?: string | null | undefined;
+  readonly on_scene_at?: string | null | undefined;
+  readonly contact_at?: string | null | undefined;
+  readonly assessed_at?: string | null | undefined;
+  readonly transporting_at?: string | null | undefined;
+  readonly at_destination_at?: string | null | undefined;
+  readonly handed_off_at?: string | null | undefined;
+  readonly cleared_at?: string | null | undefined;
+  readonly ready_at?: string | null | undefined;
+  readonly cancelled_at?: string | null | undefined;
+  readonly cancel_reason?: string | null | undefined;
+  readonly crew?: readonly CrewMemberSent[] | undefined;
+  readonly telehealth?: TelehealthSecondSent | null | undefined;
+  readonly encounters?: readonly EncounterInputSent[] | undefined;
+  readonly override_reason?: string | null | undefined;
+  readonly said_by?: string | null | undefined;
+  readonly occurred_at?: string | null | undefined;
+  readonly sent_at?: string | null | undefined;
+  readonly by_voice?: boolean | undefined;
+  readonly back_entry_reason?: string | null | undefined;
+}
+
 /** It can't or need not be met, for a documented reason. */
 export interface ExceptObligationBody {
   readonly reason: string;
@@ -2837,6 +2887,7 @@ export const OfferDeclinedShape: Shape = { d: {"wake_at": null, "said_by": null}
 export const OfferExpiredShape: Shape = { d: {"wake_at": null} };
 export const OfferWithdrawnShape: Shape = { d: {"wake_at": null} };
 export const AssignmentBegunShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": []}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
+export const AssignmentEnteredShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": [], "override_reason": null, "said_by": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const StatusReportedShape: Shape = { d: {"moves": true, "device_at": null, "said_by": null, "cleared_scene_by": null, "briefed_by": null, "staging_reason": null, "staging_record": null, "shortfalls": null, "qualifies": true, "completed_at": null} };
 export const ReportDisputedShape: Shape = { d: {"by_team": null} };
 export const MilestoneCorrectedShape: Shape = { d: {"by": null, "shortfalls": null} };
@@ -2851,8 +2902,11 @@ export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": n
 export const DuressEscalatedShape: Shape = { d: {"next_rung_at": null} };
 export const DuressHelpSentShape: Shape = { d: {"record": null} };
 export const ObligationAroseShape: Shape = { d: {"lapses_at": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "stage": null, "owner": null, "team_id": null} };
-export const ObligationAttemptedShape: Shape = { d: {"mode": "telehealth_audio"} };
-export const ObligationDoneShape: Shape = { d: {"mode": "telehealth_audio", "late": false} };
+export const ObligationAttemptedShape: Shape = { d: {"mode": "telehealth_audio", "incident_id": null} };
+export const ObligationDoneShape: Shape = { d: {"mode": "telehealth_audio", "late": false, "incident_id": null} };
+export const ObligationExceptedShape: Shape = { d: {"incident_id": null} };
+export const ObligationMissedShape: Shape = { d: {"incident_id": null} };
+export const ObligationReassignedShape: Shape = { d: {"incident_id": null} };
 export const TeamRecordedShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false} };
 export const ShiftPlannedShape: Shape = { d: {"crew": []}, p: { crew: CrewMemberShape } };
 export const ShiftCancelledShape: Shape = { d: {"reason": "other"} };
@@ -2864,7 +2918,7 @@ export const ShiftEndedShape: Shape = { d: {"reason": "scheduled"} };
 export const CredentialShape: Shape = { d: {"number": null, "effective_from": null, "expires_on": null} };
 export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "licence_record": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
-export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
+export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const TimelineShape: Shape = { d: {}, p: { events: EventShape } };
 export const RungShape: Shape = { d: {"delay_s": 0.0} };
 export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
@@ -3101,6 +3155,11 @@ export const endCall: Operation<{ call_id: string }, undefined, EndCallBody, Ans
 /** Go off duty; with an open run or alarm the shift is *ending* until that is over. */
 export const endShift: Operation<{ shift_id: string }, undefined, EndShiftBody, Answered> = {
   name: "endShift", method: "POST", path: "/api/v1/shifts/{shift_id}/end", command: true, shape: null,
+};
+
+/** Enter a team's run that is over, from paper or as told, with its own times. */
+export const enterAssignment: Operation<{ incident_id: string }, undefined, EnterAssignmentBody, Answered> = {
+  name: "enterAssignment", method: "POST", path: "/api/v1/incidents/{incident_id}/assignments", command: true, shape: null,
 };
 
 /** It can't or need not be met, for a documented reason. */
@@ -3501,6 +3560,8 @@ export type RefusalCode =
   | "call_answered"
   | "call_has_incident"
   | "call_sign_taken"
+  | "cancel_reason_missing"
+  | "cancelled_met_nobody"
   | "check_in_by_hand"
   | "cleared_by_missing"
   | "client_gone"
@@ -3526,6 +3587,7 @@ export type RefusalCode =
   | "edition_taken"
   | "encounter_exists"
   | "encounter_of_other_run"
+  | "end_missing"
   | "ends_at_needed"
   | "exception_not_for_kind"
   | "foreign_page"
@@ -3595,6 +3657,7 @@ export type RefusalCode =
   | "offer_expired"
   | "offer_pending"
   | "on_another_shift"
+  | "only_back_entry"
   | "out_of_scope"
   | "outcome"
   | "override_reason_missing"
@@ -3633,6 +3696,7 @@ export type RefusalCode =
   | "shift_over"
   | "shift_started"
   | "shift_too_long"
+  | "shift_unknown"
   | "shifts_overlap"
   | "shutting_down"
   | "side"
@@ -3649,6 +3713,8 @@ export type RefusalCode =
   | "team_lent"
   | "team_not_eligible"
   | "team_on_shift"
+  | "team_was_on_a_run"
+  | "times_out_of_order"
   | "to_incident_missing"
   | "too_few_attempts"
   | "unknown_agency"

@@ -50,8 +50,8 @@ test("a paper that is refused half way goes on from there, and enters nothing tw
   const api = {
     call: async (operation: { name: string }) => {
       sent.push(operation.name);
-      if (operation.name === "offerTeam" && isBusy) throw new Refusal({ type: "", title: "", status: 409, code: "team_not_eligible", detail: "", facts: {} });
-      return { seq: 1, result: { incident_id: "i", number: 7, offer_id: "o", assignment_id: "a", warnings: operation.name === "clearAssignment" ? [{ sentence: "lacks" }] : [] } };
+      if (operation.name === "enterAssignment" && isBusy) throw new Refusal({ type: "", title: "", status: 409, code: "shift_unknown", detail: "", facts: {} });
+      return { seq: 1, result: { incident_id: "i", number: 7, assignment_id: "a", warnings: operation.name === "enterAssignment" ? [{ sentence: "lacks" }] : [] } };
     },
   } as unknown as Api;
   await assert.rejects(enter(api, { contacted: false }), Refusal);
@@ -59,7 +59,7 @@ test("a paper that is refused half way goes on from there, and enters nothing tw
   isBusy = false;
   const entered = await enter(api, { contacted: false });
   assert.deepEqual(entered, { id: "i", number: 7, paper: "P1", warnings: ["lacks"] });
-  assert.deepEqual(sent, ["openIncident", "determine", "offerTeam", "offerTeam", "acceptOffer", "reportStatus", "reportStatus", "clearAssignment", "closeIncident"]);
+  assert.deepEqual(sent, ["openIncident", "determine", "enterAssignment", "enterAssignment", "closeIncident"]);
   assert.equal(paper.value.number, "");
 });
 

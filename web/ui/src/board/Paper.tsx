@@ -1,6 +1,7 @@
 // Entering a call from paper: what happened and when, on one form.
 
 import { useSignal } from "@preact/signals";
+import { Refusal } from "../api.ts";
 import { Note, Trouble } from "../components/Note.tsx";
 import { dateTime } from "../format.ts";
 import { t as common } from "../messages/common.ts";
@@ -147,6 +148,12 @@ export function Paper({ desk }: { desk: Desk }) {
             </label>
           )}
           {one.outcome === "team" && <TeamAndTimes desk={desk} />}
+          {one.outcome === "team" && (one.noShift !== "" || isShiftUnknown(trouble.value)) && (
+            <label class="field">
+              {say("paper_no_shift")}
+              <Choose label={say("paper_no_shift")} set="override_reason" empty="—" value={one.noShift} onChange={(noShift) => edit({ noShift })} />
+            </label>
+          )}
         </div>
       </form>
       <footer>
@@ -174,6 +181,9 @@ export function Paper({ desk }: { desk: Desk }) {
   );
 }
 
+/** Whether it was refused because the service knows of no shift of the team at that time. */
+const isShiftUnknown = (trouble: unknown) => trouble instanceof Refusal && trouble.code === "shift_unknown";
+
 /** The last one that was entered; the form is free for the next. */
 function Done({ desk, entered }: { desk: Desk; entered: Entered }) {
   return (
@@ -196,7 +206,7 @@ function TeamAndTimes({ desk }: { desk: Desk }) {
     <>
       <label class="field">
         {say("paper_team")}
-        <select name="paper-team" value={team} disabled={done.includes("offered")} onChange={(event) => edit({ team: event.currentTarget.value })}>
+        <select name="paper-team" value={team} disabled={done.includes("served")} onChange={(event) => edit({ team: event.currentTarget.value })}>
           <option value="">—</option>
           {teams.map((one) => (
             <option key={one.id} value={one.id}>
@@ -205,10 +215,10 @@ function TeamAndTimes({ desk }: { desk: Desk }) {
           ))}
         </select>
       </label>
-      <Time name="accepted" label={say("paper_accepted")} isDone={done.includes("accepted")} />
-      <Time name="enRoute" label={say("paper_en_route")} isDone={done.includes("en_route")} />
-      <Time name="onScene" label={say("paper_on_scene")} isDone={done.includes("on_scene")} />
-      <Time name="cleared" label={say("paper_cleared")} isDone={done.includes("cleared")} />
+      <Time name="accepted" label={say("paper_accepted")} isDone={done.includes("served")} />
+      <Time name="enRoute" label={say("paper_en_route")} isDone={done.includes("served")} />
+      <Time name="onScene" label={say("paper_on_scene")} isDone={done.includes("served")} />
+      <Time name="cleared" label={say("paper_cleared")} isDone={done.includes("served")} />
       <label class="field">
         {say("clear_disposition")}
         <Choose label={say("clear_disposition")} set="disposition" empty={say("clear_later")} value={disposition} onChange={(code) => edit({ disposition: code })} />

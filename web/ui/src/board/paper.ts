@@ -4,12 +4,12 @@
 import { signal } from "@preact/signals";
 import { newKey, Unreachable, type Api } from "../api.ts";
 import type { Instant } from "../time.ts";
-import { acceptOffer, clearAssignment, closeIncident, determine, offerTeam, openIncident, reportStatus, type Acuity } from "../wire.ts";
+import { closeIncident, determine, enterAssignment, openIncident, type Acuity } from "../wire.ts";
 import { readPoint } from "./draft.ts";
 import { fromLocal, nextTime, wire } from "./local.ts";
 import { warningsIn } from "./told.ts";
 
-export const STEPS = ["opened", "decided", "offered", "accepted", "en_route", "on_scene", "cleared", "closed"] as const;
+export const STEPS = ["opened", "decided", "served", "closed"] as const;
 export type Step = (typeof STEPS)[number];
 
 /** What came of it: a team by its id, none that came, or none that was needed. */
@@ -27,6 +27,8 @@ export interface Paper {
   readonly partner: string;
   readonly unservedReason: string;
   readonly team: string;
+  /** Why it is entered though the service knows of no shift of the team at that time; "" = it should. */
+  readonly noShift: string;
   readonly disposition: string;
   /** Date and time; all the others are times that follow it. */
   readonly received: string;
@@ -38,8 +40,6 @@ export interface Paper {
   readonly done: readonly Step[];
   readonly incidentId: string | null;
   readonly incidentNumber: number | null;
-  readonly offerId: string | null;
-  readonly runId: string | null;
   readonly keys: Readonly<Record<Step, string>>;
 }
 
@@ -55,6 +55,7 @@ const blank = (): Paper => ({
   partner: "",
   unservedReason: "no_team_available",
   team: "",
+  noShift: "",
   disposition: "",
   received: "",
   decided: "",
@@ -65,8 +66,6 @@ const blank = (): Paper => ({
   done: [],
   incidentId: null,
   incidentNumber: null,
-  offerId: null,
-  runId: null,
   keys: Object.fromEntries(STEPS.map((step) => [step, newKey()])) as Record<Step, string>,
 });
 
@@ -154,7 +153,21 @@ export async function enter(api: Api, roundOff: { readonly contacted: boolean })
     warnings.push(...warningsIn(await api.call(determine, { path, body, key })));
     return undefined;
   });
-  if (outcome === "team") await serve(api, step, at, beside, path, warnings, roundOff);
+  if (outcome === "team") {
+    await step("served", async (key) => {
+      const { team, disposition, noShift } = paper.peek();
+      const body = {
+        team_id: team,
+        ...times(at),
+        encounters: disposition === "" ? [] : [{ disposition, contacted: roundOff.contacted }],
+        said_by: "team",
+        override_reason: noShift === "" ? null : noShift,
+        ...beside(null),
+      };
+      warnings.push(...warningsIn(await api.call(enterAssignment, { path, body, key })));
+      return undefined;
+    });
+  }
   if (outcome !== "no_dispatch") {
     await step("closed", async (key) => {
       const how = outcome === "team" ? { outcome: "responded" as const } : { outcome: "unserved" as const, reason: paper.peek().unservedReason };
@@ -167,40 +180,10 @@ export async function enter(api: Api, roundOff: { readonly contacted: boolean })
   return { id: path.incident_id, number: incidentNumber ?? 0, paper: number, warnings };
 }
 
-type TakeStep = (name: Step, run: (key: string) => Promise<Partial<Paper> | undefined>) => Promise<void>;
-type Beside = (when: Instant | null) => { readonly occurred_at?: string; readonly back_entry_reason: string };
-
-async function serve(
-  api: Api,
-  step: TakeStep,
-  at: Readonly<Record<Timed, Instant | null>>,
-  beside: Beside,
-  path: { incident_id: string },
-  warnings: string[],
-  { contacted }: { readonly contacted: boolean },
-): Promise<void> {
-  await step("offered", async (key) => {
-    // Who went is history; what would be recommended today is no question.
-    const body = { team_id: paper.peek().team, override_reason: "other", ...beside(at.accepted) };
-    const { result } = await api.call(offerTeam, { path, body, key });
-    return { offerId: String(result["offer_id"]) };
-  });
-  await step("accepted", async (key) => {
-    const { result } = await api.call(acceptOffer, { path: { offer_id: paper.peek().offerId as string }, body: { said_by: "team", ...beside(at.accepted) }, key });
-    return { runId: String(result["assignment_id"]) };
-  });
-  const run = { assignment_id: paper.peek().runId as string };
-  for (const [name, when] of [["en_route", at.enRoute], ["on_scene", at.onScene]] as const) {
-    await step(name, async (key) => {
-      const body = { status: name, said_by: "team", ...(name === "en_route" ? { briefed_by: "dispatcher" } : {}), ...beside(when) };
-      warnings.push(...warningsIn(await api.call(reportStatus, { path: run, body, key })));
-      return undefined;
-    });
-  }
-  await step("cleared", async (key) => {
-    const { disposition } = paper.peek();
-    const encounters = disposition === "" ? [] : [{ disposition, contacted }];
-    warnings.push(...warningsIn(await api.call(clearAssignment, { path: run, body: { ready: true, said_by: "team", encounters, ...beside(at.cleared) }, key })));
-    return undefined;
-  });
-}
+/** The run's own times, as the wire has them; all are told by now, see `lacking`. */
+const times = (at: Readonly<Record<Timed, Instant | null>>) => ({
+  accepted_at: wire(at.accepted ?? 0),
+  en_route_at: wire(at.enRoute ?? 0),
+  on_scene_at: wire(at.onScene ?? 0),
+  cleared_at: wire(at.cleared ?? 0),
+});

@@ -89,6 +89,7 @@ function List({ listed }: { listed: readonly Listed[] }) {
             <td class="amount">{minutesText(one.minutes)}</td>
             <td>
               <FateMark fate={one.fate} />
+              {one.entered_afterwards && <small class="quiet"> {t("entered_afterwards")}</small>}
             </td>
           </tr>
         ))}
@@ -129,6 +130,7 @@ function Facts({ one }: { one: Listed }) {
         <dt>{t("fate")}</dt>
         <dd>
           <FateMark fate={one.fate} />
+          {one.entered_afterwards && <small class="quiet"> {t("entered_afterwards")}</small>}
         </dd>
       </div>
     </dl>

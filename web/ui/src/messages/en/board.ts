@@ -293,6 +293,7 @@ export default {
   event_offer_expired: "Not answered in time",
   event_offer_withdrawn: "Offer withdrawn",
   event_assignment_begun: "Assigned",
+  event_assignment_entered: "Run entered afterwards",
   event_status_reported: "Status:",
   event_report_disputed: "Report disputed",
   event_milestone_corrected: "Time corrected:",
@@ -315,6 +316,7 @@ export default {
   event_obligation_done: "Done",
   event_obligation_excepted: "Not owed any more",
   event_obligation_missed: "Missed",
+  event_obligation_reassigned: "Passed on",
 
   alert_offer: "A team is asked",
   alert_offer_amended: "The incident changed while a team is asked",
@@ -360,6 +362,7 @@ export default {
   alert_callback_missed: "A callback was missed",
   alert_waiting_contact_missed: "A waiting person was not called",
   alert_check_in_missed: "A safety check-in was missed",
+  alert_check_in_answered: "A crew answered a missed check-in; its alarm is open",
   alert_follow_up_missed: "A follow-up was missed",
   alert_plan_notice_missed: "A notice to the plan was missed",
   alert_note_missed: "A note was not written in time",

@@ -149,6 +149,7 @@ export default {
   paper_en_route: "En route at",
   paper_on_scene: "On scene at",
   paper_cleared: "Cleared at",
+  paper_no_shift: "Entered without a known shift, because",
   paper_enter: "Enter it",
   paper_again: "Go on",
   paper_done_to: "Incident #{number} is open; {n} steps are entered. Sending goes on from there.",

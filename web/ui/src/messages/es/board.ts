@@ -295,6 +295,7 @@ const es: Catalog<typeof en> = {
   event_offer_expired: "Sin respuesta a tiempo",
   event_offer_withdrawn: "Oferta retirada",
   event_assignment_begun: "Asignado",
+  event_assignment_entered: "Salida registrada después",
   event_status_reported: "Estado:",
   event_report_disputed: "Aviso en duda",
   event_milestone_corrected: "Hora corregida:",
@@ -317,6 +318,7 @@ const es: Catalog<typeof en> = {
   event_obligation_done: "Hecho",
   event_obligation_excepted: "Ya no pendiente",
   event_obligation_missed: "Incumplido",
+  event_obligation_reassigned: "Pasado a otra persona",
 
   alert_offer: "Se pide a un equipo",
   alert_offer_amended: "El incidente cambió mientras se pide a un equipo",
@@ -362,6 +364,7 @@ const es: Catalog<typeof en> = {
   alert_callback_missed: "No se devolvió una llamada",
   alert_waiting_contact_missed: "No se llamó a quien espera",
   alert_check_in_missed: "Faltó un control de seguridad",
+  alert_check_in_answered: "Un equipo respondió a un reporte perdido; su alarma sigue abierta",
   alert_follow_up_missed: "Faltó un seguimiento",
   alert_plan_notice_missed: "Faltó un aviso al plan",
   alert_note_missed: "No se escribió una nota a tiempo",

@@ -151,6 +151,7 @@ const es: Catalog<typeof en> = {
   paper_en_route: "En camino a las",
   paper_on_scene: "En el lugar a las",
   paper_cleared: "Libre a las",
+  paper_no_shift: "Se registra sin turno conocido porque",
   paper_enter: "Registrar",
   paper_again: "Continuar",
   paper_done_to: "El incidente #{number} está abierto; {n} pasos registrados. Al enviar continúa desde ahí.",

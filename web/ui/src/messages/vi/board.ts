@@ -295,6 +295,7 @@ const vi: Catalog<typeof en> = {
   event_offer_expired: "Không trả lời kịp",
   event_offer_withdrawn: "Đã rút đề nghị",
   event_assignment_begun: "Đã giao",
+  event_assignment_entered: "Chuyến đi được nhập sau",
   event_status_reported: "Trạng thái:",
   event_report_disputed: "Báo cáo bị nghi ngờ",
   event_milestone_corrected: "Đã sửa giờ:",
@@ -317,6 +318,7 @@ const vi: Catalog<typeof en> = {
   event_obligation_done: "Đã xong",
   event_obligation_excepted: "Không phải làm nữa",
   event_obligation_missed: "Đã lỡ",
+  event_obligation_reassigned: "Giao cho người khác",
 
   alert_offer: "Đang hỏi một đội",
   alert_offer_amended: "Sự việc thay đổi khi đang hỏi một đội",
@@ -362,6 +364,7 @@ const vi: Catalog<typeof en> = {
   alert_callback_missed: "Đã lỡ một lần gọi lại",
   alert_waiting_contact_missed: "Chưa gọi cho người đang chờ",
   alert_check_in_missed: "Đã lỡ một lần kiểm tra an toàn",
+  alert_check_in_answered: "Một đội đã trả lời lần báo an toàn bị lỡ; báo động vẫn mở",
   alert_follow_up_missed: "Đã lỡ một lần theo dõi",
   alert_plan_notice_missed: "Đã lỡ một thông báo cho chương trình",
   alert_note_missed: "Ghi chú không kịp hạn",

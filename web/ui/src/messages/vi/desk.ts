@@ -151,6 +151,7 @@ const vi: Catalog<typeof en> = {
   paper_en_route: "Lên đường lúc",
   paper_on_scene: "Đến nơi lúc",
   paper_cleared: "Xong việc lúc",
+  paper_no_shift: "Nhập dù không rõ ca trực, vì",
   paper_enter: "Nhập",
   paper_again: "Tiếp tục",
   paper_done_to: "Sự việc #{number} đã mở; đã nhập {n} bước. Gửi sẽ tiếp tục từ đó.",
