@@ -8,7 +8,7 @@ that was added from its first command on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -32,13 +32,26 @@ _AGENCIES = UUID("0f2b6a54-5b6e-5a0c-9f6d-7c1f1a52c3d1")
 
 
 class ServedCounty(Value, frozen=True, kw_only=True):
-    """A county of this database. ``head_seq``: how many events its log holds."""
+    """A county of this database.
+
+    Attributes:
+        head_seq: how many events its log holds.
+        last_recorded_at: the county's instant of the last one; ``None`` = there is none.
+    """
 
     county_id: CountyId
     name: str
     time_zone: str
     area_class: str
     head_seq: int
+    last_recorded_at: datetime | None
+
+    def now(self, machine: datetime) -> datetime:
+        """Return the county's instant, never before the last thing recorded.
+
+        In a database marked simulated that may lie ahead of ``machine``, the host's instant.
+        """
+        return max(machine, self.last_recorded_at or machine)
 
 
 class Agency(Value, frozen=True, kw_only=True):

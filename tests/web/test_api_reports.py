@@ -88,6 +88,13 @@ async def test_without_a_period_it_is_the_last_three_full_months(site: Site) -> 
     assert {line["month"] for line in report["lines"]} == {"2025-12", "2026-01", "2026-02", "all"}
 
 
+async def test_an_end_alone_counts_its_months_back_from_there(site: Site) -> None:
+    lead = await site.client(Role.LEAD)
+    report = (await lead.get(PATH, until="2025-08-10")).json()
+    assert {line["month"] for line in report["lines"]} == {"2025-06", "2025-07", "2025-08", "all"}
+    assert report["since"].startswith("2025-06-01")
+
+
 @pytest.mark.parametrize("role", [Role.DISPATCHER, Role.CALL_TAKER, Role.FOLLOW_UP_WORKER])
 async def test_a_countys_figures_are_not_for_everybody(site: Site, role: Role) -> None:
     client = await site.client(role)

@@ -15,8 +15,9 @@ from starlette.responses import Response
 from crisis.errors import NotAllowed
 from crisis.roles import Role
 from crisis.standards import local_day
+from dispatch.periods import days_of
 from dispatch.report_text import as_csv, as_json, responses_as_csv
-from dispatch.reports import ResponseTimes, last_full_months, period, response_times
+from dispatch.reports import ResponseTimes, period, response_times
 from dispatch.store.reporting import read_responses
 from web.api.routes import Asked, Operation, Parameter
 from web.api.wire import JSON, convert, header
@@ -27,7 +28,7 @@ READERS = frozenset({Role.LEAD, Role.SUPERVISOR, Role.COMPLIANCE, Role.ADMIN, Ro
 
 
 class _Asked(Struct, frozen=True):
-    """``since``, ``until``: local days, both included; both absent = the last three full months."""
+    """``since``, ``until``: local days, both included; for what is absent see ``days_of``."""
 
     since: date | None = None
     until: date | None = None
@@ -48,10 +49,8 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
     query: _Asked = convert(asked.query, _Asked)
     now = asked.now
     zone = asked.county.rules(now).policy.tz()
-    first, last = last_full_months(local_day(now, zone))
-    if query.since is not None:
-        first, last = query.since, local_day(now, zone)
-    since, until = period(first, query.until or last, zone)
+    first, last = days_of(query.since, query.until, local_day(now, zone))
+    since, until = period(first, last, zone)
     responses = await read_responses(asked.node.database, asked.county_id, since, until)
     report = response_times(
         asked.county_id, responses, since=since, until=until, as_of=now, zone=zone
@@ -106,7 +105,12 @@ def _response(content: bytes, media: str) -> Response:
 
 _DAY = {"type": "string", "format": "date"}
 _PERIOD = (
-    Parameter("since", "first local day; default: of the last three full months", schema=_DAY),
+    Parameter(
+        "since",
+        "first local day; default: of the month two before until's, or of the last three full "
+        "months",
+        schema=_DAY,
+    ),
     Parameter(
         "until",
         "last local day, included; default: today where since is given, else of the last full "

@@ -99,12 +99,17 @@ async def served(database: Database, text: str) -> tuple[CountyId, str]:
         Invalid: it is no county.
         NotFound: ``county_not_served``.
     """
+    county = await served_county(database, text)
+    return county.county_id, county.name
+
+
+async def served_county(database: Database, text: str) -> administration.ServedCounty:
+    """Return a county that this database serves; raises as ``served`` does."""
     county_id, name = administration.find_county(text)
-    if all(one.county_id != county_id for one in await administration.list_counties(database)):
-        raise NotFound(
-            "county_not_served", f"{name} is not served here yet; run: county add '{name}'"
-        )
-    return county_id, name
+    for county in await administration.list_counties(database):
+        if county.county_id == county_id:
+            return county
+    raise NotFound("county_not_served", f"{name} is not served here yet; run: county add '{name}'")
 
 
 async def add_county(args: argparse.Namespace) -> Exit:

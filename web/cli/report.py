@@ -11,13 +11,14 @@ import sys
 from datetime import date
 
 from crisis.standards import local_day
+from dispatch.periods import days_of
 from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
-from dispatch.reports import last_full_months, period, response_times
+from dispatch.reports import period, response_times
 from dispatch.rulebook import Rulebook
 from dispatch.store.reporting import read_responses
 from web.cli.context import opened
-from web.cli.counties import served
-from web.cli.text import Exit, Usage
+from web.cli.counties import served_county
+from web.cli.text import Exit
 
 _RESPONSE_TIMES = """\
 Response times against the standard (60 minutes urban, 120 rural, from the determination that a team
@@ -25,7 +26,11 @@ must go to its arrival), by month and area class.
 
 Two shares stand side by side: on time of those that arrived, by month of arrival; and on time of
 all that were promised a team, by month of determination, with those cancelled late, unserved and
-still waiting. Without --since and --until: the last three full months.
+still waiting, as of the county's present instant: this machine's, but never before the last thing
+recorded (a simulated county's time may run ahead).
+
+Without --since and --until: the last three full months. With --since alone: up to today. With
+--until alone: its month up to that day, and the two months before.
 """
 
 
@@ -63,12 +68,12 @@ def _day(text: str) -> date:
 async def report_response_times(args: argparse.Namespace) -> Exit:
     """Print the report."""
     async with opened(args) as here:
-        county_id, name = await served(here.database, args.county)
+        county = await served_county(here.database, args.county)
+        county_id, name = county.county_id, county.name
         rulebook = await Rulebook.load(here.database, county_id)
-        as_of = here.machine.now()
+        as_of = county.now(here.machine.now())
         zone = rulebook.at(as_of).policy.tz()
-        first, last = _period(args, local_day(as_of, zone))
-        since, until = period(first, last, zone)
+        since, until = period(*days_of(args.since, args.until, local_day(as_of, zone)), zone)
         responses = await read_responses(here.database, county_id, since, until)
     report = response_times(county_id, responses, since=since, until=until, as_of=as_of, zone=zone)
     match args.format:
@@ -82,11 +87,3 @@ async def report_response_times(args: argparse.Namespace) -> Exit:
             text = as_table(report, title=title, width=width, with_responses=args.list)
     sys.stdout.write(text)
     return Exit.OK
-
-
-def _period(args: argparse.Namespace, today: date) -> tuple[date, date]:
-    if args.since is None and args.until is None:
-        return last_full_months(today)
-    if args.since is None:
-        raise Usage("Give --since as well.")
-    return args.since, args.until or today
