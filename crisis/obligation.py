@@ -74,11 +74,16 @@ class ObligationArose(EventBody, frozen=True, kw_only=True):
 
 
 class ObligationAttempted(EventBody, frozen=True, kw_only=True):
-    """Someone tried and did not reach the person; ``outcome`` and ``mode`` are codes."""
+    """Someone tried and did not reach the person; ``outcome`` and ``mode`` are codes.
+
+    ``incident_id``, here and below: the obligation's own, so that its end stands in the incident's
+    timeline; ``None`` = it has none.
+    """
 
     obligation_id: ObligationId
     outcome: str
     mode: str = "telehealth_audio"
+    incident_id: IncidentId | None = None
 
 
 class ObligationDone(EventBody, frozen=True, kw_only=True):
@@ -88,6 +93,7 @@ class ObligationDone(EventBody, frozen=True, kw_only=True):
     outcome: str
     mode: str = "telehealth_audio"
     late: bool = False
+    incident_id: IncidentId | None = None
 
 
 class ObligationExcepted(EventBody, frozen=True, kw_only=True):
@@ -95,12 +101,14 @@ class ObligationExcepted(EventBody, frozen=True, kw_only=True):
 
     obligation_id: ObligationId
     reason: str
+    incident_id: IncidentId | None = None
 
 
 class ObligationMissed(EventBody, frozen=True, kw_only=True):
     """Its instant passed unmet."""
 
     obligation_id: ObligationId
+    incident_id: IncidentId | None = None
 
 
 class ObligationReassigned(EventBody, frozen=True, kw_only=True):
@@ -108,6 +116,7 @@ class ObligationReassigned(EventBody, frozen=True, kw_only=True):
 
     obligation_id: ObligationId
     owner: UserId | None
+    incident_id: IncidentId | None = None
 
 
 ObligationEvent = (

@@ -76,6 +76,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "callback_missed": "a callback is overdue",
         "waiting_contact_missed": "a contact with a waiting person is overdue",
         "check_in_missed": "a check-in is overdue",
+        "check_in_answered": "a missed check-in was answered, the alarm is still open",
         "follow_up_missed": "a follow-up is overdue",
         "plan_notice_missed": "a plan notice is overdue",
         "note_missed": "a note is overdue",

@@ -41,14 +41,19 @@ def follow_run(d: Deciding, incident_id: IncidentId, run_id: AssignmentId, befor
 def end_check_ins(d: Deciding, run: Assignment) -> None:
     """The team was heard of: what was due of it is met."""
     for obligation in owed.open_check_ins(d, run):
-        done = ObligationDone(obligation_id=obligation.id, outcome=BY_REPORT, mode=BY_REPORT)
+        done = ObligationDone(
+            obligation_id=obligation.id,
+            outcome=BY_REPORT,
+            mode=BY_REPORT,
+            incident_id=obligation.incident_id,
+        )
         d.emit(done, at=d.now)
 
 
 def end_waiting(d: Deciding, incident_id: IncidentId, reason: str) -> None:
     """Nobody has to call the waiting person any more."""
     for obligation in owed.open_of_kind(d, incident_id, ObligationKind.WAITING_CONTACT):
-        d.emit(ObligationExcepted(obligation_id=obligation.id, reason=reason), at=d.now)
+        d.emit(_excepted(obligation, reason), at=d.now)
 
 
 def owe_after(d: Deciding, before: Incident, run_id: AssignmentId) -> None:
@@ -117,17 +122,27 @@ def settle_encounter(
             late = obligation.missed_at is not None
             d.emit(
                 ObligationDone(
-                    obligation_id=obligation.id, outcome="recorded", mode="note", late=late
+                    obligation_id=obligation.id,
+                    outcome="recorded",
+                    mode="note",
+                    late=late,
+                    incident_id=incident.id,
                 )
             )
     if has_plan is False:
         for obligation in _of_run(d, incident, encounter, ObligationKind.PLAN_NOTICE)[:1]:
-            d.emit(ObligationExcepted(obligation_id=obligation.id, reason="plan_unknown"))
+            d.emit(_excepted(obligation, "plan_unknown"))
     if not encounter.contacted:
         for kind in (ObligationKind.FOLLOW_UP, ObligationKind.PLAN_NOTICE):
             for obligation in _of_run(d, incident, encounter, kind):
                 if obligation.encounter_id == encounter.id:
-                    d.emit(ObligationExcepted(obligation_id=obligation.id, reason="not_contacted"))
+                    d.emit(_excepted(obligation, "not_contacted"))
+
+
+def _excepted(obligation: Obligation, reason: str) -> ObligationExcepted:
+    return ObligationExcepted(
+        obligation_id=obligation.id, reason=reason, incident_id=obligation.incident_id
+    )
 
 
 def _people_met(incident: Incident, run: Assignment) -> list[Encounter | None]:

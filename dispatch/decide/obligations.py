@@ -80,7 +80,10 @@ def record_attempt(d: Deciding, c: RecordAttempt) -> dict[str, Any]:
         )
     d.emit(
         ObligationAttempted(
-            obligation_id=obligation.id, outcome=c.outcome, mode=d.code("contact_mode", c.mode)
+            obligation_id=obligation.id,
+            outcome=c.outcome,
+            mode=d.code("contact_mode", c.mode),
+            incident_id=obligation.incident_id,
         )
     )
     return {"obligation_id": obligation.id, "attempts": obligation.attempts + 1}
@@ -96,8 +99,10 @@ def complete_obligation(d: Deciding, c: CompleteObligation) -> dict[str, Any]:
             outcome=c.outcome,
             mode=d.code("contact_mode", c.mode),
             late=d.occurred_at > obligation.lapses_at,
+            incident_id=obligation.incident_id,
         )
     )
+    _tell_answered(d, obligation)
     known = d.rules.codes.find("followup_outcome", c.outcome)
     return {
         "obligation_id": obligation.id,
@@ -129,14 +134,22 @@ def except_obligation(d: Deciding, c: ExceptObligation) -> dict[str, Any]:
             attempts=obligation.attempts,
             needed=needed,
         )
-    d.emit(ObligationExcepted(obligation_id=obligation.id, reason=c.reason))
+    d.emit(
+        ObligationExcepted(
+            obligation_id=obligation.id, reason=c.reason, incident_id=obligation.incident_id
+        )
+    )
     return {"obligation_id": obligation.id, "state": ObligationState.EXCEPTED}
 
 
 def reassign_obligation(d: Deciding, c: ReassignObligation) -> dict[str, Any]:
     """Another person sees to it, and is told."""
     obligation = _obligation(d, c.obligation_id)
-    d.emit(ObligationReassigned(obligation_id=obligation.id, owner=c.owner))
+    d.emit(
+        ObligationReassigned(
+            obligation_id=obligation.id, owner=c.owner, incident_id=obligation.incident_id
+        )
+    )
     if c.owner != d.env.actor.user_id:
         d.notify(
             f"user:{c.owner}",
@@ -162,7 +175,7 @@ def miss_obligation(d: Deciding, c: MissObligation) -> dict[str, Any]:
         )
     if obligation.kind is _K.CHECK_IN:
         return _missed_check_in(d, obligation)
-    d.emit(ObligationMissed(obligation_id=obligation.id))
+    d.emit(ObligationMissed(obligation_id=obligation.id, incident_id=obligation.incident_id))
     incident = _incident(d, obligation.incident_id)
     to = f"user:{obligation.owner}" if obligation.owner is not None else "role:dispatcher"
     d.notify(to, f"{obligation.kind.value}_missed", incident=incident)
@@ -189,9 +202,15 @@ def _missed_check_in(d: Deciding, obligation: Obligation) -> dict[str, Any]:
     )
     if run is None or run.state not in STAGES:
         # The run went on past all danger without anybody closing its check-in.
-        d.emit(ObligationExcepted(obligation_id=obligation.id, reason="run_over"))
+        d.emit(
+            ObligationExcepted(
+                obligation_id=obligation.id,
+                reason="run_over",
+                incident_id=obligation.incident_id,
+            )
+        )
         return {"obligation_id": obligation.id, "state": ObligationState.EXCEPTED, "next": None}
-    d.emit(ObligationMissed(obligation_id=obligation.id))
+    d.emit(ObligationMissed(obligation_id=obligation.id, incident_id=obligation.incident_id))
     duress_id: DuressId | None = None
     back_entered = incident is not None and incident.back_entered
     if open_alarm(d, run.team_id) is None and not back_entered:
@@ -203,6 +222,21 @@ def _missed_check_in(d: Deciding, obligation: Obligation) -> dict[str, Any]:
         # The next one arises when the alarm is resolved.
         "next": None,
     }
+
+
+def _tell_answered(d: Deciding, obligation: Obligation) -> None:
+    """Tell who has the alarm of a missed check-in in hand that its crew was heard after all.
+
+    The alarm stays: whoever answers may not be free to speak, so a person at the desk ends it.
+    """
+    if obligation.kind is not _K.CHECK_IN or obligation.missed_at is None:
+        return
+    alarm = open_alarm(d, obligation.team_id) if obligation.team_id is not None else None
+    if alarm is None:
+        return
+    by = alarm.acknowledged_by
+    to = f"user:{by}" if by is not None else "role:dispatcher"
+    d.notify(to, "check_in_answered", urgency="soon", incident=_incident(d, obligation.incident_id))
 
 
 def _obligation(d: Deciding, obligation_id: ObligationId) -> Obligation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from crisis.commands import (
     ReportStatus,
     ResolveDuress,
 )
+from crisis.events import incident_of
 from crisis.ids import AssignmentId, IncidentId, ObligationId, TeamId, UserId
 from crisis.obligation import Obligation, ObligationArose, ObligationKind, ObligationState
 from crisis.roles import Role
@@ -298,6 +300,49 @@ def test_a_missed_check_in_raises_the_alarm_after_the_grace() -> None:
     )
     assert ("role:dispatcher", "duress_raised") in county.told()
     assert check_in.id not in county.board.obligations
+
+
+def test_a_crew_that_answers_a_missed_check_in_is_heard_and_the_alarm_stays() -> None:
+    county = County()
+    _, team_id, _ = on_the_road(county)
+    (missed,) = open_of(county, K.CHECK_IN)
+    county.wait(10_000)
+    duress_id = county.do(MissObligation(obligation_id=missed.id), by=SERVICE).result["duress_id"]
+    county.do(AcknowledgeDuress(duress_id=duress_id))
+    gone = msgspec.structs.replace(missed, state=ObligationState.MISSED, missed_at=county.now)
+    board = county.board.holding("obligations", gone)
+    env = envelope(CompleteObligation(obligation_id=gone.id), by=on_team(team_id), number="late")
+    done = decide(board, env, county.now, county.rules, frozenset({gone.id}))
+    told = [(notice.to, notice.template) for notice in done.notices]
+    assert told == [(f"user:{DISPATCHER.user_id}", "check_in_answered")]
+    assert done.board.duress[duress_id].is_open
+    # The next one is owed from now on.
+    assert done.result["next"] in done.board.obligations
+
+
+def test_what_becomes_of_something_owed_stands_in_its_incidents_timeline() -> None:
+    county = County()
+    incident_id = county.determined()
+    assert WORKER.user_id is not None
+    ends = [
+        RecordAttempt(
+            obligation_id=owed(county, K.FOLLOW_UP, incident_id=incident_id), outcome="no_answer"
+        ),
+        CompleteObligation(obligation_id=owed(county, K.NOTE, incident_id=incident_id)),
+        ExceptObligation(
+            obligation_id=owed(county, K.PLAN_NOTICE, incident_id=incident_id), reason="no_consent"
+        ),
+        ReassignObligation(
+            obligation_id=owed(county, K.CALLBACK, incident_id=incident_id), owner=WORKER.user_id
+        ),
+    ]
+    for command in ends:
+        (event, *_) = county.do(command).events
+        assert incident_of(event.body) == incident_id
+    missed = owed(county, K.MANDATED_REPORT, incident_id=incident_id)
+    county.wait(10_000)
+    (event, *_) = county.do(MissObligation(obligation_id=missed), by=SERVICE).events
+    assert incident_of(event.body) == incident_id
 
 
 def test_a_missed_check_in_adds_no_alarm_to_an_open_one() -> None:
