@@ -2,6 +2,7 @@
 
 import { computed } from "@preact/signals";
 import { locale } from "./i18n.ts";
+import { t } from "./messages/common.ts";
 import { instant, minutesSeconds, type Instant } from "./time.ts";
 
 export const COUNTY_ZONE = "America/Los_Angeles";
@@ -13,6 +14,7 @@ const formats = computed(() => {
     time: new Intl.DateTimeFormat(language, { ...zone, hour: "2-digit", minute: "2-digit", hour12: false }),
     timeSeconds: new Intl.DateTimeFormat(language, { ...zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }),
     date: new Intl.DateTimeFormat(language, { ...zone, year: "numeric", month: "short", day: "numeric" }),
+    dayShort: new Intl.DateTimeFormat(language, { ...zone, month: "short", day: "numeric" }),
     dateTime: new Intl.DateTimeFormat(language, { ...zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false }),
     zone: new Intl.DateTimeFormat("en-US", { ...zone, timeZoneName: "short" }),
     number: new Intl.NumberFormat(language),
@@ -31,6 +33,8 @@ export const time = (when: string | Instant): string => formats.value.time.forma
 export const timeSeconds = (when: string | Instant): string => formats.value.timeSeconds.format(at(when));
 /** Mar 2, 2026 */
 export const date = (when: string | Instant): string => formats.value.date.format(at(when));
+/** Mar 2 */
+export const dayShort = (when: string | Instant): string => formats.value.dayShort.format(at(when));
 /** Mar 2, 14:05 */
 export const dateTime = (when: string | Instant): string => formats.value.dateTime.format(at(when));
 /** PST or PDT, as the county's clock shows then; other languages have no short names for them. */
@@ -53,7 +57,22 @@ export function relative(when: string | Instant, now: Instant): string {
   return formats.value.relative.format(Math.trunc(value), unit);
 }
 
-/** Time left until a deadline, as 12:07; past it as −3:10. */
-export const left = (until: string | Instant, now: Instant): string => minutesSeconds(at(until) - now);
+const HOUR_MS = 3_600_000;
+
+/** How long something is, without its sign: 4:32; from an hour on 3 h 4 min, from a day on 2 d 0 h. */
+function span(ms: number): string {
+  const size = Math.abs(ms);
+  if (size < HOUR_MS) return minutesSeconds(size);
+  const minutes = Math.floor(size / 60_000);
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? t("span_hours", { h: hours, m: minutes % 60 }) : t("span_days", { d: Math.floor(hours / 24), h: hours % 24 });
+}
+
+/** Time left until a deadline, as 12:07; past it as −3:10, and from an hour on as "2 d 0 h over". */
+export function left(until: string | Instant, now: Instant): string {
+  const ms = at(until) - now;
+  if (ms >= 0) return span(ms);
+  return ms > -HOUR_MS ? minutesSeconds(ms) : t("span_over", { span: span(ms) });
+}
 /** Time since, as 4:32. */
-export const since = (from: string | Instant, now: Instant): string => minutesSeconds(Math.max(0, now - at(from)));
+export const since = (from: string | Instant, now: Instant): string => span(Math.max(0, now - at(from)));

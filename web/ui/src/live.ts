@@ -8,7 +8,7 @@ import { complete } from "./shape.ts";
 import { CountyClock } from "./time.ts";
 import { SHOWN, type AlertFrame, type EntityKind, type Frame, type HelloMessage, type RoleClass, type Shown } from "./wire.ts";
 
-/** How true the screen is. Instants are this machine's (`Date.now()`), for "since 14:05". */
+/** How true the screen is. Instants are this machine's (`Date.now()`); `clock.ofDevice` tells them in county time. */
 export type Freshness =
   /** The first try is under way. */
   | { readonly state: "connecting" }

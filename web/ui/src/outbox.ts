@@ -33,6 +33,8 @@ export interface Entry {
   readonly urgent: boolean;
   /** When it happened, by the device's clock. */
   readonly occurredAt: string;
+  /** The same by the county's clock, as this device knew it; `null` = it didn't. For people to read. */
+  readonly countyAt: string | null;
   /** Tells the order of entries. */
   readonly no: number;
   readonly state: Progress;
@@ -64,6 +66,7 @@ export interface OutboxOptions {
   /** Every operation that may stand in the outbox, by its name. */
   readonly operations: readonly Command<any, any>[];
   readonly deviceNow?: () => Date;
+  readonly countyNow?: () => Date | null;
   readonly pause?: (ms: number) => Promise<void>;
   readonly random?: () => number;
 }
@@ -91,6 +94,7 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.options = {
       deviceNow: () => new Date(),
+      countyNow: () => null,
       pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       random: Math.random,
       ...options,
@@ -152,6 +156,7 @@ export class Outbox {
       lane: given.lane,
       urgent: given.urgent ?? false,
       occurredAt: at.toISOString(),
+      countyAt: this.options.countyNow()?.toISOString() ?? null,
       no: this.next++,
       state: "saved",
       refusal: null,
@@ -346,7 +351,7 @@ export class Outbox {
 }
 
 /** What entries kept by an earlier version of the page lack. */
-const BLANK = { what: "", seq: null, answeredAt: null, heldUntil: null } as const;
+const BLANK = { what: "", countyAt: null, seq: null, answeredAt: null, heldUntil: null } as const;
 
 function problemOf(refusal: Refusal): Problem {
   const { code, detail, facts, status } = refusal;

@@ -16,24 +16,37 @@ const SAME_WITHIN = 0.2;
 /** Two words within a second that lie further apart tell of a device that slept in between. */
 const LEAP_MS = 2000;
 
+/** What a clock was told last: kept on a device, it goes on where nobody can be asked. */
+export interface ClockWord {
+  readonly county: Instant;
+  /** The device's own clock at that moment, in milliseconds since 1970. */
+  readonly device: number;
+  readonly rate: number;
+}
+
 export class CountyClock {
   private readonly mono: () => number;
+  private readonly device: () => number;
   private base: { county: Instant; mono: number } | null = null;
+  /** Whether the base is an earlier page's: good to go on from, not to measure a speed from. */
+  private isResumed = false;
   private rate = 1;
   /** What the last two words made the rate; `null` = there were no two yet. */
   private seen: number | null = null;
   private readonly nowSignal = signal<Instant>(0);
 
-  /** `mono`: milliseconds that never go back. */
-  constructor(mono: () => number = () => performance.now()) {
+  /** `mono`: milliseconds that never go back; `device`: this machine's clock. */
+  constructor(mono: () => number = () => performance.now(), device: () => number = Date.now) {
     this.mono = mono;
+    this.device = device;
   }
 
   /** Take in what the server says the time is now. */
   sync(at: string): void {
     const county = instant(at);
     const mono = this.mono();
-    const before = this.base;
+    const before = this.isResumed ? null : this.base;
+    this.isResumed = false;
     if (before !== null && mono - before.mono >= 1000) {
       const seen = Math.max(0, (county - before.county) / (mono - before.mono));
       // A device that slept, its own counting with it, sees one leap: that is no speed, and deadlines
@@ -48,6 +61,25 @@ export class CountyClock {
     }
     this.base = { county, mono };
     this.nowSignal.value = county;
+  }
+
+  /** Go on from what an earlier page was told, until the server is heard again. */
+  resume(word: ClockWord): void {
+    if (this.base !== null) return;
+    this.rate = word.rate;
+    this.base = { county: word.county + (this.device() - word.device) * word.rate, mono: this.mono() };
+    this.isResumed = true;
+    this.nowSignal.value = this.base.county;
+  }
+
+  /** What to keep for `resume`; `null` = nothing was ever told. */
+  word(): ClockWord | null {
+    return this.base === null ? null : { county: this.now(), device: this.device(), rate: this.rate };
+  }
+
+  /** County time when this machine's own clock showed `at`; the same while nothing was told. */
+  ofDevice(at: number): Instant {
+    return this.base === null ? at : this.now() - (this.device() - at) * this.rate;
   }
 
   /** Whether the server has told the time yet. */

@@ -18,6 +18,7 @@ const entry = (operation: string, what: string, state: Entry["state"], more: Par
   lane: "run",
   urgent: false,
   occurredAt: "2026-03-02T08:00:00Z",
+  countyAt: null,
   no,
   state,
   refusal: null,

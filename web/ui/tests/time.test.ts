@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { relative } from "../src/format.ts";
+import { left, relative, since } from "../src/format.ts";
 import { CountyClock, instant, minutesSeconds } from "../src/time.ts";
 
 const BASE = instant("2026-03-02T08:00:00Z");
@@ -79,4 +79,49 @@ test("timers show minutes and seconds, and a minus once they are over", () => {
 
 test("relative times count from the county's now", () => {
   assert.equal(relative(BASE - 180_000, BASE), "3 min. ago");
+});
+
+test("an hour over the deadline is said in words that somebody reads at three in the morning", () => {
+  const ago = (ms: number) => left(BASE - ms, BASE);
+  assert.equal(ago(190_000), "−3:10");
+  assert.equal(ago(3_600_000), "1 h 0 min over");
+  assert.equal(ago(((48 * 60 + 48) * 60 + 59) * 1000), "2 d 0 h over");
+  assert.equal(left(BASE + 727_000, BASE), "12:07");
+  assert.equal(left(BASE + 100 * 60_000, BASE), "1 h 40 min");
+  assert.equal(since(BASE - 25 * 3_600_000, BASE), "1 d 1 h");
+});
+
+test("what this device's clock showed is told in county time, also where the county runs faster", () => {
+  let mono = 0;
+  let device = BASE + 7_000_000;
+  const clock = new CountyClock(() => mono, () => device);
+  assert.equal(clock.ofDevice(device), device);
+  clock.sync(text(BASE));
+  mono += 10_000;
+  device += 10_000;
+  clock.sync(text(BASE + 200_000));
+  assert.equal(clock.ofDevice(device), BASE + 200_000);
+  assert.equal(clock.ofDevice(device - 3000), BASE + 140_000);
+});
+
+test("a page that starts without a network goes on with the county's time of the last one", () => {
+  let mono = 0;
+  let device = 5_000_000;
+  const before = new CountyClock(() => mono, () => device);
+  before.sync(text(BASE));
+  mono = device = 10_000;
+  before.sync(text(BASE + 200_000));
+  const word = before.word();
+  assert.ok(word);
+  // The page is opened anew a minute later: its own counting begins at nothing.
+  mono = 0;
+  device += 60_000;
+  const after = new CountyClock(() => mono, () => device);
+  after.resume(word);
+  assert.equal(after.now(), BASE + 200_000 + 60_000 * 20);
+  // The first word of the server is a new start, and no measure of a speed.
+  mono = 2000;
+  after.sync(text(BASE + 5_000_000));
+  assert.equal(after.now(), BASE + 5_000_000);
+  assert.equal(after.speed, 20);
 });

@@ -51,6 +51,47 @@ export function encounterOf(ending: Ending): EncounterInputSent | null {
   };
 }
 
+/** How an encounter ended, field by field; only what the ending asks for is asked. */
+export function EndingFields({ value, empty, edit }: { value: Ending; empty?: string; edit: (part: Partial<Ending>) => void }) {
+  const kind = choices("disposition").find((code) => code.code === value.disposition);
+  const has = (flag: string) => kind?.flags.includes(flag) ?? false;
+  return (
+    <>
+      <Choose
+        label={say("clear_disposition")}
+        set="disposition"
+        {...(empty === undefined ? {} : { empty })}
+        value={value.disposition}
+        focus
+        onChange={(disposition) => edit({ disposition, contacted: choices("disposition").find((code) => code.code === disposition)?.flags.includes("contacted") ?? false })}
+      />
+      {kind && (
+        <label class="check">
+          <input type="checkbox" checked={value.contacted} onChange={(event) => edit({ contacted: event.currentTarget.checked })} /> {say("clear_contacted")}
+        </label>
+      )}
+      {kind && value.contacted && <Choose label={say("clear_plan")} set="safety_plan" empty={say("clear_plan")} value={value.plan} onChange={(plan) => edit({ plan })} />}
+      {kind && value.contacted && value.plan === "" && (
+        <Choose
+          label={say("clear_no_plan")}
+          set="obligation_exception"
+          empty={say("clear_no_plan")}
+          value={value.noPlan}
+          among={(code) => code.flags.includes("safety_plan")}
+          onChange={(noPlan) => edit({ noPlan })}
+        />
+      )}
+      {has("involuntary_hold") && <Choose label={say("clear_hold")} set="hold_type" empty={say("clear_hold")} among={(code) => code.code !== "none"} value={value.hold} onChange={(hold) => edit({ hold })} />}
+      {has("transport") && (
+        <Choose label={say("clear_transport")} set="transport_mode" empty={say("clear_transport")} among={(code) => code.code !== "none"} value={value.transport} onChange={(transport) => edit({ transport })} />
+      )}
+      {has("needs_receiver") && (
+        <input aria-label={say("clear_destination")} placeholder={say("clear_destination")} value={value.destination} onInput={(event) => edit({ destination: event.currentTarget.value })} />
+      )}
+    </>
+  );
+}
+
 export interface ClearProps {
   readonly desk: Desk;
   readonly one: IncidentView;
@@ -67,7 +108,6 @@ export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
   const now = ending.value;
   const edit = (part: Partial<Ending>) => (ending.value = { ...ending.peek(), ...part });
   const kind = choices("disposition").find((code) => code.code === now.disposition);
-  const has = (flag: string) => kind?.flags.includes(flag) ?? false;
   const missing = lacks(now, kind, { hasArrived: run.milestones["on_scene"] !== undefined, isRecorded: one.encounters > 0 });
   const clear = async (key: string) => {
     const encounter = encounterOf(ending.peek());
@@ -79,37 +119,7 @@ export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
   return (
     <div class="tool" role="group" aria-label={say("clear_title")}>
       <div class="acts">
-        <Choose
-          label={say("clear_disposition")}
-          set="disposition"
-          empty={`${say("clear_disposition")}: ${say("clear_later")}`}
-          value={now.disposition}
-          focus
-          onChange={(disposition) => edit({ disposition, contacted: choices("disposition").find((code) => code.code === disposition)?.flags.includes("contacted") ?? false })}
-        />
-        {kind && (
-          <label class="check">
-            <input type="checkbox" checked={now.contacted} onChange={(event) => edit({ contacted: event.currentTarget.checked })} /> {say("clear_contacted")}
-          </label>
-        )}
-        {kind && now.contacted && <Choose label={say("clear_plan")} set="safety_plan" empty={say("clear_plan")} value={now.plan} onChange={(plan) => edit({ plan })} />}
-        {kind && now.contacted && now.plan === "" && (
-          <Choose
-            label={say("clear_no_plan")}
-            set="obligation_exception"
-            empty={say("clear_no_plan")}
-            value={now.noPlan}
-            among={(code) => code.flags.includes("safety_plan")}
-            onChange={(noPlan) => edit({ noPlan })}
-          />
-        )}
-        {has("involuntary_hold") && <Choose label={say("clear_hold")} set="hold_type" empty={say("clear_hold")} among={(code) => code.code !== "none"} value={now.hold} onChange={(hold) => edit({ hold })} />}
-        {has("transport") && (
-          <Choose label={say("clear_transport")} set="transport_mode" empty={say("clear_transport")} among={(code) => code.code !== "none"} value={now.transport} onChange={(transport) => edit({ transport })} />
-        )}
-        {has("needs_receiver") && (
-          <input aria-label={say("clear_destination")} placeholder={say("clear_destination")} value={now.destination} onInput={(event) => edit({ destination: event.currentTarget.value })} />
-        )}
+        <EndingFields value={now} empty={`${say("clear_disposition")}: ${say("clear_later")}`} edit={edit} />
         <label class="check">
           <input type="checkbox" checked={ready.value} onChange={(event) => (ready.value = event.currentTarget.checked)} /> {say("clear_ready")}
         </label>

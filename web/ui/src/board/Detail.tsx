@@ -10,10 +10,12 @@ import { api } from "../session.ts";
 import { getIncident, getIncidentRecords, getIncidentTimeline, type IncidentView, type OpenedIncident, type OpenedRecords, type Timeline as Told } from "../wire.ts";
 import { CorrectTime, Divert, type PastRun } from "./Correct.tsx";
 import type { Desk } from "./desk.ts";
+import { Encounters } from "./Encounter.tsx";
 import { Facts } from "./Facts.tsx";
 import { Head, PastHead, ToldOf } from "./Head.tsx";
 import { Merge, Split } from "./Joining.tsx";
 import { HandOver, Slots, SlotWords } from "./Ownership.tsx";
+import { Owe } from "./Owe.tsx";
 import { Recommend } from "./Recommend.tsx";
 import { Offer, Run } from "./Runs.tsx";
 import { Timeline } from "./Timeline.tsx";
@@ -76,7 +78,7 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
       {one === undefined ? <PastHead desk={desk} id={id} opened={opened.value?.incident} /> : <Head desk={desk} one={one} labels={opened.value?.incident.labels ?? {}} />}
       <div class="scroll" tabIndex={0} role="group" aria-label={t("incident_no", { number: one?.number ?? 0 })}>
         <ToldOf desk={desk} id={id} />
-        {one && <Using desk={desk} one={one} onDone={() => turn.value++} />}
+        {one && <Using desk={desk} one={one} opened={opened.value?.incident} onDone={() => turn.value++} />}
         {one === undefined && opened.value && <UsingPast desk={desk} opened={opened.value.incident} onDone={() => turn.value++} />}
         {one && <Recommend key={one.id} desk={desk} one={one} />}
         {one && one.slots.length > 0 && (
@@ -128,7 +130,7 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
   );
 }
 
-function Using({ desk, one, onDone }: { desk: Desk; one: IncidentView; onDone: () => void }) {
+function Using({ desk, one, opened, onDone }: { desk: Desk; one: IncidentView; opened: OpenedIncident | undefined; onDone: () => void }) {
   switch (desk.tool.value) {
     case "determine":
       return <Decide key={`${one.id} decide`} desk={desk} one={one} isAmend={false} />;
@@ -150,6 +152,11 @@ function Using({ desk, one, onDone }: { desk: Desk; one: IncidentView; onDone: (
       return <Divert key={one.id} desk={desk} one={one} />;
     case "times":
       return <CorrectTime key={one.id} desk={desk} id={one.id} runs={one.runs} onDone={onDone} />;
+    case "ending":
+      // Its codes are private: they are read with the rest, or not at all.
+      return opened === undefined ? null : <Encounters key={one.id} desk={desk} opened={opened} onDone={onDone} />;
+    case "owe":
+      return <Owe key={one.id} desk={desk} id={one.id} onDone={onDone} />;
     case "cancel":
     case "close":
       return <End key={desk.tool.value} desk={desk} one={one} isCancel={desk.tool.value === "cancel"} />;
@@ -168,6 +175,10 @@ function UsingPast({ desk, opened, onDone }: { desk: Desk; opened: OpenedInciden
       const runs: PastRun[] = whole.assignments.map((run) => ({ id: run.id, call_sign: desk.callSign(run.team_id), status: run.state, milestones: run.milestones }));
       return <CorrectTime key={whole.id} desk={desk} id={whole.id} runs={runs} onDone={onDone} />;
     }
+    case "ending":
+      return <Encounters key={whole.id} desk={desk} opened={opened} onDone={onDone} />;
+    case "owe":
+      return <Owe key={whole.id} desk={desk} id={whole.id} onDone={onDone} />;
     default:
       return null;
   }

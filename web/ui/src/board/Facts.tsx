@@ -65,7 +65,7 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
         {fact(t("referral"), word("referral_source", whole.referral_source))}
         {fact(t("received"), dateTime(whole.received_at))}
         {fact(t("determined"), whole.determined_at !== null ? dateTime(whole.determined_at) : whole.ended_at === null ? t("undetermined") : null)}
-        {fact(t("deadline"), whole.due_at === null ? null : t("due_of", { time: time(whole.due_at), minutes: whole.standard?.minutes ?? 0 }))}
+        {fact(t("deadline"), whole.due_at === null ? null : t("due_of", { time: dateTime(whole.due_at), minutes: whole.standard?.minutes ?? 0 }))}
         {fact(t("outcome"), whole.outcome === null ? null : `${word("incident_outcome", whole.outcome)} ${whole.reason === null ? "" : plain(whole.reason)}`)}
       </dl>
       {one?.flags.map((flag) => (

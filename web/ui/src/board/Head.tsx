@@ -66,6 +66,8 @@ export function Head({ desk, one, labels }: { desk: Desk; one: IncidentView; lab
     ["split", "Y", say("split"), one.absorbed.length > 0 && !isOver],
     ["divert", "V", say("divert"), one.runs.length > 0 && !isOver],
     ["times", "I", say("times"), one.runs.length > 0],
+    ["ending", "1", say("ending"), one.runs.length > 0],
+    ["owe", "2", say("owe"), true],
     ["cancel", "X", t("cancel_incident"), !isOver],
   ];
   const isRareInUse = rare.some(([tool]) => tool === desk.tool.value);
@@ -139,6 +141,8 @@ export function PastHead({ desk, id, opened }: { desk: Desk; id: string; opened:
             rows={[
               ["note", "B", t("note"), true],
               ["times", "I", say("times"), whole.assignments.length > 0],
+              ["ending", "1", say("ending"), whole.assignments.length > 0],
+              ["owe", "2", say("owe"), true],
             ]}
           />
         </div>

@@ -36,6 +36,8 @@ export function Help({ desk }: { desk: Desk }) {
     ["G", say("merge")],
     ["Y", say("split")],
     ["I", say("times")],
+    ["1", say("ending")],
+    ["2", say("owe")],
     ["X", t("cancel_incident")],
     ["Z", t("close_incident")],
   ];

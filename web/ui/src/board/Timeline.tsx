@@ -1,12 +1,13 @@
 // Everything that happened to the incident, newest first; the service's own acts included.
 
-import { dateTime, timeSeconds } from "../format.ts";
+import { date, dateTime, dayShort, timeSeconds } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import english from "../messages/en/board.ts";
+import { clock } from "../session.ts";
 import { instant } from "../time.ts";
-import type { Event, Timeline as Told } from "../wire.ts";
-import { plain, word } from "./codes.ts";
+import type { Event, ObligationKind, Timeline as Told } from "../wire.ts";
+import { has, plain, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 
 type EventKey = Extract<keyof typeof english, `event_${string}`>;
@@ -16,8 +17,22 @@ const title = (type: string): string => {
   return key in english ? t(key as EventKey) : plain(type);
 };
 
+/** What was owed, by its id: later events name only that. */
+type Kinds = ReadonlyMap<string, ObligationKind>;
+
+/** An outcome's word: of a follow-up's, an exception's, or neither. */
+function outcome(code: string): string {
+  if (code === "done") return "";
+  const set = (["followup_outcome", "obligation_exception", "obligation_outcome"] as const).find((one) => has(one, code));
+  return set === undefined ? plain(code) : word(set, code);
+}
+
+const listed = (...parts: readonly string[]): string => parts.filter(Boolean).join(" · ");
+
 /** The part of an event that its title doesn't say. */
-function more(body: Event["body"], desk: Desk): string {
+function more(body: Event["body"], desk: Desk, kinds: Kinds): string {
+  const kind = "obligation_id" in body ? kinds.get(body.obligation_id) : undefined;
+  const owed = kind === undefined ? "" : t(`obligation_${kind}`);
   const team = "team_id" in body && body.team_id !== null ? desk.callSign(body.team_id) : "";
   switch (body.type) {
     case "status_reported":
@@ -25,7 +40,7 @@ function more(body: Event["body"], desk: Desk): string {
     case "milestone_corrected":
       return common(`team_${body.status}`);
     case "offer_made":
-      return [team, body.override_reason === null ? "" : word("override_reason", body.override_reason)].filter(Boolean).join(" · ");
+      return listed(team, body.override_reason === null ? "" : word("override_reason", body.override_reason));
     case "offer_declined":
       return word("decline_reason", body.reason);
     case "offer_withdrawn":
@@ -42,7 +57,16 @@ function more(body: Event["body"], desk: Desk): string {
     case "incident_flagged":
       return word("incident_flag", body.flag);
     case "obligation_arose":
-      return t(`obligation_${body.kind}`);
+      return owed;
+    case "obligation_attempted":
+      return listed(owed, outcome(body.outcome));
+    case "obligation_done":
+      return listed(owed, outcome(body.outcome), body.late ? t("deadline_missed") : "");
+    case "obligation_excepted":
+      return listed(owed, outcome(body.reason));
+    case "obligation_missed":
+    case "obligation_reassigned":
+      return owed;
     case "slot_dropped":
       return word("slot_drop_reason", body.reason);
     default:
@@ -52,18 +76,23 @@ function more(body: Event["body"], desk: Desk): string {
 
 export function Timeline({ told, desk }: { told: Told; desk: Desk }) {
   const events = [...told.events].sort((a, b) => b.seq - a.seq);
+  const kinds: Kinds = new Map(told.events.flatMap(({ body }) => (body.type === "obligation_arose" ? [[body.obligation_id, body.kind] as const] : [])));
+  const days = events.map((event) => date(event.occurred_at));
+  // Of one day, today's, nobody needs to be told the day.
+  const isOneDay = new Set([...days, date(clock.now())]).size === 1;
   return (
     <ol class="timeline">
-      {events.map((event) => {
+      {events.map((event, at) => {
         const late = Math.abs(instant(event.recorded_at) - instant(event.occurred_at)) > 5000;
         const who = event.actor === null ? t("the_service") : (told.labels[event.actor] ?? plain(event.role));
         return (
           <li key={event.seq} data-event={event.body.type}>
             <time class="figures" dateTime={event.occurred_at} title={dateTime(event.occurred_at)}>
+              {!isOneDay && days[at] !== days[at - 1] && <b class="day">{dayShort(event.occurred_at)}</b>}
               {timeSeconds(event.occurred_at)}
             </time>
             <span>
-              <b>{title(event.body.type)}</b> {more(event.body, desk)}
+              <b>{title(event.body.type)}</b> {more(event.body, desk, kinds)}
             </span>
             <span class="quiet who">
               {who} · {t(`source_${event.source}`)}

@@ -29,11 +29,12 @@ export async function loadCodes(): Promise<void> {
 /** A code in the person's language; `null` = only the county's own label is there. */
 function translated(set: CodeSetName, code: string): string | null {
   if (locale.value === "en") return null;
-  if (set === "need" && code.startsWith(LANGUAGE)) return new Intl.DisplayNames(locale.value, { type: "language" }).of(code.slice(LANGUAGE.length)) ?? null;
   const key = `${set}_${code}`;
   if (key in common) return (t as (key: string) => string)(key);
   // What crews choose from stands in their page's catalog.
-  return key in crews ? (crew as (key: string) => string)(key) : null;
+  if (key in crews) return (crew as (key: string) => string)(key);
+  // Browsers know the names of most languages.
+  return set === "need" && code.startsWith(LANGUAGE) ? (new Intl.DisplayNames(locale.value, { type: "language" }).of(code.slice(LANGUAGE.length)) ?? null) : null;
 }
 
 const LANGUAGE = "language_";
@@ -47,6 +48,9 @@ const shown = computed<Readonly<Partial<Record<CodeSetName, readonly Code[]>>>>(
 export function word(set: CodeSetName, code: string): string {
   return shown.value[set]?.find((one) => one.code === code)?.label ?? plain(code);
 }
+
+/** Whether the set has the code. */
+export const has = (set: CodeSetName, code: string): boolean => shown.value[set]?.some((one) => one.code === code) ?? false;
 
 export const plain = (code: string): string => {
   const text = code.replaceAll("_", " ");

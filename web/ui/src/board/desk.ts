@@ -21,6 +21,8 @@ export type Tool =
   | "split"
   | "divert"
   | "times"
+  | "ending"
+  | "owe"
   | "cancel"
   | "close";
 

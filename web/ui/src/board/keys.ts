@@ -13,6 +13,8 @@ const TOOLS: Readonly<Record<string, Tool>> = {
   y: "split",
   v: "divert",
   i: "times",
+  1: "ending",
+  2: "owe",
   x: "cancel",
   z: "close",
 };

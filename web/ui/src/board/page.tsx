@@ -70,6 +70,20 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
   );
 }
 
+/** A word with the room of the longest that may stand there: what lies behind it never moves under a finger. */
+function Sized({ word, among }: { word: string; among: readonly string[] }) {
+  return (
+    <span class="sized">
+      {among.map((one) => (
+        <span key={one} aria-hidden="true">
+          {one}
+        </span>
+      ))}
+      <span>{word}</span>
+    </span>
+  );
+}
+
 function Filters({ desk, onNew }: { desk: Desk; onNew: () => void }) {
   const filter = desk.filter.value;
   return (
@@ -100,7 +114,7 @@ function Filters({ desk, onNew }: { desk: Desk; onNew: () => void }) {
         <kbd>F</kbd> {say("find_short")}
       </button>
       <button type="button" class="button small" aria-pressed={isHeard.value} onClick={toggleSound}>
-        <Icon name="bell" /> {!isHeard.value ? t("sound_off") : mayBeHeard.value ? t("sound_on") : t("sound_waits")}
+        <Icon name="bell" /> <Sized word={!isHeard.value ? t("sound_off") : mayBeHeard.value ? t("sound_on") : t("sound_waits")} among={[t("sound_off"), t("sound_on"), t("sound_waits")]} />
       </button>
       <button type="button" class="button small" aria-pressed={desk.showsKeys.value} onClick={() => (desk.showsKeys.value = !desk.showsKeys.value)}>
         <kbd>?</kbd> {t("keys")}

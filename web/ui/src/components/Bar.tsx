@@ -46,9 +46,9 @@ function told(state: State): [string, IconName, string] {
     case "live":
       return ["free", "pulse", t("fresh_live")];
     case "stale":
-      return ["alarm", "link_off", t("fresh_stale", { time: timeSeconds(state.since) })];
+      return ["alarm", "link_off", t("fresh_stale", { time: timeSeconds(clock.ofDevice(state.since)) })];
     case "offline":
-      return ["alarm", "link_off", t("fresh_offline", { time: timeSeconds(state.since) })];
+      return ["alarm", "link_off", t("fresh_offline", { time: timeSeconds(clock.ofDevice(state.since)) })];
     case "signed_out":
       return ["alarm", "person", t("fresh_signed_out")];
     case "stopped":

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { Refusal } from "../api.ts";
 import { t } from "../messages/common.ts";
+import { refusalSentence } from "../messages/refusals.ts";
 import { Icon } from "./Icon.tsx";
 
 export function Note({ tone = "quiet", children }: { tone?: "quiet" | "warn" | "alarm"; children: ComponentChildren }) {
@@ -16,7 +17,7 @@ export function Note({ tone = "quiet", children }: { tone?: "quiet" | "warn" | "
 
 /** What went wrong with an act, in words. */
 export function words(trouble: unknown): string {
-  return trouble instanceof Refusal ? t("refused", { detail: trouble.detail }) : t("unreachable");
+  return trouble instanceof Refusal ? t("refused", { detail: refusalSentence(trouble) }) : t("unreachable");
 }
 
 export function Trouble({ trouble }: { trouble: unknown }) {

@@ -4,10 +4,12 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../components/Icon.tsx";
 import { t } from "../messages/phone.ts";
-import { raiseDuress } from "../wire.ts";
+import { completeObligation, raiseDuress } from "../wire.ts";
+import { HOLD_MS, newest } from "./acts.ts";
+import { ProgressMark } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 
-const HOLD_MS = 1000;
+const PRESS_MS = 1000;
 
 export function Duress({ phone }: { phone: Phone }) {
   const isHeld = useSignal(false);
@@ -24,7 +26,7 @@ export function Duress({ phone }: { phone: Phone }) {
         urgent: true,
         what: "duress",
       });
-    }, HOLD_MS);
+    }, PRESS_MS);
   };
   const end = (): void => {
     if (timer.current !== null) clearTimeout(timer.current);
@@ -68,13 +70,40 @@ export function CrewAlarms({ phone }: { phone: Phone }) {
       {open.map((one) => (
         <div key={one.id} class="note alarm" role="status" data-alarm={one.cause}>
           <Icon name="alarm" />
-          <p>
-            {t(one.cause === "missed_check_in" ? "alarm_missed" : "alarm_crew")}
-            {one.state !== "raised" && <strong> {t(`duress_${one.state as "acknowledged"}`)}</strong>}
-          </p>
+          <div class="grow">
+            <p>
+              {t(one.cause === "missed_check_in" ? "alarm_missed" : "alarm_crew")}
+              {one.state !== "raised" && <strong> {t(`duress_${one.state as "acknowledged"}`)}</strong>}
+            </p>
+            {one.cause === "missed_check_in" && one.assignment_id !== null && <Answer phone={phone} run={one.assignment_id} />}
+          </div>
         </div>
       ))}
     </>
+  );
+}
+
+/** One tap answers a missed check-in, late. It ends no alarm: whoever taps may not be free to. */
+function Answer({ phone, run }: { phone: Phone; run: string }) {
+  const asked = phone.checkIn.value;
+  if (asked === null || asked.assignment_id !== run) return null;
+  const entry = newest(phone.outbox.entries.value, [completeObligation], asked.id);
+  if (entry !== null && entry.state !== "refused") {
+    return (
+      <p>
+        <strong>{t("we_are_safe")}</strong> <ProgressMark entry={entry} />
+        <br />
+        {t("alarm_answered")}
+      </p>
+    );
+  }
+  const answer = (): void =>
+    void phone.outbox.add(completeObligation, { path: { obligation_id: asked.id }, body: { outcome: "done", mode: "telehealth_audio" }, lane: run, what: "done", holdMs: HOLD_MS });
+  return (
+    <button type="button" class="button main touch" data-act="we-are-safe" onClick={answer}>
+      <Icon name="check" />
+      {t("we_are_safe")}
+    </button>
   );
 }
 

@@ -4,6 +4,8 @@ import { Icon } from "../components/Icon.tsx";
 import { Left } from "../components/Timer.tsx";
 import { distance, time } from "../format.ts";
 import { t } from "../messages/phone.ts";
+import { clock } from "../session.ts";
+import { instant } from "../time.ts";
 import type { TeamIncidentView } from "../wire.ts";
 import type { Phone } from "./phone.ts";
 import { metres, wind } from "./place.ts";
@@ -68,7 +70,7 @@ export function Deadline({ incident }: Has) {
       <strong>
         <Left until={incident.due_at} />
       </strong>
-      <span class="quiet">{t("time_left")}</span>
+      {instant(incident.due_at) >= clock.second.value && <span class="quiet">{t("time_left")}</span>}
     </p>
   );
 }

@@ -1,7 +1,7 @@
 // What is owed and when: check-ins first, each done with one tap.
 
 import { Icon } from "../components/Icon.tsx";
-import { Left } from "../components/Timer.tsx";
+import { Left, Since } from "../components/Timer.tsx";
 import { relative } from "../format.ts";
 import { t } from "../messages/phone.ts";
 import { clock } from "../session.ts";
@@ -74,7 +74,7 @@ function Item({ phone, owed, seq }: { phone: Phone; owed: ObligationView; seq: n
             relative(owed.due_at, clock.second.value)
           ) : (
             <>
-              {t(isLate ? "overdue" : "due_in")} <Left until={owed.due_at} />
+              {t(isLate ? "overdue" : "due_in")} {isLate ? <Since from={owed.due_at} /> : <Left until={owed.due_at} />}
             </>
           )}
         </span>

@@ -2,7 +2,7 @@
 
 import { Icon } from "../components/Icon.tsx";
 import { AcuityMark, TEAM_LOOKS, TeamMark } from "../components/Mark.tsx";
-import { since, timeSeconds } from "../format.ts";
+import { since } from "../format.ts";
 import { t } from "../messages/phone.ts";
 import { clock } from "../session.ts";
 import {
@@ -16,7 +16,7 @@ import {
 import { HOLD_MS, MAY_STAGE, NEXT, others, type ShownRun } from "./acts.ts";
 import { Deadline, Hazards, Needs } from "./Incident.tsx";
 import { Owed } from "./Owed.tsx";
-import { Big, MISTAKE, ProgressMark, Reasons, Sent, Sheet } from "./parts.tsx";
+import { Big, MISTAKE, ProgressMark, Reasons, saidAt, Sent, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 import { PlaceCard } from "./PlaceCard.tsx";
 import { label, mistakeNote, statusWord } from "./words.ts";
@@ -210,7 +210,7 @@ export function MistakeSheet({ phone, now }: Props) {
   const tell = (): void => {
     void phone.outbox.add(addNote, {
       path: { incident_id: now.incident.id },
-      body: { text: mistakeNote(entry.what as Status, entry.occurredAt) },
+      body: { text: mistakeNote(entry.what as Status, saidAt(entry)) },
       lane: now.run.id,
       what: MISTAKE,
     });
@@ -219,9 +219,13 @@ export function MistakeSheet({ phone, now }: Props) {
   return (
     <Sheet title={t("mistake_title")}>
       <p>
-        <strong>{t("mistake_what", { what: statusWord(entry.what as Status), time: timeSeconds(entry.occurredAt) })}</strong>
+        <strong>{t("mistake_what", { what: statusWord(entry.what as Status), time: saidAt(entry) })}</strong>
       </p>
-      <p>{t("mistake_hint")}</p>
+      <ol class="steps">
+        <li>{t("mistake_note_it")}</li>
+        <li>{t("mistake_call")}</li>
+        <li>{t("mistake_go_on")}</li>
+      </ol>
       <button type="button" class="button main huge" data-act="tell-mistake" onClick={tell}>
         {t("mistake_say")}
       </button>

@@ -214,7 +214,7 @@ export function Position({ phone }: { phone: Phone }) {
   const at = phone.tracker.receivedAt.value;
   const now = phone.deviceNow.value;
   let text: string;
-  if (state === "on") text = at === null ? t("pos_waiting") : t("pos_received", { ago: relative(at, Math.max(now, at + 1000)) });
+  if (state === "on") text = at === null ? t("pos_waiting") : t("pos_received", { ago: relative(clock.ofDevice(at), clock.ofDevice(Math.max(now, at + 1000))) });
   else text = t(`pos_${state}`);
   return (
     <p class={`row ${state === "denied" || state === "unavailable" ? "tone-warn ink" : "quiet"}`} data-position={state}>

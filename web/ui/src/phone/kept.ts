@@ -2,6 +2,7 @@
 // picture of the county. No names of people helped, addresses or exact places are ever in it.
 
 import type { Session } from "../session.ts";
+import type { ClockWord } from "../time.ts";
 import type { DuressView, MemberView, ObligationView, ShiftView, TeamIncidentView, TeamView } from "../wire.ts";
 
 /** The county as this phone last heard it. */
@@ -27,6 +28,8 @@ const SESSION = "crisis.phone.session";
 const PICTURE = "crisis.phone.picture";
 const CREW = "crisis.phone.crew";
 const CODES = "crisis.phone.codes";
+const CLOCK = "crisis.phone.clock";
+const CHECK_IN = "crisis.phone.check_in";
 
 function read<T>(key: string): T | null {
   try {
@@ -67,6 +70,17 @@ export const forgetPicture = (): void => localStorage.removeItem(PICTURE);
 export const keptCrew = (session: Session): LastCrew | null => own<LastCrew>(CREW, session);
 export const keepCrew = (session: Session, crew: LastCrew): void => keepOwn(CREW, session, crew);
 
+export const keptClock = (session: Session): ClockWord | null => own<ClockWord>(CLOCK, session);
+export const keepClock = (session: Session, word: ClockWord): void => keepOwn(CLOCK, session, word);
+
+/** A run's check-in, by which its crew answers also when it was missed and is in no picture any more. */
+export interface CheckIn {
+  readonly id: string;
+  readonly assignment_id: string;
+}
+export const keptCheckIn = (session: Session): CheckIn | null => own<CheckIn>(CHECK_IN, session);
+export const keepCheckIn = (session: Session, one: CheckIn): void => keepOwn(CHECK_IN, session, one);
+
 /** Code set → code → label and flags, of the county's day; public words only. */
 export type CodeBook = Readonly<Record<string, readonly { readonly code: string; readonly label: string; readonly flags: readonly string[] }[]>>;
 export const keptCodes = (): CodeBook | null => read<CodeBook>(CODES);
@@ -74,5 +88,5 @@ export const keepCodes = (codes: CodeBook): void => write(CODES, codes);
 
 /** Signing out leaves nothing behind but what has still to be sent. */
 export function forgetAll(): void {
-  for (const key of [SESSION, PICTURE, CREW]) localStorage.removeItem(key);
+  for (const key of [SESSION, PICTURE, CREW, CLOCK, CHECK_IN]) localStorage.removeItem(key);
 }

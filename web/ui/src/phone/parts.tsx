@@ -5,6 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { Icon, type IconName } from "../components/Icon.tsx";
 import { relative, timeSeconds } from "../format.ts";
+import { clock } from "../session.ts";
 import type { Entry } from "../outbox.ts";
 import { t } from "../messages/phone.ts";
 import { HOLD_MS } from "./acts.ts";
@@ -102,6 +103,9 @@ export function Refused({ phone, entry }: { phone: Phone; entry: Entry }) {
   );
 }
 
+/** When it was done, in the county's time: this phone's own clock may be another. */
+export const saidAt = (entry: Entry): string => timeSeconds(entry.countyAt ?? clock.ofDevice(Date.parse(entry.occurredAt)));
+
 /** What a person did, in words. */
 export function actWords(entry: Entry): string {
   if (entry.operation === "reportStatus") return statusWord(entry.what as Status);
@@ -129,7 +133,7 @@ export function Sent({ phone }: { phone: Phone }) {
       <ol>
         {shown.map((entry) => (
           <li key={entry.key}>
-            <span class="figures quiet">{timeSeconds(entry.occurredAt)}</span>
+            <span class="figures quiet">{saidAt(entry)}</span>
             <span class="what">
               {actWords(entry)}
               <ProgressMark entry={entry} />
@@ -157,8 +161,12 @@ export function Heard({ phone }: { phone: Phone }) {
   const waits = phone.outbox.entries.value.filter((one) => (one.state === "saved" || one.state === "sending") && one.heldUntil === null).length;
   let text: string;
   if (at === null) text = t("never_heard");
-  else if (isLive) text = now - at < 2000 ? t("heard_now") : t("heard", { ago: relative(at, now) });
-  else text = t("not_heard", { time: timeSeconds(at), ago: relative(at, now) });
+  else {
+    const heard = phone.heardCounty.value ?? clock.ofDevice(at);
+    const then = clock.second.value;
+    if (!isLive) text = t("not_heard", { time: timeSeconds(heard), ago: relative(heard, then) });
+    else text = now - at < 2000 ? t("heard_now") : t("heard", { ago: relative(heard, then) });
+  }
   return (
     <div class={`heard tone-${isLive ? "free" : "alarm"}`} data-heard={isLive ? "live" : "stale"}>
       <span class="line">

@@ -6,11 +6,11 @@ import { Api } from "../api.ts";
 import { Live, type Freshness } from "../live.ts";
 import { deviceShelf, memoryShelf, Outbox, type Entry, type Shelf } from "../outbox.ts";
 import { api, clock, liveTicket, type Session } from "../session.ts";
-import { CountyClock, instant } from "../time.ts";
+import { CountyClock, instant, type Instant } from "../time.ts";
 import { clearAssignment, getMyShifts, getPolicy, startTeamShift, type MyShift, type TeamIncidentView } from "../wire.ts";
 import { isAhead, OPERATIONS, shownDuty, shownRun } from "./acts.ts";
 import { Bell } from "./bell.ts";
-import { forgetPicture, keepCrew, keepPicture, keptCrew, keptPicture, type LastCrew, type Picture } from "./kept.ts";
+import { forgetPicture, keepCheckIn, keepClock, keepCrew, keepPicture, keptCheckIn, keptClock, keptCrew, keptPicture, type CheckIn, type LastCrew, type Picture } from "./kept.ts";
 import { Tracker } from "./position.ts";
 
 export type Screen =
@@ -32,6 +32,9 @@ const LOOK_EVERY_MS = 15_000;
 /** A check-in rings so long before it is due. */
 const REMIND_MS = 60_000;
 
+/** How often at most the county's clock is kept on the device. */
+const KEEP_CLOCK_MS = 5000;
+
 /** Passes on to the pages' clock, and notes that the county was heard. */
 class HeardClock extends CountyClock {
   private readonly heard: () => void;
@@ -40,8 +43,8 @@ class HeardClock extends CountyClock {
     this.heard = heard;
   }
   override sync(at: string): void {
-    this.heard();
     clock.sync(at);
+    this.heard();
   }
 }
 
@@ -68,11 +71,15 @@ export class Phone {
   readonly keeps: ReadonlySignal<boolean>;
   /** When the county was last heard, by this device's clock; `null` = never. */
   readonly heardAt = signal<number | null>(null);
+  /** The same in county time; `null` = this page hasn't heard it yet. */
+  readonly heardCounty = signal<Instant | null>(null);
   /** This device's clock, each second. */
   readonly deviceNow = signal(Date.now());
   readonly lastCrew = signal<LastCrew | null>(null);
   /** Own shifts that can be begun, soonest first; `null` = not heard yet. */
   readonly planned = signal<readonly MyShift[] | null>(null);
+  /** The check-in that this crew was asked for last. */
+  readonly checkIn = signal<CheckIn | null>(null);
   private readonly kept = signal<Picture | null>(null);
 
   private constructor(session: Session, shelf: Shelf, isLasting: boolean) {
@@ -86,6 +93,7 @@ export class Phone {
       account: session.who.account_id,
       county: session.county,
       operations: OPERATIONS,
+      countyNow: () => (clock.isSet ? new Date(clock.now()) : null),
     });
     this.tracker = new Tracker(sender, clock);
     this.live = new Live<"team">({
@@ -93,11 +101,15 @@ export class Phone {
       view: "team",
       ticket: async () => {
         const ticket = await liveTicket();
-        this.heardAt.value = Date.now();
+        this.hear();
         return ticket;
       },
-      clock: new HeardClock(() => (this.heardAt.value = Date.now())),
+      clock: new HeardClock(() => this.hear()),
     });
+    // What this phone shows without a network is in the county's time too.
+    const word = keptClock(session);
+    if (word !== null) clock.resume(word);
+    this.checkIn.value = keptCheckIn(session);
     this.kept.value = keptPicture(session);
     this.heardAt.value = this.kept.value?.heardAt ?? null;
     this.lastCrew.value = keptCrew(session);
@@ -204,6 +216,17 @@ export class Phone {
     if (isBack && entry.operation === clearAssignment.name) this.open("clear");
   }
 
+  private hear(): void {
+    const now = Date.now();
+    this.heardAt.value = now;
+    if (clock.isSet) this.heardCounty.value = clock.now();
+    const word = clock.word();
+    if (word === null || Math.abs(now - this.clockKeptAt) < KEEP_CLOCK_MS) return;
+    this.clockKeptAt = now;
+    keepClock(this.session, word);
+  }
+  private clockKeptAt = 0;
+
   private listen(): void {
     setInterval(() => {
       this.deviceNow.value = Date.now();
@@ -231,11 +254,12 @@ export class Phone {
     effect(() => {
       // The socket came through: what waits needn't wait for its own next try.
       if (this.live.freshness.value.state === "live") {
-        this.heardAt.value = Date.now();
+        this.hear();
         this.outbox.wake();
       }
     });
     effect(() => this.remember());
+    effect(() => this.rememberCheckIn());
     effect(() => this.tracker.follow(this.trackedTeam()));
     effect(() => {
       // Nothing may give away somebody who has just called for help.
@@ -282,11 +306,21 @@ export class Phone {
   }
   private readonly reminded = new Set<string>();
 
+  private rememberCheckIn(): void {
+    const newest = (this.picture.value?.obligations ?? [])
+      .filter((one) => one.kind === "check_in" && one.assignment_id !== null)
+      .sort((a, b) => a.arose_at.localeCompare(b.arose_at))
+      .at(-1);
+    if (newest === undefined || newest.assignment_id === null || newest.id === this.checkIn.peek()?.id) return;
+    this.checkIn.value = { id: newest.id, assignment_id: newest.assignment_id };
+    keepCheckIn(this.session, this.checkIn.value);
+  }
+
   /** Off shift no socket tells the county's time; a shift's end is set by it. */
   private async tellTime(): Promise<void> {
     try {
       clock.sync((await api.call(getPolicy, {})).now);
-      this.heardAt.value = Date.now();
+      this.hear();
     } catch {
       // Then this device's own clock serves until the county is heard.
     }

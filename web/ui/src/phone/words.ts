@@ -1,12 +1,12 @@
 // Codes in words: the person's language where the page has it, else the county's own label.
 
 import { signal } from "@preact/signals";
-import { timeSeconds } from "../format.ts";
 import { fill, locale } from "../i18n.ts";
 import english from "../messages/en/common.ts";
 import en from "../messages/en/phone.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
+import { refusalSentence } from "../messages/refusals.ts";
 import { api } from "../session.ts";
 import { getCodes, type AlertTemplate, type Problem, type Status } from "../wire.ts";
 import { keepCodes, keptCodes, type CodeBook } from "./kept.ts";
@@ -49,26 +49,27 @@ export function codesOf(set: SetName): CodeBook[string] {
 export function label(set: SetName, code: string): string {
   const own = book.value?.[set]?.find((one) => one.code === code)?.label;
   const key = `${set}_${code}`;
+  if ((locale.value !== "en" || own === undefined) && key in en) return (t as (key: string) => string)(key);
+  // Browsers know the names of most languages.
   if (set === "need" && code.startsWith("language_") && locale.value !== "en") {
     return new Intl.DisplayNames(locale.value, { type: "language" }).of(code.slice("language_".length)) ?? code;
   }
-  if ((locale.value !== "en" || own === undefined) && key in en) return (t as (key: string) => string)(key);
   return own ?? code.replaceAll("_", " ");
 }
 
 /** A status as a crew says it. */
 export const statusWord = (status: Status): string => common(`team_${status}`);
 
-/** What the record says of a status that was tapped by mistake: in the county's own language. */
-export function mistakeNote(status: Status, at: string): string {
-  return fill(en.mistake_note, { what: english[`team_${status}`], time: timeSeconds(at) }, "en");
+/** What the record says of a status that was tapped by mistake at `time`: in the county's own language. */
+export function mistakeNote(status: Status, time: string): string {
+  return fill(en.mistake_note, { what: english[`team_${status}`], time }, "en");
 }
 
 /** Why the county said no. */
 export function refusalWords(problem: Problem): string {
   const key = `no_${problem.code}`;
   if (key in en) return (t as (key: string) => string)(key);
-  return problem.detail || t("no_other");
+  return refusalSentence(problem) || t("no_other");
 }
 
 /** What a crew lacks. */

@@ -46,6 +46,10 @@ export default {
   team_ending: "Ending shift",
   team_off_shift: "Off shift",
 
+  span_hours: "{h} h {m} min",
+  span_days: "{d} d {h} h",
+  span_over: "{span} over",
+
   phase_received: "Received",
   phase_screening: "Screening",
   phase_waiting: "Waiting for a team",

@@ -48,6 +48,10 @@ const es: Catalog<typeof en> = {
   team_ending: "Terminando turno",
   team_off_shift: "Fuera de turno",
 
+  span_hours: "{h} h {m} min",
+  span_days: "{d} d {h} h",
+  span_over: "{span} tarde",
+
   phase_received: "Recibido",
   phase_screening: "En evaluación",
   phase_waiting: "Espera equipo",

@@ -48,6 +48,10 @@ const vi: Catalog<typeof en> = {
   team_ending: "Sắp hết ca",
   team_off_shift: "Ngoài ca",
 
+  span_hours: "{h} giờ {m} phút",
+  span_days: "{d} ngày {h} giờ",
+  span_over: "quá {span}",
+
   phase_received: "Đã tiếp nhận",
   phase_screening: "Đang sàng lọc",
   phase_waiting: "Chờ đội",

@@ -1,0 +1,92 @@
+"""The pages' words: every code that a page shows, and every refusal that its people can meet."""
+
+from __future__ import annotations
+
+import ast
+import re
+from datetime import date
+
+import pytest
+
+from crisis.codes import Code, code_sets
+from web.ui import refusals
+from web.ui.build import UI
+
+SOURCES = UI / "src"
+MESSAGES = SOURCES / "messages"
+ROOT = UI.parents[1]
+#: How a page names a set whose words it shows.
+SHOWN = re.compile(r"""(?:\b(?:word|choices|label|codesOf)\(|\bset=)"([a-z_]+)\"""")
+KEY = re.compile(r"^  (\w+):", re.MULTILINE)
+#: Nobody at a page meets these: they answer timers and other nodes.
+OF_TIMERS = {"not_lapsed", "rung_not_due"}
+
+
+def keys(language: str, area: str) -> set[str]:
+    """The messages of an area."""
+    return set(KEY.findall((MESSAGES / language / f"{area}.ts").read_text()))
+
+
+def codes_of(name: str) -> tuple[Code, ...]:
+    """A set's codes of today's county."""
+    return tuple(code_sets(date(2026, 11, 22))[name])
+
+
+def sets_shown(folder: str) -> set[str]:
+    """The sets that the pages under ``folder`` show."""
+    found = set()
+    for path in (SOURCES / folder).glob("*.ts*"):
+        found |= set(SHOWN.findall(path.read_text()))
+    return found
+
+
+def has_name_in_browsers(name: str, code: Code) -> bool:
+    """Browsers know the names of the languages that have two letters, and a few more."""
+    return name == "need" and code.code.startswith("language_")
+
+
+@pytest.mark.parametrize("language", ["es", "vi"])
+def test_every_code_that_the_board_shows_has_a_word_in_each_language(language: str) -> None:
+    known = keys(language, "codes") | keys(language, "phone")
+    sets = sets_shown("board")
+    assert {"cancel_reason", "need", "withdraw_reason"} <= sets
+    lacking = {
+        f"{name}_{code.code}"
+        for name in sets
+        for code in codes_of(name)
+        if f"{name}_{code.code}" not in known and not has_name_in_browsers(name, code)
+    }
+    assert lacking == set()
+
+
+@pytest.mark.parametrize("language", ["es", "vi"])
+def test_every_code_that_the_phone_shows_has_a_word_in_each_language(language: str) -> None:
+    known = keys(language, "phone")
+    text = (SOURCES / "phone" / "words.ts").read_text()
+    sets = set(re.findall(r'"(\w+)"', text.split("const SETS = [")[1].split("]")[0]))
+    assert sets_shown("phone") <= sets
+    lacking = {
+        f"{name}_{code.code}"
+        for name in sets
+        for code in codes_of(name)
+        # Of the exceptions it shows those for a missing safety plan, and a declined follow-up.
+        if (name != "obligation_exception" or "safety_plan" in code.flags)
+        and f"{name}_{code.code}" not in known
+        and not has_name_in_browsers(name, code)
+    }
+    assert lacking == set()
+
+
+def test_sign_language_and_others_that_browsers_cannot_name_are_named_here() -> None:
+    for code in ("ase", "mix", "zap", "trc", "ium"):
+        assert f"need_language_{code}" in keys("es", "phone"), code
+
+
+def test_every_refusal_that_the_desk_or_a_crew_can_meet_is_said_in_their_language() -> None:
+    met: set[str] = set()
+    for path in [*(ROOT / "dispatch" / "decide").glob("*.py"), ROOT / "dispatch/disclosure.py"]:
+        met |= set(refusals.codes_in(ast.parse(path.read_bytes())))
+    said = keys("es", "refusals")
+    assert met - said - OF_TIMERS == set()
+    assert keys("vi", "refusals") == said
+    assert said <= refusals.codes()
