@@ -377,6 +377,9 @@ class Database:
         try:
             return await pool.acquire(timeout=self.acquire_timeout_s)
         except TimeoutError as error:
+            if pool.get_size() < pool.get_max_size():
+                # There was room for one more, and no server answered it.
+                raise ConnectionLost(unknown_outcome=False) from error
             raise database_busy() from error
         except BaseException as error:
             meaning = _why_not_connected(error)

@@ -347,6 +347,18 @@ async def test_waiting_too_long_for_a_connection_is_busy(dsn: str) -> None:
     assert caught.value.code == "database_busy"
 
 
+async def test_a_host_that_never_answers_is_lost_and_not_busy() -> None:
+    # As behind a firewall that drops what it doesn't know: nobody refuses, nobody answers.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(ConnectionLost) as caught:
+            async with Database.open(
+                f"postgresql://nobody@127.0.0.1:{port}/none", acquire_timeout_s=0.05
+            ):
+                pytest.fail("it opened")
+    assert not caught.value.unknown_outcome
+
+
 async def test_waiting_too_long_for_a_row_is_busy(database: Database, admin: Admin) -> None:
     await _two_counties(admin)
 

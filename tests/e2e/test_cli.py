@@ -49,8 +49,12 @@ def test_every_command_explains_itself(
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        ((), 2, "required"),
+        ((), 2, "required: COMMAND; see crisis-dispatch --help"),
         (("dance",), 2, "invalid choice"),
+        (("replay",), 2, "required: CALLS.csv; see crisis-dispatch replay --help"),
+        (("replay", "x.csv", "--teams", "0"), 2, "from 1 to 500; see crisis-dispatch replay"),
+        (("serve", "--dance"), 2, "unrecognized arguments: --dance"),
+        (("county", "add"), 2, "required: COUNTY; see crisis-dispatch county add --help"),
         (("county", "add", "Atlantis"), 3, "no county of California"),
         (("replay", "nowhere.csv"), 2, "can't be read"),
         (("report", "response-times", "--county", "Kern", "--since", "soon"), 2, "is no day"),
@@ -62,6 +66,7 @@ def test_what_is_asked_wrongly_is_told_in_one_line(
 ) -> None:
     done = in_process(*arguments, expect=code)
     assert told in done.stderr
+    assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 
 
@@ -100,6 +105,16 @@ def test_a_database_that_cannot_be_reached_is_a_failure_not_a_refusal(tmp_path: 
     doctor = Cli(tmp_path)("doctor", expect=1, DATABASE_URL=url)
     assert re.search(r"^fail +database +.*can't be reached", doctor.stdout, re.MULTILINE)
     assert "hush" not in doctor.stdout
+
+
+def test_a_database_host_that_does_not_answer_is_told_as_such(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody:hush@127.0.0.1:{silent.getsockname()[1]}/none"
+        done = Cli(tmp_path)("county", "list", expect=1, DATABASE_URL=url)
+        assert "can't be reached (its host does not answer)" in done.stderr
+        assert "busy" not in done.stderr
+        doctor = Cli(tmp_path)("doctor", expect=1, DATABASE_URL=url)
+    assert re.search(r"^fail +database +.*can't be reached", doctor.stdout, re.MULTILINE)
 
 
 TEAMS = """\

@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
 
 import uvloop
 
@@ -43,9 +44,18 @@ exit codes: 0 done; 1 failed, or some rows of a file could not be used; 2 wrong 
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line; the commands below it are of its class too."""
+
+    def error(self, message: str) -> NoReturn:
+        line = " ".join(message.split())
+        warn(f"{self.prog}: {line}; see {self.prog} --help")
+        raise SystemExit(int(Exit.USAGE))
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the whole tree of commands."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="crisis-dispatch",
         description=DESCRIPTION,
         epilog=EPILOG,

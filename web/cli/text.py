@@ -69,7 +69,12 @@ def _explain_lost(error: CrisisError) -> str:
             "The connection to the database broke; look whether this was done before you repeat it."
         )
     cause = error.__cause__
-    why = (isinstance(cause, OSError) and cause.strerror) or (cause and type(cause).__name__)
+    if isinstance(cause, TimeoutError):
+        why: str | None = "its host does not answer"
+    elif isinstance(cause, OSError) and cause.strerror:
+        why = cause.strerror
+    else:
+        why = type(cause).__name__ if cause else None
     return (
         f"The database can't be reached{f' ({why})' if why else ''}. Is PostgreSQL running where "
         "DATABASE_URL says?"
