@@ -186,7 +186,10 @@ class Subject(Value, frozen=True, kw_only=True):
 
 
 class Encounter(Value, frozen=True, kw_only=True):
-    """One subject × one response. Codes are private and ``None`` after erasure."""
+    """One subject × one response. Codes are private and gone after erasure.
+
+    ``law_enforcement``: its part; ``None`` = not said. ``mandated_reports``: kinds that are owed.
+    """
 
     id: EncounterId
     assignment_id: AssignmentId
@@ -200,6 +203,8 @@ class Encounter(Value, frozen=True, kw_only=True):
     plan: str | None = None
     plan_exception: str | None = None
     naloxone_given: bool = False
+    law_enforcement: str | None = None
+    mandated_reports: tuple[str, ...] = ()
     note_record: RecordId | None = None
 
 

@@ -202,10 +202,18 @@ class SubjectAdded(EventBody, frozen=True, kw_only=True):
 class EncounterRecorded(EventBody, frozen=True, kw_only=True):
     """One subject × one response: how it ended. Recorded again = amended; the last one counts.
 
-    ``disposition``, ``hold``, ``transport`` are codes and private.
+    ``disposition``, ``hold``, ``transport``, ``law_enforcement`` and ``mandated_reports`` are codes
+    and private.
     """
 
-    SEALED: ClassVar[tuple[str, ...]] = ("disposition", "hold", "transport", "destination")
+    SEALED: ClassVar[tuple[str, ...]] = (
+        "disposition",
+        "hold",
+        "transport",
+        "destination",
+        "law_enforcement",
+        "mandated_reports",
+    )
 
     incident_id: IncidentId
     encounter_id: EncounterId
@@ -219,6 +227,8 @@ class EncounterRecorded(EventBody, frozen=True, kw_only=True):
     plan: str | None = None
     plan_exception: str | None = None
     naloxone_given: bool = False
+    law_enforcement: str | None = None
+    mandated_reports: tuple[str, ...] = ()
     note_record: RecordId | None = None
 
 

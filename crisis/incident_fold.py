@@ -303,6 +303,8 @@ def _encounter(incident: Incident, event: EncounterRecorded, at: datetime) -> In
         plan=event.plan,
         plan_exception=event.plan_exception,
         naloxone_given=event.naloxone_given,
+        law_enforcement=event.law_enforcement,
+        mandated_reports=event.mandated_reports,
         note_record=event.note_record,
     )
     return _change(incident, encounters=_put(incident.encounters, encounter))

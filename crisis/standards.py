@@ -254,6 +254,14 @@ def plan_notice_due(
     return utc(arrived_at) + timedelta(hours=standard if hours is None else min(hours, standard))
 
 
+def mandated_report_due(arrived_at: datetime, standards: Standards | None = None) -> datetime:
+    """Return the last instant (UTC) for a report that the law asks for after an encounter."""
+    book = packaged() if standards is None else standards
+    return utc(arrived_at) + timedelta(
+        hours=book.number("mandated_report.hours", local_day(arrived_at))
+    )
+
+
 def note_due(
     day_of_service: date, zone: ZoneInfo = PACIFIC, standards: Standards | None = None
 ) -> datetime:

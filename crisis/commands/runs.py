@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from crisis.assignment import Status
-from crisis.commands.base import Aware, Code, Command, Crew, Short, Text
+from crisis.commands.base import Aware, Code, Codes, Command, Crew, Short, Text
 from crisis.ids import AssignmentId, EncounterId, IncidentId, SlotNo, SubjectId, TeamId
 from crisis.roles import DISPATCH, FIELD, Role
 from crisis.shapes import Value
@@ -15,7 +15,11 @@ from crisis.staffing import TelehealthSecond
 
 
 class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one person's encounter ended."""
+    """How one person's encounter ended.
+
+    ``law_enforcement``: its part in this encounter; ``None`` = not said. ``mandated_reports``: the
+    kinds of report that the law asks for after it; each is owed from now on.
+    """
 
     subject_id: SubjectId | None = None
     contacted: bool = True
@@ -26,6 +30,8 @@ class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     plan: Code | None = None
     plan_exception: Code | None = None
     naloxone_given: bool = False
+    law_enforcement: Code | None = None
+    mandated_reports: Codes = ()
     has_plan_to_notify: bool | None = None
     note: Text | None = None
 

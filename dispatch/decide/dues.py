@@ -7,13 +7,20 @@ waiting contacts begin and end here with the run's states; how one follows anoth
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from crisis.assignment import ARRIVED, Assignment, Status, has_arrived, has_met
 from crisis.ids import AssignmentId, IncidentId
 from crisis.incident import Encounter, Incident
 from crisis.obligation import Obligation, ObligationDone, ObligationExcepted, ObligationKind
-from crisis.standards import followup_due, local_day, note_due, plan_notice_due
+from crisis.standards import (
+    followup_due,
+    local_day,
+    mandated_report_due,
+    note_due,
+    plan_notice_due,
+)
 from dispatch.decide import owed
 from dispatch.decide.context import Deciding
 
@@ -108,6 +115,27 @@ def _owe_person(
         run=run,
         encounter_id=about,
     )
+
+
+def owe_reports(
+    d: Deciding, incident: Incident, encounter: Encounter, kinds: Iterable[str]
+) -> None:
+    """Let each mandated report that the encounter calls for be owed; the kind stays private.
+
+    What an amendment leaves out is owed all the same until a person excepts it.
+    """
+    run, standards = _run(incident, encounter.assignment_id), d.rules.standards
+    for kind in dict.fromkeys(kinds):
+        owed.arise(
+            d,
+            ObligationKind.MANDATED_REPORT,
+            mandated_report_due(_arrived_at(run, d), standards),
+            rule=f"mandated_report.hours/{standards.version}",
+            thing=f"mandated_report/{encounter.id}/{kind}",
+            incident_id=incident.id,
+            run=run,
+            encounter_id=encounter.id,
+        )
 
 
 def settle_encounter(

@@ -60,12 +60,18 @@ def record(
             plan=given.plan,
             plan_exception=given.plan_exception,
             naloxone_given=given.naloxone_given,
+            law_enforcement=given.law_enforcement,
+            mandated_reports=given.mandated_reports,
             note_record=note or earlier_note,
         )
     )
     dues.owe_after(d, before, run_id)
     after = d.incident(incident_id)
     encounter = next(e for e in after.encounters if e.id == recorded_id)
+    told_before = known.mandated_reports if known is not None else ()
+    dues.owe_reports(
+        d, after, encounter, [k for k in given.mandated_reports if k not in told_before]
+    )
     dues.settle_encounter(
         d, after, encounter, has_plan=given.has_plan_to_notify, noted=note is not None
     )
@@ -113,6 +119,10 @@ def _check_codes(d: Deciding, given: EncounterInput) -> None:
         d.code("hold_type", given.hold)
     if given.transport is not None:
         d.code("transport_mode", given.transport)
+    if given.law_enforcement is not None:
+        d.code("law_enforcement_role", given.law_enforcement)
+    for report in given.mandated_reports:
+        d.code("mandated_report_kind", report)
     if given.plan is not None:
         d.code("safety_plan", given.plan)
     if given.plan_exception is not None:

@@ -227,6 +227,8 @@ async def test_each_of_two_people_gets_an_ending_of_their_own(
     await expect(page.get_by_text("Person 2: nothing said yet")).to_be_visible()
     await page.tap("[data-person='2']")
     await page.tap("[data-code=refused_services]")
+    await page.get_by_label("Law enforcement's part").select_option("already_on_scene")
+    await page.get_by_role("group", name="Report owed by law").get_by_label("Child abuse").check()
     await page.tap("[data-act=another-person]")
     await page.tap("[data-code=not_found]")
     await page.tap("[data-act=clear-now]")
@@ -238,6 +240,8 @@ async def test_each_of_two_people_gets_an_ending_of_their_own(
         (subjects[1]["id"], "refused_services"),
         (None, "not_found"),
     ]
+    assert [one.get("law_enforcement") for one in recorded] == [None, "already_on_scene", None]
+    assert [one.get("mandated_reports", []) for one in recorded] == [[], ["child_abuse"], []]
 
 
 async def test_hazards_are_read_before_the_team_leaves(windows: Windows, desk: Client) -> None:

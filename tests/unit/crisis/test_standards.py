@@ -18,6 +18,7 @@ from crisis.standards import (
     followup_due,
     followup_rule,
     local_day,
+    mandated_report_due,
     note_due,
     on_time,
     packaged,
@@ -223,6 +224,12 @@ def test_another_zone_may_be_asked() -> None:
 def test_the_local_day_turns_at_local_midnight() -> None:
     assert local_day(datetime(2026, 6, 11, 6, 59, tzinfo=UTC)) == date(2026, 6, 10)
     assert local_day(datetime(2026, 6, 11, 7, 0, tzinfo=UTC)) == date(2026, 6, 11)
+
+
+def test_a_mandated_report_is_due_after_elapsed_hours_whatever_the_clocks_do() -> None:
+    # The night in which the clocks go forward.
+    arrived_at = datetime(2026, 3, 8, 8, 0, tzinfo=UTC)
+    assert mandated_report_due(arrived_at) == arrived_at + timedelta(hours=36)
 
 
 def test_records_are_kept_ten_years_also_from_a_leap_day() -> None:

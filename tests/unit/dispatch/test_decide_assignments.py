@@ -20,6 +20,7 @@ from crisis.commands import (
     DivertAssignment,
     EncounterInput,
     EndShift,
+    ExceptObligation,
     RaiseDuress,
     RecordEncounter,
     ReportStatus,
@@ -511,6 +512,8 @@ def test_an_encounter_is_amended_and_the_last_word_counts() -> None:
         ({"disposition": "other", "hold": "nope"}, "unknown_code"),
         ({"disposition": "other", "transport": "nope"}, "unknown_code"),
         ({"disposition": "other", "plan": "nope"}, "unknown_code"),
+        ({"disposition": "other", "law_enforcement": "nope"}, "unknown_code"),
+        ({"disposition": "other", "mandated_reports": ("child_abuse", "nope")}, "unknown_code"),
         ({"disposition": "other", "plan_exception": "plan_unknown"}, "exception_not_for_kind"),
         ({"disposition": "stabilized_referral", "contacted": False}, "disposition_contradicts"),
         ({"disposition": "other", "subject_id": SubjectId(uid("nobody"))}, "unknown_subject"),
@@ -529,6 +532,44 @@ def test_an_encounter_that_cannot_be_is_refused(fields: dict[str, Any], code: st
         encounter=EncounterInput(disposition="other"),
     )
     run.county.refused("unknown_encounter", amended, by=on_team(run.team))
+
+
+def test_the_part_of_law_enforcement_is_kept_with_the_encounter() -> None:
+    run = Run()
+    run.arrives()
+    met = EncounterInput(disposition="stabilized_referral", law_enforcement="already_on_scene")
+    run.county.do(RecordEncounter(assignment_id=run.id, encounter=met), by=on_team(run.team))
+    (encounter,) = run.county.incident(run.incident_id).encounters
+    assert encounter.law_enforcement == "already_on_scene"
+    assert run.owed(ObligationKind.MANDATED_REPORT) == []
+
+
+def test_each_mandated_report_is_owed_once_by_the_team_within_its_hours_of_the_arrival() -> None:
+    run = Run()
+    run.arrives()
+    arrived_at, by = run.county.now, on_team(run.team)
+    run.county.wait(3_600)
+    one, two = "child_abuse", "duty_to_protect"
+    met = EncounterInput(disposition="other", mandated_reports=(one, one))
+    made = run.county.do(RecordEncounter(assignment_id=run.id, encounter=met), by=by)
+    encounter_id = EncounterId(made.result["encounter_id"])
+
+    (report,) = run.owed(ObligationKind.MANDATED_REPORT)
+    assert report.due_at == arrived_at + timedelta(hours=36)
+    assert (report.team_id, report.encounter_id) == (run.team, encounter_id)
+
+    def amend(*kinds: str) -> int:
+        again = EncounterInput(disposition="other", mandated_reports=kinds)
+        command = RecordEncounter(assignment_id=run.id, encounter_id=encounter_id, encounter=again)
+        run.county.do(command, by=by)
+        return len(run.owed(ObligationKind.MANDATED_REPORT))
+
+    assert amend(one, two) == 2
+    # What is left out is owed until a person excepts it.
+    assert amend() == 2
+    excused = ExceptObligation(obligation_id=report.id, reason="not_required_by_law")
+    run.county.do(excused, by=by)
+    assert len(run.owed(ObligationKind.MANDATED_REPORT)) == 1
 
 
 def test_a_late_encounter_of_an_archived_incident_still_owes_its_follow_up() -> None:

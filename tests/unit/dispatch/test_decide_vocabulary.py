@@ -8,10 +8,12 @@ reach no event outside its sealed fields, no read model outside its sealed colum
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,6 +32,7 @@ from crisis.staffing import TelehealthSecond
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity, Answer, Hazard, Need
+from dispatch import decide as handlers
 from dispatch.decide import HANDLERS, Decision, decide
 from dispatch.store.codec import encode_body, event_row
 from dispatch.store.readmodel import models
@@ -95,6 +98,8 @@ def _encounter(**fields: Any) -> c.EncounterInput:
         disposition="stabilized_safety_plan",
         hold="none",
         transport="none",
+        law_enforcement="none",
+        mandated_reports=("child_abuse",),
         destination="her sister",
         plan="written",
         plan_exception="declined",
@@ -537,3 +542,23 @@ def _is_text(hint: Any, held: Any) -> bool:
     if held is None:
         return hint is str or str in typing.get_args(hint)
     return isinstance(held, str) and not isinstance(held, Enum)
+
+
+#: Sets that an enum mirrors: ``tests/unit/crisis/test_codes.py`` holds the two together.
+MIRRORED = {"acuity", "area_class", "area_method", "presence", "risk_answer"}
+#: The page alone chooses from it; what was chosen stands in the caller's record.
+IN_RECORDS = {"caller_relation"}
+
+
+def test_every_code_set_is_recorded_somewhere() -> None:
+    in_events = {
+        name
+        for sets in VOCABULARY.values()
+        if isinstance(sets, str | tuple)
+        for name in ((sets,) if isinstance(sets, str) else sets)
+    }
+    checked: set[str] = set()
+    for file in Path(handlers.__file__).parent.glob("*.py"):
+        checked |= set(re.findall(r'\b(?:code|require)\(\s*"(\w+)"', file.read_text()))
+    recorded = in_events | checked | MIRRORED | IN_RECORDS
+    assert {name for name in RULES.codes if name not in recorded} == set()

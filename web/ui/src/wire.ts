@@ -580,7 +580,7 @@ export interface DuressView {
   readonly help: string | null;
 }
 
-/** One subject × one response. Codes are private and ``None`` after erasure. */
+/** One subject × one response. Codes are private and gone after erasure. */
 export interface Encounter {
   readonly id: string;
   readonly assignment_id: string;
@@ -594,6 +594,8 @@ export interface Encounter {
   readonly plan: string | null;
   readonly plan_exception: string | null;
   readonly naloxone_given: boolean;
+  readonly law_enforcement: string | null;
+  readonly mandated_reports: readonly string[];
   readonly note_record: string | null;
 }
 
@@ -612,6 +614,8 @@ export interface EncounterRecorded {
   readonly plan: string | null;
   readonly plan_exception: string | null;
   readonly naloxone_given: boolean;
+  readonly law_enforcement: string | null;
+  readonly mandated_reports: readonly string[];
   readonly note_record: string | null;
 }
 
@@ -2336,6 +2340,8 @@ export interface EncounterInputSent {
   readonly plan?: string | null | undefined;
   readonly plan_exception?: string | null | undefined;
   readonly naloxone_given?: boolean | undefined;
+  readonly law_enforcement?: string | null | undefined;
+  readonly mandated_reports?: readonly string[] | undefined;
   readonly has_plan_to_notify?: boolean | null | undefined;
   readonly note?: string | null | undefined;
 }
@@ -2851,7 +2857,7 @@ export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: Cr
 export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
-export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "note_record": null} };
+export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": ""} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
 export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape } };
@@ -2875,7 +2881,7 @@ export const SlotAddedShape: Shape = { d: {"wake_at": null} };
 export const SlotEscalatedShape: Shape = { d: {"to": null, "wake_at": null, "exclusions": {}, "climbs": true} };
 export const OwnerChangedShape: Shape = { d: {"reason": "accepted"} };
 export const SubjectAddedShape: Shape = { d: {"record": null, "label": "1"} };
-export const EncounterRecordedShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "note_record": null} };
+export const EncounterRecordedShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const IncidentClosedShape: Shape = { d: {"reason": null} };
 export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": []} };
 export const IncidentSplitShape: Shape = { d: {"wake_at": null} };
@@ -3458,7 +3464,6 @@ export interface CodeSets {
   readonly contact_mode: "in_person" | "letter" | "note" | "status_report" | "telehealth_audio" | "telehealth_video" | "text" | (string & {});
   readonly correction_reason: "device_clock" | "late_information" | "pressed_by_mistake" | "records_review" | "wrong_code" | "wrong_incident" | "wrong_team" | "wrong_time" | (string & {});
   readonly crew_change_reason: "illness" | "member_left" | "other" | "second_member_arrived" | "shift_change" | "skills" | "telehealth_second_joined" | (string & {});
-  readonly crisis_domain: "both" | "mental_health" | "substance_use" | "unknown";
   readonly crisis_type: "anxiety_panic_trauma" | "child_behavior" | "dementia" | "depression" | "family_conflict" | "grave_disability" | "grief_disaster" | "harm_to_others" | "idd_autism" | "intoxication_withdrawal" | "mania" | "other" | "overdose_risk" | "psychosis" | "self_harm" | "suicide_risk" | "welfare_check" | (string & {});
   readonly decline_reason: "conflict_of_interest" | "crew_incomplete" | "end_of_shift" | "fatigue" | "not_ready" | "other" | "road_access" | "safety_concern" | "skills_mismatch" | "too_far" | "vehicle" | (string & {});
   readonly dispatch_reason: "danger_to_others" | "danger_to_self" | "first_responder_asked" | "grave_disability" | "in_person_assessment" | "not_resolved_by_phone" | "other" | (string & {});
@@ -3474,7 +3479,6 @@ export interface CodeSets {
   readonly hazard_source: "caller" | "dispatcher" | "ems_fire" | "law_enforcement" | "other_agency" | "premise_history" | "team" | (string & {});
   readonly help_kind: "ems" | "facility_security" | "fire" | "law_enforcement" | "other" | "psap_911" | "supervisor" | "team" | (string & {});
   readonly hold_type: "none" | "w5150" | "w5585" | (string & {});
-  readonly hold_writer: "law_enforcement" | "other" | "team" | (string & {});
   readonly incident_flag: "amendment_unacknowledged" | "deadline_breached" | "deadline_warning" | "handoff_unacknowledged" | "handover_unanswered" | "unassigned" | "unowned";
   readonly incident_outcome: "no_dispatch" | "responded" | "unserved";
   readonly language: "ar" | "ase" | "cmn" | "en" | "es" | "fa" | "hi" | "hmn" | "hy" | "ium" | "ja" | "km" | "ko" | "lo" | "mix" | "pa" | "pt" | "ru" | "th" | "tl" | "trc" | "uk" | "vi" | "yue" | "zap" | (string & {});

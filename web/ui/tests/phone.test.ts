@@ -84,16 +84,16 @@ test("of each person of whom something was said the county is told, by the one t
   const draft = begin("run", 2);
   assert.equal(draft.people.length, 2);
   const people = [
-    { ...BLANK, disposition: "medical_ed", transport: "ems", destination: " Highland ", hold: "w5150" },
+    { ...BLANK, disposition: "medical_ed", transport: "ems", destination: " Highland ", hold: "w5150", law_enforcement: "standby", reports: ["child_abuse"] },
     BLANK,
     { ...BLANK, disposition: "not_found", contacted: false, plan: "", plan_exception: "declined" },
   ];
   const told = encounters(people, ["first", "second"], (code) => (code === "medical_ed" ? ["contacted", "transport"] : []));
   assert.deepEqual(
-    told.map((one) => [one.subject_id, one.disposition, one.contacted, one.transport, one.destination, one.hold, one.plan_exception]),
+    told.map((one) => [one.subject_id, one.disposition, one.contacted, one.transport, one.destination, one.hold, one.plan_exception, one.law_enforcement, one.mandated_reports]),
     [
-      ["first", "medical_ed", true, "ems", "Highland", null, null],
-      [null, "not_found", false, null, null, null, "declined"],
+      ["first", "medical_ed", true, "ems", "Highland", null, null, "standby", ["child_abuse"]],
+      [null, "not_found", false, null, null, null, "declined", null, []],
     ],
   );
 });

@@ -10,6 +10,7 @@ import { Choose } from "./Choose.tsx";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { forget, kept } from "./kept.ts";
+import { Pick } from "./Pick.tsx";
 
 export interface Ending {
   readonly disposition: string;
@@ -19,9 +20,21 @@ export interface Ending {
   readonly hold: string;
   readonly transport: string;
   readonly destination: string;
+  readonly lawEnforcement: string;
+  readonly reports: readonly string[];
 }
 
-export const NO_ENDING: Ending = { disposition: "", contacted: true, plan: "", noPlan: "", hold: "", transport: "", destination: "" };
+export const NO_ENDING: Ending = {
+  disposition: "",
+  contacted: true,
+  plan: "",
+  noPlan: "",
+  hold: "",
+  transport: "",
+  destination: "",
+  lawEnforcement: "",
+  reports: [],
+};
 
 export type Lack = "ending" | "plan" | "hold" | "transport" | "destination" | "arrival";
 
@@ -48,6 +61,8 @@ export function encounterOf(ending: Ending): EncounterInputSent | null {
     hold: ending.hold || null,
     transport: ending.transport || null,
     destination: ending.destination.trim() || null,
+    law_enforcement: ending.lawEnforcement || null,
+    mandated_reports: ending.reports,
   };
 }
 
@@ -88,6 +103,16 @@ export function EndingFields({ value, empty, edit }: { value: Ending; empty?: st
       {has("needs_receiver") && (
         <input aria-label={say("clear_destination")} placeholder={say("clear_destination")} value={value.destination} onInput={(event) => edit({ destination: event.currentTarget.value })} />
       )}
+      {kind && (
+        <Choose
+          label={say("clear_law_enforcement")}
+          set="law_enforcement_role"
+          empty={say("clear_law_enforcement")}
+          value={value.lawEnforcement}
+          onChange={(lawEnforcement) => edit({ lawEnforcement })}
+        />
+      )}
+      {kind && <Pick label={say("clear_reports")} set="mandated_report_kind" many chosen={value.reports} onChange={(reports) => edit({ reports })} />}
     </>
   );
 }

@@ -22,6 +22,8 @@ export const endingOf = (one: Encounter): Ending => ({
   hold: one.hold ?? "",
   transport: one.transport ?? "",
   destination: one.destination ?? "",
+  lawEnforcement: one.law_enforcement ?? "",
+  reports: one.mandated_reports,
 });
 
 interface Written {

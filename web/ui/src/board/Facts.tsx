@@ -3,7 +3,7 @@
 import { dateTime, time } from "../format.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
-import type { Answer, IncidentView, OpenedIncident, OpenedRecords } from "../wire.ts";
+import type { Answer, Encounter, IncidentView, OpenedIncident, OpenedRecords } from "../wire.ts";
 import { plain, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { hazardWords, needWords, placeWords } from "./words.ts";
@@ -66,6 +66,12 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
         {fact(t("received"), dateTime(whole.received_at))}
         {fact(t("determined"), whole.determined_at !== null ? dateTime(whole.determined_at) : whole.ended_at === null ? t("undetermined") : null)}
         {fact(t("deadline"), whole.due_at === null ? null : t("due_of", { time: dateTime(whole.due_at), minutes: whole.standard?.minutes ?? 0 }))}
+        {whole.encounters.map((one) => (
+          <div key={one.id} class="pairs">
+            <dt>{say("clear_disposition")}</dt>
+            <dd>{endingWords(one)}</dd>
+          </div>
+        ))}
         {fact(t("outcome"), whole.outcome === null ? null : `${word("incident_outcome", whole.outcome)} ${whole.reason === null ? "" : plain(whole.reason)}`)}
       </dl>
       {one?.flags.map((flag) => (
@@ -77,6 +83,21 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
       {whole.merged_into !== null && <Other desk={desk} id={whole.merged_into} />}
     </section>
   );
+}
+
+/** How it ended for one person, with the part that others had in it and what the law asks for after it. */
+function endingWords(one: Encounter): string {
+  const role = one.law_enforcement;
+  return [
+    one.disposition === null ? "" : word("disposition", one.disposition),
+    one.hold === null || one.hold === "none" ? "" : word("hold_type", one.hold),
+    one.transport === null || one.transport === "none" ? "" : word("transport_mode", one.transport),
+    one.destination ?? "",
+    role === null ? "" : `${say("clear_law_enforcement")}: ${word("law_enforcement_role", role)}`,
+    ...one.mandated_reports.map((kind) => `${say("clear_reports")}: ${word("mandated_report_kind", kind)}`),
+  ]
+    .filter((part) => part !== "")
+    .join(" · ");
 }
 
 /** Into which incident it was merged. */

@@ -198,6 +198,18 @@ function PersonForm({ person: d, set, choose }: PersonProps) {
         </label>
       )}
       <Tick name={t("naloxone_given")} value={d.naloxone} change={(naloxone) => set({ naloxone })} />
+      <Choice name={t("law_enforcement")} set="law_enforcement_role" value={d.law_enforcement} change={(law_enforcement) => set({ law_enforcement })} />
+      <fieldset class="ticks">
+        <legend>{t("mandated_reports")}</legend>
+        {codesOf("mandated_report_kind").map(({ code }) => (
+          <Tick
+            key={code}
+            name={label("mandated_report_kind", code)}
+            value={d.reports.includes(code)}
+            change={(is) => set({ reports: is ? [...d.reports, code] : d.reports.filter((one) => one !== code) })}
+          />
+        ))}
+      </fieldset>
       <label class="field">
         {t("clear_note")}
         <textarea rows={4} value={d.note} onInput={(event) => set({ note: event.currentTarget.value })} />

@@ -15,6 +15,8 @@ export interface Ending {
   readonly destination: string;
   readonly health_plan: "" | "yes" | "no";
   readonly naloxone: boolean;
+  readonly law_enforcement: string;
+  readonly reports: readonly string[];
   readonly note: string;
 }
 
@@ -37,6 +39,8 @@ export const BLANK: Ending = {
   destination: "",
   health_plan: "",
   naloxone: false,
+  law_enforcement: "",
+  reports: [],
   note: "",
 };
 
@@ -75,6 +79,8 @@ export function encounters(people: readonly Ending[], known: readonly string[], 
         transport: flags.includes("transport") ? d.transport || null : null,
         destination: d.destination.trim() || null,
         naloxone_given: d.naloxone,
+        law_enforcement: d.law_enforcement || null,
+        mandated_reports: d.reports,
         has_plan_to_notify: d.health_plan === "" ? null : d.health_plan === "yes",
         note: d.note.trim() || null,
       },

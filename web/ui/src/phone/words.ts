@@ -15,7 +15,8 @@ const book = signal<CodeBook | null>(null);
 
 /** Sets that this page shows; the others aren't kept. */
 const SETS = [
-  "decline_reason", "disposition", "hazard", "hold_type", "location_type", "need", "obligation_exception", "partner_kind",
+  "decline_reason", "disposition", "hazard", "hold_type", "law_enforcement_role", "location_type", "mandated_report_kind", "need",
+  "obligation_exception", "partner_kind",
   "partner_reason", "safety_plan", "scene_cleared_by", "shift_end_reason", "staging_reason", "transport_mode", "unavailable_reason",
 ] as const;
 export type SetName = (typeof SETS)[number];

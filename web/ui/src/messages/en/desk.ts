@@ -101,6 +101,8 @@ export default {
   clear_hold: "Hold",
   clear_transport: "Transport",
   clear_destination: "Received by",
+  clear_law_enforcement: "Law enforcement's part",
+  clear_reports: "Report owed by law",
   clear_ready: "Ready for the next",
   clear_leave: "Not yet",
   clear_lacks: "Lacks: {what}.",

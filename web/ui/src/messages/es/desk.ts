@@ -103,6 +103,8 @@ const es: Catalog<typeof en> = {
   clear_hold: "Retención",
   clear_transport: "Traslado",
   clear_destination: "Recibido por",
+  clear_law_enforcement: "Papel de la policía",
+  clear_reports: "Informe que exige la ley",
   clear_ready: "Listo para el siguiente",
   clear_leave: "Todavía no",
   clear_lacks: "Falta: {what}.",

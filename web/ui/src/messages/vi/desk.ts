@@ -103,6 +103,8 @@ const vi: Catalog<typeof en> = {
   clear_hold: "Giữ theo luật",
   clear_transport: "Đưa đi",
   clear_destination: "Nơi tiếp nhận",
+  clear_law_enforcement: "Vai trò của cảnh sát",
+  clear_reports: "Báo cáo bắt buộc theo luật",
   clear_ready: "Sẵn sàng cho việc tiếp",
   clear_leave: "Chưa",
   clear_lacks: "Còn thiếu: {what}.",
