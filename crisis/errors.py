@@ -122,6 +122,13 @@ class Unavailable(CrisisError):
     kind = "unavailable"
 
 
+class ShuttingDown(Unavailable):
+    """This node ends; another one, or the same one after its start, takes the command again."""
+
+    def __init__(self) -> None:
+        super().__init__("shutting_down", "This node is shutting down; send the same again.")
+
+
 def _all_kinds(base: type[CrisisError]) -> Iterator[type[CrisisError]]:
     yield base
     for cls in base.__subclasses__():

@@ -23,7 +23,7 @@ from uuid import UUID
 from crisis.board import Board, Change, apply
 from crisis.clock import Clock
 from crisis.commands import Envelope
-from crisis.errors import CrisisError, Invalid, NotFound, Unavailable
+from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown, Unavailable
 from crisis.events import Event
 from crisis.incident import Incident
 from crisis.shapes import Value
@@ -210,7 +210,7 @@ class CountyRunner:
                         await self._serve(batch)
         finally:
             for waiting in self._queue:
-                _fail(waiting, Unavailable("shutting_down", "This node is shutting down."))
+                _fail(waiting, ShuttingDown())
             self._queue.clear()
 
     async def catch_up(self) -> int:
@@ -258,7 +258,7 @@ class CountyRunner:
         try:
             await self._write(batch)
         except asyncio.CancelledError:
-            self._fail_all(batch, Unavailable("shutting_down", "This node is shutting down."))
+            self._fail_all(batch, ShuttingDown())
             raise
         except Exception as error:
             # The border of the county's writer: one command that can't be written, or a fault in

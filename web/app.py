@@ -6,6 +6,7 @@ does.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from crisis.errors import CrisisError, Invalid, NotFound
+from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown
 from dispatch.supervise import describe
 from web.api import (
     board,
@@ -162,6 +163,9 @@ class Border:
             response = refusal(error)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            # Only the server's end gives up a request: what it did may have happened or not.
+            response = refusal(ShuttingDown())
         except Exception as error:
             _note(scope, error)
             response = fault()

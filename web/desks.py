@@ -17,7 +17,7 @@ from typing import NoReturn
 from crisis.board import Board
 from crisis.clock import new_id
 from crisis.commands import Envelope, LeaveDesk
-from crisis.errors import CrisisError
+from crisis.errors import CrisisError, ShuttingDown
 from crisis.ids import CommandId, CountyId, UserId
 from crisis.roles import THE_SERVICE
 from crisis.states import Source
@@ -69,6 +69,8 @@ class Desks:
             gone = await self._accounts.absent(county_id, people, grace=GRACE)
             for user_id in gone:
                 await self._service.submit(_leave(county_id, user_id))
+        except ShuttingDown:
+            return
         except CrisisError as error:
             log.warning("desks not looked after", extra={"code": error.code})
 

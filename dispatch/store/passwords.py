@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from crisis.clock import secret_token
-from crisis.errors import TooMany
+from crisis.errors import ShuttingDown, TooMany
 
 T = TypeVar("T")
 
@@ -78,6 +78,7 @@ class Passwords:
 
         Raises:
             TooMany: ``slow_down``, too many wait already.
+            ShuttingDown: after ``close``.
         """
         return await self._in_lane(lambda: self._hasher.hash(_normal(password)))
 
@@ -86,6 +87,7 @@ class Passwords:
 
         Raises:
             TooMany: ``slow_down``, too many wait already.
+            ShuttingDown: after ``close``.
         """
         return await self._in_lane(lambda: self._matches(encoded, password))
 
@@ -106,8 +108,11 @@ class Passwords:
                 "slow_down", "Too many people are signing in at this moment.", retry_after_s=2.0
             )
         loop = asyncio.get_running_loop()
+        try:
+            job = self._threads.submit(work)
+        except RuntimeError:
+            raise ShuttingDown from None
         self._inside += 1
-        job = self._threads.submit(work)
         # Counted until the thread is done, not until the caller stops waiting: a client that hangs
         # up doesn't free a lane.
         job.add_done_callback(lambda done: self._left(loop, done))

@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 
 from crisis.clock import FakeClock
-from crisis.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
+from crisis.errors import Conflict, Invalid, NotFound, NotSignedIn, ShuttingDown, TooMany
 from crisis.ids import AgencyId, CountyId, ResponderId, UserId
 from crisis.roles import Role
 from dispatch.store.accounts import Accounts
@@ -317,6 +317,14 @@ async def test_hanging_up_does_not_free_a_lane(eventually: Eventually) -> None:
     await eventually(lambda: not crowded.is_full)
     assert not await crowded.verify(None, "x")
     crowded.close()
+
+
+async def test_who_signs_in_while_the_node_ends_is_told_so() -> None:
+    closed = Passwords(hasher=CHEAP)
+    closed.close()
+    with pytest.raises(ShuttingDown):
+        await closed.verify(None, "x")
+    assert not closed.is_full
 
 
 # Ending

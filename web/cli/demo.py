@@ -490,7 +490,8 @@ def _faults_in(log: Path, start: int) -> Counter[str]:
             with suppress(msgspec.DecodeError):
                 entry = msgspec.json.decode(line)
                 if entry.get("level") in {"error", "critical", "warning"}:
-                    found[f"log: {entry.get('event', '')}"] += 1
+                    what = (entry.get("event"), entry.get("operation"), entry.get("error"))
+                    found[f"log: {' '.join(filter(None, what))}"] += 1
     return found
 
 

@@ -35,6 +35,9 @@ def codes_in(tree: ast.AST) -> Iterator[str]:
             yield from _texts(node.args[0])
         elif isinstance(node.func, ast.Name) and node.func.id in {"Problem", "_Refusal"}:
             yield from _texts(named.get("code"))
+        elif ast.unparse(node.func) == "super().__init__" and node.args:
+            # A refusal with a class of its own; what else starts so has no text there.
+            yield from _texts(node.args[0])
 
 
 def _texts(node: ast.expr | None) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -47,6 +48,24 @@ async def test_a_fault_becomes_a_problem_that_says_nothing(
     [record] = caplog.records
     assert "Canary" not in str(vars(record))
     assert "KeyError" in vars(record)["error"] and "test_app.py" in vars(record)["error"]
+
+
+async def test_a_request_that_is_under_way_when_the_server_ends_is_told_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    serving = asyncio.create_task(_serve(app))
+    await begun.wait()
+    serving.cancel()
+    start, body = await serving
+    assert start["status"] == 503
+    assert msgspec.json.decode(body["body"])["code"] == "shutting_down"
+    assert not caplog.records
 
 
 async def test_an_error_after_the_answer_began_sends_no_second_one() -> None:
