@@ -107,7 +107,8 @@ def fate_of(response: Response, now: datetime) -> Fate:
     """Return what became of a response as of ``now``.
 
     One that was reached is judged whenever it ended: a crew that doesn't count, come within the
-    hour, is no "called off in time".
+    hour, is no "called off in time". One that ended with a team there which nobody knows the
+    arrival of was neither called off nor unserved: it can't be measured.
     """
     if response.excluded_setting:
         return Fate.EXCLUDED_SETTING
@@ -120,6 +121,8 @@ def fate_of(response: Response, now: datetime) -> Fate:
         return Fate.NOT_MEASURABLE
     if response.state == "closed" and response.outcome == "unserved":
         return Fate.UNSERVED
+    if response.reached_at is None and _says_it_was_reached(response):
+        return Fate.NOT_MEASURABLE
     end = response.ended_at
     is_overdue = (end or now) > response.due_at
     if response.reached_at is not None and (end is not None or is_overdue):
@@ -129,6 +132,12 @@ def fate_of(response: Response, now: datetime) -> Fate:
     if end is None:
         return Fate.STILL_WAITING
     return Fate.CANCELLED_LATE if response.state == "cancelled" else Fate.UNSERVED
+
+
+def _says_it_was_reached(response: Response) -> bool:
+    """Whether it ended as one that a team came to, whatever is known of when."""
+    ended = (response.state, response.outcome)
+    return ended in {("closed", "responded"), ("cancelled", "on_scene")}
 
 
 class Ref(Value, frozen=True, kw_only=True):

@@ -237,13 +237,23 @@ def _check_merge(incident: Incident, into: Incident) -> None:
     require_unsettled(incident)
     require_unsettled(into)
     if incident.open_runs:
+        swaps = not into.open_runs and not _served_before(into, incident)
         raise Conflict(
             "merge_open_runs",
             f"Teams are on incident {incident.number}; merge {into.number} into it instead."
-            if not into.open_runs
-            else "Teams are on both incidents; cancel or divert those on the one that ends.",
+            if swaps
+            else f"Teams are on incident {incident.number}; cancel or divert them first, or merge "
+            "when they are done.",
             assignment_ids=[str(run.id) for run in incident.open_runs],
-            other_way_round=not into.open_runs,
+            other_way_round=swaps,
+        )
+    if _served_before(incident, into):
+        swaps = not into.open_runs
+        raise Conflict(
+            "merge_served",
+            f"A team has been at incident {incident.number}, and what it did counts there; merge "
+            f"{into.number} into it {'instead' if swaps else 'when the teams on that are done'}.",
+            other_way_round=swaps,
         )
     if incident.determined_at is not None and into.state is not IncidentState.DETERMINED:
         raise Conflict(
@@ -252,6 +262,15 @@ def _check_merge(incident: Incident, into: Incident) -> None:
             "way round, so that the search for a team goes on.",
             other_way_round=True,
         )
+
+
+def _served_before(one: Incident, other: Incident) -> bool:
+    """Whether a valid team was at the one, and at the other later or never.
+
+    The one's arrival is then the first of both, and must be that of the incident that stays.
+    """
+    first, second = one.first_on_scene_at, other.first_on_scene_at
+    return first is not None and (second is None or first < second)
 
 
 def _joined(one: Situation, other: Situation) -> Situation:

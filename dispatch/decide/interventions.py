@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crisis.assignment import (
+    ARRIVED,
     Assignment,
     AssignmentCancelled,
     AssignmentDiverted,
@@ -171,6 +172,7 @@ def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
             "The instant must lie between the incident's receipt and now.",
             received_at=incident.received_at.isoformat(),
         )
+    _check_not_after_end(run, c)
     d.emit(
         MilestoneCorrected(
             incident_id=incident.id,
@@ -192,6 +194,23 @@ def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
         "first_on_scene_at": after.first_on_scene_at,
         "warnings": [],
     }
+
+
+def _check_not_after_end(run: Assignment, c: CorrectMilestone) -> None:
+    """Let nobody have arrived with a run that had been called off by then: that is no response.
+
+    Raises:
+        Invalid: ``instant_after_end``.
+    """
+    if run.meets_need or c.instant is None or c.status not in ARRIVED:
+        return
+    ended_at = run.milestones.get(run.state, run.moved_at)
+    if c.instant > ended_at:
+        raise Invalid(
+            "instant_after_end",
+            "The run had been called off by then.",
+            ended_at=ended_at.isoformat(),
+        )
 
 
 def _lacked_at(
