@@ -226,12 +226,11 @@ async def test_a_wrong_time_is_set_right_also_after_the_incident_has_left_the_bo
     await desk.keyboard.press("i")
     await form.get_by_label("Status").select_option("accepted")
     now = datetime.now(UTC).astimezone(ZONE)
-    await form.get_by_label("Right time").fill(f"{now:%Y-%m-%dT%H:%M}")
+    await form.get_by_label("Right time").fill(f"{now:%Y-%m-%dT%H:%M:%S}")
     await form.get_by_role("button", name="Correct").click()
-    await expect(form.or_(desk.locator("[data-event=milestone_corrected]")).first).to_be_visible()
+    await expect(form).to_have_count(0)
 
     # One step back leads to what was searched.
-    await desk.keyboard.press("Escape")
     await desk.keyboard.press("Escape")
     await expect(line).to_be_visible()
     windows.excuse("422")
