@@ -28,6 +28,7 @@ const es = {
   crew_empty: "Diga quién está en la tripulación.",
   crew_twice: "Alguien aparece dos veces en la tripulación.",
   database_busy: "La base de datos está ocupada; inténtelo de nuevo.",
+  database_connection_lost: "Se perdió la conexión con la base de datos; inténtelo de nuevo.",
   database_contended: "La base de datos está ocupada; inténtelo de nuevo.",
   desk_decides_need: "Solo el despacho decide que no hace falta otro equipo.",
   desk_takes_back: "Solo el despacho dice que un asociado ya no hace falta.",

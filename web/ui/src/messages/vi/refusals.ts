@@ -27,6 +27,7 @@ const vi: Said = {
   crew_empty: "Hãy cho biết ai trong kíp.",
   crew_twice: "Có người được ghi hai lần trong kíp.",
   database_busy: "Cơ sở dữ liệu đang bận; hãy thử lại.",
+  database_connection_lost: "Mất kết nối với cơ sở dữ liệu; hãy thử lại.",
   database_contended: "Cơ sở dữ liệu đang bận; hãy thử lại.",
   desk_decides_need: "Chỉ điều phối mới quyết định không cần đội khác.",
   desk_takes_back: "Chỉ điều phối mới báo không cần đối tác nữa.",
