@@ -29,7 +29,14 @@ from crisis.incident import Incident
 from crisis.shapes import Value
 from crisis.states import Source
 from dispatch.decide import Decision, RecordDraft, Rules, decide
-from dispatch.incoming import holds, in_utc, not_on_board, team_past
+from dispatch.incoming import (
+    holds,
+    in_utc,
+    not_on_board,
+    runs_that_left,
+    team_past,
+    that_left,
+)
 from dispatch.rulebook import Rulebook
 from dispatch.store.codec import UnknownEvent
 from dispatch.store.errors import ConnectionLost
@@ -393,7 +400,7 @@ class CountyRunner:
         self, waiting: _Waiting, group: Group, now: datetime, rules: Rules
     ) -> _Outcome:
         env = waiting.env
-        board, revived = group.after, await self._revive(env, group.after)
+        board, revived = group.after, await self._revive(env, group)
         for kind, entity in revived:
             board = board.holding(kind, entity)
         off_board = frozenset(entity.id for _, entity in revived)
@@ -410,7 +417,9 @@ class CountyRunner:
         after = decision.board
         for kind, entity in revived:
             after = after.without(kind, entity)
-        group.revived.update(off_board)
+        if off_board:
+            # What the group itself took off the board has its key, or gets it with the group.
+            group.revived.update(off_board - {change.entity.id for change in group.changes})
         self._take(waiting, decision, group, after, now)
         if decision.refusal is not None:
             return _Outcome(refusal=decision.refusal)
@@ -446,16 +455,29 @@ class CountyRunner:
             "recorded_at": now,
         }
 
-    async def _revive(self, env: Envelope, board: Board) -> list[tuple[str, Any]]:
-        """Return what the command is about and the board no longer holds."""
+    async def _revive(self, env: Envelope, group: Group) -> list[tuple[str, Any]]:
+        """Return what the command is about and the board no longer holds.
+
+        What this group has changed is taken from it: the database knows it as it was before.
+        """
+        board = group.after
         missing = not_on_board(board, env.command)
         if (past := team_past(env.command)) is not None:
             known = await self.log.team_past(*past)
             missing += [one for one in (past.team_id, *known) if not holds(board, one)]
+            missing += runs_that_left(group.changes, past.team_id)
         if not missing:
             return []
-        found = await self.log.closed(missing, self._head.keys)
-        return [(kind, entity) for kind, entity in found if entity.id not in getattr(board, kind)]
+        left = that_left(board, group.changes)
+        held = {left[one][1].id: left[one] for one in missing if one in left}
+        stored = [one for one in missing if one not in left]
+        found = await self.log.closed(stored, self._head.keys) if stored else []
+        held |= {
+            entity.id: (kind, entity)
+            for kind, entity in found
+            if entity.id not in getattr(board, kind)
+        }
+        return list(held.values())
 
     def _finish(self, group: Group, outcomes: list[tuple[_Waiting, _Outcome]]) -> None:
         """Fold, publish, and only then answer."""

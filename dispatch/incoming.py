@@ -5,14 +5,16 @@ Must not know the database: what has left the board is fetched by the caller.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from crisis.board import Board
+from crisis.board import Board, Change
 from crisis.commands import Command, EnterAssignment, Envelope
+from crisis.incident import Incident
 from dispatch.decide import HANDLERS
 
 _STRUCTS: tuple[type[msgspec.Struct], ...] = (Envelope, *HANDLERS)
@@ -81,6 +83,34 @@ def team_past(command: Command) -> TeamPast | None:
         return None
     until = command.cancelled_at or command.cleared_at or command.accepted_at
     return TeamPast(command.team_id, command.accepted_at, until)
+
+
+def that_left(board: Board, changes: Iterable[Change]) -> dict[UUID, tuple[str, Any]]:
+    """Return what is among the changes and not on the board, as it was changed last, by its id.
+
+    An incident is found by its offers' and runs' ids as well.
+    """
+    newest = {change.entity.id: (change.kind, change.entity) for change in changes}
+    left: dict[UUID, tuple[str, Any]] = {}
+    for entity_id, (kind, entity) in newest.items():
+        if entity_id in getattr(board, kind):
+            continue
+        left[entity_id] = (kind, entity)
+        if isinstance(entity, Incident):
+            left.update((offer.id, (kind, entity)) for offer in entity.offers)
+            left.update((run.id, (kind, entity)) for run in entity.assignments)
+    return left
+
+
+def runs_that_left(changes: Iterable[Change], team_id: UUID) -> list[UUID]:
+    """Return the incidents among the changes that have left the board with a run of the team."""
+    return [
+        change.entity.id
+        for change in changes
+        if not change.on_board
+        and isinstance(change.entity, Incident)
+        and any(run.team_id == team_id for run in change.entity.assignments)
+    ]
 
 
 def holds(board: Board, thing: Any) -> bool:
