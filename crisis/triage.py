@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from crisis.ids import TeamId
 from crisis.shapes import Value
 from geo.point import Point
 from geo.zone import AreaClass
@@ -41,10 +42,15 @@ class Answer(StrEnum):
 
 
 class Need(Value, frozen=True, kw_only=True):
-    """Something that the person needs of the team; ``hard`` excludes teams that lack it."""
+    """Something that the person needs of the team; ``hard`` excludes teams that lack it.
+
+    ``team_id``: the one that knows the person, as somebody told, where the need is for that team;
+    ``None`` = nobody knows which.
+    """
 
     code: str
     hard: bool = False
+    team_id: TeamId | None = None
 
 
 class Hazard(Value, frozen=True, kw_only=True):

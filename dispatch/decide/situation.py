@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from crisis.commands import PlaceInput
+from crisis.errors import Invalid, NotFound
 from crisis.ids import IncidentId
 from crisis.incident import NoteAdded
 from crisis.shapes import Value
@@ -64,7 +65,8 @@ def told(
     """Return the situation after what was told; ``None`` = nothing said, stays as it was.
 
     Raises:
-        Invalid: ``unknown_code``.
+        Invalid: ``unknown_code``, ``need_names_no_team``.
+        NotFound: ``unknown_team``.
     """
     clinical = before.clinical
     after_place, point = before.place, clinical.point
@@ -134,7 +136,13 @@ def _classed(d: Deciding, place: Place, point: Point | None) -> Place:
 
 def _needs(d: Deciding, needs: tuple[Need, ...]) -> tuple[Need, ...]:
     for need in needs:
-        d.code("need", need.code)
+        known = d.rules.codes.require("need", need.code)
+        if need.team_id is None:
+            continue
+        if "ranking" not in known.attributes:
+            raise Invalid("need_names_no_team", f"{known.label}: that need is about no one team.")
+        if need.team_id not in d.board.teams:
+            raise NotFound("unknown_team", "There is no such team in this county.")
     return needs
 
 

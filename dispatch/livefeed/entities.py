@@ -31,10 +31,11 @@ class CellView(_Part, frozen=True, kw_only=True):
 
 
 class NeedView(_Part, frozen=True, kw_only=True):
-    """A need's code; ``hard`` excludes teams that lack it."""
+    """A need's code; ``hard`` excludes teams that lack it; ``team_id``: the team it is about."""
 
     code: str
     hard: bool = False
+    team_id: UUID | None = None
 
 
 class HazardView(_Part, frozen=True, kw_only=True):

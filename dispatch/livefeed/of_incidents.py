@@ -43,7 +43,7 @@ def _cell(place: Place) -> CellView | None:
 
 
 def _needs(needs: Sequence[Need]) -> tuple[NeedView, ...]:
-    return tuple(NeedView(code=n.code, hard=n.hard) for n in needs)
+    return tuple(NeedView(code=n.code, hard=n.hard, team_id=n.team_id) for n in needs)
 
 
 def _hazards(hazards: Sequence[Hazard]) -> tuple[HazardView, ...]:

@@ -258,6 +258,11 @@ def assess(
     )
 
 
+def _only_ranks(rules: Rules, code: str) -> bool:
+    known = rules.codes.find("need", code)
+    return known is not None and "ranking" in known.attributes
+
+
 class Asking:
     """One slot of one incident, prepared to be asked of many teams."""
 
@@ -279,7 +284,14 @@ class Asking:
         )
         hazards = {hazard.code for hazard in self.needs.hazards}
         self.hazards = tuple(sorted(hazards))
-        self.soft = tuple(dict.fromkeys(n.code for n in self.needs.needs if not n.hard))
+        only_rank = {n.code for n in self.needs.needs if _only_ranks(rules, n.code)}
+        # A hint to the ranking bars nobody, however strongly it was wished for.
+        self.soft = tuple(
+            dict.fromkeys(n.code for n in self.needs.needs if not n.hard or n.code in only_rank)
+        )
+        self.known_to = frozenset(
+            n.team_id for n in incident.needs if n.team_id is not None and n.code in only_rank
+        )
         self._hard = self._hard_needs()
         self._judged = memo.under(
             rules,

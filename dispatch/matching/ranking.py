@@ -9,7 +9,7 @@ The fastest team is always marked. Must not know the database, offers' windows o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING
@@ -95,7 +95,6 @@ def rank(
     rules: Rules,
     *,
     limit: int | None = None,
-    prior_contact: Collection[TeamId] = (),
     memo: CrewMemo | None = None,
 ) -> Recommendation:
     """Compare all teams of the county for one slot.
@@ -110,7 +109,6 @@ def rank(
         now: the county's instant.
         limit: cuts each list to so many, >= 1, and keeps the fastest; counts stay whole. ``None`` =
             all.
-        prior_contact: teams that know the person; looked at where the incident asks for it.
         memo: crews judged before; ``None`` = the process's own.
     """
     asking = Asking(board, incident, slot, now, rules, memo or _SHARED_MEMO)
@@ -118,7 +116,7 @@ def rank(
     drives = _drives(asking, travel, [*valid, *nearly], now)
     due_s = None if incident.due_at is None else (incident.due_at - now).total_seconds()
 
-    worth = _Worth(asking, prior_contact)
+    worth = _Worth(asking)
     judged = zip(valid, drives, strict=False)
     candidates = _in_order([_candidate(one, drive, due_s, worth, now) for one, drive in judged])
     fastest = _mark_fastest(candidates)
@@ -215,7 +213,7 @@ class _SoftNeed(msgspec.Struct, frozen=True):
 class _Worth:
     """What a crew's met soft needs are worth, worked out once per combination."""
 
-    def __init__(self, asking: Asking, prior_contact: Collection[TeamId]) -> None:
+    def __init__(self, asking: Asking) -> None:
         policy = asking.rules.policy.matching
         self._asking = asking
         self._memo: dict[tuple[frozenset[str], bool], tuple[float, tuple[Adjustment, ...]]] = {}
@@ -224,6 +222,9 @@ class _Worth:
             known = asking.rules.codes.find("need", code)
             attributes = {} if known is None else known.attributes
             by_contact = attributes.get("ranking") == "prior_contact"
+            if by_contact and not asking.known_to:
+                # Nobody knows which team it was: that no team is it can't be said.
+                continue
             if by_contact:
                 seconds = policy.prior_contact_worth_s
             elif "language" in attributes:
@@ -232,10 +233,7 @@ class _Worth:
                 seconds = policy.soft_need_worth_s
             label = code if known is None else known.label
             self._needs.append(_SoftNeed(code, label, seconds, by_contact))
-        # Looked at only where the incident asks for it.
-        self._known_to = (
-            frozenset(prior_contact) if any(n.by_contact for n in self._needs) else frozenset()
-        )
+        self._known_to = asking.known_to
 
     def of(self, team: Team) -> tuple[float, tuple[Adjustment, ...]]:
         """Return the seconds to add to the team's drive, and what they are made of."""

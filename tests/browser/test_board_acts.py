@@ -92,6 +92,24 @@ async def test_two_incidents_are_merged_and_split_again(windows: Windows) -> Non
     await expect(desk.locator("[data-number='2']")).to_have_attribute("data-phase", "waiting")
 
 
+async def test_the_team_that_knows_the_person_is_named_and_said_to_be_it(windows: Windows) -> None:
+    desk = await ready(await windows.open("desk", "/board"))
+    await take_call(Hands(desk))
+    await expect(desk.locator(".recommend li.top")).to_be_visible()
+    known = call_sign(1)
+    await desk.get_by_role("button", name="Amend").click()
+    await desk.get_by_role("combobox", name="Needs").fill("knows")
+    await desk.keyboard.press("Enter")
+    await desk.get_by_label("Which team knows the person").select_option(label=known)
+    await desk.keyboard.press("Control+Enter")
+    said = desk.locator(f"[data-candidate='{known}']")
+    await expect(said).to_contain_text("Team that knows the person: yes")
+    # It stays named when something else is amended.
+    await desk.get_by_role("button", name="Amend").click()
+    chosen = desk.get_by_label("Which team knows the person").locator("option:checked")
+    await expect(chosen).to_have_text(known)
+
+
 async def test_a_merge_that_only_goes_the_other_way_round_is_offered_so(windows: Windows) -> None:
     desk = await ready(await windows.open("desk", "/board"))
     await send_team(desk)

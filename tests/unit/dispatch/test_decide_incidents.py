@@ -33,7 +33,7 @@ from crisis.commands import (
     StartScreening,
     SubjectInput,
 )
-from crisis.ids import AssignmentId, CallId, IncidentId, SlotNo, SubjectId, UserId
+from crisis.ids import AssignmentId, CallId, IncidentId, SlotNo, SubjectId, TeamId, UserId
 from crisis.incident import IncidentState, Phase
 from crisis.obligation import ObligationKind
 from crisis.policy import OfferPolicy
@@ -385,6 +385,20 @@ def test_a_new_need_that_a_crew_on_its_way_lacks_is_told_at_once() -> None:
     result = county.do(no_language).result
     assert codes(result) == ["crew_no_longer_valid"]
     assert ("role:supervisor", "crew_no_longer_valid") in county.told()
+
+
+def test_which_team_knows_the_person_is_kept_with_that_need_and_no_other() -> None:
+    county = County()
+    team, incident_id = county.team(), county.determined()
+    knows = Need(code="prior_contact", team_id=team)
+    county.do(AmendIncident(incident_id=incident_id, needs=(knows,)))
+    assert county.incident(incident_id).needs == (knows,)
+    # A wish never keeps an incident from being opened: nobody need know which team it was.
+    county.do(OpenIncident(needs=(Need(code="prior_contact"),)))
+    other = OpenIncident(needs=(Need(code="youth", team_id=team),))
+    county.refused("need_names_no_team", other)
+    stranger = Need(code="prior_contact", team_id=TeamId(uid("nobody")))
+    county.refused("unknown_team", OpenIncident(needs=(stranger,)))
 
 
 def test_an_amendment_wakes_a_search_that_is_going_on_but_starts_none() -> None:

@@ -525,10 +525,28 @@ def test_a_team_that_knows_the_person_gains_only_where_the_incident_asks_for_it(
     county: County,
 ) -> None:
     near, knows = county.team(1, away_min=10), county.team(2, away_min=14)
-    asks = incident(Need(code="prior_contact"))
-    assert order(county.rank(asks, prior_contact=[knows])) == [knows, near]
-    assert order(county.rank(prior_contact=[knows])) == [near, knows]
-    assert order(county.rank(asks)) == [near, knows]
+    for hard in (False, True):
+        asks = incident(Need(code="prior_contact", hard=hard, team_id=knows))
+        found = county.rank(asks)
+        assert order(found) == [knows, near]
+        told = [[part.sentence for part in one.adjustments] for one in found.candidates]
+        assert told == [["Team that knows the person: yes."], ["Team that knows the person: no."]]
+    assert order(county.rank(incident())) == [near, knows]
+
+
+def test_a_team_that_knows_the_person_is_taken_only_if_it_is_nearly_as_fast(
+    county: County,
+) -> None:
+    near, knows = county.team(1, away_min=10), county.team(2, away_min=16)
+    assert order(county.rank(incident(Need(code="prior_contact", team_id=knows)))) == [near, knows]
+
+
+def test_where_nobody_knows_which_team_it_was_no_team_is_said_not_to_be_it(
+    county: County,
+) -> None:
+    county.team(1, away_min=10)
+    (found,) = county.rank(incident(Need(code="prior_contact"))).candidates
+    assert found.adjustments == ()
 
 
 def test_no_soft_need_is_worth_the_deadline(county: County) -> None:

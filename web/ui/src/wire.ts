@@ -1066,12 +1066,14 @@ export interface MyShifts {
 export interface Need {
   readonly code: string;
   readonly hard: boolean;
+  readonly team_id: string | null;
 }
 
-/** A need's code; ``hard`` excludes teams that lack it. */
+/** A need's code; ``hard`` excludes teams that lack it; ``team_id``: the team it is about. */
 export interface NeedView {
   readonly code: string;
   readonly hard: boolean;
+  readonly team_id: string | null;
 }
 
 /** No team goes, for this reason (a code; never "no team available"). */
@@ -2485,6 +2487,7 @@ export interface MergeIncidentBody {
 export interface NeedSent {
   readonly code: string;
   readonly hard?: boolean | undefined;
+  readonly team_id?: string | null | undefined;
 }
 
 /** Record or amend how one person's encounter ended. */
@@ -2847,7 +2850,7 @@ export const CodeShape: Shape = { d: {"flags": [], "attributes": {}, "effective_
 export const CodeSetShape: Shape = { d: {"flags": [], "attributes": [], "closed": false}, p: { codes: CodeShape } };
 export const CodesShape: Shape = { d: {}, p: { sets: { m: CodeSetShape } } };
 export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null} };
-export const NeedShape: Shape = { d: {"hard": false} };
+export const NeedShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const SlotShape: Shape = { d: {"rung": 0, "escalations": 0, "wake_at": null, "climb_at": null, "climbed": 0, "exhausted_at": null, "dropped": null} };
 export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, "reason": null, "eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
@@ -2952,7 +2955,7 @@ export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "hea
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
 export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
 export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false} };
-export const NeedViewShape: Shape = { d: {"hard": false} };
+export const NeedViewShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardViewShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "exhausted_at": null} };
 export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
@@ -3626,6 +3629,7 @@ export type RefusalCode =
   | "method_not_allowed"
   | "metrics_token"
   | "mode_not_enough"
+  | "need_names_no_team"
   | "no_account"
   | "no_agency"
   | "no_answer"

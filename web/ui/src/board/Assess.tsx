@@ -6,6 +6,7 @@ import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import { ACUITY_WORDS, type Acuity, type NeedSent } from "../wire.ts";
 import { choices } from "./codes.ts";
+import type { Desk } from "./desk.ts";
 import { Pick } from "./Pick.tsx";
 
 export interface Assessment {
@@ -19,6 +20,12 @@ export function needsOf(codes: readonly string[], before: readonly NeedSent[]): 
   const flags = new Map(choices("need").map((code) => [code.code, code.flags]));
   return codes.map((code) => before.find((one) => one.code === code) ?? { code, hard: flags.get(code)?.includes("hard") ?? false });
 }
+
+/** The needs, with the team that one of them is about; `null` = nobody knows which. */
+export const aboutTeam = (needs: readonly NeedSent[], code: string, team: string | null): readonly NeedSent[] =>
+  needs.map((one) => (one.code === code ? { ...one, team_id: team } : one));
+
+const teamsOf = (desk: Desk) => [...desk.live.of("team").all.value.values()].sort((a, b) => a.call_sign.localeCompare(b.call_sign));
 
 export function AcuityChoice({ value, name, onChange, focusRef }: { value: Acuity | null; name: string; onChange: (acuity: Acuity) => void; focusRef?: (field: HTMLInputElement | null) => void }) {
   return (
@@ -52,7 +59,8 @@ export function acuityOfKey(event: KeyboardEvent): Acuity | null {
   return digit === undefined ? null : (ACUITY_WORDS[Number(digit) - 1] ?? null);
 }
 
-export function NeedsAndHazards({ value, onChange }: { value: Assessment; onChange: (part: Partial<Assessment>) => void }) {
+export function NeedsAndHazards({ desk, value, onChange }: { desk: Desk; value: Assessment; onChange: (part: Partial<Assessment>) => void }) {
+  const namesTeam = (code: string) => choices("need").find((one) => one.code === code)?.attributes["ranking"] !== undefined;
   return (
     <>
       <Pick label={t("hazards")} set="hazard" many chosen={value.hazards} onChange={(hazards) => onChange({ hazards })} />
@@ -65,6 +73,21 @@ export function NeedsAndHazards({ value, onChange }: { value: Assessment; onChan
         onChange={(codes) => onChange({ needs: needsOf(codes, value.needs) })}
         onHard={(code) => onChange({ needs: value.needs.map((one) => (one.code === code ? { ...one, hard: !one.hard } : one)) })}
       />
+      {value.needs
+        .filter((need) => namesTeam(need.code))
+        .map((need) => (
+          <label key={need.code} class="field">
+            {t("known_team")}
+            <select value={need.team_id ?? ""} onChange={(event) => onChange({ needs: aboutTeam(value.needs, need.code, event.currentTarget.value || null) })}>
+              <option value="">{t("known_team_none")}</option>
+              {teamsOf(desk).map((team) => (
+                <option key={team.id} value={team.id}>
+                  {team.call_sign}
+                </option>
+              ))}
+            </select>
+          </label>
+        ))}
     </>
   );
 }

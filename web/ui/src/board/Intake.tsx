@@ -106,7 +106,7 @@ export function Intake({ desk }: { desk: Desk }) {
         <Pick label={t("concern")} set="crisis_type" many chosen={now.concerns} onChange={(concerns) => edit({ concerns })} />
         <AcuityChoice name="intake-acuity" value={now.acuity} onChange={(chosen) => edit({ acuity: chosen })} focusRef={(field) => (acuity.current = field)} />
         <div class="two">
-          <NeedsAndHazards value={now} onChange={edit} />
+          <NeedsAndHazards desk={desk} value={now} onChange={edit} />
         </div>
         <div class="three">
           <label class="field">

@@ -114,7 +114,7 @@ export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; 
     >
       <AcuityChoice name={`acuity-${one.id}`} value={value.value.acuity} onChange={(acuity) => (value.value = { ...value.peek(), acuity })} focusRef={(field) => (first.current = field)} />
       <div class="two">
-        <NeedsAndHazards value={value.value} onChange={(part) => (value.value = { ...value.peek(), ...part })} />
+        <NeedsAndHazards desk={desk} value={value.value} onChange={(part) => (value.value = { ...value.peek(), ...part })} />
       </div>
       <Trouble trouble={trouble.value} />
       <div class="acts">

@@ -116,6 +116,8 @@ export default {
   concern: "Concern",
   acuity: "How soon",
   needs: "Needs",
+  known_team: "Which team knows the person",
+  known_team_none: "Nobody knows which",
   hazards: "Hazards",
   caller_name: "Caller",
   callback: "Callback number",

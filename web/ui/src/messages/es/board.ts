@@ -118,6 +118,8 @@ const es: Catalog<typeof en> = {
   concern: "Motivo",
   acuity: "Con qué urgencia",
   needs: "Necesidades",
+  known_team: "Qué equipo conoce a la persona",
+  known_team_none: "Nadie sabe cuál",
   hazards: "Peligros",
   caller_name: "Quien llama",
   callback: "Número para devolver la llamada",

@@ -63,6 +63,7 @@ const es = {
   merge_with_itself: "Un incidente no se puede unir consigo mismo.",
   merged: "Ese incidente se unió a otro; lleve la llamada al que sigue.",
   mode_not_enough: "Un seguimiento exige hablar: en persona, por video o por teléfono.",
+  need_names_no_team: "Esa necesidad no es de un solo equipo.",
   no_slot_waiting: "Este incidente no necesita ahora otro equipo.",
   no_team: "Ahora no está en ningún equipo.",
   no_team_is_no_reason: "Que nadie pueda ir no es motivo para no enviar: decida que hace falta un equipo; el incidente espera.",

@@ -118,6 +118,8 @@ const vi: Catalog<typeof en> = {
   concern: "Vấn đề",
   acuity: "Khẩn đến mức nào",
   needs: "Nhu cầu",
+  known_team: "Đội nào từng gặp người này",
+  known_team_none: "Không rõ đội nào",
   hazards: "Nguy hiểm",
   caller_name: "Người gọi",
   callback: "Số gọi lại",

@@ -62,6 +62,7 @@ const vi: Said = {
   merge_with_itself: "Không thể gộp vụ việc với chính nó.",
   merged: "Vụ đó đã gộp; hãy gắn cuộc gọi vào vụ còn lại.",
   mode_not_enough: "Theo dõi phải nói chuyện: trực tiếp, qua video hoặc điện thoại.",
+  need_names_no_team: "Nhu cầu đó không dành riêng cho một đội.",
   no_slot_waiting: "Vụ việc này hiện không cần thêm đội.",
   no_team: "Hiện bạn không thuộc đội nào.",
   no_team_is_no_reason: "Không ai đi được không phải là lý do không cử: hãy quyết định cần đội; vụ việc sẽ chờ.",
