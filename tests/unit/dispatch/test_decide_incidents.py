@@ -630,6 +630,27 @@ def test_merges_that_would_lose_a_team_or_the_need_for_one_are_refused() -> None
     county.refused("settled", MergeIncident(incident_id=second, into=first))
 
 
+def test_a_merge_never_hides_that_a_team_was_there_first() -> None:
+    county = County()
+    first, second = two_determined(county)
+    blue, red = county.team("Blue 1"), county.team("Red 1")
+    run = county.running(first, blue)
+    arrived = ReportStatus(assignment_id=run, status=Status.ON_SCENE)
+    county.do(arrived, by=on_team(blue))
+    county.do(ClearAssignment(assignment_id=run), by=on_team(blue))
+    refusal = county.refused("merge_served", MergeIncident(incident_id=first, into=second))
+    assert refusal.facts["other_way_round"] is True
+    # While a team is on the way to the other one, it goes neither way, and neither sends to the
+    # other.
+    county.running(second, red)
+    for one, other, code in (
+        (first, second, "merge_served"),
+        (second, first, "merge_open_runs"),
+    ):
+        refusal = county.refused(code, MergeIncident(incident_id=one, into=other))
+        assert refusal.facts["other_way_round"] is False
+
+
 # Keeping
 
 
