@@ -8,11 +8,13 @@ noted. Must not know how a call is answered.
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from itertools import chain
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,7 @@ from crisis.errors import Invalid
 from crisis.shapes import Value
 from dispatch.sim.times import instants
 from dispatch.sim.words import CONCERNS, SOURCES, Words, plain
+from geo.counties import county_zones
 from geo.point import Point
 
 #: The response standard took effect on this day; before it nothing can be measured.
@@ -60,6 +63,13 @@ _OTHER_NAMES: Mapping[str, str] = {
     "ended_at": "ended",
     "closed_at": "ended",
 }
+#: How a spreadsheet names what separates its cells, in a line before the heads.
+_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
+_LONGEST_REASON = 200
+#: How databases write that there is nothing.
+_NOTHING = frozenset({"null", "n/a", "#n/a", "nan", "nat"})
+#: A place may lie so far beyond a county's outermost points: outlines are simplified.
+_BEYOND_DEG = 0.1
 #: A row's instants in the order in which they must lie.
 _ORDER = ("received_at", "determined", "dispatch", "arrival", "departure")
 
@@ -154,8 +164,9 @@ def read_calls(
     Raises:
         Invalid: ``bad_columns``, ``bad_words`` or ``bad_span``: the file can't be read as told.
     """
+    lines, delimiter = _delimited(lines, columns or {})
     # Strictly: a quote that is never closed would swallow all rows after it.
-    table = csv.reader(lines, strict=True)
+    table = csv.reader(lines, strict=True, delimiter=delimiter)
     try:
         heads = next(table, [])
         places = _columns(heads, columns or {})
@@ -175,12 +186,31 @@ def read_calls(
             try:
                 reading.calls.append(row_reader.read(row, cells))
             except ValueError as error:
-                reading.bad.append(BadRow(row=row, reason=str(error)))
+                reading.bad.append(BadRow(row=row, reason=_shown(str(error))))
     except csv.Error as error:
         fault = str(error).replace("unexpected end of data", "a cell's quotes are never closed")
         raise Invalid("bad_columns", f"Line {table.line_num}: not CSV: {fault}.") from error
     _check_span(reading.calls)
     return reading
+
+
+def _delimited(lines: Iterable[str], given: Mapping[str, str]) -> tuple[Iterable[str], str]:
+    """Return the lines from the heads on, and what separates their cells.
+
+    Where a comma stands in numbers, spreadsheets separate by semicolons; some say so in a line
+    before the heads.
+    """
+    rest = iter(lines)
+    first = next(rest, "")
+    said = _SEPARATOR.fullmatch(first.strip("\ufeff\r\n"))
+    if said is not None:
+        return rest, said[1]
+    known = {*COLUMNS, *_OTHER_NAMES, *(plain(head) for head in given.values())}
+
+    def heads_known(delimiter: str) -> int:
+        return sum(plain(head.strip('"\ufeff')) in known for head in first.split(delimiter))
+
+    return chain([first], rest), max(",;\t|", key=heads_known)
 
 
 def _check_span(calls: Sequence[RecordedCall]) -> None:
@@ -230,8 +260,6 @@ def _columns(heads: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
             found[one] = index
     missing = [name for name in (*REQUIRED, *wanted) if name not in found]
     if missing:
-        if len(heads) == 1 and (";" in heads[0] or "\t" in heads[0]):
-            raise Invalid("bad_columns", "The file isn't separated by commas; save it so.")
         raise Invalid(
             "bad_columns",
             f"The file lacks the column {', '.join(dict.fromkeys(missing))}; it has "
@@ -268,7 +296,7 @@ class _RowReader:
             raise ValueError("more cells than heads: is a comma in a cell without quotes?")
         notes: list[str] = []
         told = {
-            name: cells[index].strip() if index < len(cells) else ""
+            name: _told(cells[index]) if index < len(cells) else ""
             for name, index in self._places.items()
         }
         times = self._times(told, row, notes)
@@ -379,13 +407,38 @@ def _check_outcome(times: dict[str, datetime], outcome: RecordedOutcome) -> None
         times.pop("departure", None)
 
 
+def _shown(reason: str) -> str:
+    """Return a reason that may quote a cell, fit for a terminal and of one line's length."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in reason)
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
+
+
+def _told(cell: str) -> str:
+    text = cell.strip()
+    return "" if text.casefold() in _NOTHING else text
+
+
 def _place(lat: str, lon: str) -> Point | None:
     if not lat and not lon:
         return None
+    told = f"lat {lat or 'empty'}, lon {lon or 'empty'}"
     try:
-        place = Point(lat_deg=float(lat), lon_deg=float(lon))
+        # Where semicolons separate, a comma stands in numbers.
+        lat_deg, lon_deg = (float(text.replace(",", ".")) for text in (lat, lon))
     except ValueError:
-        raise ValueError(f"lat {lat or 'empty'}, lon {lon or 'empty'} is no place") from None
-    if place.lat_deg == 0 and place.lon_deg == 0:
-        raise ValueError("lat 0, lon 0 is no place")
-    return place
+        raise ValueError(f"{told} is no place") from None
+    if _is_in_california(lat_deg, lon_deg):
+        return Point(lat_deg=lat_deg, lon_deg=lon_deg)
+    if _is_in_california(lon_deg, lat_deg):
+        raise ValueError(f"{told} is no place in California: are the two swapped?")
+    if _is_in_california(lat_deg, -lon_deg):
+        raise ValueError(f"{told} is no place in California: does lon lack its minus?")
+    raise ValueError(f"{told} is no place in California")
+
+
+def _is_in_california(lat_deg: float, lon_deg: float) -> bool:
+    return any(
+        box.south_deg - _BEYOND_DEG <= lat_deg <= box.north_deg + _BEYOND_DEG
+        and box.west_deg - _BEYOND_DEG <= lon_deg <= box.east_deg + _BEYOND_DEG
+        for box in (zone.box for zone in county_zones().values())
+    )

@@ -258,6 +258,36 @@ def test_a_file_without_calls_is_told_as_such(tmp_path: Path) -> None:
     assert "holds no calls" in done.stderr
 
 
+def test_a_spreadsheet_of_a_foreign_system_is_read_as_it_is(tmp_path: Path) -> None:
+    # Excel's in Spanish: semicolons, a comma in numbers, no UTF-8, a note of two lines.
+    calls = tmp_path / "llamadas.csv"
+    rows = (
+        "received_at;lat;lon;source;concern;determined;arrival;nota",
+        '7/1/2026 8:00 AM;38,6;-121,4;self;psychosis;7/1/2026 8:10 AM;7/1/2026 9:10 AM;"Señora\nA"',
+        "7/1/2026 9:00 AM;34,0;-118,2;self;psychosis;7/1/2026 9:10 AM;7/1/2026 10:11 AM;",
+    )
+    calls.write_bytes("\r\n".join(rows).encode("cp1252"))
+    done = crisis_dispatch("replay", calls, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    whole = json.loads(done.stdout)["lines"][-1]
+    assert whole["arrived"] == {"numerator": 1, "denominator": 2, "percent": 50.0}
+    assert whole["spread"]["longest"] == 61.0
+    assert "the file isn't UTF-8; read as Windows-1252" in done.stderr
+    assert "place outside Sacramento County, kept; see --county" in done.stderr
+
+
+def test_bad_rows_do_not_flood_the_terminal(tmp_path: Path) -> None:
+    calls, errors = tmp_path / "bad.csv", tmp_path / "errors.csv"
+    heads = "received_at,lat,lon,source,concern\n"
+    calls.write_text(heads + "46204.5451388889,38.6,-121.4,self,other\n" * 70)
+    done = crisis_dispatch("replay", calls, "--errors", errors)
+    assert done.returncode == 1
+    assert "row 51: " in done.stderr
+    assert "row 52: " not in done.stderr
+    assert f"and 20 more bad rows; see {errors}" in done.stderr
+    assert len(errors.read_text().splitlines()) == 71
+
+
 def test_the_responses_behind_the_figures_are_listed_as_csv(tmp_path: Path) -> None:
     calls = tmp_path / "some.csv"
     calls.write_text("".join(CALLS.read_text().splitlines(keepends=True)[:6]))

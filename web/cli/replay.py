@@ -8,6 +8,7 @@ goes from act to act, sign-ins, and the API over HTTP. What the acts are stands 
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
 import os
 import sys
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from shutil import rmtree
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -43,12 +45,16 @@ from dispatch.store.identity import Grant
 from dispatch.store.migrate import migrate
 from dispatch.store.pool import Database
 from dispatch.store.reporting import read_responses
+from geo.counties import OFF_COAST_M, county_zones
 from web.cli.desk import ApiDesk, listening
 from web.cli.text import Exit, Usage, new_password, say, warn
 from web.node import Node, running
 
 _ROLES: Mapping[Who, Role] = {Who.DISPATCHER: Role.DISPATCHER, Who.ADMIN: Role.ADMIN}
 _COLUMNS = "\n".join(f"  {name:<12} {doc}" for name, doc in calls_.COLUMNS.items())
+
+#: So many bad rows are told at the terminal.
+_MOST_TOLD = 50
 
 HELP = "run recorded calls through the service and report their response times"
 DESCRIPTION = f"""\
@@ -61,12 +67,14 @@ record says so; the report shows the county's own response times. What isn't rec
 With --resimulate the same calls are answered anew, by this service's own ranking and N simulated
 teams: what the response times would have been.
 
-The file is CSV with heads. Its columns, by these names (or see --column):
+The file is CSV with heads, separated by commas, semicolons or tabs. Its columns, by these names (or
+see --column):
 {_COLUMNS}
 
-Times: 2026-03-08 13:45, 2026-03-08T21:45:00Z or 3/8/2026 1:45 PM; without a zone they are local
-(--zone). Rows may stand in any order. A bad row is told and left out; the rest goes on, and that is
-no failure. Exit code 1: nothing could be replayed, or the service refused what a row says.
+Times: 2026-03-08 13:45, 2026-03-08T21:45:00Z, 3/8/2026 1:45 PM or 08-Mar-2026 13:45 PST; without a
+zone they are local (--zone). Rows may stand in any order. A bad row is told and left out; the rest
+goes on, and that is no failure. Exit code 1: nothing could be replayed, or the service refused what
+a row says.
 """
 
 
@@ -150,7 +158,7 @@ async def run(args: argparse.Namespace) -> Exit:
     """Read the file, replay it, and print what came of it."""
     zone = _zone(args.zone)
     county_id, county = administration.find_county(args.county)
-    reading = _read(args, zone)
+    reading = _read(args, zone, county_id)
     # Now, not when an hour's replay is to be told: that it can be written, and isn't the calls.
     if args.errors is not None:
         if args.errors.exists() and args.errors.samefile(args.file):
@@ -180,25 +188,47 @@ def _zone(name: str) -> ZoneInfo:
         raise Usage(f"There is no time zone {name}; try America/Los_Angeles.") from None
 
 
-def _read(args: argparse.Namespace, zone: ZoneInfo) -> Reading:
+def _read(args: argparse.Namespace, zone: ZoneInfo, county_id: CountyId) -> Reading:
     assumed: Mapping[str, calls_.AssumedFrom] = {"received": "received_at", "dispatch": "dispatch"}
     try:
-        with args.file.open(encoding="utf-8-sig", newline="") as lines:
-            return read_calls(
-                lines,
-                code_sets(local_day(calls_.FIRST_INSTANT)),
-                zone=zone,
-                columns=dict(args.column),
-                sources=dict(args.source),
-                concerns=dict(args.concern),
-                assume_determined=assumed.get(args.assume_determined or ""),
-            )
+        text, note = _decoded(args.file.read_bytes())
+        reading = read_calls(
+            StringIO(text, newline=""),
+            code_sets(local_day(calls_.FIRST_INSTANT)),
+            zone=zone,
+            columns=dict(args.column),
+            sources=dict(args.source),
+            concerns=dict(args.concern),
+            assume_determined=assumed.get(args.assume_determined or ""),
+        )
     except OSError as error:
         raise Usage(f"{args.file} can't be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise Usage(f"{args.file} isn't UTF-8; save it as CSV UTF-8.") from None
+        raise Usage(f"{args.file} is no text; save it as CSV UTF-8.") from None
     except Invalid as error:
         raise Usage(error.detail) from error
+    if note:
+        reading.notes[note] += 1
+    outline = county_zones()[f"{county_id:05d}"]
+    places = [call.place for call in reading.calls if call.place is not None]
+    outside = sum(outline.distance_m(place) > OFF_COAST_M for place in places)
+    if outside:
+        reading.notes[f"place outside {outline.name} County, kept; see --county"] += outside
+    return reading
+
+
+def _decoded(content: bytes) -> tuple[str, str]:
+    """Return the text of a file as spreadsheets write it, and what must be said of that.
+
+    Raises:
+        UnicodeDecodeError: it is no text.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16"), ""
+    try:
+        return content.decode("utf-8-sig"), ""
+    except UnicodeDecodeError:
+        return content.decode("cp1252"), "the file isn't UTF-8; read as Windows-1252"
 
 
 @asynccontextmanager
@@ -347,8 +377,11 @@ def _print_report(args: argparse.Namespace, report: ResponseTimes, title: str) -
 
 def _tell_bad(bad: list[BadRow], file: Path | None) -> None:
     bad.sort(key=lambda row: row.row)
-    for row in bad:
+    for row in bad[:_MOST_TOLD]:
         warn(f"row {row.row}: {row.reason}")
+    if len(bad) > _MOST_TOLD:
+        more = f"and {len(bad) - _MOST_TOLD} more bad rows"
+        warn(f"{more}; see {file}" if file else f"{more}; --errors FILE lists them all")
     if file is not None:
         _write_bad(bad, file)
 

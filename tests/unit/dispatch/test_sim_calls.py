@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from crisis.errors import Invalid
 from dispatch.sim.calls import Reading, RecordedCall, read_calls
 from dispatch.sim.replay import Act, schedule
 from dispatch.sim.times import instants
+from geo.point import Point
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 HEADS = "received_at,lat,lon,source,concern,determined,dispatch,arrival,departure,outcome,ended"
@@ -51,6 +53,19 @@ def refused(row: str, **how: Any) -> str:
         "7/1/2026 13:05",
         "07/01/2026 1:05 PM",
         "7/1/26 1:05 pm",
+        "7/1/2026 1:05PM",
+        "7/1/26 1:05:00 p.m.",
+        "7/1/2026, 1:05 PM",
+        "07-01-2026 13:05",
+        "2026/07/01 13:05:00",
+        "2026-07-01 1:05 PM",
+        "2026-07-01 13:05:00.000",
+        "01-JUL-2026 13:05",
+        "Jul  1 2026  1:05PM",
+        "2026-07-01 13:05 PDT",
+        "7/1/2026 12:05 PM PST",
+        "2026-07-01 20:05:00 UTC",
+        "2026-07-01 13:05:00 -0700",
     ],
 )
 def test_times_are_read_as_spreadsheets_write_them(text: str) -> None:
@@ -65,6 +80,12 @@ def test_times_are_read_as_spreadsheets_write_them(text: str) -> None:
         ("2026-07-01", "no time of day"),
         ("2026-03-08 02:30", "did not occur"),
         ("1926-07-01 10:00", "not of this century"),
+        ("46204.5451388889", "number of a day; give the column a format of date and time"),
+        ("7/1/2026 13:05 PM", "is no time"),
+        ("7/1/2026 0:05 AM", "is no time"),
+        ("25/12/2026 10:00", "is no time"),
+        ("01-Abc-2026 10:00", "is no time"),
+        ("2026-07-01T13:05Z PDT", "names two zones"),
     ],
 )
 def test_what_is_no_time_is_told(text: str, why: str) -> None:
@@ -90,10 +111,36 @@ def test_a_time_that_came_twice_is_the_one_that_may_follow_what_came_before() ->
     assert "row 2: dispatch 2026-11-01 01:10 came twice that night; taken as the second" in notes
 
 
+def test_a_zone_by_letters_tells_which_of_the_two_is_meant() -> None:
+    first, second = (instants(f"2026-11-01 01:30 {zone}", PACIFIC) for zone in ("PDT", "pst"))
+    assert first + second == instants("2026-11-01 01:30", PACIFIC)
+
+
+@pytest.mark.parametrize(
+    ("heads", "row"),
+    [
+        (HEADS.replace(",", ";"), "2026-07-01 08:00;38,5;-121,5;self;other;;;;;;"),
+        (f"\ufeff{HEADS}".replace(",", "\t"), "2026-07-01 08:00\t38.5\t-121.5\tself\tother"),
+        ("sep=|\r\n" + HEADS.replace(",", "|"), "2026-07-01 08:00|38.5|-121.5|self|other"),
+        ('"Received At",Lat,LON,Source,"Concern"', f'"2026-07-01 08:00",{PLACE}'),
+        (f",{HEADS},,", f"7,2026-07-01 08:00,{PLACE},NULL,n/a,NaT,,,,,"),
+    ],
+)
+def test_cells_are_separated_as_spreadsheets_separate_them(heads: str, row: str) -> None:
+    lines = StringIO(f"{heads}\r\n{row}\r\n", newline="")
+    reading = read_calls(lines, code_sets(date(2026, 1, 1)), zone=PACIFIC)
+    [call] = reading.calls
+    assert (call.row, call.place) == (2, Point(lat_deg=38.5, lon_deg=-121.5))
+    assert call.determined is None
+
+
 @pytest.mark.parametrize(
     ("row", "why"),
     [
         (f",{PLACE},,,,,,", "received_at is empty"),
+        ("2026-07-01 08:00,-121.5,38.5,self,other,,,,,,", "are the two swapped?"),
+        ("2026-07-01 08:00,38.5,121.5,self,other,,,,,,", "does lon lack its minus?"),
+        ("2026-07-01 08:00,45.5,-122.6,self,other,,,,,,", "no place in California"),
         ("2026-07-01 08:00,91,-121,self,other,,,,,,", "is no place"),
         ("2026-07-01 08:00,nan,-121,self,other,,,,,,", "is no place"),
         ("2026-07-01 08:00,38.5,,self,other,,,,,,", "is no place"),
@@ -117,6 +164,12 @@ def test_a_time_that_came_twice_is_the_one_that_may_follow_what_came_before() ->
 )
 def test_a_row_that_cannot_be_true_is_refused_with_its_reason(row: str, why: str) -> None:
     assert why in refused(row)
+
+
+def test_a_reason_that_quotes_a_cell_is_one_short_line_without_control_characters() -> None:
+    reason = refused(f'"7/1/2026 \x1b[31m{"9" * 5000}\n:",{PLACE},,,,,,')
+    assert reason.isprintable()
+    assert len(reason) < 250
 
 
 def test_a_bad_row_never_stops_the_others_and_every_row_is_accounted_for() -> None:
@@ -168,7 +221,7 @@ def test_words_become_codes_and_what_is_not_known_is_told() -> None:
         ({"columns": {"received_at": "CallTime"}}, "lacks the column received_at"),
         ({"columns": {"recieved_at": "x"}}, "did you mean received_at"),
         ({"sources": {"x": "martian"}}, "martian is no referral source"),
-        ({"heads": HEADS.replace(",", ";")}, "isn't separated by commas"),
+        ({"heads": HEADS.replace(",", ":")}, "lacks the column received_at"),
         ({"heads": f"{HEADS},Arrived At"}, "may be arrival: arrival and Arrived At.*--column"),
         ({"heads": f"{HEADS},lat"}, "Two columns may be lat"),
     ],
