@@ -8,7 +8,7 @@ import msgspec
 
 from tests.web.kit import problem
 from tests.web.report_cases import march
-from tests.web.report_kit import Case, County, Told
+from tests.web.report_kit import PAPER, Case, County, Told
 
 
 async def a_crew_that_does_not_count_and_then_one_that_does(c: County) -> Told:
@@ -87,9 +87,54 @@ async def corrected_after_it_was_called_off(c: County) -> Told:
     return {incident: march("cancelled_late"), there: march("on_time", 30)}
 
 
+async def two_teams_on_one_paper(c: County) -> Told:
+    """The first was called off on the way; the second came, by the clock of the one paper."""
+    await c.begin("03-21 08:00")
+    received = c.now
+    c.wait(180)
+
+    def at(minutes: float) -> str:
+        return (received + timedelta(minutes=minutes)).isoformat()
+
+    paper = await c.opened(paper_number="P-1", occurred_at=at(0), **PAPER)
+    told = {"decision": "dispatch", "acuity": "urgent", "occurred_at": at(10), **PAPER}
+    await c.desk.do(f"/incidents/{paper}/determination", **told)
+    path = f"/incidents/{paper}/assignments"
+    off = {"accepted_at": at(12), "en_route_at": at(15), "cancelled_at": at(30)}
+    await c.desk.do(path, team_id=str(c.blue), cancel_reason="team_vehicle", **off, **PAPER)
+    came = {"accepted_at": at(31), "staged_at": at(60), "on_scene_at": at(75), "cleared_at": at(99)}
+    await c.desk.do(path, team_id=str(c.red), **came, **PAPER)
+    await c.desk.do(f"/incidents/{paper}/close", occurred_at=at(100), **PAPER)
+    return {paper: march("late", 65, afterwards=True)}
+
+
+async def the_hour_that_comes_twice(c: County) -> Told:
+    """On 1 November clocks go back at two, an hour after a month's border."""
+    await c.begin("10-31 22:00")
+    c.at("10-31 23:50")
+    border = await c.determined()
+    border_run = await c.run(border)
+    c.at("11-01 01:50")
+    night = await c.determined()
+    night_run = await c.run(night, c.red)
+    c.at("11-01 01:20", fold=1)
+    await c.says(border_run, "on_scene")
+    await c.says(night_run, "on_scene")
+    for incident, run in ((border, border_run), (night, night_run)):
+        await c.clear(run)
+        await c.close(incident)
+    november = "2026-11"
+    return {
+        border: march("late", 150, promised="2026-10", came=november),
+        night: march("on_time", 30, promised=november, came=november),
+    }
+
+
 MORE: tuple[Case, ...] = (
     a_crew_that_does_not_count_and_then_one_that_does,
     the_first_of_two_arrivals_was_none,
     three_that_were_one_and_are_two_again,
     corrected_after_it_was_called_off,
+    two_teams_on_one_paper,
+    the_hour_that_comes_twice,
 )
