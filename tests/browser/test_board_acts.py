@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -214,7 +215,10 @@ async def test_a_slot_is_added_and_dropped_and_a_travelling_team_diverted(
     await desk.keyboard.press("v")
     await desk.get_by_role("button", name="Divert Blue").click()
     await expect(desk.locator("[data-event=assignment_diverted]")).to_be_visible()
-    await expect(desk.locator("[data-number='1']")).to_have_attribute("data-phase", "waiting")
+    # The search goes on by itself: it may have asked the next team already.
+    await expect(desk.locator("[data-number='1']")).to_have_attribute(
+        "data-phase", re.compile("waiting|offered")
+    )
 
 
 async def test_a_wrong_time_is_set_right_also_after_the_incident_has_left_the_board(

@@ -185,7 +185,7 @@ async def test_a_status_that_the_county_has_is_told_to_be_a_mistake_not_hidden(
     await says(page, "en_route")
     await nothing_waits(page)
     await page.locator("[data-act=mistake]").first.tap()
-    await expect(page.get_by_text("It can't be taken back from here.")).to_be_visible()
+    await expect(page.get_by_text("Nothing can be taken back from here.")).to_be_visible()
     await page.tap("[data-act=tell-mistake]")
     await received(page, "Noted: tapped by mistake")
     await expect(page.locator("[data-status=en_route]")).to_be_visible()

@@ -288,10 +288,18 @@ async def test_a_board_and_a_phone_left_alone_for_an_hour_show_what_is_true_and_
         await shows_the_time(board, api)
         await expect(phone.locator("[data-heard=live]")).to_be_visible(timeout=BACK_WITHIN_MS)
         await expect(phone.locator(".deadline .late")).to_be_visible(timeout=NEXT_BEAT_MS)
-        await expect(phone.locator(".status time")).to_contain_text("1:01:")
+        await expect(phone.locator(".status time")).to_contain_text("1 h 1 min")
         # Nobody heard of the team for an hour: that is an alarm, and the crew is told.
         await expect(board.locator("[data-duress]")).to_be_visible()
         await expect(phone.get_by_text("A check-in was missed.")).to_be_visible()
+        await phone.tap("[data-act=we-are-safe]")
+        await nothing_waits(phone)
+        # The desk hears it; the alarm is the desk's to end.
+        await expect(board.get_by_text("A crew answered a missed check-in")).to_be_visible()
+        await expect(phone.get_by_text("until the desk has spoken with you")).to_be_visible()
+        await expect(board.locator("[data-duress]")).to_be_visible()
+        (answered,) = await events_of(api, await incident_of(api, 1), "obligation_done")
+        assert answered["body"]["late"] is True
 
         await says(phone, "on_scene")
         await nothing_waits(phone)

@@ -92,10 +92,28 @@ function show(html: string, url: string | null): void {
   isChanged ||= document.querySelector("form[data-kept]") !== null;
   scrollTo(0, 0);
   showWhere();
+  nameCells();
   const main = document.querySelector("main");
   main?.setAttribute("tabindex", "-1");
   // The bar over it stays in sight.
   main?.focus({ preventScroll: true });
+}
+
+/** On a narrow screen each row is a card: its cells then name their columns themselves. */
+function nameCells(): void {
+  for (const table of document.querySelectorAll<HTMLTableElement>(".scroll > table:not(.settings)")) {
+    table.classList.add("cards");
+    const names = [...(table.tHead?.rows[0]?.cells ?? [])].map((head) => (head.querySelector(".said") ? "" : (head.textContent ?? "").trim()));
+    for (const body of table.tBodies) {
+      for (const row of body.rows) {
+        [...row.cells].forEach((cell, at) => {
+          if (cell.colSpan > 1) return;
+          cell.dataset["column"] = names[at] ?? "";
+          cell.classList.toggle("blank", (cell.textContent ?? "").trim() === "");
+        });
+      }
+    }
+  }
 }
 
 function say(): void {
@@ -111,6 +129,7 @@ function showWhere(): void {
   document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 showWhere();
+nameCells();
 
 // A page that a form led to has no document of its own to go back to.
 addEventListener("popstate", () => location.reload());

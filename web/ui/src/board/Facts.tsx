@@ -4,7 +4,7 @@ import { dateTime, time } from "../format.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import type { Answer, Encounter, IncidentView, OpenedIncident, OpenedRecords } from "../wire.ts";
-import { plain, word } from "./codes.ts";
+import { endReason, plain, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { hazardWords, needWords, placeWords } from "./words.ts";
 
@@ -72,7 +72,7 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
             <dd>{endingWords(one)}</dd>
           </div>
         ))}
-        {fact(t("outcome"), whole.outcome === null ? null : `${word("incident_outcome", whole.outcome)} ${whole.reason === null ? "" : plain(whole.reason)}`)}
+        {fact(t("outcome"), whole.outcome === null ? null : `${word("incident_outcome", whole.outcome)} ${whole.reason === null ? "" : endReason(whole.reason)}`)}
       </dl>
       {one?.flags.map((flag) => (
         <p key={flag.flag + flag.about} class="warn-words">

@@ -11,7 +11,7 @@ import { t as say } from "../messages/desk.ts";
 import { api, clock } from "../session.ts";
 import { instant } from "../time.ts";
 import { getIncidents, INCIDENT_STATE_WORDS, type IncidentState, type ListedIncident } from "../wire.ts";
-import { plain, word } from "./codes.ts";
+import { endReason, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 import { localDay } from "./local.ts";
@@ -153,7 +153,7 @@ function Line({ desk, one }: { desk: Desk; one: ListedIncident }) {
         <span class="more quiet">
           {[
             one.outcome !== null && word("incident_outcome", one.outcome),
-            one.reason !== null && plain(one.reason),
+            one.reason !== null && endReason(one.reason),
             one.ended_at !== null && `${say("find_result")} ${time(one.ended_at)}`,
             one.paper_number !== null && say("find_paper", { number: one.paper_number }),
           ]

@@ -7,7 +7,7 @@ import english from "../messages/en/board.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
 import type { Event, ObligationKind, Timeline as Told } from "../wire.ts";
-import { has, plain, word } from "./codes.ts";
+import { plain, word, wordIn } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 
 type EventKey = Extract<keyof typeof english, `event_${string}`>;
@@ -21,11 +21,7 @@ const title = (type: string): string => {
 type Kinds = ReadonlyMap<string, ObligationKind>;
 
 /** An outcome's word: of a follow-up's, an exception's, or neither. */
-function outcome(code: string): string {
-  if (code === "done") return "";
-  const set = (["followup_outcome", "obligation_exception", "obligation_outcome"] as const).find((one) => has(one, code));
-  return set === undefined ? plain(code) : word(set, code);
-}
+const outcome = (code: string): string => (code === "done" ? "" : wordIn(["followup_outcome", "obligation_exception", "obligation_outcome"], code));
 
 const listed = (...parts: readonly string[]): string => parts.filter(Boolean).join(" · ");
 

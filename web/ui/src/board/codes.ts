@@ -49,8 +49,14 @@ export function word(set: CodeSetName, code: string): string {
   return shown.value[set]?.find((one) => one.code === code)?.label ?? plain(code);
 }
 
-/** Whether the set has the code. */
-export const has = (set: CodeSetName, code: string): boolean => shown.value[set]?.some((one) => one.code === code) ?? false;
+/** A code's word in the first of the sets that has it; of none of them it is read as it stands. */
+export function wordIn(sets: readonly CodeSetName[], code: string): string {
+  const set = sets.find((one) => shown.value[one]?.some((known) => known.code === code));
+  return set === undefined ? plain(code) : word(set, code);
+}
+
+/** Why an incident ended as it did. */
+export const endReason = (code: string): string => wordIn(["no_dispatch_reason", "cancel_reason", "unserved_reason"], code);
 
 export const plain = (code: string): string => {
   const text = code.replaceAll("_", " ");

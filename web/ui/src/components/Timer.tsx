@@ -24,11 +24,12 @@ export function Since({ from }: { from: string }) {
   );
 }
 
-/** "3 min. ago" */
+/** "3 min. ago"; of what is past: a clock that lags behind makes no future of it. */
 export function Ago({ at }: { at: string }) {
+  const now = clock.second.value;
   return (
     <time dateTime={at} title={dateTime(at)}>
-      {relative(at, clock.second.value)}
+      {relative(Math.min(instant(at), now - 1000), now)}
     </time>
   );
 }
