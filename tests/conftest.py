@@ -20,6 +20,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from crisis.clock import FakeClock, new_id
 from dispatch.store.binaries import EmbeddedError
@@ -33,6 +34,10 @@ _numbers = count(1)
 _RUN = new_id().hex[-10:]
 
 Eventually = Callable[..., Awaitable[None]]
+
+# How long an example takes says more about what else the machine does.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -180,13 +185,13 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def eventually() -> Eventually:
-    """Wait until a condition holds: ``await eventually(lambda: done, within_s=5)``.
+    """Wait until a condition holds: ``await eventually(lambda: done, within_s=60)``.
 
     The condition may be async; it is asked again after a growing pause of at most 50 ms.
     """
 
     async def wait(
-        condition: Callable[[], object | Awaitable[object]], within_s: float = 5.0
+        condition: Callable[[], object | Awaitable[object]], within_s: float = 20.0
     ) -> None:
         loop = asyncio.get_running_loop()
         end, pause_s = loop.time() + within_s, 0.001

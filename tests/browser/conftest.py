@@ -29,6 +29,7 @@ from playwright.async_api import (
     Playwright,
     Request,
     async_playwright,
+    expect,
 )
 
 from tests.e2e.kit import Server
@@ -46,6 +47,8 @@ _FLAGS = (
 #: Where no browser is, the first test waits until one is installed.
 _TIMEOUT_S = 300 if any(map(shutil.which, _NAMES)) else 900
 _HERE = Path(__file__).parent
+# Of a machine that does much else at the same time, in milliseconds.
+expect.set_options(timeout=20_000)
 
 
 #: Returns what is seriously wrong with a page, by rule and place.

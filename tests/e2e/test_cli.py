@@ -91,6 +91,14 @@ def test_all_problems_of_the_settings_are_told_and_no_secret(tmp_path: Path) -> 
     assert "hush-hush" not in done.stderr
 
 
+def test_a_data_directory_that_is_a_file_is_told(in_process: InProcess) -> None:
+    file = in_process.file("data", "")
+    for command in ("serve", "migrate", "doctor"):
+        done = in_process(command, "--data-dir", file, expect=1 if command == "doctor" else 2)
+        assert f"names a file, not a directory: {file}" in done.stdout + done.stderr
+    assert file.read_text() == ""
+
+
 def test_a_traceback_shows_only_to_who_asks_for_it(tmp_path: Path) -> None:
     done = Cli(tmp_path)("county", "add", "Atlantis", expect=3, CRISIS_LOG_LEVEL="debug")
     assert "Traceback" in done.stderr

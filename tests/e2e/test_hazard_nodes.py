@@ -105,7 +105,7 @@ async def test_a_node_whose_listening_connection_is_killed_still_follows_the_oth
                     lambda incident=incident: ("incident", incident) in board.shown, within_s=2.0
                 )
             assert board.gaps == []
-            await eventually(lambda: are_ready(one, two), within_s=5.0)
+            await eventually(lambda: are_ready(one, two))
         assert one.faults() == two.faults() == []
 
 

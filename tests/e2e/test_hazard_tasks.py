@@ -68,7 +68,7 @@ async def test_an_adapter_that_fails_stops_neither_the_node_nor_the_notice_for_g
         await admin.execute("UPDATE outbox SET leased_until = NULL")
         node.outbox.wake()
         await eventually(lambda: "duress_raised" in paper.getvalue(), within_s=15.0)
-        await eventually(lambda: node.problems == [], within_s=5.0)
+        await eventually(lambda: node.problems == [])
 
 
 async def test_a_county_with_an_unknown_event_leaves_readiness_and_the_others_go_on(
@@ -81,7 +81,7 @@ async def test_a_county_with_an_unknown_event_leaves_readiness_and_the_others_go
     async with node_on(database, tmp_path) as node:
         await break_log(node, admin)
         # Found by the poll, without a command.
-        await eventually(lambda: any(str(ALAMEDA) in one for one in node.problems), within_s=5.0)
+        await eventually(lambda: any(str(ALAMEDA) in one for one in node.problems))
         with pytest.raises(Unavailable) as refusal:
             await Desk(node.service).do(OpenIncident())
         assert refusal.value.code == "unknown_event"
@@ -98,7 +98,7 @@ async def test_beside_a_county_that_is_blocked_the_others_are_followed_without_d
 ) -> None:
     async with node_on(database, tmp_path) as node:
         await break_log(node, admin)
-        await eventually(lambda: node.service.county(ALAMEDA).blocked, within_s=5.0)
+        await eventually(lambda: node.service.county(ALAMEDA).blocked)
         # As each poll asks; a failure here holds up every other county for longer each time.
         await _follow(node, ALAMEDA)
 

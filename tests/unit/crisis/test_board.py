@@ -374,7 +374,7 @@ def test_the_one_who_put_it_back_sees_the_change_of_what_left_the_board() -> Non
     assert not change.on_board and change.entity.records == (uid("record"),)  # type: ignore[union-attr]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(bodies()), max_size=40))
 def test_changes_and_indexes_hold_whatever_happens(happened: list[Body]) -> None:
     board = a_county()

@@ -220,7 +220,7 @@ def test_after_a_standstill_every_missed_rung_follows_at_once() -> None:
     assert alarm(county).next_rung_at == county.now + timedelta(seconds=60)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.sampled_from(["press", "acknowledge", "help", "resolve", "climb", "wait"]), max_size=20

@@ -409,7 +409,7 @@ def check_board(chaos: Chaos, before: dict[IncidentId, Incident]) -> None:
 
 
 @pytest.mark.parametrize("auto_offer", [False, True])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=Steps)
 def test_any_sequence_of_commands_keeps_the_invariants(
     auto_offer: bool, steps: list[tuple[int, int, int]]

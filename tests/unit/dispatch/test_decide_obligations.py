@@ -412,7 +412,7 @@ def test_the_papers_of_an_outage_owe_no_waiting_contact() -> None:
     assert county.board.obligations == {}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["done", "miss", "wait", "press", "safe", "arrive"]), max_size=15))
 def test_a_team_on_a_run_is_always_being_looked_after(acts: list[str]) -> None:
     county = County()

@@ -537,7 +537,7 @@ def test_a_shift_from_an_outage_may_lie_in_the_past() -> None:
 ACTS = ("start", "end", "clock", "rest", "back", "alarm", "taken", "safe", "wait", "plan", "crew")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 1)), max_size=25))
 def test_shifts_never_overlap_and_nobody_is_on_two(acts: list[tuple[str, int]]) -> None:
     county, team_id = staffed()

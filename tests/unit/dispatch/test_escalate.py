@@ -460,7 +460,7 @@ ACTS = (
 REPORTS = {"travel": Status.EN_ROUTE, "arrive": Status.ON_SCENE, "ready": Status.READY}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(ACTS), max_size=25), st.booleans())
 def test_whatever_happens_the_clockwork_keeps_up_and_comes_to_rest(
     acts: list[str], auto: bool

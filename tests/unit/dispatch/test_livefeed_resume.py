@@ -234,7 +234,7 @@ class Roaming:
         return self.anew[key]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32))
 def test_every_client_shows_its_node_s_newest_board_whatever_it_missed_and_wherever_it_goes(
     seed: int,
