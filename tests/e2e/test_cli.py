@@ -99,6 +99,15 @@ def test_a_data_directory_that_is_a_file_is_told(in_process: InProcess) -> None:
     assert file.read_text() == ""
 
 
+def test_doctor_tells_of_a_data_directory_that_is_closed_to_its_user(
+    in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # To root none is closed, so that permissions alone wouldn't do here.
+    monkeypatch.setattr("os.access", lambda folder, mode: False)
+    told = in_process("doctor", "--data-dir", in_process.folder, expect=1).stdout
+    assert re.search(r"^fail +folder +.* is closed to this user", told, re.MULTILINE)
+
+
 def test_a_traceback_shows_only_to_who_asks_for_it(tmp_path: Path) -> None:
     done = Cli(tmp_path)("county", "add", "Atlantis", expect=3, CRISIS_LOG_LEVEL="debug")
     assert "Traceback" in done.stderr

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from crisis.clock import Clock, MachineClock
 from crisis.errors import Unavailable
-from dispatch.config import Settings, load
+from dispatch.config import Settings, SettingsError, load
 from dispatch.seek import Seeker
 from dispatch.service import Service
 from dispatch.store.accounts import Accounts
@@ -67,14 +67,17 @@ def settings_of(args: argparse.Namespace, environ: Mapping[str, str] | None = No
     """Read the settings, with what the command line says about them.
 
     Raises:
-        SettingsError: with every problem found.
+        SettingsError: with every problem found; or the data directory is none.
     """
     env = dict(os.environ if environ is None else environ)
     for name in ("data_dir", "host", "port"):
         given = getattr(args, name, None)
         if given is not None:
             env[f"CRISIS_{name.upper()}"] = str(given)
-    return load(env)
+    settings = load(env)
+    if settings.data_dir.exists() and not settings.data_dir.is_dir():
+        raise SettingsError([f"CRISIS_DATA_DIR names a file, not a directory: {settings.data_dir}"])
+    return settings
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -83,16 +84,36 @@ async def _findings(args: argparse.Namespace) -> AsyncIterator[Finding]:
             yield Finding(Mark.FAIL, "settings", problem)
         return
     yield Finding(Mark.OK, "settings", f"data directory {settings.data_dir}")
+    closed = _closed(settings)
+    if closed is not None:
+        yield Finding(Mark.FAIL, "folder", closed)
+        return
     for finding in (*_disk(settings), *_key(settings), *_programs(settings), *_exposure(settings)):
         yield finding
     async for finding in _database(settings):
         yield finding
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
-    folder = settings.data_dir
+def _closed(settings: Settings) -> str | None:
+    """Say why this user can't work in the data directory; ``None`` = they can."""
+    folder = _nearest(settings.data_dir)
+    if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return None
+    return (
+        f"{folder} is closed to this user (uid {os.geteuid()}): run this as its owner, or choose "
+        "another with --data-dir"
+    )
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the directory, or the nearest above it that is there."""
     while not folder.exists():
         folder = folder.parent
+    return folder
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = _nearest(settings.data_dir)
     free = shutil.disk_usage(folder).free
     told = f"{free / (1 << 30):.1f} GiB free below {folder}"
     if free < _FULL:
@@ -113,8 +134,11 @@ def _key(settings: Settings) -> Iterator[Finding]:
     except FileNotFoundError:
         yield Finding(Mark.WARN, "key", f"{path} is not there yet; the first start makes it")
         return
-    except (OSError, UnicodeDecodeError) as error:
-        yield Finding(Mark.FAIL, "key", f"{path} can't be read: {error}")
+    except OSError as error:
+        yield Finding(Mark.FAIL, "key", f"{path} can't be read: {error.strerror}")
+        return
+    except UnicodeDecodeError:
+        yield Finding(Mark.FAIL, "key", f"{path} is damaged: restore it from your copy")
         return
     if mode & 0o077:
         yield Finding(Mark.FAIL, "key", f"{path} may be read by others: chmod 600 {path}")
