@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 from itertools import chain
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -68,7 +69,7 @@ _SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 _LONGEST_REASON = 200
 #: How databases write that there is nothing.
 _NOTHING = frozenset({"null", "n/a", "#n/a", "nan", "nat"})
-#: A place may lie so far beyond a county's outermost points: outlines are simplified.
+#: A place may lie so far beyond the state's outermost points: outlines are simplified.
 _BEYOND_DEG = 0.1
 #: A row's instants in the order in which they must lie.
 _ORDER = ("received_at", "determined", "dispatch", "arrival", "departure")
@@ -437,8 +438,17 @@ def _place(lat: str, lon: str) -> Point | None:
 
 
 def _is_in_california(lat_deg: float, lon_deg: float) -> bool:
-    return any(
-        box.south_deg - _BEYOND_DEG <= lat_deg <= box.north_deg + _BEYOND_DEG
-        and box.west_deg - _BEYOND_DEG <= lon_deg <= box.east_deg + _BEYOND_DEG
-        for box in (zone.box for zone in county_zones().values())
+    """Say whether a place lies in the state's box; its neighbours in the corners of that pass."""
+    south, west, north, east = _california()
+    return south <= lat_deg <= north and west <= lon_deg <= east
+
+
+@cache
+def _california() -> tuple[float, float, float, float]:
+    boxes = [zone.box for zone in county_zones().values()]
+    return (
+        min(box.south_deg for box in boxes) - _BEYOND_DEG,
+        min(box.west_deg for box in boxes) - _BEYOND_DEG,
+        max(box.north_deg for box in boxes) + _BEYOND_DEG,
+        max(box.east_deg for box in boxes) + _BEYOND_DEG,
     )
