@@ -235,8 +235,10 @@ def _tell_answered(d: Deciding, obligation: Obligation) -> None:
     if alarm is None:
         return
     by = alarm.acknowledged_by
-    to = f"user:{by}" if by is not None else "role:dispatcher"
-    d.notify(to, "check_in_answered", urgency="soon", incident=_incident(d, obligation.incident_id))
+    to = ("role:dispatcher", "role:supervisor") if by is None else (f"user:{by}",)
+    incident = _incident(d, obligation.incident_id)
+    for addressee in to:
+        d.notify(addressee, "check_in_answered", urgency="soon", incident=incident)
 
 
 def _obligation(d: Deciding, obligation_id: ObligationId) -> Obligation:

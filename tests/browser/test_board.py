@@ -163,6 +163,18 @@ async def test_a_more_urgent_row_comes_in_below_the_row_under_the_cursor(windows
     )
 
 
+async def test_the_first_press_of_a_mouse_reaches_what_it_was_meant_for(windows: Windows) -> None:
+    desk = await ready(await windows.open("desk", "/board"))
+    await desk.reload()
+    await ready(desk)
+    # Before it the sound waits for a first press, and says so in other words than after it.
+    keys = desk.get_by_role("button", name="Keys")
+    before = await keys.bounding_box()
+    await keys.click()
+    await expect(desk.locator(".help")).to_be_visible()
+    assert await keys.bounding_box() == before
+
+
 async def test_filters_and_the_opened_incident_stand_in_the_address(windows: Windows) -> None:
     desk = await ready(await windows.open("desk", "/board"))
     await take_call(Hands(desk))

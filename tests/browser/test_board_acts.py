@@ -154,6 +154,20 @@ async def test_a_clear_by_voice_says_what_it_lacks_and_frees_the_team_all_the_sa
     await expect(run).to_have_attribute("data-status", "ready")
     await expect(desk.locator("[data-event=encounter_recorded]")).to_be_visible()
 
+    # What it lacked is said later, in the same encounter.
+    await desk.locator("#incidents").focus()
+    await desk.keyboard.press("1")
+    ending = desk.get_by_role("group", name="How it ended")
+    await expect(ending.get_by_label("How it ended")).to_have_value("voluntary_csu")
+    await ending.get_by_label("Safety plan").select_option("written")
+    await ending.get_by_label("Note").fill("Plan handed over at the door.")
+    await ending.get_by_role("button", name="Amend").click()
+    await expect(desk.locator("[data-event=encounter_recorded]")).to_have_count(2)
+    await desk.keyboard.press("1")
+    await expect(ending.get_by_label("Safety plan")).to_have_value("written")
+    # The note was owed, and is there now.
+    await expect(desk.locator("[data-event=obligation_done]", has_text="Note")).to_be_visible()
+
 
 async def test_what_an_act_is_warned_of_stands_there_until_it_is_read(windows: Windows) -> None:
     desk = await ready(await windows.open("desk", "/board"))
@@ -181,6 +195,27 @@ async def test_what_is_owed_is_settled_below_the_list(windows: Windows) -> None:
     await owed.get_by_role("button", name="Write down").click()
     # The next contact is owed, and nobody has tried that one yet.
     await expect(owed).not_to_contain_text("1 try")
+    told = desk.locator(".timeline")
+    await expect(told.locator("[data-event=obligation_attempted]")).to_contain_text("No answer")
+    await expect(told.locator("[data-event=obligation_done]")).to_contain_text("Reached, stable")
+
+
+async def test_something_owed_is_written_down_by_hand(windows: Windows) -> None:
+    desk = await ready(await windows.open("desk", "/board"))
+    await take_call(Hands(desk))
+    await expect(desk.locator(".recommend li.top")).to_be_visible()
+    await desk.keyboard.press("2")
+    tool = desk.get_by_role("group", name="Something owed")
+    await expect(tool.get_by_label("What is owed")).to_be_focused()
+    await tool.get_by_label("What is owed").select_option("mandated_report")
+    await tool.get_by_label("Due").fill("2020-01-01T08:00")
+    await expect(tool).to_contain_text("It must be due in the future.")
+    await expect(tool.get_by_role("button", name="Write down")).to_be_disabled()
+    due = datetime.now(UTC).astimezone(ZONE) + timedelta(minutes=10)
+    await tool.get_by_label("Due").fill(f"{due:%Y-%m-%dT%H:%M}")
+    await tool.get_by_role("button", name="Write down").click()
+    await expect(desk.locator("[data-obligation=mandated_report]")).to_contain_text("yours")
+    await expect(desk.locator("[data-event=obligation_arose]", has_text="Mandated")).to_be_visible()
 
 
 async def test_a_team_is_set_unavailable_and_available_again_from_the_desk(

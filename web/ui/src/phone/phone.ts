@@ -307,6 +307,8 @@ export class Phone {
   private readonly reminded = new Set<string>();
 
   private rememberCheckIn(): void {
+    // While an alarm for a missed one is open, that one is meant, whatever is owed since.
+    if ((this.picture.value?.duress ?? []).some((one) => one.cause === "missed_check_in" && one.state !== "resolved")) return;
     const newest = (this.picture.value?.obligations ?? [])
       .filter((one) => one.kind === "check_in" && one.assignment_id !== null)
       .sort((a, b) => a.arose_at.localeCompare(b.arose_at))

@@ -8,7 +8,7 @@ import { dateTime, timeSeconds } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/reports.ts";
 import { api, session } from "../session.ts";
-import { getIncidentTimeline, type Event, type Role, type Timeline } from "../wire.ts";
+import { getIncidentTimeline, type Event, type ObligationKind, type Role, type Timeline } from "../wire.ts";
 import english from "../messages/en/reports.ts";
 
 const PURPOSES = ["quality_review", "supervision", "audit", "complaint", "record_request", "legal", "care_coordination", "follow_up", "emergency"] as const;
@@ -83,7 +83,11 @@ function Why({ open }: { open: (purpose: Purpose) => void }) {
   );
 }
 
+/** What was owed, by its id: later events name only that. */
+type Kinds = ReadonlyMap<string, ObligationKind>;
+
 function Entries({ timeline }: { timeline: Timeline }) {
+  const kinds: Kinds = new Map(timeline.events.flatMap(({ body }) => (body.type === "obligation_arose" ? [[body.obligation_id, body.kind] as const] : [])));
   return (
     <ol class="timeline" aria-label={t("timeline")}>
       {timeline.events.map((event) => (
@@ -92,7 +96,7 @@ function Entries({ timeline }: { timeline: Timeline }) {
             {dateTime(event.occurred_at)}
           </time>
           <div>
-            <p>{words(event)}</p>
+            <p>{words(event, kinds)}</p>
             <p class="quiet">
               {event.actor === null ? t("by_timer") : (timeline.labels[event.actor] ?? event.role)} · {t(`source_${event.source}`)}
               {isLate(event) && ` · ${t("entered_later", { when: timeSeconds(event.recorded_at) })}`}
@@ -107,11 +111,12 @@ function Entries({ timeline }: { timeline: Timeline }) {
 /** Entered more than a minute after it happened. */
 const isLate = (event: Event): boolean => Date.parse(event.recorded_at) - Date.parse(event.occurred_at) > 60_000;
 
-function words(event: Event): string {
+function words(event: Event, kinds: Kinds): string {
   const { body } = event;
+  const owed = "obligation_id" in body ? kinds.get(body.obligation_id) : undefined;
   if (body.type === "status_reported") return t("event_status_reported", { status: common(`team_${body.status}`) });
   const key = `event_${body.type}`;
-  if (isWord(key)) return t(key);
+  if (isWord(key)) return owed === undefined ? t(key) : `${t(key)}: ${t(`owed_${owed}`)}`;
   // Rare, and of the team or the call rather than of the response.
   return body.type.replaceAll("_", " ");
 }

@@ -158,4 +158,11 @@ export default {
   event_obligation_excepted: "Exceptuado con motivo",
   event_obligation_missed: "Incumplido",
   event_obligation_reassigned: "Pasado a otra persona",
+  owed_callback: "Devolver la llamada",
+  owed_waiting_contact: "Contacto con quien espera",
+  owed_check_in: "Control de seguridad",
+  owed_follow_up: "Seguimiento",
+  owed_plan_notice: "Aviso al plan",
+  owed_note: "Nota",
+  owed_mandated_report: "Informe obligatorio",
 } satisfies Catalog<typeof english>;

@@ -158,4 +158,11 @@ export default {
   event_obligation_excepted: "Miễn có lý do",
   event_obligation_missed: "Lỡ hạn",
   event_obligation_reassigned: "Giao người khác",
+  owed_callback: "Gọi lại",
+  owed_waiting_contact: "Liên lạc người đang chờ",
+  owed_check_in: "Kiểm tra an toàn",
+  owed_follow_up: "Theo dõi",
+  owed_plan_notice: "Báo cho chương trình bảo hiểm",
+  owed_note: "Ghi chú",
+  owed_mandated_report: "Báo cáo bắt buộc",
 } satisfies Catalog<typeof english>;
