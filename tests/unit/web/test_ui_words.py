@@ -90,3 +90,17 @@ def test_every_refusal_that_the_desk_or_a_crew_can_meet_is_said_in_their_languag
     assert met - said - OF_TIMERS == set()
     assert keys("vi", "refusals") == said
     assert said <= refusals.codes()
+
+
+def test_every_warning_of_an_act_is_said_in_the_desks_language() -> None:
+    warned = {
+        node.args[0].value
+        for path in (ROOT / "dispatch" / "decide").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "warning"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert "plan_missing" in warned
+    assert keys("es", "warnings") == keys("vi", "warnings") == warned

@@ -1,0 +1,24 @@
+// What the service warns of, by its stable codes. In English its own sentence is shown, which knows more.
+const es = {
+  call_open: "Todavía hay alguien en la línea.",
+  crew_assumed: "No se conoce ningún turno de entonces: se supone que fueron quienes están ahora en el equipo.",
+  crew_no_longer_valid: "Un equipo en camino ya no es válido para este incidente tal como se conoce ahora.",
+  destination_missing: "No está anotado quién recibió a la persona.",
+  encounter_missing: "No está anotado cómo terminó el encuentro.",
+  excluded_setting: "En este tipo de lugar no hay beneficio móvil de Medi-Cal: la respuesta no se cobra ni cuenta en sus tiempos.",
+  follow_up_by_hand: "Alguien debe darle seguimiento.",
+  hold_missing: "No está anotado el tipo de retención.",
+  location_unknown: "El lugar no se conoce con exactitud: vale la clase del condado y no hay tiempos de viaje.",
+  newer_version: "El incidente cambió desde entonces; léalo de nuevo.",
+  on_scene_missing: "Diga cuándo llegó el equipo; el plazo sigue corriendo.",
+  plan_missing: "No está anotado ni un plan de seguridad ni por qué no lo hay.",
+  reason_unusual: "Es un motivo poco común en esta etapa.",
+  run_ended: "Para entonces la salida ya se había cancelado.",
+  settled: "El incidente ya está resuelto.",
+  team_out: "No se puede enviar al equipo: márquelo como no disponible.",
+  transport_missing: "No está anotado el modo de traslado.",
+};
+
+/** The codes that every language has a sentence for. */
+export type Warned = { readonly [code in keyof typeof es]: string };
+export default es;

@@ -1,0 +1,22 @@
+import type { Warned } from "../es/warnings.ts";
+
+const vi: Warned = {
+  call_open: "Vẫn còn người gọi trên đường dây.",
+  crew_assumed: "Không biết ca nào lúc đó: coi như những người hiện trong đội đã đi.",
+  crew_no_longer_valid: "Một đội đang đi không còn đủ điều kiện cho vụ này như đang biết.",
+  destination_missing: "Chưa ghi ai tiếp nhận người đó.",
+  encounter_missing: "Chưa ghi lần gặp kết thúc thế nào.",
+  excluded_setting: "Nơi loại này không có quyền lợi Medi-Cal: chuyến đi không được thanh toán và không tính vào thời gian ứng phó.",
+  follow_up_by_hand: "Cần có người theo dõi tiếp.",
+  hold_missing: "Chưa ghi loại lệnh giữ.",
+  location_unknown: "Chưa rõ địa điểm: dùng loại của quận và không tính được thời gian đi.",
+  newer_version: "Vụ việc đã thay đổi; hãy đọc lại.",
+  on_scene_missing: "Hãy cho biết đội đến lúc nào; thời hạn vẫn chạy.",
+  plan_missing: "Chưa ghi kế hoạch an toàn hoặc lý do không có.",
+  reason_unusual: "Lý do này hiếm gặp ở giai đoạn này.",
+  run_ended: "Lúc đó chuyến đi đã bị hủy.",
+  settled: "Vụ việc đã xong.",
+  team_out: "Không cử đội được: hãy đặt là không sẵn sàng.",
+  transport_missing: "Chưa ghi cách đưa người đi.",
+};
+export default vi;
