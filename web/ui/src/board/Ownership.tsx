@@ -11,7 +11,7 @@ import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { addSlot, dropSlot, getDeskColleagues, handOver, type Colleague, type IncidentView, type SlotView } from "../wire.ts";
 import { Choose } from "./Choose.tsx";
-import { plain } from "./codes.ts";
+import { roleWord } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 
@@ -48,7 +48,7 @@ export function HandOver({ desk, one }: { desk: Desk; one: IncidentView }) {
           <select aria-label={say("hand_to")} ref={focusOnce} value={to.value} onChange={(event) => (to.value = event.currentTarget.value)}>
             {colleagues.value.map((person) => (
               <option key={person.account_id} value={person.account_id}>
-                {person.label} ({person.roles.map(plain).join(", ")})
+                {person.label} ({person.roles.map(roleWord).join(", ")})
               </option>
             ))}
           </select>

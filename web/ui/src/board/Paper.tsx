@@ -11,7 +11,7 @@ import { api, clock } from "../session.ts";
 import type { Role } from "../wire.ts";
 import { acuityOfKey, AcuityChoice } from "./Assess.tsx";
 import { Choose } from "./Choose.tsx";
-import { choices, plain, policy } from "./codes.ts";
+import { choices, policy, roleWord } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { readPoint } from "./draft.ts";
 import { focusOnce } from "./focus.ts";
@@ -87,7 +87,7 @@ export function Paper({ desk }: { desk: Desk }) {
         }}
       >
         <p class="quiet">{say("paper_hint")}</p>
-        {!mayEnter && <p class="warn-words">{say("paper_roles", { roles: roles.map(plain).join(", ") })}</p>}
+        {!mayEnter && <p class="warn-words">{say("paper_roles", { roles: roles.map(roleWord).join(", ") })}</p>}
         <div class="three">
           <label class="field">
             {say("paper_number")}

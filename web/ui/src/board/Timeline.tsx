@@ -7,7 +7,7 @@ import english from "../messages/en/board.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
 import type { Event, ObligationKind, Timeline as Told } from "../wire.ts";
-import { plain, word, wordIn } from "./codes.ts";
+import { plain, roleWord, word, wordIn } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 
 type EventKey = Extract<keyof typeof english, `event_${string}`>;
@@ -80,7 +80,7 @@ export function Timeline({ told, desk }: { told: Told; desk: Desk }) {
     <ol class="timeline">
       {events.map((event, at) => {
         const late = Math.abs(instant(event.recorded_at) - instant(event.occurred_at)) > 5000;
-        const who = event.actor === null ? t("the_service") : (told.labels[event.actor] ?? plain(event.role));
+        const who = event.actor === null ? t("the_service") : (told.labels[event.actor] ?? roleWord(event.role));
         return (
           <li key={event.seq} data-event={event.body.type}>
             <time class="figures" dateTime={event.occurred_at} title={dateTime(event.occurred_at)}>

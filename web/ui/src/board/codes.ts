@@ -58,6 +58,12 @@ export function wordIn(sets: readonly CodeSetName[], code: string): string {
 /** Why an incident ended as it did. */
 export const endReason = (code: string): string => wordIn(["no_dispatch_reason", "cancel_reason", "unserved_reason"], code);
 
+/** A role's word; one that isn't known here is read as it stands. */
+export function roleWord(role: string): string {
+  const key = `role_${role}`;
+  return key in common ? (t as (key: string) => string)(key) : plain(role);
+}
+
 export const plain = (code: string): string => {
   const text = code.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -267,5 +267,16 @@ const es: Catalog<typeof en> = {
   withdraw_reason_crew_no_longer_valid: "La tripulación ya no es válida",
   withdraw_reason_higher_need: "El equipo hace falta para algo más urgente",
   withdraw_reason_dispatcher: "Decisión del despacho",
+  role_call_taker: "Operador de llamadas",
+  role_dispatcher: "Despachador",
+  role_supervisor: "Supervisor",
+  role_on_call: "De guardia",
+  role_responder: "Respondedor",
+  role_remote_clinician: "Clínico a distancia",
+  role_follow_up_worker: "Seguimiento",
+  role_agency_manager: "Gerente de agencia",
+  role_lead: "Responsable del condado",
+  role_compliance: "Cumplimiento",
+  role_admin: "Administrador",
 };
 export default es;

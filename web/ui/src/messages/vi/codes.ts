@@ -267,5 +267,16 @@ const vi: Catalog<typeof en> = {
   withdraw_reason_crew_no_longer_valid: "Kíp không còn đủ điều kiện",
   withdraw_reason_higher_need: "Đội cần cho vụ khẩn hơn",
   withdraw_reason_dispatcher: "Quyết định của điều phối",
+  role_call_taker: "Người nhận cuộc gọi",
+  role_dispatcher: "Điều phối viên",
+  role_supervisor: "Giám sát viên",
+  role_on_call: "Người trực sẵn",
+  role_responder: "Nhân viên ứng phó",
+  role_remote_clinician: "Chuyên viên từ xa",
+  role_follow_up_worker: "Nhân viên theo dõi",
+  role_agency_manager: "Quản lý cơ quan",
+  role_lead: "Người phụ trách của quận",
+  role_compliance: "Tuân thủ",
+  role_admin: "Quản trị viên",
 };
 export default vi;
