@@ -15,7 +15,7 @@ import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from crisis.board import Board
@@ -27,9 +27,6 @@ from crisis.team import Duty
 from dispatch.store import positions as store
 from dispatch.store.pool import Database
 from geo.fix import Fix, PlausibilityLimits, Reason, Track, advance, is_late
-
-#: Says whether a team was on shift at an instant of the device's clock.
-OnShift = Callable[[TeamId, datetime], bool]
 
 #: A flush that takes longer has fallen behind: fixes are on the board later than they should be.
 FLUSH_PERIOD_S = 0.25
@@ -240,14 +237,14 @@ class FixBuffer:
         fixes: Sequence[Fix],
         now: datetime,
         *,
-        on_shift: OnShift,
+        since: datetime | None,
     ) -> FixOutcome:
         """Take a team's fixes in, in any order, and return once they are durable.
 
         Args:
             county_id, team_id: that the sender was admitted to; not checked here.
             now: the server's instant.
-            on_shift: see ``tracked``.
+            since: see ``tracked_since``.
 
         Raises:
             Unavailable: the database can't take them now; send them again.
@@ -261,7 +258,7 @@ class FixBuffer:
         if len(fixes) > 1:
             fixes = sorted(fixes, key=lambda fix: fix.fixed_at)
         for fix in fixes:
-            if not on_shift(team_id, fix.fixed_at):
+            if since is None or fix.fixed_at < since:
                 off_shift += 1
                 continue
             known = track.latest
@@ -455,22 +452,19 @@ _UNKNOWN = Track()
 #: The usual answer, made once.
 _ONE_KEPT = FixOutcome(kept=1)
 _REPEATED = (Reason.DUPLICATE,)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
-def tracked(board: Board) -> OnShift:
-    """Return who is tracked on this board: a team on shift, from that shift's start.
+def tracked_since(board: Board, team_id: TeamId) -> datetime | None:
+    """Return from when a team's fixes are kept, by the device's clock: its shift's start.
 
-    Overtime counts: a shift that ends with an open run or alarm is still one. A fix of a shift that
-    is over is not kept, even if it was taken during the shift and only its delivery was late.
+    ``None`` = it is not tracked now: not on shift, or unknown. Overtime counts: a shift that ends
+    with an open run or alarm is still one. A fix of a shift that is over is not kept, even if it
+    was taken during the shift and only its delivery was late.
     """
-    teams, shifts = board.teams, board.shifts
-
-    def on_shift(team_id: TeamId, at: datetime) -> bool:
-        team = teams.get(team_id)
-        if team is None or team.duty is Duty.OFF_SHIFT or team.shift_id is None:
-            return False
-        shift = shifts.get(team.shift_id)
-        begun = None if shift is None else shift.started_at
-        return begun is None or at >= begun
-
-    return on_shift
+    team = board.teams.get(team_id)
+    if team is None or team.duty is Duty.OFF_SHIFT or team.shift_id is None:
+        return None
+    shift = board.shifts.get(team.shift_id)
+    begun = None if shift is None else shift.started_at
+    return _EVER if begun is None else begun

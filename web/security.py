@@ -310,8 +310,8 @@ class _Added(NamedTuple):
     """Headers that every answer carries unless it says otherwise itself.
 
     Attributes:
-        bare: of an answer without a body (204): there is nothing that a browser could sniff, frame
-            or run, and the server checks each header it writes.
+        bare: of an answer without a body (204): there is nothing that a browser could keep, sniff,
+            frame or run, and the server checks each header it writes.
         whole: of all others.
     """
 
@@ -451,11 +451,10 @@ async def _refuse(send: Send, refusal: _Refusal) -> None:
 
 def _added_headers(settings: SecuritySettings, *, is_api: bool, secure: bool) -> _Added:
     bare: list[tuple[bytes, bytes]] = []
-    if is_api:
-        bare.append((b"cache-control", b"no-store"))
     if secure and settings.hsts_s:
         bare.append((b"strict-transport-security", b"max-age=%d" % settings.hsts_s))
     whole = [
+        *([(b"cache-control", b"no-store")] if is_api else []),
         *bare,
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),

@@ -32,10 +32,6 @@ SINGLES_TARGET = 5_000
 BATCHES_TARGET = 40_000
 
 
-def _always(team_id: TeamId, at: datetime) -> bool:
-    return True
-
-
 def _team(number: int) -> TeamId:
     # Spread over the key space, as real ids are.
     return TeamId(UUID(int=(number * 0x9E3779B97F4A7C15_F39CC0605CEDC835) % (1 << 128)))
@@ -158,7 +154,7 @@ async def _measure(
     async def post(number: int) -> None:
         which = number % TEAMS
         outcome = await buffer.submit(
-            county, _team(which), teams.fixes(which, batch), now, on_shift=_always
+            county, _team(which), teams.fixes(which, batch), now, since=start
         )
         if outcome.kept != batch or outcome.thinned:
             raise AssertionError("a fix was not kept")

@@ -18,7 +18,7 @@ from crisis.errors import Unavailable
 from crisis.ids import AgencyId, CountyId, ShiftId, TeamId
 from crisis.team import Duty, Shift, Team
 from dispatch import positions
-from dispatch.positions import FixBuffer, tracked
+from dispatch.positions import FixBuffer, tracked_since
 from dispatch.store import positions as store
 from dispatch.store.pool import County, Database, Worker
 from geo.fix import DEFAULT_LIMITS, Fix, FixSource, Reason
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
 
 
-def always(team_id: TeamId, at: datetime) -> bool:
-    return True
+ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def fix(seconds: float = 0, north_m: float = 0, **facts: Any) -> Fix:
@@ -95,7 +94,7 @@ async def latest(admin: Admin, team_id: TeamId = TEAM) -> datetime | None:
 
 
 async def test_an_answer_means_that_the_fixes_are_on_disk(taking: FixBuffer, admin: Admin) -> None:
-    outcome = await taking.submit(FRESNO, TEAM, [fix(0), fix(10)], NOW, on_shift=always)
+    outcome = await taking.submit(FRESNO, TEAM, [fix(0), fix(10)], NOW, since=ALWAYS)
     assert outcome.kept == 2 and outcome.late == 0 and outcome.rejected == ()
     assert await history(admin) == [fix(0).fixed_at, fix(10).fixed_at]
     assert await latest(admin) == fix(10).fixed_at
@@ -105,7 +104,7 @@ async def test_an_answer_means_that_the_fixes_are_on_disk(taking: FixBuffer, adm
 async def test_every_field_comes_back_as_it_was_sent(taking: FixBuffer, database: Database) -> None:
     full = fix(0, accuracy_m=8.5, speed_mps=0.25, heading_deg=359.5, battery=0.5)
     bare = fix(5, accuracy_m=None, source=FixSource.SIMULATED)
-    await taking.submit(FRESNO, TEAM, [full, bare], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [full, bare], NOW, since=ALWAYS)
     read = await store.track(database, FRESNO, TEAM, NOW, NOW + timedelta(minutes=1))
     assert read == [full, bare]
     assert [held.fix for held in await store.latest_since(database, None, [FRESNO])] == [bare]
@@ -117,8 +116,8 @@ async def test_numbers_too_small_for_their_column_are_kept_as_nothing(
     tiny = fix(0, accuracy_m=1e-50, speed_mps=1e-300, heading_deg=5e-324, battery=1e-46)
     beside = fix(0)
     outcomes = await asyncio.gather(
-        taking.submit(FRESNO, TEAM, [tiny], NOW, on_shift=always),
-        taking.submit(FRESNO, OTHER, [beside], NOW, on_shift=always),
+        taking.submit(FRESNO, TEAM, [tiny], NOW, since=ALWAYS),
+        taking.submit(FRESNO, OTHER, [beside], NOW, since=ALWAYS),
     )
     assert [outcome.kept for outcome in outcomes] == [1, 1]
     (read,) = await store.track(database, FRESNO, TEAM, NOW, NOW + timedelta(minutes=1))
@@ -127,7 +126,7 @@ async def test_numbers_too_small_for_their_column_are_kept_as_nothing(
 
 async def test_every_source_comes_back_as_itself(taking: FixBuffer, database: Database) -> None:
     sent = [fix(second, source=source) for second, source in enumerate(FixSource)]
-    await taking.submit(FRESNO, TEAM, sent, NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, sent, NOW, since=ALWAYS)
     assert await store.track(database, FRESNO, TEAM, NOW, NOW + timedelta(minutes=1)) == sent
 
 
@@ -136,7 +135,7 @@ async def test_fixes_of_several_counties_and_sources_share_a_flush(
 ) -> None:
     buffer = buffer_on(database)
     posts = [
-        asyncio.create_task(buffer.submit(county, team, [one], NOW, on_shift=always))
+        asyncio.create_task(buffer.submit(county, team, [one], NOW, since=ALWAYS))
         for county, team, one in (
             (KERN, OTHER, fix(0, source=FixSource.TRACKER)),
             (FRESNO, TEAM, fix(1, source=FixSource.DESK)),
@@ -154,8 +153,8 @@ async def test_fixes_of_several_counties_and_sources_share_a_flush(
 async def test_a_late_fix_goes_to_the_history_and_never_to_the_latest(
     taking: FixBuffer, admin: Admin
 ) -> None:
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
-    outcome = await taking.submit(FRESNO, TEAM, [fix(-600)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
+    outcome = await taking.submit(FRESNO, TEAM, [fix(-600)], NOW, since=ALWAYS)
     assert (outcome.kept, outcome.late) == (1, 1)
     assert await history(admin) == [fix(-600).fixed_at, fix(0).fixed_at]
     assert await latest(admin) == fix(0).fixed_at
@@ -165,10 +164,10 @@ async def test_a_late_fix_goes_to_the_history_and_never_to_the_latest(
 async def test_a_late_fix_of_a_node_that_knows_less_does_not_move_the_latest_back(
     taking: FixBuffer, database: Database, admin: Admin
 ) -> None:
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     elsewhere = buffer_on(database, serving=())
     async with running(elsewhere):
-        await elsewhere.submit(FRESNO, TEAM, [fix(-600)], NOW, on_shift=always)
+        await elsewhere.submit(FRESNO, TEAM, [fix(-600)], NOW, since=ALWAYS)
     assert await latest(admin) == fix(0).fixed_at
 
 
@@ -176,7 +175,7 @@ async def test_a_fix_sent_again_is_answered_and_stored_once(
     taking: FixBuffer, admin: Admin
 ) -> None:
     for _ in range(2):
-        outcome = await taking.submit(FRESNO, TEAM, [fix(0), fix(9)], NOW, on_shift=always)
+        outcome = await taking.submit(FRESNO, TEAM, [fix(0), fix(9)], NOW, since=ALWAYS)
         assert outcome.kept == 2 and outcome.rejected == ()
     assert len(await history(admin)) == 2
     assert (taking.stats.stored, taking.stats.repeated) == (2, 2)
@@ -185,11 +184,8 @@ async def test_a_fix_sent_again_is_answered_and_stored_once(
 async def test_fixes_outside_a_shift_are_dropped_not_stored(
     taking: FixBuffer, admin: Admin
 ) -> None:
-    def from_eight(team_id: TeamId, at: datetime) -> bool:
-        return at >= NOW
-
     posted = [fix(-1), fix(0), fix(1)]
-    outcome = await taking.submit(FRESNO, TEAM, posted, NOW, on_shift=from_eight)
+    outcome = await taking.submit(FRESNO, TEAM, posted, NOW, since=NOW)
     assert (outcome.kept, outcome.off_shift) == (2, 1)
     assert await history(admin) == [fix(0).fixed_at, fix(1).fixed_at]
 
@@ -199,7 +195,7 @@ async def test_a_fix_that_cannot_be_true_is_reported_with_all_reasons_and_not_st
 ) -> None:
     wrong = fix(3_600, accuracy_m=9_000.0)
     leap = fix(2, north_m=50_000)
-    outcome = await taking.submit(FRESNO, TEAM, [fix(0), wrong, leap], NOW, on_shift=always)
+    outcome = await taking.submit(FRESNO, TEAM, [fix(0), wrong, leap], NOW, since=ALWAYS)
     assert outcome.kept == 1
     assert {one.fixed_at: one.reasons for one in outcome.rejected} == {
         leap.fixed_at: (Reason.IMPOSSIBLE_SPEED,),
@@ -211,16 +207,16 @@ async def test_a_fix_that_cannot_be_true_is_reported_with_all_reasons_and_not_st
 
 async def test_a_doubted_fix_sent_twice_is_not_stored(taking: FixBuffer, admin: Admin) -> None:
     leap = fix(2, north_m=50_000)
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     for _ in range(2):
-        outcome = await taking.submit(FRESNO, TEAM, [leap], NOW, on_shift=always)
+        outcome = await taking.submit(FRESNO, TEAM, [leap], NOW, since=ALWAYS)
         assert outcome.kept == 0
     assert await history(admin) == [fix(0).fixed_at]
 
 
 async def test_a_post_without_a_single_good_fix_is_answered_at_once(database: Database) -> None:
     buffer = buffer_on(database)
-    outcome = await buffer.submit(FRESNO, TEAM, [fix(3_600)], NOW, on_shift=always)
+    outcome = await buffer.submit(FRESNO, TEAM, [fix(3_600)], NOW, since=ALWAYS)
     assert outcome.kept == 0 and len(outcome.rejected) == 1
 
 
@@ -229,11 +225,11 @@ async def test_posts_that_come_during_a_flush_share_the_next_one(
 ) -> None:
     async with admin.transaction():
         await admin.execute("LOCK TABLE latest_fixes IN EXCLUSIVE MODE")
-        first = asyncio.create_task(taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always))
+        first = asyncio.create_task(taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS))
         await eventually(flush_waits(admin))
         later = [
             asyncio.create_task(
-                taking.submit(FRESNO, TeamId(UUID(int=n)), [fix(n)], NOW, on_shift=always)
+                taking.submit(FRESNO, TeamId(UUID(int=n)), [fix(n)], NOW, since=ALWAYS)
             )
             for n in range(10, 40)
         ]
@@ -251,7 +247,7 @@ async def test_a_crowd_of_posts_is_flushed_beside_the_one_before(
     def come(first: int) -> list[asyncio.Task[positions.FixOutcome]]:
         return [
             asyncio.create_task(
-                taking.submit(FRESNO, TeamId(UUID(int=n)), [fix(0)], NOW, on_shift=always)
+                taking.submit(FRESNO, TeamId(UUID(int=n)), [fix(0)], NOW, since=ALWAYS)
             )
             for n in range(first, first + crowd)
         ]
@@ -275,7 +271,7 @@ async def test_posts_of_one_team_that_share_a_flush_each_count_their_own(
 ) -> None:
     buffer = buffer_on(database)
     posts = [
-        asyncio.create_task(buffer.submit(FRESNO, TEAM, [fix(n), fix(n + 1)], NOW, on_shift=always))
+        asyncio.create_task(buffer.submit(FRESNO, TEAM, [fix(n), fix(n + 1)], NOW, since=ALWAYS))
         for n in range(0, 60, 2)
     ]
     await asyncio.sleep(0)
@@ -308,7 +304,7 @@ async def test_a_flush_that_falls_behind_thins_the_history_but_keeps_the_newest(
     buffer = buffer_on(database, most_waiting=40)
     posts = [
         asyncio.create_task(
-            buffer.submit(FRESNO, team, [fix(n + k / 10) for k in range(10)], NOW, on_shift=always)
+            buffer.submit(FRESNO, team, [fix(n + k / 10) for k in range(10)], NOW, since=ALWAYS)
         )
         for n in range(0, 50, 5)
         for team in (TEAM, OTHER)
@@ -332,9 +328,9 @@ async def test_a_slow_flush_is_counted_as_behind(database: Database) -> None:
             return super().monotonic()
 
     async with running(buffer_on(database, clock=Slow(NOW))) as buffer:
-        await buffer.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+        await buffer.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
         assert buffer.stats.behind == 0
-        await buffer.submit(FRESNO, TEAM, [fix(1)], NOW, on_shift=always)
+        await buffer.submit(FRESNO, TEAM, [fix(1)], NOW, since=ALWAYS)
     assert buffer.stats.last_flush_s == pytest.approx(0.2)
 
 
@@ -345,10 +341,10 @@ async def test_a_failed_flush_refuses_its_posts_and_the_same_fixes_may_come_agai
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(positions, "RETRY_S", 0.0)
-    await taking.submit(FRESNO, OTHER, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, OTHER, [fix(0)], NOW, since=ALWAYS)
     async with admin.transaction():
         await admin.execute("LOCK TABLE latest_fixes IN EXCLUSIVE MODE")
-        post = asyncio.create_task(taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always))
+        post = asyncio.create_task(taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS))
         await eventually(flush_waits(admin))
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks "
@@ -356,7 +352,7 @@ async def test_a_failed_flush_refuses_its_posts_and_the_same_fixes_may_come_agai
         )
         with pytest.raises(Unavailable):
             await post
-    outcome = await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    outcome = await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     assert outcome.kept == 1
     assert await history(admin) == [fix(0).fixed_at]
     assert taking.stats.failed == 1
@@ -366,8 +362,8 @@ async def test_whoever_gives_up_waiting_takes_nothing_from_the_others(
     database: Database, admin: Admin
 ) -> None:
     buffer = buffer_on(database)
-    gone = asyncio.create_task(buffer.submit(FRESNO, OTHER, [fix(0)], NOW, on_shift=always))
-    stays = asyncio.create_task(buffer.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always))
+    gone = asyncio.create_task(buffer.submit(FRESNO, OTHER, [fix(0)], NOW, since=ALWAYS))
+    stays = asyncio.create_task(buffer.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS))
     await asyncio.sleep(0)
     gone.cancel()
     async with running(buffer):
@@ -377,7 +373,7 @@ async def test_whoever_gives_up_waiting_takes_nothing_from_the_others(
 
 async def test_a_buffer_that_stops_refuses_those_who_wait(database: Database) -> None:
     buffer = buffer_on(database)
-    post = asyncio.create_task(buffer.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always))
+    post = asyncio.create_task(buffer.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS))
     await asyncio.sleep(0)
     task = asyncio.create_task(buffer.run())
     task.cancel()
@@ -395,9 +391,9 @@ async def test_a_day_that_was_dropped_is_made_again_when_a_late_fix_of_it_comes(
     taking: FixBuffer, database: Database, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(positions, "RETRY_S", 0.0)
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     await admin.execute("DROP TABLE fixes_20260302")
-    posts = [taking.submit(FRESNO, team, [fix(1)], NOW, on_shift=always) for team in (TEAM, OTHER)]
+    posts = [taking.submit(FRESNO, team, [fix(1)], NOW, since=ALWAYS) for team in (TEAM, OTHER)]
     assert [outcome.kept for outcome in await asyncio.gather(*posts)] == [1, 1]
     assert await history(admin) == [fix(1).fixed_at]
 
@@ -407,7 +403,7 @@ async def test_a_place_written_by_a_flush_that_outlasted_the_shift_is_forgotten_
 ) -> None:
     async with admin.transaction():
         await admin.execute("LOCK TABLE latest_fixes IN EXCLUSIVE MODE")
-        post = asyncio.create_task(taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always))
+        post = asyncio.create_task(taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS))
         await eventually(flush_waits(admin))
         forgotten = asyncio.create_task(taking.forget(FRESNO, TEAM))
         await eventually(flush_waits(admin))
@@ -421,13 +417,13 @@ async def test_another_node_learns_the_latest_by_asking_what_changed(
     taking: FixBuffer, database: Database
 ) -> None:
     elsewhere = buffer_on(database, serving=(FRESNO,))
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
-    await taking.submit(KERN, OTHER, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
+    await taking.submit(KERN, OTHER, [fix(0)], NOW, since=ALWAYS)
     await elsewhere.poll()
     assert dict(elsewhere.latest(FRESNO)) == {TEAM: fix(0)}
     assert elsewhere.take_moved(FRESNO) == {TEAM: fix(0)}
     assert dict(elsewhere.latest(KERN)) == {}
-    await taking.submit(FRESNO, TEAM, [fix(9)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(9)], NOW, since=ALWAYS)
     await elsewhere.poll()
     assert elsewhere.latest(FRESNO)[TEAM] == fix(9)
     assert elsewhere.take_moved(FRESNO) == {TEAM: fix(9)}
@@ -438,7 +434,7 @@ async def test_another_node_learns_the_latest_by_asking_what_changed(
 async def test_a_poll_asks_only_for_what_changed_lately(
     taking: FixBuffer, database: Database, admin: Admin
 ) -> None:
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     changed_at = await admin.fetchval("SELECT changed_at FROM latest_fixes")
     since = changed_at + timedelta(microseconds=1)
     assert await store.latest_since(database, since, [FRESNO]) == []
@@ -450,9 +446,9 @@ async def test_a_county_that_is_served_from_now_on_is_asked_for_as_a_whole(
 ) -> None:
     serving = [FRESNO]
     elsewhere = buffer_on(database, serving=serving)
-    await taking.submit(KERN, OTHER, [fix(0)], NOW, on_shift=always)
+    await taking.submit(KERN, OTHER, [fix(0)], NOW, since=ALWAYS)
     await admin.execute("UPDATE latest_fixes SET changed_at = changed_at - interval '1 hour'")
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     await elsewhere.poll()
     serving.append(KERN)
     await elsewhere.poll()
@@ -465,7 +461,7 @@ async def test_a_county_that_is_served_from_now_on_is_asked_for_as_a_whole(
 async def test_a_team_off_shift_is_forgotten_but_its_history_stays(
     taking: FixBuffer, admin: Admin
 ) -> None:
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     await taking.forget(FRESNO, TEAM)
     assert dict(taking.latest(FRESNO)) == {} and taking.take_moved(FRESNO) == {}
     assert await latest(admin) is None
@@ -492,14 +488,13 @@ def board_with(duty: Duty, started_at: datetime) -> Board:
 
 @pytest.mark.parametrize("duty", [Duty.AVAILABLE, Duty.UNAVAILABLE, Duty.ENDING])
 def test_a_team_is_tracked_from_the_start_of_its_shift_and_through_overtime(duty: Duty) -> None:
-    on_shift = tracked(board_with(duty, NOW))
-    assert on_shift(TEAM, NOW)
-    assert not on_shift(TEAM, NOW - timedelta(seconds=1))
-    assert not on_shift(OTHER, NOW)
+    board = board_with(duty, NOW)
+    assert tracked_since(board, TEAM) == NOW
+    assert tracked_since(board, OTHER) is None
 
 
 def test_a_team_off_shift_is_not_tracked() -> None:
-    assert not tracked(board_with(Duty.OFF_SHIFT, NOW))(TEAM, NOW)
+    assert tracked_since(board_with(Duty.OFF_SHIFT, NOW), TEAM) is None
 
 
 # The tables
@@ -508,7 +503,7 @@ def test_a_team_off_shift_is_not_tracked() -> None:
 async def test_a_county_sees_its_own_fixes_only_and_writes_none(
     taking: FixBuffer, database: Database
 ) -> None:
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     until = NOW + timedelta(minutes=1)
     assert len(await store.track(database, FRESNO, TEAM, NOW, until)) == 1
     assert await store.track(database, KERN, TEAM, NOW, until) == []
@@ -521,7 +516,7 @@ async def test_a_county_sees_its_own_fixes_only_and_writes_none(
 async def test_no_partition_can_be_read_around_the_policy(
     taking: FixBuffer, database: Database, context: County | Worker
 ) -> None:
-    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with database.tx(context) as con:
             await con.fetch("SELECT fixed_at FROM fixes_20260302")
@@ -543,7 +538,7 @@ async def test_days_without_a_partition_are_made_when_a_fix_of_them_comes(
         fix(fixed_at=midnight - timedelta(microseconds=1)),
         fix(fixed_at=midnight),
     ]
-    await taking.submit(FRESNO, TEAM, around, NOW, on_shift=always)
+    await taking.submit(FRESNO, TEAM, around, NOW, since=ALWAYS)
     assert {"fixes_20260301", "fixes_20260302"} <= await partitions(admin)
     assert await admin.fetchval("SELECT count(*) FROM ONLY fixes_20260301") == 1
 
@@ -559,8 +554,8 @@ async def test_old_days_go_as_a_whole_and_a_county_that_keeps_less_loses_rows(
     for days_ago in (1, 0):
         back = timedelta(days=days_ago)
         posted: Sequence[Fix] = [fix(fixed_at=NOW - back)]
-        await taking.submit(FRESNO, TEAM, posted, NOW, on_shift=always)
-        await taking.submit(KERN, OTHER, posted, NOW, on_shift=always)
+        await taking.submit(FRESNO, TEAM, posted, NOW, since=ALWAYS)
+        await taking.submit(KERN, OTHER, posted, NOW, since=ALWAYS)
     today = NOW.date() + timedelta(days=90)
     await store.tidy(database, today, {FRESNO: 90, KERN: 30})
     assert await history(admin, TEAM) == [NOW]

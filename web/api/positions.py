@@ -6,7 +6,7 @@ what the apps' posts mean ``geo.trackers``'. The 204 follows the flush to disk.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, NamedTuple
 from urllib.parse import parse_qsl
@@ -19,8 +19,7 @@ from crisis.board import Board
 from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import TeamId
 from crisis.roles import DESK, Actor, Role
-from dispatch.positions import FixOutcome, tracked
-from dispatch.service import CountyRunner
+from dispatch.positions import FixOutcome, tracked_since
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.trackers import (
@@ -71,29 +70,35 @@ _KEPT = Response(status_code=204)
 
 async def post_fixes(asked: Asked) -> Response:
     """Take one or many fixes of a team."""
+    raw = await read_body(asked.scope, asked.receive)
+    # Judged only now: a shift that ended while the body came is tracked no more.
     county, sender = asked.found_once(_sender)
     received_at, source = county.now(), sender.source
-    given = decode(await read_body(asked.scope, asked.receive), _decoder)
+    given = decode(raw, _decoder)
     if isinstance(given, list):
         fixes = [_fix(one, source, received_at) for one in given]
     else:
         fixes = [_fix(given, source, received_at)]
-    outcome = await _keep(asked, county, sender.team_id, fixes, received_at)
+    outcome = await asked.node.positions.submit(
+        county.county_id, sender.team_id, fixes, received_at, since=sender.since
+    )
     if outcome.rejected or outcome.off_shift or outcome.thinned:
         return answer(outcome)
     return _KEPT
 
 
 class _Sender(NamedTuple):
-    """Whose fixes somebody sends, and from what."""
+    """Whose fixes somebody sends, from what, and from when on they are kept."""
 
     team_id: TeamId
     source: FixSource
+    since: datetime | None
 
 
 def _sender(asked: Asked) -> _Sender:
-    team_id = TeamId(asked.id("team_id"))
-    return _Sender(team_id, _source(asked.county.board, asked.actor, team_id))
+    team_id, board = TeamId(asked.id("team_id")), asked.county.board
+    source = _source(board, asked.actor, team_id)
+    return _Sender(team_id, source, tracked_since(board, team_id))
 
 
 def _fix(given: FixIn, source: FixSource, received_at: datetime) -> Fix:
@@ -132,14 +137,6 @@ def _source(board: Board, actor: Actor, team_id: TeamId) -> FixSource:
         if actor.has(*DESK):
             return FixSource.DESK
     raise NotAllowed("not_your_team", "You can send positions only of the team that you are on.")
-
-
-def _keep(
-    asked: Asked, county: CountyRunner, team_id: TeamId, fixes: Sequence[Fix], received_at: datetime
-) -> Awaitable[FixOutcome]:
-    return asked.node.positions.submit(
-        county.county_id, team_id, fixes, received_at, on_shift=tracked(county.board)
-    )
 
 
 # Tracking apps
@@ -197,7 +194,14 @@ async def post_tracker(asked: Asked) -> Response:
     except TrackerError as error:
         raise Invalid("bad_tracker_post", f"{error}."[:200]) from None
     if post.fixes:
-        await _keep(asked, asked.county, team_id, post.fixes[:MOST_FIXES], received_at)
+        county = asked.county
+        await asked.node.positions.submit(
+            county.county_id,
+            team_id,
+            post.fixes[:MOST_FIXES],
+            received_at,
+            since=tracked_since(county.board, team_id),
+        )
     # The apps send again whatever isn't answered with 200; OwnTracks reads a list of commands.
     return answer([])
 
