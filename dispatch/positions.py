@@ -42,7 +42,7 @@ POLL_ALL_EACH = 300
 #: database writes, and the database while this program takes the next posts in.
 AT_ONCE = 3
 #: So many posts are worth a flush of their own beside another.
-WORTH_ANOTHER = 100
+WORTH_ANOTHER = 64
 #: After a failed flush the next one waits so long.
 RETRY_S = 0.5
 
