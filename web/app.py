@@ -212,6 +212,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
         return fault()
     if error.status_code == 405:
         return refusal(WrongMethod((error.headers or {}).get("Allow", "")))
+    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+        # Somebody mistyped an address, or follows an old link.
+        return Response(_NO_PAGE, 404, media_type="text/html")
     if error.status_code == 404:
         return refusal(NotFound("unknown_path", "There is no such page."))
     return refusal(Invalid("bad_request", "The request can't be understood."))
+
+
+_NO_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width"><title>No such page</title>'
+    '<h1>There is no such page</h1><p><a href="/">To the start</a></p></html>'
+)

@@ -363,6 +363,8 @@ async def test_unknown_paths_and_methods_are_problems(site: Site) -> None:
     desk = await site.client(Role.DISPATCHER)
     assert problem(await desk.get("/nothing"), 404) == "unknown_path"
     assert problem(await site.http.get("/nothing"), 404) == "unknown_path"
+    seen = await site.http.get("/nothing", headers={"accept": "text/html,*/*"})
+    assert seen.status_code == 404 and '<a href="/">' in seen.text
     response = await desk.http.put("/api/v1/session", headers=desk.headers)
     assert problem(response, 405) == "method_not_allowed"
     assert response.headers["allow"] == "DELETE, GET, POST"
