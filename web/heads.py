@@ -13,7 +13,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
     from uvicorn._types import HTTPScope
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 #: Bytes of a head that may come in pieces; what the loop reads at once (256 KiB) comes on top.
 LONGEST_HEAD: Final = 64 * 1024
@@ -28,6 +27,8 @@ class HeadProtocol(HttpToolsProtocol):
     _head_bytes = -1
     #: Runs while the rest of a request is awaited; between requests uvicorn's own keep-alive does.
     _patience: asyncio.TimerHandle | None = None
+    #: A live socket's protocol has the connection now.
+    _is_handed_on = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect the first request."""
@@ -42,13 +43,13 @@ class HeadProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take in what the socket brings; a head that doesn't end is answered 400."""
         super().data_received(data)
+        if self._is_handed_on:
+            return
         # A new scope is made as a request begins, and gets its path once its head has ended.
         scope: HTTPScope | None = self.scope
         if scope is not None and "path" in scope:
             self._head_bytes = -1
-            # A socket's handshake has none.
-            cycle: RequestResponseCycle | None = self.cycle
-            if cycle is not None and cycle.more_body:
+            if self.cycle.more_body:
                 self._be_patient()
             elif self._patience is not None:
                 self._be_at_ease()
@@ -58,6 +59,12 @@ class HeadProtocol(HttpToolsProtocol):
         self._head_bytes += len(data) if self._head_bytes >= 0 else 1
         if self._head_bytes > LONGEST_HEAD and not self.transport.is_closing():
             self.send_400_response("The request's head is too long.")
+
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to the live socket, which lasts."""
+        self._be_at_ease()
+        self._is_handed_on = True
+        super().handle_websocket_upgrade()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, but none that stands behind the body."""

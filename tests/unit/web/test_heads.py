@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 import uvicorn
+import websockets
 from starlette.types import Receive, Scope, Send
 
 from web import heads
@@ -28,6 +29,12 @@ class Server:
         self.server = uvicorn.Server(config)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            return
         while (await receive()).get("more_body"):
             pass
         names = b" ".join(name for name, _ in scope["headers"])
@@ -133,3 +140,13 @@ async def test_who_waits_between_two_requests_is_not_cut_off(
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(), 0.2)
     writer.close()
+
+
+async def test_a_live_socket_outlives_the_patience_with_its_handshake(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "PATIENCE_S", 0.05)
+    async with websockets.connect(f"ws://127.0.0.1:{server.port}/", proxy=None) as live:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(live.wait_closed(), 0.3)
+        await asyncio.wait_for(await live.ping(), 5)
