@@ -1,11 +1,14 @@
 """Whether the master key is the one that a database was sealed with, tried before it is used.
 
-Decides on what it is tried: in each county on the oldest and the newest data key, or on a record of
-the county's own. With another key a node could not open what is there, and would seal what is new
-with a key that nobody else has. Must not know what is sealed.
+Decides on what it is tried: in each county on a few data keys, or on a record of the county's own.
+With another key a node could not open what is there, and would seal what is new with a key that
+nobody else has. One that opens is enough: a damaged row must not keep a county's service from
+starting. Must not know what is sealed.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from crisis.errors import Unavailable
 from dispatch.config import Settings
@@ -52,7 +55,7 @@ async def check_master_key(settings: Settings, database: Database) -> bool:
             raise Unavailable(
                 "wrong_key", f"The master key is missing, but private data are sealed: {remedy}"
             )
-        if key is not None and not _opens(CountyKeys(key, county.county_id), found):
+        if key is not None and found and not _opens_any(CountyKeys(key, county.county_id), found):
             remedy = _REMEDY.format(file=settings.master_key_file)
             raise Unavailable(
                 "wrong_key",
@@ -68,7 +71,7 @@ _Sealed = tuple[bytes, str]
 
 async def _sealed(database: Database, county_id: int) -> list[_Sealed]:
     async with database.tx(County(county_id), mode="read") as con:
-        keys = await con.fetch(SQL["read_outer_keys"], county_id)
+        keys = await con.fetch(SQL["read_some_keys"], county_id)
         if keys:
             return [(bytes(row["wrapped"]), f"incident_keys/{row['incident_id']}") for row in keys]
         records = await con.fetch(SQL["read_county_record"], county_id)
@@ -78,10 +81,9 @@ async def _sealed(database: Database, county_id: int) -> list[_Sealed]:
     ]
 
 
-def _opens(keys: CountyKeys, found: list[_Sealed]) -> bool:
-    try:
-        for sealed, place in found:
+def _opens_any(keys: CountyKeys, found: list[_Sealed]) -> bool:
+    for sealed, place in found:
+        with suppress(Unavailable):
             keys.county.open(sealed, place)
-    except Unavailable:
-        return False
-    return True
+            return True
+    return False

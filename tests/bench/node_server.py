@@ -127,7 +127,7 @@ async def _seed(setup: Setup, settings: Settings, database: Database, dsn: str) 
         await settle_obligations(service)
     people = await sign_in(database, MachineClock(), crews)
     if setup.closed:
-        await copy_closed(dsn, incident_id, setup.closed)
+        await copy_closed(dsn, incident_id, setup.closed, settings.load_master_key())
     return people
 
 

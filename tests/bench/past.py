@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from dispatch.store.pool import RawConnection, connect_as
+from dispatch.store.sealing import CountyKeys
 from tests.bench.seed import COUNTY
 
 _LANES = 2
@@ -95,7 +96,7 @@ async def _statements(con: RawConnection) -> dict[str, str]:
     return made
 
 
-async def copy_closed(dsn: str, incident_id: UUID, how_many: int) -> None:
+async def copy_closed(dsn: str, incident_id: UUID, how_many: int, master_key: bytes) -> None:
     """Copy a closed incident, and tidy the tables as the database does in time by itself.
 
     No node may serve the county meanwhile: the log's head moves behind its back.
@@ -123,11 +124,21 @@ async def copy_closed(dsn: str, incident_id: UUID, how_many: int) -> None:
             how_many,
             head["number"] + how_many,
         )
+        await _reseal_first_key(lanes[0], master_key)
         await lanes[0].execute("VACUUM (ANALYZE)", timeout=300)
         await lanes[0].execute("CHECKPOINT", timeout=300)
     finally:
         for con in lanes:
             await con.close()
+
+
+async def _reseal_first_key(con: RawConnection, master_key: bytes) -> None:
+    """Let one data key fit its copy: a node that starts looks whether its master key opens any."""
+    first = await con.fetchval("SELECT incident_id FROM incident_keys ORDER BY incident_id LIMIT 1")
+    wrapped = CountyKeys(master_key, COUNTY).create(first)
+    await con.execute(
+        "UPDATE incident_keys SET wrapped = $2 WHERE incident_id = $1", first, wrapped
+    )
 
 
 @asynccontextmanager

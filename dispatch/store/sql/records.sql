@@ -41,24 +41,14 @@ SET wrapped = NULL,
     erased_at = $3
 WHERE county_id = $1 AND incident_id = $2;
 
--- name: read_outer_keys
--- The oldest and the newest data key that weren't destroyed, to try a master key on.
+-- name: read_some_keys
+-- A few data keys that weren't destroyed, to try a master key on.
 -- params: $1 county_id integer
-(
-    SELECT incident_id, wrapped
-    FROM incident_keys
-    WHERE county_id = $1 AND wrapped IS NOT NULL
-    ORDER BY incident_id
-    LIMIT 1
-)
-UNION ALL
-(
-    SELECT incident_id, wrapped
-    FROM incident_keys
-    WHERE county_id = $1 AND wrapped IS NOT NULL
-    ORDER BY incident_id DESC
-    LIMIT 1
-);
+SELECT incident_id, wrapped
+FROM incident_keys
+WHERE county_id = $1 AND wrapped IS NOT NULL
+ORDER BY incident_id
+LIMIT 8;
 
 -- name: read_county_record
 -- One record that the county's own key seals, to try a master key on where there are no data keys.
