@@ -92,8 +92,8 @@ def _table() -> dict[tuple[Status, Status], Status]:
 TRANSITIONS: Mapping[tuple[Status, Status], Status] = _table()
 
 
-class AssignmentBegun(EventBody, frozen=True, kw_only=True):
-    """The team accepted: the run begins.
+class _Begins(EventBody, frozen=True, kw_only=True):
+    """What every beginning of a run tells.
 
     Attributes:
         crew: who is on it, on site or by telehealth; ``members``: how each of them takes part.
@@ -112,7 +112,11 @@ class AssignmentBegun(EventBody, frozen=True, kw_only=True):
     shortfalls: tuple[str, ...] = ()
 
 
-class AssignmentEntered(EventBody, frozen=True, kw_only=True):
+class AssignmentBegun(_Begins, frozen=True, kw_only=True):
+    """The team accepted: the run begins."""
+
+
+class AssignmentEntered(_Begins, frozen=True, kw_only=True):
     """A run that was over before the service learnt of it begins in the log; nobody was asked.
 
     The team is not made busy by it: what it does now is another matter. Reports of its own instants
@@ -121,18 +125,9 @@ class AssignmentEntered(EventBody, frozen=True, kw_only=True):
     Attributes:
         offer_id: no offer has it: by that a run is known to have been entered afterwards.
         override_reason: code: why it is entered without a shift that the service knows of.
-        said_by: code of who told it. For the others see ``AssignmentBegun``.
+        said_by: code of who told it.
     """
 
-    incident_id: IncidentId
-    assignment_id: AssignmentId
-    offer_id: OfferId
-    slot: SlotNo
-    team_id: TeamId
-    crew: tuple[ResponderId, ...] = ()
-    members: tuple[CrewMember, ...] = ()
-    telehealth: TelehealthSecond | None = None
-    shortfalls: tuple[str, ...] = ()
     override_reason: str | None = None
     said_by: str | None = None
 
@@ -362,7 +357,7 @@ def _with_milestone(run: Assignment, status: Status, at: datetime) -> dict[Statu
 
 def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: datetime) -> Assignment:
     """Return the run after ``event``, which happened ``at``; ``None`` = not begun before."""
-    if isinstance(event, AssignmentBegun | AssignmentEntered):
+    if isinstance(event, _Begins):
         return Assignment(
             id=event.assignment_id,
             offer_id=event.offer_id,

@@ -37,6 +37,7 @@ from web.api import (
 from web.api.openapi import describe as describe_api
 from web.api.routes import Api, Asked, Node, Operation, Table
 from web.api.wire import JSON, WrongMethod, fault, refusal
+from web.pages import plain_page
 from web.security import Noting, Security, SecuritySettings
 
 log = logging.getLogger(__name__)
@@ -214,14 +215,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
         return refusal(WrongMethod((error.headers or {}).get("Allow", "")))
     if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
         # Somebody mistyped an address, or follows an old link.
-        return Response(_NO_PAGE, 404, media_type="text/html")
+        return plain_page(404, "Not found", "There is no such page.")
     if error.status_code == 404:
         return refusal(NotFound("unknown_path", "There is no such page."))
     return refusal(Invalid("bad_request", "The request can't be understood."))
-
-
-_NO_PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width"><title>No such page</title>'
-    '<h1>There is no such page</h1><p><a href="/">To the start</a></p></html>'
-)

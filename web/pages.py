@@ -169,11 +169,12 @@ _DOCUMENT = """\
 </body>
 </html>
 """
-_TROUBLE = """\
+_PLAIN = """\
 <!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Crisis dispatch</title></head>
-<body><h1>Not available</h1><p>{text}</p></body>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Crisis dispatch</title></head>
+<body><h1>{title}</h1><p>{text}</p><p><a href="/">To the start</a></p></body>
 </html>
 """
 
@@ -321,9 +322,16 @@ def _no_such() -> NotFound:
 
 
 def _trouble(text: str) -> Response:
+    return plain_page(503, "Not available", text, {"retry-after": "5"})
+
+
+def plain_page(
+    status: int, title: str, text: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a page that needs no built file, for where none of ours can be shown."""
     return Response(
-        _TROUBLE.format(text=html.escape(text)),
-        503,
-        {"cache-control": "no-store", "retry-after": "5"},
+        _PLAIN.format(title=html.escape(title), text=html.escape(text)),
+        status,
+        {"cache-control": "no-store", **(headers or {})},
         "text/html; charset=utf-8",
     )

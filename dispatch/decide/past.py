@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from crisis.assignment import Assignment, AssignmentCancelled, AssignmentEntered, Status
+from crisis.assignment import RUN, Assignment, AssignmentCancelled, AssignmentEntered, Status
 from crisis.commands import Command, EnterAssignment, ReportStatus
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import AssignmentId, EncounterId, OfferId, TeamId
@@ -27,20 +27,8 @@ from dispatch.decide.offers import slot_for, withdraw_others
 from dispatch.decide.shifts import check_crew, find_team
 from dispatch.decide.situation import each_once, warning
 
-#: In the order in which a run comes through them.
-_ORDER = (
-    Status.ACCEPTED,
-    Status.EN_ROUTE,
-    Status.STAGED,
-    Status.ON_SCENE,
-    Status.CONTACT,
-    Status.ASSESSED,
-    Status.TRANSPORTING,
-    Status.AT_DESTINATION,
-    Status.HANDED_OFF,
-    Status.CLEARED,
-    Status.READY,
-)
+#: In the order in which a run comes through them; who stages does so before the scene.
+_ORDER = (*RUN[: RUN.index(Status.ON_SCENE)], Status.STAGED, *RUN[RUN.index(Status.ON_SCENE) :])
 #: With any of them the team belongs to the run no more.
 _ENDS = (Status.CLEARED, Status.READY, Status.DIVERTED, Status.CANCELLED)
 
