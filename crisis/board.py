@@ -66,7 +66,7 @@ from crisis.team import (
 
 #: Raised whenever ``fold`` or the shape of a folded thing changes: snapshots of another version are
 #: not read but built again from the log.
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 
 Entity = Call | Incident | Team | Responder | Shift | Duress | Obligation
 

@@ -20,7 +20,7 @@ from crisis.roles import Actor, Role
 from crisis.shapes import Value
 
 #: Raised whenever what any view shows changes: clients then take a snapshot instead of resuming.
-PROJECTION_VERSION = 2
+PROJECTION_VERSION = 3
 
 
 class RoleClass(StrEnum):
