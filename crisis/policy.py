@@ -11,7 +11,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from crisis.errors import Invalid, Unavailable
+from crisis.names import likely
 from crisis.roles import Role
 from crisis.shapes import Value
 from crisis.standards import FollowupRule, utc
@@ -408,8 +408,8 @@ def _fields(
     hints = get_type_hints(shape, include_extras=True)
     known = {field.name: field for field in msgspec.structs.fields(shape)}
     for name in given.keys() - known.keys():
-        near = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = likely(name, known)
+        hint = "" if near is None else f"; did you mean {near}?"
         problems.append(f"{path}{name}: no such setting{hint}")
     fields: dict[str, object] = {}
     for name, field in known.items():

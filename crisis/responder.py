@@ -16,7 +16,7 @@ from crisis.shapes import Value
 from crisis.standards import Standards, packaged
 
 
-class Credential(Value, frozen=True, kw_only=True):
+class Credential(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A licence, registration or certification.
 
     Attributes:
@@ -35,7 +35,7 @@ class Credential(Value, frozen=True, kw_only=True):
         return begun and (self.expires_on is None or on <= self.expires_on)
 
 
-class Responder(Value, frozen=True, kw_only=True):
+class Responder(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person who may serve on a team, with what they are trained and licensed for.
 
     Attributes:

@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 
-class TelehealthSecond(Value, frozen=True, kw_only=True):
+class TelehealthSecond(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The decision to let the second member join by telehealth.
 
     Attributes:

@@ -40,7 +40,7 @@ class Duty(StrEnum):
     ENDING = "ending"
 
 
-class CrewMember(Value, frozen=True, kw_only=True):
+class CrewMember(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One member of a shift's crew, and how they take part."""
 
     responder_id: ResponderId

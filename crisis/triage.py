@@ -41,7 +41,7 @@ class Answer(StrEnum):
     NOT_ASKED = "not_asked"
 
 
-class Need(Value, frozen=True, kw_only=True):
+class Need(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that the person needs of the team; ``hard`` excludes teams that lack it.
 
     ``team_id``: the one that knows the person, as somebody told, where the need is for that team;
@@ -53,7 +53,7 @@ class Need(Value, frozen=True, kw_only=True):
     team_id: TeamId | None = None
 
 
-class Hazard(Value, frozen=True, kw_only=True):
+class Hazard(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A danger on the scene, with where the word of it came from and when (never a name)."""
 
     code: str

@@ -31,7 +31,7 @@ Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90, description="degrees nor
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180, description="degrees east, WGS 84")]
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
+class Point(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A point in WGS 84 degrees.
 
     Raises:

@@ -36,6 +36,7 @@ from dispatch.store.passwords import MAX_LENGTH
 from dispatch.store.sessions import TICKET_LIFE, Sessions
 from web.headers import headers_of
 from web.sessions import SessionRegistry
+from web.unknown import unknown_field
 
 SECURE_COOKIE = "__Host-crisis"
 PLAIN_COOKIE = "crisis"
@@ -379,6 +380,8 @@ async def _body(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(await request.body(), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if (unknown := unknown_field(str(error), kind)) is not None:
+            raise unknown from None
         # Its own words are kept back: they may quote what somebody typed in the wrong field.
         raise Invalid("bad_body", "The body is not what this request needs.") from error
 

@@ -84,7 +84,14 @@ class Watch(Protocol):
         ...
 
 
-class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="hello"):
+class Hello(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="t",
+    tag="hello",
+    forbid_unknown_fields=True,
+):
     """The first message.
 
     Attributes:
@@ -100,15 +107,15 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="hello
     last_seq: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping"):
+class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping", forbid_unknown_fields=True):
     """Asks for the present seq and the county's time."""
 
 
-class Here(msgspec.Struct, frozen=True, tag_field="t", tag="here"):
+class Here(msgspec.Struct, frozen=True, tag_field="t", tag="here", forbid_unknown_fields=True):
     """The person did something: their session doesn't end for idleness."""
 
 
-class Bye(msgspec.Struct, frozen=True, tag_field="t", tag="bye"):
+class Bye(msgspec.Struct, frozen=True, tag_field="t", tag="bye", forbid_unknown_fields=True):
     """Close it."""
 
 

@@ -226,3 +226,26 @@ async def test_no_answer_is_kept_by_a_cache(site: Site) -> None:
     incident_id = await _incident(site, desk)
     for path in ("/board", f"/incidents/{incident_id}", "/nothing"):
         assert (await desk.get(path)).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "near"),
+    [
+        ("/board", "vew", "view"),
+        ("/incidents", "sinse", "since"),
+        ("/reports/response-times", "untill", "until"),
+        ("/codes", "seat", None),
+    ],
+)
+async def test_a_parameter_that_nobody_knows_is_refused_with_the_likely_one(
+    site: Site, path: str, name: str, near: str | None
+) -> None:
+    boss = await site.client(Role.SUPERVISOR)
+    response = await boss.get(path, **{name: "x"})
+    assert problem(response, 422) == "unknown_field"
+    assert response.json()["facts"]["near"] == near
+
+
+async def test_a_parameter_that_is_given_twice_is_refused(site: Site) -> None:
+    boss = await site.client(Role.SUPERVISOR)
+    assert problem(await boss.get("/incidents", most=[1, 2]), 422) == "bad_query"

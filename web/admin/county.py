@@ -22,7 +22,7 @@ class CountyPages:
         route = self._pages.route
         return [
             route("", self.county),
-            route("/agencies", self.agencies),
+            route("/agencies", self.agencies, fields=("name",)),
         ]
 
     async def county(self, desk: Desk) -> Response:

@@ -5,6 +5,7 @@ Decides only how a body is read. Must not know what any field means.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from email.parser import BytesParser
 from email.policy import HTTP
 from hashlib import blake2b
@@ -16,8 +17,11 @@ import msgspec
 from starlette.requests import Request
 
 from crisis.errors import Invalid
+from web.unknown import refuse_name
 
 _MOST_FIELDS = 400
+#: In every form: which act it is.
+_ACT = "act"
 
 
 class Form(NamedTuple):
@@ -45,6 +49,20 @@ class Form(NamedTuple):
         """Return each field's last value, without the space around it."""
         return {name: values[-1].strip() for name, values in self.fields.items()}
 
+    def require_only(self, known: Iterable[str]) -> None:
+        """Refuse a field that no page asks for.
+
+        Args:
+            known: the names; one that ends in a dot stands for all that begin so.
+
+        Raises:
+            Invalid: ``unknown_field``.
+        """
+        names = {_ACT, *known}
+        for name in self.fields:
+            if name not in names and f"{name.partition('.')[0]}." not in names:
+                raise refuse_name(name, names)
+
     def act(self) -> UUID:
         """Return the id of the act: a form sent twice is one act.
 
@@ -52,7 +70,7 @@ class Form(NamedTuple):
             Invalid: ``bad_form``.
         """
         try:
-            return UUID(self.text("act"))
+            return UUID(self.text(_ACT))
         except ValueError:
             raise _bad() from None
 

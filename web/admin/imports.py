@@ -57,7 +57,7 @@ class ImportPages:
     def routes(self) -> list[BaseRoute]:
         """Return them."""
         return [
-            self._pages.route("/import/{kind}", self.file),
+            self._pages.route("/import/{kind}", self.file, fields=("csv", "shown")),
             self._pages.route("/import/{kind}/empty.csv", self.empty),
         ]
 

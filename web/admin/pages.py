@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -314,12 +314,24 @@ class Pages:
         self.writer = writer
         self._acts = Acts()
 
-    def route(self, path: str, handler: Handler, *, roles: frozenset[Role] = STAFFING) -> Route:
-        """Return the route of a page and of the form on it."""
+    def route(
+        self,
+        path: str,
+        handler: Handler,
+        *,
+        roles: frozenset[Role] = STAFFING,
+        fields: Sequence[str] = (),
+    ) -> Route:
+        """Return the route of a page and of the form on it.
+
+        Args:
+            fields: the names that the form may send; one that ends in a dot stands for all that
+                begin so. Any other is refused: it would be passed over in silence.
+        """
 
         async def serve(request: Request) -> Response:
             try:
-                desk = await self._desk(request, roles)
+                desk = await self._desk(request, roles, fields)
                 if desk.form is None:
                     return await handler(desk)
                 return await self._acts.once(
@@ -337,7 +349,7 @@ class Pages:
 
         return Route(f"/admin/{{county:int}}{path}", serve, methods=["GET", "POST"])
 
-    async def _desk(self, request: Request, roles: frozenset[Role]) -> Desk:
+    async def _desk(self, request: Request, roles: frozenset[Role], fields: Sequence[str]) -> Desk:
         principal = await self.node.auth.authenticate(request.scope)
         if principal.purpose != "cookie":
             raise NotAllowed("page_only", "These pages are for browsers; programs use the API.")
@@ -350,6 +362,8 @@ class Pages:
             raise NotAllowed("role", "This account doesn't administer this county.")
         _, name = administration.find_county(f"{county_id:05d}")
         form = await read_form(request) if request.method == "POST" else None
+        if form is not None:
+            form.require_only(fields)
         return Desk(
             request=request,
             node=self.node,

@@ -21,6 +21,10 @@ from web.admin import settings
 from web.admin.pages import Desk, Pages, Trouble, done, status_of
 from web.cli.shifts import instant_of
 
+#: What the form of a new version sends; the settings by their paths.
+_EDITED = ("version", "effective_from", "set.", "list.", "rung.", "policy", "again")
+_SAVED = ("policy",)
+
 
 class PolicyPages:
     """Their routes."""
@@ -34,8 +38,8 @@ class PolicyPages:
         route = self._pages.route
         return [
             route("/policy", self.policy),
-            route("/policy/new", self.edit),
-            route("/policy/save", self.save),
+            route("/policy/new", self.edit, fields=_EDITED),
+            route("/policy/save", self.save, fields=_SAVED),
         ]
 
     async def policy(self, desk: Desk) -> Response:

@@ -47,11 +47,11 @@ class RosterPages:
         route = self._pages.route
         return [
             route("/teams", self.teams),
-            route("/teams/{id}", self.team),
+            route("/teams/{id}", self.team, fields=tuple(_team_row(None))),
             route("/people", self.people),
-            route("/people/{id}", self.person),
+            route("/people/{id}", self.person, fields=_PERSON_FIELDS),
             route("/shifts", self.shifts),
-            route("/shifts/{id}", self.shift),
+            route("/shifts/{id}", self.shift, fields=_SHIFT_FIELDS),
             route("/shifts/{id}/cancel", self.cancel),
         ]
 
@@ -435,6 +435,9 @@ def _person_row(one: Responder | None) -> dict[str, str]:
         "languages": "; ".join(sorted(one.languages)),
         "competencies": "; ".join(sorted(one.competencies)),
     }
+
+
+_SHIFT_FIELDS = ("team", "starts", "ends", "member", "mode", "naloxone")
 
 
 def _shift_form_of(shift: Shift | None, desk: Desk) -> Form:

@@ -42,6 +42,8 @@ _A_YEAR = timedelta(days=366)
 #: A token that ends sooner is marked: somebody must issue the next one.
 _SOON = timedelta(days=30)
 
+_FIELDS = ("system", "device", "scope", "agency", "until")
+
 
 class TokenPages:
     """Their routes.
@@ -60,7 +62,7 @@ class TokenPages:
         route = self._pages.route
         return [
             route("/tokens", self.tokens),
-            route("/tokens/new", self.add),
+            route("/tokens/new", self.add, fields=_FIELDS),
             route("/tokens/{id}/end", self.end),
         ]
 
@@ -97,8 +99,8 @@ class TokenPages:
             return await self._form(desk, Form({}))
         form, accounts = desk.form, desk.node.accounts
         try:
-            scopes = [scope for scope in form.all("scope") if scope in _ALL]
-            if not scopes:
+            scopes = form.all("scope")
+            if not scopes or not _ALL.issuperset(scopes):
                 raise Fault("scopes")
             until = _until(desk, form.text("until"))
             agency = form.text("agency")

@@ -24,6 +24,7 @@ from web.cli.roster import responder_id_of
 from web.cli.text import new_password
 
 _ROLES = sorted(GRANTABLE, key=list(Role).index)
+_GRANTED = ("role", "agency", "responder")
 
 
 class UserPages:
@@ -44,8 +45,8 @@ class UserPages:
         route = self._pages.route
         return [
             route("/users", self.users),
-            route("/users/new", self.add),
-            route("/users/{id}", self.user),
+            route("/users/new", self.add, fields=("username", "label", *_GRANTED)),
+            route("/users/{id}", self.user, fields=_GRANTED),
             route("/users/{id}/{what}", self.switch),
         ]
 
@@ -166,7 +167,7 @@ class UserPages:
 
     def _grant(self, desk: Desk, form: Form) -> Grant:
         roles = frozenset(role for role in _ROLES if role.value in form.all("role"))
-        if not roles:
+        if not roles or len(roles) < len(set(form.all("role"))):
             raise Fault("role")
         responder = form.text("responder")
         responder_id: ResponderId | None = None

@@ -43,7 +43,7 @@ class ZonePages:
 
     def routes(self) -> list[BaseRoute]:
         """Return them."""
-        return [self._pages.route("/zones", self.zones)]
+        return [self._pages.route("/zones", self.zones, fields=("edition", "geojson", "shown"))]
 
     async def zones(self, desk: Desk) -> Response:
         """Show the edition in force; of a file that was sent what it would change; load it."""

@@ -23,7 +23,7 @@ from web.api.routes import Asked, Operation, Parameter
 from web.api.wire import JSON, answer, convert
 
 
-class _View(Struct, frozen=True):
+class _View(Struct, frozen=True, forbid_unknown_fields=True):
     view: RoleClass | None = None
     county: str | None = None
 

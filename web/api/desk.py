@@ -46,7 +46,7 @@ class IncidentList(Struct, frozen=True, kw_only=True):
     next_below: int | None
 
 
-class _Wanted(Struct, frozen=True):
+class _Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     number: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
     since: date | None = None
     until: date | None = None

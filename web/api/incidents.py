@@ -57,12 +57,12 @@ class OpenedRecords(Struct, frozen=True, kw_only=True):
     labels: Labels
 
 
-class _Purpose(Struct, frozen=True):
+class _Purpose(Struct, frozen=True, forbid_unknown_fields=True):
     purpose: Annotated[str, Meta(max_length=64)] | None = None
     county: str | None = None
 
 
-class _Slot(Struct, frozen=True):
+class _Slot(Struct, frozen=True, forbid_unknown_fields=True):
     slot: Annotated[int, Meta(ge=1, le=99)] | None = None
     county: str | None = None
 

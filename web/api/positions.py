@@ -216,6 +216,7 @@ def _tracker(method: str, path: str) -> Operation:
         body=None,
         answer=list[str],
         refusals=frozenset({"invalid", "not_found", "conflict"}),
+        takes_any_query=True,
         needs="fixes",
     )
 

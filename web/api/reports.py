@@ -27,7 +27,7 @@ CSV = "text/csv"
 READERS = frozenset({Role.LEAD, Role.SUPERVISOR, Role.COMPLIANCE, Role.ADMIN, Role.INTEGRATION})
 
 
-class _Asked(Struct, frozen=True):
+class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
     """``since``, ``until``: local days, both included; for what is absent see ``days_of``."""
 
     since: date | None = None

@@ -49,6 +49,7 @@ from web.api.wire import (
 from web.auth import Auth, actor_for, grant_for, require_scope
 from web.headers import headers_of
 from web.metrics import Requests
+from web.unknown import refuse_name
 
 T = TypeVar("T")
 
@@ -208,10 +209,10 @@ class Asked:
 
     @once
     def query(self) -> dict[str, str]:
-        """The query's parameters; the last of each name counts.
+        """The query's parameters.
 
         Raises:
-            Invalid: ``bad_query``.
+            Invalid: ``bad_query``; ``unknown_field`` for a name that the operation doesn't take.
         """
         raw: bytes = self.scope["query_string"]
         if len(raw) > _LONGEST_QUERY:
@@ -220,9 +221,22 @@ class Asked:
             # PostgreSQL's text can't hold it, and no parameter of ours needs it.
             raise Invalid("bad_query", "A query can't hold U+0000.")
         try:
-            return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=50))
+            pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=50)
         except ValueError:
             raise Invalid("bad_query", "The query can't be read.") from None
+        return self._known(pairs)
+
+    def _known(self, pairs: list[tuple[str, str]]) -> dict[str, str]:
+        """Return the parameters, having refused what would be passed over."""
+        found = dict(pairs)
+        if self.operation.takes_any_query:
+            return found
+        known = self.operation.query_names
+        for name in found.keys() - known:
+            raise refuse_name(name, known)
+        if len(found) < len(pairs):
+            raise Invalid("bad_query", "A parameter is given twice.")
+        return found
 
     @once
     def county_id(self) -> CountyId:
@@ -337,6 +351,7 @@ class Operation:
         command: how its body becomes a command; ``None`` = it sends none.
         body: the body's type where that isn't a command's.
         answer: what a success holds; ``None`` = nothing (204).
+        takes_any_query: apps of others send here whatever they have.
         may_be_empty: some successes are 204 though others have an answer.
         media: of the answer.
         refusals: kinds of refusal beyond those of its sort of operation.
@@ -356,6 +371,7 @@ class Operation:
     body: Any = None
     answer: Any = None
     media: str = "application/json"
+    takes_any_query: bool = False
     may_be_empty: bool = False
     parameters: tuple[Parameter, ...] = ()
     refusals: frozenset[str] = frozenset()
@@ -372,6 +388,11 @@ class Operation:
     def ids(self) -> tuple[str, ...]:
         """The names in the path's braces, in order."""
         return tuple(part[1:-1] for part in _parts(self.path) if part.startswith("{"))
+
+    @property
+    def query_names(self) -> frozenset[str]:
+        """The parameters that its query may have; the county stands in a header or here."""
+        return frozenset({"county", *(one.name for one in self.parameters)})
 
     @property
     def full_path(self) -> str:
@@ -504,6 +525,9 @@ class Api:
         try:
             principal = None if operation.is_public else await node.auth.authenticate(scope)
             asked = Asked(node, operation, scope, receive, values, principal, self._actors)
+            if scope["query_string"]:
+                # Also where nothing asks for it: what is passed over in silence was meant.
+                _ = asked.query
             response = await run(asked)
             status = response.status_code
         except CrisisError as error:

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope
 
 from crisis.errors import CrisisError, Invalid, NotFound
 from web.headers import headers_of
+from web.unknown import unknown_field
 
 #: Bytes of a request's body at most; the longest texts fit several times over.
 BODY_LIMIT = 256 * 1024
@@ -186,13 +187,14 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
 
     Raises:
         BadRequest: ``malformed_json``.
-        Invalid: ``bad_body`` with ``path``: a wrong type, an unknown field, a number that isn't
-            one, a time without zone, a character that no text has.
+        Invalid: ``unknown_field`` with ``path``, ``field`` and ``near``: a name that the body
+            doesn't have, at any depth. ``bad_body`` with ``path``: a wrong type, a number that
+            isn't one, a time without zone, a character that no text has.
     """
     try:
         value = decoder.decode(raw or b"{}")
     except msgspec.ValidationError as error:
-        raise bad_body(str(error)) from None
+        raise unknown_field(str(error), decoder.type) or bad_body(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         path = _path_of_constant(raw)
         if path is not None:
@@ -207,11 +209,13 @@ def convert(value: Mapping[str, str], type_: Any) -> Any:
     """Return query parameters as ``type_``, which gives each its type.
 
     Raises:
-        Invalid: ``bad_query`` with ``path``.
+        Invalid: ``unknown_field`` as of ``decode``; ``bad_query`` with ``path``.
     """
     try:
         return msgspec.convert(dict(value), type_, strict=False)
     except msgspec.ValidationError as error:
+        if (unknown := unknown_field(str(error), type_)) is not None:
+            raise unknown from None
         message, path = _parts(str(error))
         raise Invalid("bad_query", f"{message} (at {path}).", path=path) from None
 

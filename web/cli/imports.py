@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from crisis.errors import CrisisError, Unavailable
+from crisis.names import asked_back
 from web.cli.text import Exit, Usage, explain, say, warn
 
 
@@ -237,7 +238,8 @@ def _rows(
     heads = [head.strip().casefold() for head in next(table, [])]
     known = [column.name for column in columns]
     missing = [column.name for column in columns if column.is_required and column.name not in heads]
-    unknown = [head for head in heads if head and head not in known]
+    # With the likely one: a column that is passed over is a fact that is lost.
+    unknown = [asked_back(head, known) for head in heads if head and head not in known]
     twice = sorted(head for head in known if heads.count(head) > 1)
     if missing or unknown or twice:
         faults = [f"lacks {', '.join(missing)}"] if missing else []

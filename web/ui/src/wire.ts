@@ -3740,6 +3740,7 @@ export type RefusalCode =
   | "unknown_county"
   | "unknown_duress"
   | "unknown_encounter"
+  | "unknown_field"
   | "unknown_id"
   | "unknown_incident"
   | "unknown_obligation"

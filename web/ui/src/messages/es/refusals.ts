@@ -147,6 +147,7 @@ const es = {
   unknown_assignment: "No hay tal salida en este condado.",
   unknown_call: "No hay tal llamada en este condado.",
   unknown_code: "Algo de lo elegido no vale hoy.",
+  unknown_field: "Lo enviado tiene un campo que no existe; actualice la página y envíelo de nuevo.",
   unknown_duress: "No hay tal alarma en este condado.",
   unknown_encounter: "El incidente no tiene ese encuentro.",
   unknown_incident: "No hay tal incidente en este condado.",

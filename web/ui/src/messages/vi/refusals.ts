@@ -146,6 +146,7 @@ const vi: Said = {
   unknown_assignment: "Không có chuyến đi đó ở quận này.",
   unknown_call: "Không có cuộc gọi đó ở quận này.",
   unknown_code: "Có mục đã chọn không dùng được hôm nay.",
+  unknown_field: "Có một trường không tồn tại trong nội dung gửi; hãy tải lại trang rồi gửi lại.",
   unknown_duress: "Không có báo động đó ở quận này.",
   unknown_encounter: "Vụ việc không có lần gặp đó.",
   unknown_incident: "Không có vụ việc đó ở quận này.",
