@@ -272,7 +272,6 @@ def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
 def acknowledge(d: Deciding, c: AcknowledgeHazards) -> dict[str, Any]:
     """The crew has read a version of the incident."""
     incident, run = d.run(c.assignment_id)
-    d.require_own_team(run.team_id)
     if c.version > incident.version:
         raise Invalid(
             "unknown_version", "The incident has no such version.", version=incident.version
@@ -297,8 +296,6 @@ def acknowledge(d: Deciding, c: AcknowledgeHazards) -> dict[str, Any]:
 def record_encounter(d: Deciding, c: RecordEncounter) -> dict[str, Any]:
     """Record or amend how one person's encounter ended."""
     incident, run = d.run(c.assignment_id)
-    if not d.env.actor.has(Role.REMOTE_CLINICIAN):
-        d.require_own_team(run.team_id)
     encounter = encounters.record(
         d, incident.id, run.id, c.encounter, thing="encounter", encounter_id=c.encounter_id
     )

@@ -34,6 +34,7 @@ from crisis.events import Body, Event, subject_of
 from crisis.ids import AssignmentId, IncidentId, OfferId, RecordId, derived
 from crisis.incident import Incident
 from crisis.policy import CountyPolicy
+from crisis.reach import require_reach
 from crisis.roles import Role
 from crisis.shapes import Value
 from crisis.standards import Standards
@@ -312,28 +313,6 @@ class Deciding:
             raise AssertionError("the board's index names a run that its incident lacks")
         return incident, run
 
-    def require_own_team(self, team_id: UUID) -> None:
-        """Let the desk act for any team, and a responder only for their own.
-
-        Raises:
-            NotAllowed: ``not_your_team``.
-        """
-        actor = self.env.actor
-        if actor.is_desk or actor.has(Role.ADMIN):
-            return
-        if actor.team_id != team_id:
-            raise NotAllowed("not_your_team", "You can act only for the team that you are on.")
-
-    def require_own_agency(self, agency_id: UUID) -> None:
-        """Keep people of one agency out of another's roster.
-
-        Raises:
-            NotAllowed: ``not_your_agency``.
-        """
-        own = self.env.actor.agency_id
-        if own is not None and own != agency_id:
-            raise NotAllowed("not_your_agency", "You can act only for your own agency.")
-
     def decision(self) -> Decision:
         """Return everything that was emitted, recorded and notified."""
         return Decision(
@@ -458,11 +437,12 @@ def begin(
     rules: Rules,
     off_board: frozenset[UUID] = frozenset(),
 ) -> Deciding:
-    """Return the decision's start: role checked, instants resolved.
+    """Return the decision's start: role and reach checked, instants resolved.
 
     ``now`` must not lie before the board's last event; the caller holds it up.
     """
     check_role(env)
+    require_reach(board, env.actor, env.command)
     d = Deciding(board, env, now, rules, off_board)
     try:
         resolve_instant(d)

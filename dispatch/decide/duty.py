@@ -58,7 +58,7 @@ def start_shift(d: Deciding, c: StartShift) -> dict[str, Any]:
     if not crew:
         raise Invalid("crew_empty", "Say who is on the crew.")
     check_crew(d, crew)
-    _require_may_crew(d, team, crew)
+    _require_on_crew(d, crew)
     check_on_one_shift(d, crew, team)
     ends_at = c.ends_at or (planned.ends_at if planned is not None else None)
     if ends_at is None:
@@ -88,7 +88,6 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
         raise Conflict("shift_not_running", "Only a running shift has a crew to change.")
     if not c.crew:
         raise Invalid("crew_empty", "A shift needs a crew; end it instead.")
-    _require_may_act_for(d, team)
     d.code("crew_change_reason", c.reason)
     check_crew(d, c.crew)
     check_on_one_shift(d, c.crew, team)
@@ -123,7 +122,6 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
 def set_duty(d: Deciding, c: SetDuty) -> dict[str, Any]:
     """Be asked, or not, during the shift. An offer must be answered before leaving the floor."""
     team = find_team(d, c.team_id)
-    d.require_own_team(team.id)
     if c.duty == "available":
         # Pressed twice is pressed once.
         if team.duty is not Duty.AVAILABLE:
@@ -163,7 +161,6 @@ def end_shift(d: Deciding, c: EndShift) -> dict[str, Any]:
         return {"shift_id": shift.id, "duty": team.duty}
     if timed and team.duty is not Duty.ENDING and d.now < shift.ends_at:
         raise Conflict("not_due", "The shift has not come to its end.")
-    _require_may_act_for(d, team)
     reason = d.code("shift_end_reason", c.reason)
     if team.offer is not None and not timed:
         _withdraw_or_refuse(d, team)
@@ -225,20 +222,10 @@ def _crew_told(judged: CrewAssessment) -> dict[str, Any]:
     }
 
 
-def _require_may_act_for(d: Deciding, team: Team) -> None:
-    """Let the desk act for any team, staff for their agency's, a responder for their own."""
+def _require_on_crew(d: Deciding, crew: Iterable[CrewMember]) -> None:
+    """Let a responder start only a shift of which they are crew; desk and staff start any."""
     actor = d.env.actor
     if actor.is_desk or actor.has(*STAFFING):
-        d.require_own_agency(team.agency_id)
-        return
-    d.require_own_team(team.id)
-
-
-def _require_may_crew(d: Deciding, team: Team, crew: Iterable[CrewMember]) -> None:
-    """As above, but a responder may start only a shift of which they are crew."""
-    actor = d.env.actor
-    if actor.is_desk or actor.has(*STAFFING):
-        d.require_own_agency(team.agency_id)
         return
     if actor.responder_id is None or all(m.responder_id != actor.responder_id for m in crew):
         raise NotAllowed("not_your_crew", "You can start only a shift that you are on yourself.")

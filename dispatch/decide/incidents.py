@@ -274,7 +274,6 @@ def _means_nobody_can_come(d: Deciding, reason: str) -> bool:
 def amend(d: Deciding, c: AmendIncident) -> dict[str, Any]:
     """Correct or complete what is known; crews acknowledge anew, the clock keeps."""
     incident = d.incident(c.incident_id)
-    keeping.require_concerned(d, incident)
     situation = told(
         d,
         incident.id,

@@ -27,7 +27,6 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.incident import Incident, IncidentState, SlotDropped
-from crisis.roles import STAFFING
 from crisis.team import CrewChanged
 from crisis.triage import ACUITY_ORDER
 from dispatch.decide import dues
@@ -115,7 +114,6 @@ def _check_not_close(d: Deciding, incident: Incident, run: Assignment) -> None:
 def cancel(d: Deciding, c: CancelAssignment) -> dict[str, Any]:
     """Call one run off. Whether the person still needs a team is for the desk to say."""
     incident, run = d.run(c.assignment_id)
-    d.require_own_team(run.team_id)
     _require_goes_on(run)
     kind = d.rules.codes.require("cancel_reason", c.reason)
     if not c.still_needed and not d.env.actor.is_desk:
@@ -226,10 +224,6 @@ def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:
     """The crew changes during a run, and with it the shift's; judged anew, not refused for it."""
     incident, run = d.run(c.assignment_id)
     team = d.board.teams[run.team_id]
-    if d.env.actor.has(*STAFFING):
-        d.require_own_agency(team.agency_id)
-    else:
-        d.require_own_team(team.id)
     if not run.is_open:
         raise Conflict("run_over", "The run is over; change the shift's crew instead.")
     if not c.crew:

@@ -18,7 +18,7 @@ from crisis.commands import (
     ReassignObligation,
     RecordAttempt,
 )
-from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
+from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import DuressId, IncidentId, ObligationId
 from crisis.incident import Incident
 from crisis.obligation import (
@@ -54,8 +54,6 @@ def create_obligation(d: Deciding, c: CreateObligation) -> dict[str, Any]:
     incident = d.incident(c.incident_id) if c.incident_id is not None else None
     if incident is None and c.kind is _K.WAITING_CONTACT:
         raise Invalid("incident_needed", "Say for which incident the person waits.")
-    if incident is not None and _only_field(d):
-        _require_on_incident(d, incident)
     obligation_id = arise(
         d,
         c.kind,
@@ -245,8 +243,6 @@ def _obligation(d: Deciding, obligation_id: ObligationId) -> Obligation:
     obligation = d.board.obligations.get(obligation_id)
     if obligation is None:
         raise NotFound("unknown_obligation", "There is no such obligation in this county.")
-    if _only_field(d):
-        _require_own(d, obligation)
     return obligation
 
 
@@ -255,31 +251,6 @@ def _only_field(d: Deciding) -> bool:
     actor = d.env.actor
     everywhere = (Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN, Role.AGENCY_MANAGER)
     return not actor.is_desk and not actor.has(*everywhere)
-
-
-def _require_own(d: Deciding, obligation: Obligation) -> None:
-    """Refuse a responder what belongs to another team's run; an own one is never refused.
-
-    Two teams of one incident may see to each other's follow-ups and notices, but never say of each
-    other that all is well.
-    """
-    actor = d.env.actor
-    if obligation.owner is not None and obligation.owner == actor.user_id:
-        return
-    team_id = obligation.team_id
-    if team_id is not None and team_id == actor.team_id:
-        return
-    incident = _incident(d, obligation.incident_id)
-    if team_id is not None and (incident is None or obligation.kind is _K.CHECK_IN):
-        raise NotAllowed("not_your_team", "Another team owes this.")
-    if incident is not None:
-        _require_on_incident(d, incident)
-
-
-def _require_on_incident(d: Deciding, incident: Incident) -> None:
-    if any(run.team_id == d.env.actor.team_id for run in incident.assignments):
-        return
-    raise NotAllowed("not_your_incident", "Your team was not sent to this incident.")
 
 
 def _incident(d: Deciding, incident_id: IncidentId | None) -> Incident | None:

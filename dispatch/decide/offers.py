@@ -241,7 +241,6 @@ def _expired(offer: Offer) -> OfferClosed:
 def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
     """Take it, by the server's clock: after the expiry it is refused, whatever a phone says."""
     incident, offer = _pending(d, c.offer_id)
-    d.require_own_team(offer.team_id)
     check_voice(d, c.said_by)
     if d.now > offer.expires_at:
         raise _expired(offer)
@@ -312,7 +311,6 @@ def _wake_after_answer(d: Deciding, incident: Incident, offer: Offer) -> datetim
 def decline(d: Deciding, c: DeclineOffer) -> dict[str, Any]:
     """Not this team; the next is sought at once."""
     incident, offer = _pending(d, c.offer_id)
-    d.require_own_team(offer.team_id)
     check_voice(d, c.said_by)
     kind = d.rules.codes.require("decline_reason", c.reason)
     d.emit(

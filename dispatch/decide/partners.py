@@ -1,7 +1,7 @@
 """Partner responses: law enforcement, EMS, fire, 911, another county.
 
 Decides what a partner's response may do next and whom to tell. Asking for emergency help is never
-blocked for want of a right or a reason. A hand-off to 911 closes only when somebody there has taken
+blocked for want of a reason. A hand-off to 911 closes only when somebody there has taken
 it and what became of it is known. No partner's arrival touches the regulatory clock.
 """
 
@@ -42,13 +42,11 @@ UNSAID = "other"
 def request_partner(d: Deciding, c: RequestPartner) -> dict[str, Any]:
     """Ask a partner; a request from the field rings at the desk, who makes the call.
 
-    Help in danger to life: nobody who is signed in for the field or the desk is kept from asking,
-    and a reason that nobody knows is as good as any.
+    Help in danger to life: a reason that nobody knows is as good as any.
     """
     incident = d.incident(c.incident_id)
     kind, reason = d.rules.codes.require("partner_kind", c.kind), c.reason
     if "emergency" not in kind.flags:
-        _require_own(d, incident)
         d.code("partner_reason", reason)
     elif reason not in d.rules.codes["partner_reason"]:
         reason = UNSAID
@@ -171,15 +169,7 @@ def _partner(
     partner = incident.partner(partner_id)
     if partner is None:
         raise NotFound("unknown_partner_response", "There is no such request in this incident.")
-    _require_own(d, incident)
     return incident, partner
-
-
-def _require_own(d: Deciding, incident: Incident) -> None:
-    actor = d.env.actor
-    if actor.is_desk or any(run.team_id == actor.team_id for run in incident.assignments):
-        return
-    raise NotAllowed("not_your_incident", "Your team was not sent to this incident.")
 
 
 def _requester(d: Deciding) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from crisis.ids import IncidentId, SlotNo, TeamId
 from crisis.shapes import Value
 from crisis.staffing import Cure, IncidentNeeds
@@ -198,6 +200,19 @@ class Recommendation(Value, frozen=True, kw_only=True):
     excluded: tuple[Excluded, ...] = ()
     counts: dict[str, int] = {}
     tie_break: TieBreak | None = None
+
+    def among(self, teams: frozenset[TeamId]) -> Recommendation:
+        """Return what it says of ``teams``, for who may not know of the others."""
+        tie = self.tie_break
+        return msgspec.structs.replace(
+            self,
+            candidates=tuple(one for one in self.candidates if one.team_id in teams),
+            fastest=self.fastest if self.fastest in teams else None,
+            possible=tuple(one for one in self.possible if one.team_id in teams),
+            near_misses=tuple(one for one in self.near_misses if one in teams),
+            excluded=tuple(one for one in self.excluded if one.team_id in teams),
+            tie_break=tie if tie and {tie.team_id, tie.instead_of} <= teams else None,
+        )
 
     @property
     def first(self) -> Candidate | None:

@@ -19,6 +19,7 @@ from crisis.errors import NotAllowed, NotFound
 from crisis.events import Event
 from crisis.ids import IncidentId, RecordId, SlotNo, UserId
 from crisis.incident import Incident, Phase
+from crisis.reach import is_within
 from crisis.roles import DESK, Actor, Role
 from dispatch.disclosure import PURPOSES, require_access, require_call_access
 from dispatch.matching import Recommendation
@@ -175,17 +176,25 @@ async def _labels(asked: Asked, people: Iterable[UserId | None]) -> Labels:
 
 async def recommend(asked: Asked) -> Response:
     """Answer with the ranking for one slot."""
-    if not asked.actor.has(*DESK, Role.LEAD):
+    actor = asked.actor
+    if not actor.has(*_RANKS):
         raise NotAllowed("role", "Rankings are for the county's desk.")
-    slot = convert(asked.query, _Slot).slot
+    slot, incident_id = convert(asked.query, _Slot).slot, IncidentId(asked.id("incident_id"))
+    board = asked.county.board
+    incident = board.incidents.get(incident_id)
+    if incident is not None and not is_within(board, actor, _RANKS, incident):
+        raise NotAllowed("not_your_agency", "Your agency has no part in this incident.")
     ranking = await asked.node.service.recommend(
-        asked.county_id,
-        IncidentId(asked.id("incident_id")),
-        None if slot is None else SlotNo(slot),
+        asked.county_id, incident_id, None if slot is None else SlotNo(slot)
     )
+    if actor.agency_id is not None:
+        own = (team.id for team in board.teams.values() if team.agency_id == actor.agency_id)
+        ranking = ranking.among(frozenset(own))
     return answer(ranking)
 
 
+#: Who may see how teams rank.
+_RANKS = DESK | {Role.LEAD}
 _PURPOSE = Parameter(
     "purpose",
     "why it is opened; asked for where it is not one's own",

@@ -156,7 +156,7 @@ def test_a_follow_up_is_met_by_phone_video_or_in_person(mode: str) -> None:
 
 def test_a_note_is_simply_done() -> None:
     county = County()
-    note = owed(county, K.NOTE)
+    note = owed(county, K.NOTE, owner=WORKER.user_id)
     county.refused("outcome", CompleteObligation(obligation_id=note, outcome="reached_stable"))
     county.do(CompleteObligation(obligation_id=note), by=WORKER)
     assert open_of(county, K.NOTE) == []
@@ -190,7 +190,7 @@ def test_a_responder_meets_only_what_their_own_team_owes() -> None:
         obligation_id=county.do(report, by=on_team(team_id)).result["obligation_id"]
     )
     assert county.board.obligations[theirs.obligation_id].team_id == team_id
-    county.refused("not_your_incident", theirs, by=on_team(other))
+    county.refused("not_your_team", theirs, by=on_team(other))
     county.do(theirs, by=on_team(team_id))
     own = owed(county, K.NOTE, incident_id=incident_id, owner=on_team(other).user_id)
     county.do(CompleteObligation(obligation_id=own), by=on_team(other))

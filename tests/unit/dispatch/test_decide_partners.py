@@ -21,6 +21,7 @@ from crisis.errors import Conflict
 from crisis.ids import IncidentId, PartnerResponseId
 from crisis.partner import PartnerResponse, PartnerState
 from crisis.states import Source
+from crisis.triage import Acuity
 from dispatch.decide import decide
 from tests.unit.dispatch.board_kit import (
     CALL_TAKER,
@@ -59,9 +60,10 @@ def test_the_desk_asks_and_the_log_keeps_the_role_and_no_name(by: object, role: 
 
 
 @pytest.mark.parametrize("kind", ["ems", "fire", "psap_911", "law_enforcement"])
-def test_no_team_is_kept_from_calling_for_help(kind: str) -> None:
+def test_no_team_that_was_sent_is_kept_from_calling_for_help(kind: str) -> None:
     county = County()
-    incident_id, team_id = county.opened(), county.team()
+    incident_id, team_id = county.determined(), county.team()
+    county.running(incident_id, team_id)
     asked(county, incident_id, kind, by=on_team(team_id))
     assert partner(county, incident_id).requested_by == "responder"
     assert county.told() == [("role:dispatcher", "partner_requested_by_team")]
@@ -72,15 +74,20 @@ def test_a_teams_cry_for_help_rings_even_for_an_incident_kept_on_paper() -> None
     incident_id = county.opened(
         by=SUPERVISOR, source=Source.BACK_ENTRY, reason="system_outage", paper_number="p7"
     )
-    asked(county, incident_id, by=on_team(county.team()))
+    county.do(Determine(incident_id=incident_id, decision="dispatch", acuity=Acuity.URGENT))
+    team_id = county.team()
+    county.running(incident_id, team_id)
+    asked(county, incident_id, by=on_team(team_id))
     assert county.told() == [("role:dispatcher", "partner_requested_by_team")]
 
 
-def test_other_partners_are_asked_only_for_ones_own_incident() -> None:
+@pytest.mark.parametrize("kind", ["ems", "psap_911", "neighboring_county"])
+def test_a_partner_is_asked_only_for_an_incident_that_ones_team_was_sent_to(kind: str) -> None:
     county = County()
     incident_id, team_id = county.determined(), county.team()
-    command = RequestPartner(incident_id=incident_id, kind="neighboring_county", reason="other")
-    county.refused("not_your_incident", command, by=on_team(team_id))
+    command = RequestPartner(incident_id=incident_id, kind=kind, reason="other")
+    refusal = county.refused("not_your_incident", command, by=on_team(team_id))
+    assert "911" in refusal.detail
     county.running(incident_id, team_id)
     county.do(command, by=on_team(team_id))
 
@@ -253,7 +260,8 @@ def test_a_partner_that_came_before_is_the_hand_off_of_a_later_determination() -
 
 def test_help_in_danger_is_never_refused_for_a_reason_that_nobody_knows() -> None:
     county = County()
-    incident_id, team_id = county.opened(), county.team()
+    incident_id, team_id = county.determined(), county.team()
+    county.running(incident_id, team_id)
     command = RequestPartner(incident_id=incident_id, kind="ems", reason="he_is_blue")
     county.do(command, by=on_team(team_id))
     assert partner(county, incident_id).reason == "other"
