@@ -28,6 +28,25 @@ class DuressState(StrEnum):
     RESOLVED = "resolved"
 
 
+class Doubt(StrEnum):
+    """What of an alarm could not be believed. It rings all the same."""
+
+    #: Parts of what was sent could not be read.
+    FORM = "form"
+    #: The time given can't be right: it counts as of when it came.
+    TIME = "time"
+    #: It named a team, or a person, that the county doesn't have.
+    UNKNOWN_TEAM = "unknown_team"
+    UNKNOWN_RESPONDER = "unknown_responder"
+    #: It named another team, or another person, than its sender's own.
+    OTHER_TEAM = "other_team"
+    OTHER_RESPONDER = "other_responder"
+    #: Its sender's session had ended or run out.
+    SESSION_ENDED = "session_ended"
+    #: Its sender may act as nothing in this county now.
+    NO_ROLE = "no_role"
+
+
 class DuressRaised(EventBody, frozen=True, kw_only=True):
     """Someone needs help now.
 
@@ -37,6 +56,8 @@ class DuressRaised(EventBody, frozen=True, kw_only=True):
         cause: ``button``, ``voice`` or ``missed_check_in``.
         next_rung_at: when the ladder climbs unless acknowledged; ``None`` = past, no ladder.
         policy_version: the policy under which the ladder runs.
+        doubts: what of it could not be believed.
+        claimed_at: the time given where it can't be right; ``None`` = it can, or none was given.
     """
 
     duress_id: DuressId
@@ -47,6 +68,8 @@ class DuressRaised(EventBody, frozen=True, kw_only=True):
     cause: str = "button"
     next_rung_at: datetime | None = None
     policy_version: str = ""
+    doubts: tuple[Doubt, ...] = ()
+    claimed_at: datetime | None = None
 
 
 class DuressEscalated(EventBody, frozen=True, kw_only=True):
@@ -114,6 +137,8 @@ class Duress(Value, frozen=True, kw_only=True):
     rung: int = 0
     next_rung_at: datetime | None = None
     policy_version: str = ""
+    doubts: tuple[Doubt, ...] = ()
+    claimed_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: UserId | None = None
     help_sent_at: datetime | None = None
@@ -145,6 +170,8 @@ def evolve_duress(duress: Duress | None, event: DuressEvent, at: datetime) -> Du
             cause=event.cause,
             next_rung_at=event.next_rung_at,
             policy_version=event.policy_version,
+            doubts=event.doubts,
+            claimed_at=event.claimed_at,
         )
     if duress is None:
         raise AssertionError("only DuressRaised begins an alarm")

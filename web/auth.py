@@ -265,6 +265,21 @@ class Auth:
             raise _not_signed_in()
         return principal
 
+    async def whoever_it_was(self, scope: Scope) -> Principal:
+        """Return who sends this, also where their session is over: for a call for help alone.
+
+        Raises:
+            NotSignedIn: ``not_signed_in``: no session of ours, or none any more.
+            TooMany, Unavailable: as ``authenticate``.
+        """
+        try:
+            return await self.authenticate(scope)
+        except NotSignedIn as error:
+            secret = header_secret(scope) or cookie_secret(scope)
+            if secret is None or error.code != "session_expired":
+                raise
+            return await self._registry.principal_of_ended(secret)
+
     async def redeem_ticket(self, principal: Principal, ticket: str) -> None:
         """Use up the ticket with which a page opens its socket.
 

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID
+
+import msgspec
 
 from crisis.clock import Clock
 from crisis.errors import NotSignedIn, TooMany, Unavailable
@@ -141,6 +144,20 @@ class SessionRegistry:
         """
         return self.cached(secret) or await self._look_up(secret)
 
+    async def principal_of_ended(self, secret: str) -> Principal:
+        """Return who held ``secret`` while it counted; it counts no more than before.
+
+        Raises:
+            NotSignedIn: ``not_signed_in``: it never did, or too long ago.
+            TooMany: ``slow_down``.
+            Unavailable: the database can't be asked.
+        """
+        async with self._lane():
+            found = await self._sessions.find(token_hash(secret))
+        if found is None:
+            raise NotSignedIn("not_signed_in", "Sign in first.")
+        return msgspec.structs.replace(found.principal, is_ended=True)
+
     def touch(self, session_id: UUID) -> None:
         """Note a sign of life over a socket: something its person did, not its heartbeat."""
         known = self._by_id.get(session_id)
@@ -150,13 +167,19 @@ class SessionRegistry:
             self._seen_on_sockets[session_id] = self._clock.monotonic()
 
     async def _look_up(self, secret: str) -> Principal:
+        async with self._lane():
+            # A page's first requests come together: one of them has asked meanwhile.
+            return self.cached(secret) or await self._read(secret)
+
+    @asynccontextmanager
+    async def _lane(self) -> AsyncIterator[None]:
+        """Look up with few at a time, so that unknown secrets can't take every connection."""
         if self._waiting >= self._most_waiting:
             raise TooMany("slow_down", "Too many requests at this moment.", retry_after_s=2.0)
         self._waiting += 1
         try:
             async with self._lanes:
-                # A page's first requests come together: one of them has asked meanwhile.
-                return self.cached(secret) or await self._read(secret)
+                yield
         finally:
             self._waiting -= 1
 

@@ -37,9 +37,16 @@ Crew = Annotated[tuple[CrewMember, ...], Meta(max_length=12)]
 
 
 class Command(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, tag=snake):
-    """The base of all commands."""
+    """The base of all commands.
+
+    Attributes:
+        ROLES: who may send it.
+        ALWAYS_HEARD: a call for help: never refused for its form, its time or what its sender is
+            at this moment. Of what can't be read or believed, the rest counts.
+    """
 
     ROLES: ClassVar[frozenset[Role]] = frozenset()
+    ALWAYS_HEARD: ClassVar[bool] = False
 
 
 class Envelope(Value, frozen=True, kw_only=True):

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Literal
 
 from crisis.commands.base import Code, Command, Short
+from crisis.duress import Doubt
 from crisis.ids import DuressId, ResponderId, TeamId
 from crisis.roles import DESK, SYSTEM, Role
 
 
 class RaiseDuress(Command, frozen=True, kw_only=True):
-    """Someone is in danger. Never refused to anyone who is signed in."""
+    """Someone is in danger. Refused to nobody whose account is known, signed in or not any more.
+
+    Attributes:
+        doubts: what of it could not be read or believed, found by the service before it is decided.
+    """
 
     ROLES = frozenset(Role)
+    ALWAYS_HEARD = True
     team_id: TeamId | None = None
     responder_id: ResponderId | None = None
     cause: Literal["button", "voice", "missed_check_in"] = "button"
+    doubts: tuple[Doubt, ...] = ()
 
 
 class AcknowledgeDuress(Command, frozen=True, kw_only=True):

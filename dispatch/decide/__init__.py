@@ -23,6 +23,7 @@ from dispatch.decide.overlooked import HANDLERS as OVERLOOKED
 from dispatch.decide.partners import HANDLERS as PARTNERS
 from dispatch.decide.past import HANDLERS as PAST
 from dispatch.decide.roster import HANDLERS as ROSTER
+from dispatch.decide.situation import warning
 
 __all__ = ["HANDLERS", "Decision", "Notice", "RecordDraft", "Rules", "decide"]
 
@@ -60,4 +61,13 @@ def decide(
     """
     d = begin(board, env, now, rules, off_board)
     d.result = HANDLERS[type(env.command)](d, env.command)
+    if d.out_of_bounds is not None and d.refusal is None and not type(env.command).ALWAYS_HEARD:
+        d.result = {**d.result, "warnings": [*d.result.get("warnings", ()), _TIME]}
     return d.decision()
+
+
+#: An alarm has a word of its own for it.
+_TIME = warning(
+    "time_not_believed",
+    "The time given can't be right, as where a phone's clock is wrong: it counts as of now.",
+)

@@ -123,7 +123,8 @@ class Decision(Value, frozen=True, kw_only=True):
 
 #: Acts of people in the field: never refused for their instant, whoever enters them. Where it lies
 #: out of bounds, reports are kept as disputed and acts count as of now. So does everything that
-#: comes from a phone, whose clock may be wrong: a check-in refused would ring an alarm.
+#: comes from a phone, whose clock may be wrong: a check-in refused would ring an alarm. That the
+#: time wasn't believed is told in the answer.
 FROM_THE_FIELD: frozenset[type[Command]] = frozenset(
     {
         AcceptOffer,
@@ -357,7 +358,7 @@ def resolve_instant(d: Deciding) -> None:
         skew = d.now - env.sent_at
         if abs(skew) > timedelta(seconds=2):
             d.device_at = claimed
-            claimed = claimed + skew
+            claimed = _moved(claimed, skew)
     d.claimed_at = claimed
     if claimed > d.now + timedelta(seconds=clocks.phone_ahead_s):
         raise Invalid(
@@ -375,6 +376,14 @@ def resolve_instant(d: Deciding) -> None:
             earliest=earliest.isoformat(),
         )
     d.occurred_at = min(claimed, d.now)
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:
+        # Beyond all years there are: out of bounds as it stands, whichever way.
+        return at
 
 
 _OUT_OF_BOUNDS = frozenset({"occurred_in_future", "occurred_too_early"})
@@ -415,13 +424,13 @@ def check_voice(d: Deciding, said_by: str | None) -> None:
 
 
 def check_role(env: Envelope) -> None:
-    """Refuse a command that none of the actor's roles may send.
+    """Refuse a command that none of the actor's roles may send; a call for help never.
 
     Raises:
         NotAllowed: ``role``, naming the roles that may.
     """
     allowed = type(env.command).ROLES
-    if env.actor.roles.isdisjoint(allowed):
+    if env.actor.roles.isdisjoint(allowed) and not type(env.command).ALWAYS_HEARD:
         raise NotAllowed(
             "role",
             "This needs one of these roles: "
@@ -442,7 +451,10 @@ def begin(
     ``now`` must not lie before the board's last event; the caller holds it up.
     """
     check_role(env)
-    require_reach(board, env.actor, env.command)
+    if type(env.command).ALWAYS_HEARD:
+        env = _as_live(env, rules)
+    else:
+        require_reach(board, env.actor, env.command)
     d = Deciding(board, env, now, rules, off_board)
     try:
         resolve_instant(d)
@@ -452,3 +464,15 @@ def begin(
             raise
         d.out_of_bounds = refusal
     return d
+
+
+def _as_live(env: Envelope, rules: Rules) -> Envelope:
+    """Return a call for help as one of now, where it can't be the back-entry that it says it is."""
+    if env.reason is None and env.source is not Source.BACK_ENTRY:
+        return env
+    may_enter = {Role(role) for role in rules.policy.clocks.back_entry_roles}
+    is_entered = env.source is Source.BACK_ENTRY and env.actor.has(*may_enter)
+    if is_entered and rules.codes.find("back_entry_reason", env.reason or "") is not None:
+        return env
+    source = Source.DESK if env.actor.is_desk else Source.PHONE
+    return msgspec.structs.replace(env, source=source, reason=None)

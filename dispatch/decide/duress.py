@@ -1,8 +1,10 @@
 """Duress: the alarm of a team member, and the ladder that it climbs until a person has it in hand.
 
-Decides who rings when. Raising is never refused to anyone who is signed in, with a team or without;
-pressing again is the same alarm. The ladder repeats its last rung, so that it never falls silent.
-Alarms entered after an outage ring nothing. Nothing is ever sent to the phone that raised it.
+Decides who rings when. Raising is refused to nobody who is known, with a team or without, on shift
+or off, signed in or not any more; what of it can't be believed is marked. Pressing again is the
+same alarm, so that nobody can flood a desk. The ladder repeats its last rung, so that it never
+falls silent. Alarms entered after an outage ring nothing. Nothing is ever sent to the phone that
+raised it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from crisis.commands import (
     SendHelp,
 )
 from crisis.duress import (
+    Doubt,
     Duress,
     DuressAcknowledged,
     DuressEscalated,
@@ -32,7 +35,7 @@ from crisis.errors import Conflict, NotAllowed, NotFound
 from crisis.ids import DuressId, ResponderId, TeamId
 from crisis.incident import Incident
 from crisis.policy import DuressPolicy
-from crisis.roles import Role
+from crisis.roles import Actor, Role
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.owed import next_check_in
 from dispatch.decide.team_free import team_is_free
@@ -48,21 +51,61 @@ LADDER: tuple[tuple[str, tuple[str, ...]], ...] = (
 def raise_duress(d: Deciding, c: RaiseDuress) -> dict[str, Any]:
     """Let an alarm ring; the same person's open alarm is answered with its own id."""
     actor = d.env.actor
-    team_id = next((t for t in (c.team_id, actor.team_id) if t in d.board.teams), None)
-    responder_id = c.responder_id or actor.responder_id
+    doubts = list(c.doubts)
+    team_id, responder_id = _whose(d, c, doubts)
+    if d.out_of_bounds is not None:
+        doubts.append(Doubt.TIME)
+    told = {"doubts": doubts}
     # Only the clockwork knows of a missed check-in.
     timed = actor.has(Role.SYSTEM) or c.cause != "missed_check_in"
     known = _same_person(d, responder_id, team_id)
     if known is not None:
         if known.acknowledged_by is not None:
             d.notify(f"user:{known.acknowledged_by}", "duress_again")
-        return {"duress_id": known.id, "state": known.state, "again": True}
-    duress_id = raise_alarm(d, team_id, responder_id, c.cause if timed else "button")
-    return {"duress_id": duress_id, "state": DuressState.RAISED, "again": False}
+        return {"duress_id": known.id, "state": known.state, "again": True, **told}
+    cause = c.cause if timed else "button"
+    duress_id = raise_alarm(d, team_id, responder_id, cause, tuple(doubts))
+    return {"duress_id": duress_id, "state": DuressState.RAISED, "again": False, **told}
+
+
+def _whose(
+    d: Deciding, c: RaiseDuress, doubts: list[Doubt]
+) -> tuple[TeamId | None, ResponderId | None]:
+    """Return whose alarm it is, as far as it can be known; ``None`` = it can't.
+
+    Who has a team or stands in the roster is in danger themselves, whatever ids they sent. Desks,
+    and systems that were let in for it, speak for others. Ids that exist nowhere are no one's.
+    """
+    actor = d.env.actor
+    team_id, responder_id = c.team_id, c.responder_id
+    if team_id is not None and team_id not in d.board.teams:
+        doubts.append(Doubt.UNKNOWN_TEAM)
+        team_id = None
+    if responder_id is not None and responder_id not in d.board.responders:
+        if responder_id != actor.responder_id:
+            doubts.append(Doubt.UNKNOWN_RESPONDER)
+        responder_id = None
+    if not _speaks_for_others(actor):
+        if team_id not in {None, actor.team_id}:
+            doubts.append(Doubt.OTHER_TEAM)
+            # The team of an hour ago is better than none; but it makes nobody its member.
+            team_id = actor.team_id or team_id
+        if responder_id not in {None, actor.responder_id}:
+            doubts.append(Doubt.OTHER_RESPONDER)
+            responder_id = None
+    return team_id or actor.team_id, responder_id or actor.responder_id
+
+
+def _speaks_for_others(actor: Actor) -> bool:
+    return actor.is_desk or actor.has(Role.INTEGRATION, Role.ADMIN)
 
 
 def raise_alarm(
-    d: Deciding, team_id: TeamId | None, responder_id: ResponderId | None, cause: str
+    d: Deciding,
+    team_id: TeamId | None,
+    responder_id: ResponderId | None,
+    cause: str,
+    doubts: tuple[Doubt, ...] = (),
 ) -> DuressId:
     """Raise an alarm and ring at the desk; the ladder starts now, whenever it was pressed."""
     duress_id = DuressId(d.id("duress"))
@@ -78,6 +121,8 @@ def raise_alarm(
             cause=cause,
             next_rung_at=ladder_at,
             policy_version=d.policy.version,
+            doubts=doubts,
+            claimed_at=d.env.occurred_at if Doubt.TIME in doubts else None,
         )
     )
     _ring(d, d.board.duress[duress_id], "duress_raised", ("role:dispatcher",))
@@ -164,9 +209,11 @@ def _same_person(
 ) -> Duress | None:
     """Return the open alarm of the same person.
 
-    A missed check-in is nobody's press: a button pressed after it rings for itself.
+    A missed check-in is nobody's press: a button pressed after it rings for itself. Who speaks for
+    nobody but themselves has one alarm, until it is known that they are on another team.
     """
-    user_id = d.env.actor.user_id
+    actor = d.env.actor
+    user_id = actor.user_id
     for alarm in d.board.duress.values():
         if not alarm.is_open or alarm.cause == "missed_check_in":
             continue
@@ -174,7 +221,10 @@ def _same_person(
             if alarm.responder_id == responder_id:
                 return alarm
             continue
-        if user_id is not None and alarm.raised_by == user_id and alarm.team_id == team_id:
+        if user_id is None or alarm.raised_by != user_id:
+            continue
+        is_elsewhere = actor.team_id is not None and alarm.team_id != actor.team_id
+        if alarm.team_id == team_id or not (_speaks_for_others(actor) or is_elsewhere):
             return alarm
     return None
 

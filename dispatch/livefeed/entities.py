@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from crisis.duress import Doubt
+
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A part of an entity."""
@@ -341,7 +343,10 @@ class CallView(_Entity, frozen=True, kw_only=True, tag="call"):
 
 
 class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
-    """An open alarm; ``help``: code of the help that was sent last."""
+    """An open alarm.
+
+    ``help``: code of the help that was sent last. ``doubts``: what of it could not be believed.
+    """
 
     id: UUID
     state: str
@@ -357,6 +362,7 @@ class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
     acknowledged_by: UUID | None = None
     help_sent_at: datetime | None = None
     help: str | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 class WallDuressView(_Entity, frozen=True, kw_only=True, tag="duress"):

@@ -158,6 +158,7 @@ def duress_row(duress: Duress, board: Board, _: UUID | None) -> DuressView:
         acknowledged_by=duress.acknowledged_by,
         help_sent_at=duress.help_sent_at,
         help=duress.help,
+        doubts=duress.doubts,
     )
 
 

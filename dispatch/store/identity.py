@@ -65,6 +65,7 @@ class Principal(Value, frozen=True, kw_only=True):
     Attributes:
         label: how colleagues see the person.
         device: as the client named it; may be empty.
+        is_ended: the session is over; only a call for help is taken from it.
     """
 
     account_id: UserId
@@ -74,6 +75,7 @@ class Principal(Value, frozen=True, kw_only=True):
     device: str
     expires_at: datetime
     grants: Mapping[CountyId, Grant]
+    is_ended: bool = False
 
     def may_use(self, county_id: int, scope: str) -> bool:
         """Whether a token's scopes cover a command type or view; for people always true."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from crisis import commands as c
+from web.api.help import hear
 from web.api.intake import envelope
 from web.api.routes import Asked, Operation, sends
 from web.api.wire import answer, header
@@ -111,9 +112,9 @@ OPERATIONS: list[Operation] = [
         ("/shifts/{shift_id}/end", c.EndShift),
         ("/shifts/{shift_id}/cancel", c.CancelShift),
     ),
+    sends("/duress", c.RaiseDuress, "duress", hear),
     *_all(
         "duress",
-        ("/duress", c.RaiseDuress),
         ("/duress/{duress_id}/acknowledge", c.AcknowledgeDuress),
         ("/duress/{duress_id}/help-sent", c.SendHelp),
         ("/duress/{duress_id}/resolve", c.ResolveDuress),

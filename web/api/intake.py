@@ -17,10 +17,12 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Meta, Struct
 
+from crisis.clock import new_id
 from crisis.commands import Command, Envelope
+from crisis.duress import Doubt
 from crisis.errors import Invalid, NotFound
 from crisis.ids import CommandId, CountyId, UserId
-from crisis.roles import Actor, Role
+from crisis.roles import FIELD, Actor, Role
 from crisis.states import Source
 from web.api.wire import bad_body, decode, uuid_of
 
@@ -65,8 +67,11 @@ _BESIDE: tuple[tuple[str, Any, Any], ...] = (
     ),
 )
 _BESIDE_NAMES = frozenset(name for name, _, _ in _BESIDE)
-#: Set by the service when it ranks; a client's word on them would count for nothing.
-_OURS = {"OfferTeam": frozenset({"rung", "eta_s", "recommendation", "ranked_first"})}
+#: Set by the service; a client's word on them would count for nothing.
+_OURS = {
+    "OfferTeam": frozenset({"rung", "eta_s", "recommendation", "ranked_first"}),
+    "RaiseDuress": frozenset({"doubts"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,11 @@ class CommandBody:
         """Return the command, and what goes into the envelope.
 
         Raises:
-            CrisisError: as ``decode``; ``unknown_id`` where the path's ids can't be ids.
+            CrisisError: as ``decode``; ``unknown_id`` where the path's ids can't be ids. Of a call
+                for help nothing: what can't be read is left out, and that is noted as a doubt.
         """
+        if self.command.ALWAYS_HEARD:
+            return self._salvage(raw)
         fields = msgspec.structs.asdict(decode(raw, self.decoder))
         for name in self.instants:
             _check_instant(name, fields[name])
@@ -99,6 +107,30 @@ class CommandBody:
         for name in self.from_path:
             fields[name] = _slot_no(path[name]) if name == "slot" else uuid_of(path[name])
         return self.command(**fields), beside
+
+    def _salvage(self, raw: bytes) -> tuple[Command, dict[str, Any]]:
+        told, is_odd = _object_in(raw)
+        kinds = {field.name: field.type for field in msgspec.structs.fields(self.shape)}
+        given: dict[str, Any] = {}
+        for name, value in told.items():
+            try:
+                given[name] = msgspec.convert(value, kinds[name])
+            except (KeyError, msgspec.ValidationError):
+                is_odd = True
+        fields = msgspec.structs.asdict(self.shape(**given))
+        beside = {name: fields.pop(name) for name in _BESIDE_NAMES}
+        if is_odd:
+            fields["doubts"] = (Doubt.FORM,)
+        return self.command(**fields), beside
+
+
+def _object_in(raw: bytes) -> tuple[dict[str, Any], bool]:
+    """Return the names and values of a body, and whether it is odd: no JSON object."""
+    try:
+        found = msgspec.json.decode(raw or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}, True
+    return (found, False) if isinstance(found, dict) else ({}, True)
 
 
 #: Years beyond which a time is a slip, and arithmetic with it could fail.
@@ -151,8 +183,14 @@ def command_body(
     )
     # The description is the command's own first line.
     shape.__doc__ = command.__doc__
-    instants = tuple(f.name for f in msgspec.structs.fields(shape) if "datetime" in repr(f.type))
-    return CommandBody(command, shape, from_path, msgspec.json.Decoder(shape), instants)
+    instants = {f.name for f in msgspec.structs.fields(shape) if "datetime" in repr(f.type)}
+    if command.ROLES & FIELD:
+        # When it happened and when it was sent are judged where it is decided: a phone whose clock
+        # stands in 1970 is put right, or told, and never merely refused.
+        instants -= _BESIDE_NAMES
+    return CommandBody(
+        command, shape, from_path, msgspec.json.Decoder(shape), tuple(sorted(instants))
+    )
 
 
 #: Names given by others (versions 3 and 5) could be those of our timers: hashed like any text.
@@ -183,12 +221,20 @@ def command_id(key: str | None, account: UserId) -> CommandId:
     return CommandId(uuid5(account, key))
 
 
+def call_id(key: str | None, account: UserId) -> CommandId:
+    """Return the id of a call for help: any key will do, used before or not, and none as well."""
+    return CommandId(uuid5(account, f"call for help {key}") if key else new_id())
+
+
 def body_hash(command: Command, beside: Mapping[str, Any]) -> bytes:
     """Return what tells this command from another one under the same key.
 
     Made from what was understood, not from the bytes: a phone that sends again says anew when it
     does (``sent_at``), and that is no other command.
     """
+    if command.ALWAYS_HEARD:
+        # Pressed once and sent twice it is one press, however it is put the second time.
+        return blake2b(type(command).__name__.encode(), digest_size=32).digest()
     said = [command, *(beside[name] for name in _HASHED)]
     return blake2b(_canonical.encode(said), digest_size=32).digest()
 
@@ -236,7 +282,7 @@ def envelope(
     """Return the command with who, when and by which way."""
     return Envelope(
         county_id=county_id,
-        command_id=command_id(key, account),
+        command_id=(call_id if command.ALWAYS_HEARD else command_id)(key, account),
         actor=actor,
         source=source_of(actor, beside, command, on_phone),
         body_hash=body_hash(command, beside),

@@ -356,6 +356,7 @@ class Operation:
         media: of the answer.
         refusals: kinds of refusal beyond those of its sort of operation.
         is_public: reachable without a session.
+        takes_ended: a session that is over is enough: a call for help.
         needs: what a token must be issued for: a command's type or a view's name; "" = any token.
     """
 
@@ -376,6 +377,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     refusals: frozenset[str] = frozenset()
     is_public: bool = False
+    takes_ended: bool = False
     in_county: bool = True
     needs: str = ""
 
@@ -425,6 +427,7 @@ def sends(path: str, command: type[Command], tag: str, run: Handler, name: str =
         run=run,
         command=command_body(command, names, name),
         needs=command_type(command),
+        takes_ended=command.ALWAYS_HEARD,
     )
 
 
@@ -523,7 +526,7 @@ class Api:
         began_s = node.machine.monotonic()
         status = 500
         try:
-            principal = None if operation.is_public else await node.auth.authenticate(scope)
+            principal = await self._sender(operation, scope)
             asked = Asked(node, operation, scope, receive, values, principal, self._actors)
             if scope["query_string"]:
                 # Also where nothing asks for it: what is passed over in silence was meant.
@@ -537,6 +540,14 @@ class Api:
             lasted_s = node.machine.monotonic() - began_s
             node.requests.note(operation.name, status, lasted_s)
         await response(scope, receive, send)
+
+    async def _sender(self, operation: Operation, scope: Scope) -> Principal | None:
+        auth = self._node.auth
+        if operation.is_public:
+            return None
+        if operation.takes_ended:
+            return await auth.whoever_it_was(scope)
+        return await auth.authenticate(scope)
 
 
 _BELOW = PREFIX + "/"

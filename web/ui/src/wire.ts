@@ -24,6 +24,9 @@ export type CountedFrom = (typeof COUNTED_FROM_WORDS)[number];
 export const CURE_WORDS = ["second_on_site", "telehealth_second", "carry_naloxone", "naloxone_trained_member", "assessor", "lpha_on_call", "fewer_telehealth", "video", "determine_delay", "determine_safety", "name_member", "approval", "other_team"] as const;
 export type Cure = (typeof CURE_WORDS)[number];
 
+export const DOUBT_WORDS = ["form", "time", "unknown_team", "unknown_responder", "other_team", "other_responder", "session_ended", "no_role"] as const;
+export type Doubt = (typeof DOUBT_WORDS)[number];
+
 export const DURESS_STATE_WORDS = ["raised", "acknowledged", "help_sent", "resolved"] as const;
 export type DuressState = (typeof DURESS_STATE_WORDS)[number];
 
@@ -552,6 +555,8 @@ export interface DuressRaised {
   readonly cause: string;
   readonly next_rung_at: string | null;
   readonly policy_version: string;
+  readonly doubts: readonly Doubt[];
+  readonly claimed_at: string | null;
 }
 
 /** It is over; ``reason`` is a code (safe, false_alarm, injured, ...). */
@@ -561,7 +566,7 @@ export interface DuressResolved {
   readonly reason: string;
 }
 
-/** An open alarm; ``help``: code of the help that was sent last. */
+/** An open alarm. */
 export interface DuressView {
   readonly k: "duress";
   readonly id: string;
@@ -578,6 +583,7 @@ export interface DuressView {
   readonly acknowledged_by: string | null;
   readonly help_sent_at: string | null;
   readonly help: string | null;
+  readonly doubts: readonly Doubt[];
 }
 
 /** One subject × one response. Codes are private and gone after erasure. */
@@ -2599,7 +2605,7 @@ export interface PlanShiftBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** Someone is in danger. Never refused to anyone who is signed in. */
+/** Someone is in danger. Refused to nobody whose account is known, signed in or not any more. */
 export interface RaiseDuressBody {
   readonly team_id?: string | null | undefined;
   readonly responder_id?: string | null | undefined;
@@ -2907,7 +2913,7 @@ export const CrewSwappedShape: Shape = { d: {"members": [], "telehealth": null, 
 export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false} };
 export const PartnerAcknowledgedShape: Shape = { d: {"record": null} };
 export const PartnerNotComingShape: Shape = { d: {"taken_back": false} };
-export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "cause": "button", "next_rung_at": null, "policy_version": ""} };
+export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "cause": "button", "next_rung_at": null, "policy_version": "", "doubts": [], "claimed_at": null} };
 export const DuressEscalatedShape: Shape = { d: {"next_rung_at": null} };
 export const DuressHelpSentShape: Shape = { d: {"record": null} };
 export const ObligationAroseShape: Shape = { d: {"lapses_at": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "stage": null, "owner": null, "team_id": null} };
@@ -2968,7 +2974,7 @@ export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
 export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "telehealth_second": false}, p: { crew: MemberViewShape } };
 export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": []} };
-export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null} };
+export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
 export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
 export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { offers: OfferViewShape, runs: RunViewShape } };
 export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, runs: RunViewShape, partners: PartnerViewShape } };
@@ -3356,7 +3362,7 @@ export const postTeamFixes: Operation<{ team_id: string }, undefined, FixInSent 
   name: "postTeamFixes", method: "POST", path: "/api/v1/teams/{team_id}/fixes", command: false, shape: FixOutcomeShape,
 };
 
-/** Someone is in danger. Never refused to anyone who is signed in. */
+/** Someone is in danger. Refused to nobody whose account is known, signed in or not any more. */
 export const raiseDuress: Operation<undefined, undefined, RaiseDuressBody, Answered> = {
   name: "raiseDuress", method: "POST", path: "/api/v1/duress", command: true, shape: null,
 };

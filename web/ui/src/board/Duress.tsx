@@ -48,6 +48,9 @@ function Alarm({ desk, one }: { desk: Desk; one: DuressView }) {
             #{run.number}
           </button>
         )}
+        {one.doubts.map((doubt) => (
+          <small key={doubt}> · {t(`duress_doubt_${doubt}`)}</small>
+        ))}
       </span>
       <span class="figures">
         {fix ? (

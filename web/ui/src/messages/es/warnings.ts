@@ -16,6 +16,7 @@ const es = {
   run_ended: "Para entonces la salida ya se había cancelado.",
   settled: "El incidente ya está resuelto.",
   team_out: "No se puede enviar al equipo: márquelo como no disponible.",
+  time_not_believed: "La hora indicada no puede ser correcta, como cuando el reloj del teléfono está mal: cuenta como ahora.",
   transport_missing: "No está anotado el modo de traslado.",
 };
 

@@ -17,6 +17,7 @@ const vi: Warned = {
   run_ended: "Lúc đó chuyến đi đã bị hủy.",
   settled: "Vụ việc đã xong.",
   team_out: "Không cử đội được: hãy đặt là không sẵn sàng.",
+  time_not_believed: "Giờ được cho không thể đúng, như khi đồng hồ điện thoại sai: tính là lúc này.",
   transport_missing: "Chưa ghi cách đưa người đi.",
 };
 export default vi;
