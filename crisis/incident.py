@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from crisis.assignment import Assignment, AssignmentEvent, Status
+from crisis.danger import Danger
 from crisis.ids import (
     AssignmentId,
     CallId,
@@ -56,6 +57,7 @@ from crisis.incident_events import (
 from crisis.offer import Offer, OfferEvent
 from crisis.partner import PartnerEvent, PartnerResponse
 from crisis.shapes import Value
+from crisis.situation import Situation
 from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
 
 __all__ = [
@@ -213,7 +215,9 @@ class Incident(Value, frozen=True, kw_only=True):
 
     Attributes:
         number: what people say aloud; unique in the county.
-        version: counts amendments, from 1; crews acknowledge versions.
+        version: counts the changes of what is known, from 1; crews acknowledge versions.
+        touched: name of a fact (see ``crisis.situation``) → the version in which it changed last;
+            one that isn't there is as the incident was opened.
         determined_at: the regulatory clock's start: the earliest of its own and all merged ones.
         own_determined_at, own_due_at: its own, kept for a split.
         due_at: ``determined_at`` + the standard; ``None`` = not determined.
@@ -223,7 +227,8 @@ class Incident(Value, frozen=True, kw_only=True):
         amended_at: when the present version became known; ``None`` = as opened.
         flags: what went wrong by waiting, each told once.
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
-        clinical, encounters' codes: private.
+        hazards: those noted; what endangers a team is ``danger``, which everybody is shown.
+        clinical, danger, touched, encounters' codes: private.
     """
 
     id: IncidentId
@@ -264,7 +269,20 @@ class Incident(Value, frozen=True, kw_only=True):
     encounters: tuple[Encounter, ...] = ()
     flags: tuple[Flag, ...] = ()
     clinical: Clinical = Clinical()
+    danger: Danger = Danger()
+    touched: dict[str, int] = {}
     archived: bool = False
+
+    @property
+    def situation(self) -> Situation:
+        """What is known of it, as one value."""
+        return Situation(
+            place=self.place,
+            acuity=self.acuity,
+            needs=self.needs,
+            hazards=self.hazards,
+            clinical=self.clinical,
+        )
 
     @property
     def is_settled(self) -> bool:

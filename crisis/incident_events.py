@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from crisis.danger import Danger
 from crisis.ids import (
     AssignmentId,
     CallId,
@@ -32,9 +33,11 @@ class IncidentOpened(EventBody, frozen=True, kw_only=True):
         paper_number: the reserved number under which it was kept on paper, for back-entry.
         policy_version: the policy under which the whole incident runs.
         narrative_record: what was said, as an encrypted record.
+        danger: what is known of danger, by the code sets of the day; here and below ``None`` = an
+            older log, which the packaged sets speak for.
     """
 
-    SEALED: ClassVar[tuple[str, ...]] = ("clinical",)
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger")
 
     incident_id: IncidentId
     number: int
@@ -49,6 +52,7 @@ class IncidentOpened(EventBody, frozen=True, kw_only=True):
     paper_number: str | None = None
     narrative_record: RecordId | None = None
     clinical: Clinical = Clinical()
+    danger: Danger | None = None
 
 
 class ScreeningStarted(EventBody, frozen=True, kw_only=True):
@@ -65,9 +69,11 @@ class TeamDetermined(EventBody, frozen=True, kw_only=True):
         standard: the response-time standard in force; ``due_at`` = determined + its minutes.
         wake_at: when a team must be sought without a person; ``None`` = a person offers first.
         reason: code or short rationale code of the tool, never free text.
+        version: of the incident, counted on where the determination changed what is known;
+            ``None`` = an older log, in which only amendments count.
     """
 
-    SEALED: ClassVar[tuple[str, ...]] = ("clinical",)
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger")
 
     incident_id: IncidentId
     acuity: Acuity
@@ -81,6 +87,8 @@ class TeamDetermined(EventBody, frozen=True, kw_only=True):
     reason: str | None = None
     rationale_record: RecordId | None = None
     clinical: Clinical = Clinical()
+    danger: Danger | None = None
+    version: int | None = None
 
 
 class NoDispatchDetermined(EventBody, frozen=True, kw_only=True):
@@ -99,7 +107,7 @@ class IncidentAmended(EventBody, frozen=True, kw_only=True):
     counted from the same determination; ``None`` = the standard stays.
     """
 
-    SEALED: ClassVar[tuple[str, ...]] = ("clinical",)
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger")
 
     incident_id: IncidentId
     version: int
@@ -109,6 +117,7 @@ class IncidentAmended(EventBody, frozen=True, kw_only=True):
     hazards: tuple[Hazard, ...] = ()
     standard: Standard | None = None
     clinical: Clinical = Clinical()
+    danger: Danger | None = None
 
 
 class SlotAdded(EventBody, frozen=True, kw_only=True):

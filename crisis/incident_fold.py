@@ -19,6 +19,8 @@ from crisis.assignment import (
     AssignmentEvent,
     evolve_assignment,
 )
+from crisis.codes import code_sets
+from crisis.danger import Danger, danger_of
 from crisis.ids import RecordId, SlotNo
 from crisis.incident import (
     TRANSITIONS,
@@ -65,6 +67,7 @@ from crisis.offer import (
     evolve_offer,
 )
 from crisis.partner import PartnerEvent, evolve_partner
+from crisis.situation import changed
 from crisis.states import step
 from crisis.triage import Standard
 
@@ -105,8 +108,26 @@ def _change(incident: Incident, **fields: object) -> Incident:
     return msgspec.structs.replace(incident, **fields)
 
 
+def _endangered(
+    incident: Incident, told: Danger | None, at: datetime, before: Danger | None
+) -> Incident:
+    """Return the incident with the statement that was made of its danger.
+
+    Logs from before there was one hold none: what they say is then read with the packaged sets.
+    """
+    if told is None:
+        told = danger_of(incident.situation, code_sets(at.date()), before)
+    return _change(incident, danger=told)
+
+
+def _touched(before: Incident, after: Incident) -> Incident:
+    """Return the incident after a change of what is known, with which facts it changed."""
+    names = changed(before.situation, after.situation)
+    return _change(after, touched={**before.touched, **dict.fromkeys(names, after.version)})
+
+
 def _opened(event: IncidentOpened, at: datetime) -> Incident:
-    return Incident(
+    opened = Incident(
         id=event.incident_id,
         number=event.number,
         received_at=at,
@@ -123,6 +144,7 @@ def _opened(event: IncidentOpened, at: datetime) -> Incident:
         records=(event.narrative_record,) if event.narrative_record else (),
         clinical=event.clinical,
     )
+    return _endangered(opened, event.danger, at, None)
 
 
 def _with_slot(incident: Incident, no: SlotNo, **fields: object) -> Incident:
@@ -168,8 +190,9 @@ def _determined(incident: Incident, event: TeamDetermined, at: datetime) -> Inci
     start, due = at, event.due_at
     if incident.determined_at is not None and incident.determined_at < at:
         start, due = incident.determined_at, incident.due_at or event.due_at
-    return _change(
+    determined = _change(
         incident,
+        version=incident.version if event.version is None else event.version,
         state=state,
         determined_at=start,
         own_determined_at=at,
@@ -184,6 +207,7 @@ def _determined(incident: Incident, event: TeamDetermined, at: datetime) -> Inci
         slots=tuple(Slot(no=SlotNo(n), wake_at=event.wake_at) for n in range(1, event.slots + 1)),
         records=_with_record(incident, event.rationale_record),
     )
+    return _touched(incident, _endangered(determined, event.danger, at, incident.danger))
 
 
 def _with_record(incident: Incident, record: RecordId | None) -> tuple[RecordId, ...]:
@@ -206,7 +230,7 @@ def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incide
     step(TRANSITIONS, incident.state, type(event), "incident")
     if event.standard is not None:
         incident = _under(incident, event.standard)
-    return _change(
+    amended = _change(
         incident,
         version=event.version,
         amended_at=at,
@@ -216,6 +240,7 @@ def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incide
         hazards=event.hazards,
         clinical=event.clinical,
     )
+    return _touched(incident, _endangered(amended, event.danger, at, incident.danger))
 
 
 def _under(incident: Incident, standard: Standard) -> Incident:

@@ -37,6 +37,7 @@ class PartnerRequested(EventBody, frozen=True, kw_only=True):
     """A partner was asked; ``kind`` and ``reason`` are codes.
 
     ``requested_by``: a role, never a name. ``handoff``: instead of a team, not beside one.
+    ``danger``: which version of the incident's statement of danger they were told; 0 = none.
     """
 
     incident_id: IncidentId
@@ -45,6 +46,15 @@ class PartnerRequested(EventBody, frozen=True, kw_only=True):
     reason: str
     requested_by: str = "dispatcher"
     handoff: bool = False
+    danger: int = 0
+
+
+class PartnerBriefed(EventBody, frozen=True, kw_only=True):
+    """The partner was told this version of the incident's statement of danger."""
+
+    incident_id: IncidentId
+    partner_id: PartnerResponseId
+    danger: int
 
 
 class PartnerAcknowledged(EventBody, frozen=True, kw_only=True):
@@ -80,7 +90,12 @@ class PartnerNotComing(EventBody, frozen=True, kw_only=True):
 
 
 PartnerEvent = (
-    PartnerRequested | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing
+    PartnerRequested
+    | PartnerBriefed
+    | PartnerAcknowledged
+    | PartnerArrived
+    | PartnerLeft
+    | PartnerNotComing
 )
 
 _P = PartnerState
@@ -94,6 +109,7 @@ TRANSITIONS: Mapping[tuple[PartnerState, type], PartnerState] = {
     # Seen on scene before anyone knew who had taken it: the reference still comes.
     (_P.ARRIVED, PartnerAcknowledged): _P.ARRIVED,
     (_P.ARRIVED, PartnerLeft): _P.LEFT,
+    **{(s, PartnerBriefed): s for s in (_P.REQUESTED, _P.ACKNOWLEDGED, _P.ARRIVED)},
 }
 
 
@@ -102,6 +118,7 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
 
     Attributes:
         record: which agency took it, and their number for it, encrypted; ``None`` = not told.
+        danger: the newest version of the incident's danger that they were told; 0 = none.
         refused: they did not take it (a request that we took back was not refused).
     """
 
@@ -117,6 +134,7 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     record: RecordId | None = None
     outcome: str | None = None
+    danger: int = 0
     refused: bool = False
 
     @property
@@ -140,6 +158,7 @@ def evolve_partner(
             reason=event.reason,
             requested_by=event.requested_by,
             handoff=event.handoff,
+            danger=event.danger,
             requested_at=at,
         )
     if partner is None:
@@ -147,6 +166,8 @@ def evolve_partner(
     state = step(TRANSITIONS, partner.state, type(event), "partner response")
     replace = msgspec.structs.replace
     match event:
+        case PartnerBriefed():
+            return replace(partner, danger=max(partner.danger, event.danger))
         case PartnerAcknowledged():
             return replace(partner, state=state, acknowledged_at=at, record=event.record)
         case PartnerArrived():

@@ -11,11 +11,12 @@ themselves can supply any of it, and law enforcement never counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
 from crisis.codes import Code, CodeSets
+from crisis.danger import SCREENING, Danger
 from crisis.ids import ResponderId
 from crisis.policy import CountyPolicy
 from crisis.responder import (
@@ -31,7 +32,7 @@ from crisis.responder import (
 )
 from crisis.shapes import Value
 from crisis.standards import Standards, packaged
-from crisis.triage import Answer, Hazard, Need
+from crisis.triage import Hazard, Need
 
 __all__ = [
     "Credential",
@@ -50,6 +51,10 @@ __all__ = [
     "shortfalls",
     "why_uncounted",
 ]
+
+
+#: The hazard of a scene about which not everything was answered that must be.
+UNKNOWN_SCENE = "unknown_scene"
 
 
 class TelehealthSecond(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,36 +171,17 @@ class CrewAssessment(Value, frozen=True, kw_only=True):
         return len(self.counted_on_site) == 1 and bool(self.counted_remote)
 
 
-def incident_needs(
-    needs: Sequence[Need],
-    hazards: Sequence[Hazard],
-    screening: Mapping[str, Answer],
-    policy: CountyPolicy,
-    codes: CodeSets,
-) -> IncidentNeeds:
-    """Return what an incident asks of a crew, with the hazards that its screening implies.
+def incident_needs(needs: Sequence[Need], danger: Danger, policy: CountyPolicy) -> IncidentNeeds:
+    """Return what an incident asks of a crew.
 
-    A risk item answered yes brings the hazard that its code names. A scene-safety item answered
-    "unknown" or "not asked", or not there at all, makes the scene an unknown one unless the
-    policy says otherwise: a blank never reads as safe.
+    A scene that isn't known is a hazard of its own, unless the policy says otherwise: a blank never
+    reads as safe.
     """
-    known = {hazard.code for hazard in hazards}
-    implied: list[str] = []
-    unanswered = False
-    for item in codes["risk_item"]:
-        answer = screening.get(item.code, Answer.NOT_ASKED)
-        if answer is Answer.YES and "hazard" in item.attributes:
-            implied.append(item.attributes["hazard"])
-        if "scene_safety" in item.flags and answer not in {Answer.YES, Answer.NO}:
-            unanswered = True
-    if unanswered and policy.lone.unanswered_is_unknown_scene:
-        implied.append("unknown_scene")
-    added = tuple(
-        Hazard(code=code, source="screening")
-        for code in dict.fromkeys(implied)
-        if code not in known
-    )
-    return IncidentNeeds(needs=tuple(needs), hazards=(*hazards, *added))
+    hazards = danger.hazards
+    if not danger.scene_known and policy.lone.unanswered_is_unknown_scene:
+        unknown = Hazard(code=UNKNOWN_SCENE, source=SCREENING)
+        hazards = hazards if UNKNOWN_SCENE in danger.codes else (*hazards, unknown)
+    return IncidentNeeds(needs=tuple(needs), hazards=hazards)
 
 
 def shortfalls(

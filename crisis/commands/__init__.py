@@ -68,6 +68,7 @@ from crisis.commands.offers import (
 )
 from crisis.commands.partners import (
     AcknowledgePartner,
+    BriefPartner,
     PartnerDeclined,
     PartnerGone,
     PartnerInput,
@@ -112,6 +113,7 @@ __all__ = [
     "AmendIncident",
     "AnswerCall",
     "AttachCall",
+    "BriefPartner",
     "Caller",
     "CancelAssignment",
     "CancelIncident",

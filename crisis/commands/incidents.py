@@ -63,38 +63,49 @@ class StartScreening(Command, frozen=True, kw_only=True):
     incident_id: IncidentId
 
 
-class Determine(Command, frozen=True, kw_only=True):
+class Telling(Command, frozen=True, kw_only=True):
+    """Tell what is known of an incident, fact by fact; absent fields stay as they are.
+
+    ``version``: of the incident, that the sender looked at. What somebody changed after it is not
+    overwritten: ``stale_version`` holds both values. Of lists tell what comes (``add_…``) and what
+    goes (``remove_…``). A whole list (``needs``, ``hazards``, ``concerns``) takes away only what
+    the sender saw; without a version, nothing.
+    """
+
+    incident_id: IncidentId
+    place: PlaceInput | None = None
+    acuity: Acuity | None = None
+    needs: Needs | None = None
+    hazards: Hazards | None = None
+    concerns: Codes | None = None
+    screening: dict[Code, Answer] | None = None
+    add_needs: Needs = ()
+    add_hazards: Hazards = ()
+    add_concerns: Codes = ()
+    remove_needs: Codes = ()
+    remove_hazards: Codes = ()
+    remove_concerns: Codes = ()
+    version: Annotated[int, Meta(ge=1)] | None = None
+
+
+class Determine(Telling, frozen=True, kw_only=True):
     """Decide whether a team must go. Dispatching starts the regulatory clock.
 
     ``partner``: who is asked in the same act; some reasons for sending no team need one.
     """
 
     ROLES = DISPATCH
-    incident_id: IncidentId
     decision: Literal["dispatch", "no_dispatch"]
-    acuity: Acuity | None = None
-    needs: Needs | None = None
-    hazards: Hazards | None = None
-    place: PlaceInput | None = None
-    concerns: Codes | None = None
-    screening: dict[Code, Answer] | None = None
     slots: Annotated[int, Meta(ge=1, le=8)] = 1
     reason: Code | None = None
     rationale: Text | None = None
     partner: PartnerInput | None = None
 
 
-class AmendIncident(Command, frozen=True, kw_only=True):
+class AmendIncident(Telling, frozen=True, kw_only=True):
     """Correct or complete place, acuity, needs, hazards; absent fields stay as they are."""
 
     ROLES = DESK | {Role.RESPONDER}
-    incident_id: IncidentId
-    place: PlaceInput | None = None
-    acuity: Acuity | None = None
-    needs: Needs | None = None
-    hazards: Hazards | None = None
-    concerns: Codes | None = None
-    screening: dict[Code, Answer] | None = None
 
 
 class AddSlot(Command, frozen=True, kw_only=True):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from crisis.commands.base import Code, Command, Short
 from crisis.ids import IncidentId, PartnerResponseId
 from crisis.roles import DESK, FIELD
@@ -24,6 +28,18 @@ class RequestPartner(Command, frozen=True, kw_only=True):
     kind: Code
     reason: Code
     handoff: bool = False
+
+
+class BriefPartner(Command, frozen=True, kw_only=True):
+    """The partner was told what is known of danger.
+
+    ``danger``: the version of the statement that was read out; ``None`` = the present one.
+    """
+
+    ROLES = DESK | FIELD
+    incident_id: IncidentId
+    partner_id: PartnerResponseId
+    danger: Annotated[int, Meta(ge=1)] | None = None
 
 
 class AcknowledgePartner(Command, frozen=True, kw_only=True):

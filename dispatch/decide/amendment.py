@@ -9,23 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from crisis.danger import danger_of
 from crisis.incident import Incident, IncidentAmended, SlotWoken
+from crisis.situation import Situation
 from crisis.standards import local_day, response_standard
 from crisis.triage import Standard
 from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import assess, reason_of
-from dispatch.decide.situation import Situation, warning
-
-
-def situation_of(incident: Incident) -> Situation:
-    """Return what is known of the incident."""
-    return Situation(
-        place=incident.place,
-        acuity=incident.acuity,
-        needs=incident.needs,
-        hazards=incident.hazards,
-        clinical=incident.clinical,
-    )
+from dispatch.decide.keeping import tell_owner
+from dispatch.decide.situation import warning
 
 
 def is_quiet(d: Deciding, incident: Incident) -> bool:
@@ -41,7 +33,7 @@ def first_wake(d: Deciding, incident: Incident) -> datetime | None:
 
 
 def amendment(
-    incident: Incident, situation: Situation, standard: Standard | None = None
+    d: Deciding, incident: Incident, situation: Situation, standard: Standard | None = None
 ) -> IncidentAmended:
     """Return the event that brings the incident to ``situation``."""
     return IncidentAmended(
@@ -53,6 +45,7 @@ def amendment(
         hazards=situation.hazards,
         standard=standard,
         clinical=situation.clinical,
+        danger=danger_of(situation, d.rules.codes, incident.danger),
     )
 
 
@@ -70,7 +63,7 @@ def _new_standard(d: Deciding, incident: Incident, situation: Situation) -> Stan
 
 def apply_amendment(d: Deciding, incident: Incident, situation: Situation) -> list[dict[str, Any]]:
     """Amend the incident, tell every team concerned, rank anew; return what to warn of."""
-    d.emit(amendment(incident, situation, _new_standard(d, incident, situation)))
+    d.emit(amendment(d, incident, situation, _new_standard(d, incident, situation)))
     after = d.incident(incident.id)
     for offer in after.offers:
         if offer.is_pending:
@@ -91,7 +84,25 @@ def apply_amendment(d: Deciding, incident: Incident, situation: Situation) -> li
                 )
             )
     wake_again(d, after)
-    return warnings
+    if not d.env.actor.is_desk:
+        tell_owner(d, after, "incident_amended")
+    return warnings + _untold(incident, after)
+
+
+def _untold(before: Incident, after: Incident) -> list[dict[str, Any]]:
+    """Warn of partners on their way who know nothing of a danger that changed."""
+    if after.danger.version == before.danger.version:
+        return []
+    return [
+        warning(
+            "partner_not_told",
+            "What is known of danger changed: tell the partner who was asked.",
+            partner_id=partner.id,
+            kind=partner.kind,
+        )
+        for partner in after.partners
+        if partner.is_open
+    ]
 
 
 def wake_again(d: Deciding, incident: Incident) -> None:

@@ -37,7 +37,7 @@ from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import codes_of, crew_at, reason_of
 from dispatch.decide.endings import propose_close
-from dispatch.decide.situation import each_once, hazards_known, warning
+from dispatch.decide.situation import each_once, warning
 from dispatch.decide.team_free import team_is_free
 
 #: What a staged team may not do before somebody has declared the scene safe.
@@ -139,7 +139,7 @@ def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportSt
         )
     if c.status is not Status.EN_ROUTE or c.briefed_by or run.briefed_by:
         return
-    hazards = hazards_known(d, incident.hazards, incident.clinical)
+    hazards = incident.danger.codes
     if hazards and run.acknowledged < incident.version:
         raise Conflict(
             "hazards_not_acknowledged",

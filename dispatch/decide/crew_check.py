@@ -56,9 +56,7 @@ def assess(
             for m in members
             if m.responder_id in d.board.responders
         ],
-        incident_needs(
-            incident.needs, incident.hazards, incident.clinical.screening, policy, d.rules.codes
-        ),
+        incident_needs(incident.needs, incident.danger, policy),
         local_day(d.occurred_at if at is None else at, policy.tz()),
         lpha_reachable=d.rules.lpha_reachable,
         telehealth=decision,

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from crisis.assignment import AssignmentCancelled, Status, has_arrived
 from crisis.call import CallJoined
 from crisis.commands import CancelIncident, CloseIncident, Command, MergeIncident, SplitIncident
+from crisis.danger import settled
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import CallId, IncidentId
 from crisis.incident import (
@@ -29,14 +28,14 @@ from crisis.incident import (
     IncidentState,
 )
 from crisis.offer import OfferWithdrawn
+from crisis.situation import joined
 from crisis.standards import response_due
-from crisis.triage import ACUITY_ORDER
 from dispatch.decide import dues, owed
-from dispatch.decide.amendment import apply_amendment, first_wake, situation_of
+from dispatch.decide.amendment import apply_amendment, first_wake
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.keeping import tell_owner
-from dispatch.decide.situation import Situation, warning
+from dispatch.decide.situation import warning
 from dispatch.decide.team_free import team_is_free
 
 
@@ -208,10 +207,10 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
     )
     _rejoin(d, calls, into.id)
     absorbing = d.incident(into.id)
-    joined = _joined(situation_of(absorbing), situation_of(incident))
+    both = settled(joined(absorbing.situation, incident.situation), d.rules.codes)
     warnings = []
-    if joined != situation_of(absorbing):
-        warnings = apply_amendment(d, absorbing, joined)
+    if both != absorbing.situation:
+        warnings = apply_amendment(d, absorbing, both)
     dues.end_waiting(d, incident.id, "merged")
     owed.next_waiting_contact(d, d.incident(into.id))
     after = d.incident(into.id)
@@ -271,27 +270,6 @@ def _served_before(one: Incident, other: Incident) -> bool:
     """
     first, second = one.first_on_scene_at, other.first_on_scene_at
     return first is not None and (second is None or first < second)
-
-
-def _joined(one: Situation, other: Situation) -> Situation:
-    """Return what is known of both: no hazard or need is lost, the more pressing acuity holds."""
-    acuities = [a for a in (one.acuity, other.acuity) if a is not None]
-    hazards = {h.code for h in one.hazards}
-    needs = {n.code: n for n in one.needs}
-    for need in other.needs:
-        if need.code not in needs or need.hard:
-            needs[need.code] = need
-    place, clinical = one.place, one.clinical
-    if clinical.point is None and other.clinical.point is not None:
-        place = other.place
-        clinical = msgspec.structs.replace(clinical, point=other.clinical.point)
-    return Situation(
-        place=place,
-        acuity=min(acuities, key=ACUITY_ORDER.__getitem__) if acuities else None,
-        needs=tuple(needs.values()),
-        hazards=(*one.hazards, *(h for h in other.hazards if h.code not in hazards)),
-        clinical=clinical,
-    )
 
 
 def _rejoin(d: Deciding, calls: tuple[CallId, ...], incident_id: IncidentId) -> None:

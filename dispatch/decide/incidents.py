@@ -21,6 +21,8 @@ from crisis.commands import (
     OpenIncident,
     StartScreening,
 )
+from crisis.commands.incidents import Telling
+from crisis.danger import danger_of
 from crisis.errors import Conflict, IllegalTransition, Invalid, NotFound
 from crisis.ids import CallId, IncidentId, PartnerResponseId, SlotNo, SubjectId
 from crisis.incident import (
@@ -36,14 +38,16 @@ from crisis.incident import (
 )
 from crisis.offer import OfferWithdrawn
 from crisis.partner import PartnerState
+from crisis.situation import Situation
 from crisis.standards import local_day, response_due, response_standard
 from crisis.states import Source
 from crisis.triage import Place
 from dispatch.decide import dues, endings, flags, keeping, owed, partners
-from dispatch.decide.amendment import amendment, apply_amendment, first_wake, situation_of
+from dispatch.decide.amendment import amendment, apply_amendment, first_wake
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.situation import Situation, told, warning, warnings_of
+from dispatch.decide.situation import Told, told, warning, warnings_of
+from dispatch.decide.telling import Said, codes_changed, said_in
 
 
 def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
@@ -54,10 +58,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
     _check_paper_number(d, c.paper_number)
     incident_id = IncidentId(d.id("incident"))
     referral = c.referral_source or _referral_of_call(d, c.call_id)
-    situation = told(
-        d,
-        incident_id,
-        Situation(place=Place()),
+    said = Said(
         place=c.place,
         acuity=c.acuity,
         needs=c.needs,
@@ -65,6 +66,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
         concerns=c.concerns,
         screening=c.screening,
     )
+    situation, warnings = told(d, incident_id, Situation(place=Place()), said)
     number = d.board.next_number
     d.emit(
         IncidentOpened(
@@ -81,6 +83,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
             paper_number=c.paper_number,
             narrative_record=d.record("narrative", "narrative", incident_id, {"text": c.narrative}),
             clinical=situation.clinical,
+            danger=danger_of(situation, d.rules.codes),
         )
     )
     if not d.env.actor.is_desk:
@@ -101,7 +104,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
         "incident_id": incident_id,
         "number": number,
         "subject_ids": subjects,
-        "warnings": warnings_of(situation),
+        "warnings": warnings_of(situation) + warnings,
     }
 
 
@@ -173,21 +176,12 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
             "The determination can't lie before the incident was received.",
             received_at=incident.received_at.isoformat(),
         )
-    situation = told(
-        d,
-        incident.id,
-        situation_of(incident),
-        place=c.place,
-        acuity=c.acuity,
-        needs=c.needs,
-        hazards=c.hazards,
-        concerns=c.concerns,
-        screening=c.screening,
-    )
+    situation, warnings = _told(d, incident, c)
     rationale = d.record("rationale", "rationale", incident.id, {"text": c.rationale})
     partner_id = _asked_beside(d, incident, c)
     if c.decision == "no_dispatch":
         told_of = _no_dispatch(d, incident, situation, c.reason, rationale)
+        told_of["warnings"] += warnings
         return {**told_of, "partner_id": partner_id}
     if situation.acuity is None:
         raise Invalid("acuity_missing", "Say how soon a team is needed.")
@@ -209,6 +203,8 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
             reason=c.reason,
             rationale_record=rationale,
             clinical=situation.clinical,
+            danger=danger_of(situation, d.rules.codes, incident.danger),
+            version=incident.version + (situation != incident.situation),
         )
     )
     determined = d.incident(incident.id)
@@ -220,7 +216,8 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
         "standard_minutes": standard.minutes,
         "partner_id": partner_id,
         "slots": [slot.no for slot in determined.slots],
-        "warnings": warnings_of(situation),
+        "version": determined.version,
+        "warnings": warnings_of(situation) + warnings,
     }
 
 
@@ -256,8 +253,8 @@ def _no_dispatch(
             set="partner_kind",
             reason=kind.code,
         )
-    if situation != situation_of(incident):
-        d.emit(amendment(incident, situation))
+    if situation != incident.situation:
+        d.emit(amendment(d, incident, situation))
     d.emit(NoDispatchDetermined(incident_id=incident.id, reason=reason, rationale_record=rationale))
     warnings = []
     if "needs_followup" in kind.flags:
@@ -274,25 +271,22 @@ def _means_nobody_can_come(d: Deciding, reason: str) -> bool:
 def amend(d: Deciding, c: AmendIncident) -> dict[str, Any]:
     """Correct or complete what is known; crews acknowledge anew, the clock keeps."""
     incident = d.incident(c.incident_id)
-    situation = told(
-        d,
-        incident.id,
-        situation_of(incident),
-        place=c.place,
-        acuity=c.acuity,
-        needs=c.needs,
-        hazards=c.hazards,
-        concerns=c.concerns,
-        screening=c.screening,
-    )
-    found = warnings_of(situation)
-    if situation != situation_of(incident):
+    situation, warnings = _told(d, incident, c)
+    found = warnings_of(situation) + warnings
+    if situation != incident.situation:
         found += apply_amendment(d, incident, situation)
     return {
         "incident_id": incident.id,
         "version": d.incident(incident.id).version,
+        "changed": codes_changed(incident.situation, situation),
         "warnings": found,
     }
+
+
+def _told(d: Deciding, incident: Incident, c: Telling) -> Told:
+    """Return what is known after what was told of an incident that is there already."""
+    said = said_in(c, incident.touched)
+    return told(d, incident.id, incident.situation, said, incident.version)
 
 
 def add_slot(d: Deciding, c: AddSlot) -> dict[str, Any]:

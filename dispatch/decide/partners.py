@@ -12,6 +12,7 @@ from typing import Any
 
 from crisis.commands import (
     AcknowledgePartner,
+    BriefPartner,
     Command,
     PartnerDeclined,
     PartnerGone,
@@ -24,6 +25,7 @@ from crisis.incident import Incident, IncidentState
 from crisis.partner import (
     PartnerAcknowledged,
     PartnerArrived,
+    PartnerBriefed,
     PartnerLeft,
     PartnerNotComing,
     PartnerRequested,
@@ -84,11 +86,24 @@ def request(
             reason=reason,
             requested_by=_requester(d),
             handoff=handoff,
+            # Whoever rings them reads it out; a crew's request still has to be passed on.
+            danger=incident.danger.version if d.env.actor.is_desk else 0,
         )
     )
     if handoff:
         d.notify("role:supervisor", "handed_off", urgency="soon", incident=incident)
     return partner_id
+
+
+def brief_partner(d: Deciding, c: BriefPartner) -> dict[str, Any]:
+    """The partner was told what is known of danger."""
+    incident, partner = _partner(d, c.incident_id, c.partner_id)
+    present = incident.danger.version
+    version = present if c.danger is None else c.danger
+    if version > present:
+        raise Invalid("unknown_version", "The incident has no such version.", version=present)
+    d.emit(PartnerBriefed(incident_id=incident.id, partner_id=partner.id, danger=version))
+    return _told(d, incident, partner)
 
 
 def acknowledge_partner(d: Deciding, c: AcknowledgePartner) -> dict[str, Any]:
@@ -197,6 +212,7 @@ def _told(d: Deciding, incident: Incident, partner: PartnerResponse) -> dict[str
 
 HANDLERS: Mapping[type[Command], Handler] = {
     RequestPartner: request_partner,
+    BriefPartner: brief_partner,
     AcknowledgePartner: acknowledge_partner,
     PartnerOnScene: partner_on_scene,
     PartnerGone: partner_gone,

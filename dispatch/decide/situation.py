@@ -6,32 +6,30 @@ handlers that open, determine and amend an incident. Must not know who may be se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from crisis.commands import PlaceInput
+from crisis.danger import SCREENING, contradictions, danger_of, settled
 from crisis.errors import Invalid, NotFound
 from crisis.ids import IncidentId
 from crisis.incident import NoteAdded
-from crisis.shapes import Value
+from crisis.situation import Situation
 from crisis.standards import local_day
-from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place
+from crisis.triage import Clinical, Hazard, Need, Place
 from dispatch.decide.context import Deciding
+from dispatch.decide.telling import Merging, Said
 from geo.counties import county_class
 from geo.point import Point, coarse
 from geo.zone import AreaClass, AreaMethod, Classification, classify
 
 
-class Situation(Value, frozen=True, kw_only=True):
-    """Everything that an amendment may change."""
+class Told(NamedTuple):
+    """The situation after what was told, and what to warn of."""
 
-    place: Place
-    acuity: Acuity | None = None
-    needs: tuple[Need, ...] = ()
-    hazards: tuple[Hazard, ...] = ()
-    clinical: Clinical = Clinical()
+    situation: Situation
+    warnings: list[dict[str, Any]]
 
 
 #: Stands in where the county has no class; told apart by identity, never stored.
@@ -51,53 +49,103 @@ def each_once(warnings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def told(
-    d: Deciding,
-    incident_id: IncidentId,
-    before: Situation,
-    *,
-    place: PlaceInput | None,
-    acuity: Acuity | None,
-    needs: tuple[Need, ...] | None,
-    hazards: tuple[Hazard, ...] | None,
-    concerns: tuple[str, ...] | None,
-    screening: Mapping[str, Answer] | None,
-) -> Situation:
-    """Return the situation after what was told; ``None`` = nothing said, stays as it was.
+    d: Deciding, incident_id: IncidentId, before: Situation, said: Said, version: int = 1
+) -> Told:
+    """Return the situation after what was said.
+
+    Args:
+        version: of the incident, at present.
 
     Raises:
-        Invalid: ``unknown_code``, ``need_names_no_team``.
+        Invalid: ``unknown_code``, ``need_names_no_team``, ``added_and_removed``,
+            ``unknown_version``.
         NotFound: ``unknown_team``.
+        StaleVersion: ``stale_version``: somebody else changed it since the sender looked.
     """
-    clinical = before.clinical
-    after_place, point = before.place, clinical.point
-    if place is not None:
-        after_place, point = _placed(d, incident_id, before.place, point, place)
-    for code in concerns or ():
-        d.code("crisis_type", code)
-    for item in screening or {}:
-        d.code("risk_item", item)
-    return Situation(
-        place=_classed(d, after_place, point),
-        acuity=before.acuity if acuity is None else acuity,
-        needs=before.needs if needs is None else _needs(d, needs),
-        hazards=before.hazards if hazards is None else _hazards(d, hazards, before.hazards),
+    if said.version is not None and said.version > version:
+        raise Invalid("unknown_version", "The incident has no such version.", version=version)
+    _check_codes(d, said)
+    clinical, merging = before.clinical, Merging(said)
+    place, point = before.place, clinical.point
+    if said.place is not None:
+        place, point = _placed(d, incident_id, before, said.place, merging)
+    after = Situation(
+        place=_classed(d, place, point),
+        acuity=merging.value("acuity", before.acuity, said.acuity),
+        needs=merging.needs(before.needs),
+        hazards=_noted(d, merging.hazards(before.hazards), before.hazards),
         clinical=Clinical(
             point=point,
-            concerns=clinical.concerns if concerns is None else concerns,
-            screening={**clinical.screening, **(screening or {})},
+            concerns=merging.concerns(clinical.concerns),
+            screening=merging.screening(clinical.screening),
             erased=clinical.erased,
         ),
     )
+    merging.require_fresh(version)
+    return _settled(d, after, said, merging.kept)
+
+
+def _settled(d: Deciding, after: Situation, said: Said, kept: list[str]) -> Told:
+    """Settle what contradicts itself to the worse, and tell what isn't as the sender said it."""
+    codes, warnings = d.rules.codes, []
+    for item, hazard in contradictions(after, codes):
+        noted = codes.require("hazard", hazard).label
+        warnings.append(
+            warning(
+                "danger_contradicts",
+                f"{item.label}: yes, because a hazard says so ({noted}). If it is over, take the "
+                "hazard back and answer no in one act.",
+                item=item.code,
+                hazard=hazard,
+            )
+        )
+    situation = settled(after, codes)
+    still = set(said.remove_hazards) & set(danger_of(situation, codes).codes)
+    warnings.extend(
+        warning(
+            "hazard_screened",
+            f"{codes.require('hazard', hazard).label} stays: the screening says yes to it. If it "
+            "is over, answer that no.",
+            hazard=hazard,
+        )
+        for hazard in sorted(still)
+    )
+    if kept:
+        warnings.append(
+            warning(
+                "unseen_kept",
+                "What others had added stays; take it away by name.",
+                fields=sorted({name.split("/")[0] for name in kept}),
+            )
+        )
+    return Told(situation, warnings)
+
+
+def _check_codes(d: Deciding, said: Said) -> None:
+    for code in (*(said.concerns or ()), *said.add_concerns, *said.remove_concerns):
+        d.code("crisis_type", code)
+    for item in said.screening or {}:
+        d.code("risk_item", item)
+    for code in said.remove_needs:
+        d.code("need", code)
+    for code in said.remove_hazards:
+        d.code("hazard", code)
+    _check_needs(d, (*(said.needs or ()), *said.add_needs))
+    for hazard in (*(said.hazards or ()), *said.add_hazards):
+        d.code("hazard", hazard.code)
+        if hazard.source != SCREENING:
+            d.code("hazard_source", hazard.source)
 
 
 def _placed(
-    d: Deciding, incident_id: IncidentId, before: Place, point: Point | None, given: PlaceInput
+    d: Deciding, incident_id: IncidentId, before: Situation, given: PlaceInput, merging: Merging
 ) -> tuple[Place, Point | None]:
     """Return the place and the exact point; the typed address goes to a record, as typed."""
-    location_type = given.location_type or before.location_type
+    was = before.place
+    location_type = merging.value("location_type", was.location_type, given.location_type)
     kind = d.rules.codes.require("location_type", location_type)
-    record = None
-    if given.address is None and before.address_record is not None:
+    address = was.address_record
+    if given.address is None and address is not None:
         # How to get in came later: the typed address stays what it is.
         access = d.record("access", "access", incident_id, {"access": given.access})
         if access is not None:
@@ -105,12 +153,13 @@ def _placed(
     else:
         typed = {"address": given.address, "access": given.access}
         record = d.record("address", "address", incident_id, typed)
-    point = point if given.point is None else given.point
+        address = merging.value("address", address, None if record is None else str(record))
+    point = merging.value("point", before.clinical.point, given.point)
     place = Place(
         cell=None if point is None else coarse(point),
         location_type=location_type,
         excluded_setting="excluded_setting" in kind.flags,
-        address_record=before.address_record if record is None else str(record),
+        address_record=address,
     )
     return place, point
 
@@ -134,7 +183,7 @@ def _classed(d: Deciding, place: Place, point: Point | None) -> Place:
     )
 
 
-def _needs(d: Deciding, needs: tuple[Need, ...]) -> tuple[Need, ...]:
+def _check_needs(d: Deciding, needs: tuple[Need, ...]) -> None:
     for need in needs:
         known = d.rules.codes.require("need", need.code)
         if need.team_id is None:
@@ -143,17 +192,13 @@ def _needs(d: Deciding, needs: tuple[Need, ...]) -> tuple[Need, ...]:
             raise Invalid("need_names_no_team", f"{known.label}: that need is about no one team.")
         if need.team_id not in d.board.teams:
             raise NotFound("unknown_team", "There is no such team in this county.")
-    return needs
 
 
-def _hazards(
+def _noted(
     d: Deciding, hazards: tuple[Hazard, ...], before: tuple[Hazard, ...]
 ) -> tuple[Hazard, ...]:
     """Return the hazards, each with the instant at which it was first noted."""
     noted = {(h.code, h.source): h.noted_at for h in before}
-    for hazard in hazards:
-        d.code("hazard", hazard.code)
-        d.code("hazard_source", hazard.source)
     return tuple(
         msgspec.structs.replace(
             h, noted_at=h.noted_at or noted.get((h.code, h.source)) or d.occurred_at
@@ -183,13 +228,3 @@ def warnings_of(situation: Situation) -> list[dict[str, Any]]:
             )
         )
     return found
-
-
-def hazards_known(d: Deciding, hazards: tuple[Hazard, ...], clinical: Clinical) -> frozenset[str]:
-    """Return the codes of the hazards that a crew must know: noted, or answered yes."""
-    implied = {
-        item.attributes["hazard"]
-        for item in d.rules.codes["risk_item"]
-        if "hazard" in item.attributes and clinical.screening.get(item.code) is Answer.YES
-    }
-    return frozenset({hazard.code for hazard in hazards} | implied)

@@ -41,11 +41,30 @@ class NeedView(_Part, frozen=True, kw_only=True):
 
 
 class HazardView(_Part, frozen=True, kw_only=True):
-    """A danger's code, and the code of where the word of it came from."""
+    """A danger's code, and the code of where the word of it came from: an answer, ``screening``."""
 
     code: str
     source: str = "caller"
     noted_at: datetime | None = None
+
+
+class DangerView(_Part, frozen=True, kw_only=True):
+    """What an incident's ``hazards`` don't say of danger: see ``crisis.danger``.
+
+    Hazards and this are one statement, the same in every view. That no hazard is known may be said
+    only where ``is_clear``.
+
+    Attributes:
+        version: counts the statement's changes.
+        unknown, not_asked: codes of hazards that were asked about in vain, or not at all.
+        scene_known: everything that must be asked before a scene counts as known was answered.
+    """
+
+    version: int = 1
+    unknown: tuple[str, ...] = ()
+    not_asked: tuple[str, ...] = ()
+    scene_known: bool = False
+    is_clear: bool = False
 
 
 class SlotView(_Part, frozen=True, kw_only=True):
@@ -113,12 +132,16 @@ class RunView(_Part, frozen=True, kw_only=True):
 
 
 class PartnerView(_Part, frozen=True, kw_only=True):
-    """A partner's response. Which agency took it, and their number for it, are fetched."""
+    """A partner's response. Which agency took it, and their number for it, are fetched.
+
+    ``danger``: the newest version of the incident's ``danger`` that they were told; 0 = none.
+    """
 
     id: UUID
     kind: str
     state: str
     handoff: bool = False
+    danger: int = 0
     requested_at: datetime
     acknowledged_at: datetime | None = None
     arrived_at: datetime | None = None
@@ -161,6 +184,7 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     acuity: str | None = None
     needs: tuple[NeedView, ...] = ()
     hazards: tuple[HazardView, ...] = ()
+    danger: DangerView = DangerView()
     cell: CellView | None = None
     location_type: str = "unknown"
     excluded_setting: bool = False
@@ -207,6 +231,7 @@ class TeamIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     acuity: str | None = None
     needs: tuple[NeedView, ...] = ()
     hazards: tuple[HazardView, ...] = ()
+    danger: DangerView = DangerView()
     cell: CellView | None = None
     location_type: str = "unknown"
     excluded_setting: bool = False
@@ -228,6 +253,8 @@ class AgencyIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     number: int
     phase: str
     acuity: str | None = None
+    hazards: tuple[HazardView, ...] = ()
+    danger: DangerView = DangerView()
     area_class: str | None = None
     received_at: datetime
     determined_at: datetime | None = None
@@ -238,12 +265,14 @@ class AgencyIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
 
 
 class WallIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
-    """A row on the wall: no place, no need, no team."""
+    """A row on the wall: what endangers teams, but no place, no need, no team."""
 
     id: UUID
     number: int
     phase: str
     acuity: str | None = None
+    hazards: tuple[HazardView, ...] = ()
+    danger: DangerView = DangerView()
     area_class: str | None = None
     received_at: datetime
     due_at: datetime | None = None

@@ -12,14 +12,16 @@ from uuid import UUID
 
 from crisis.assignment import Assignment, Status
 from crisis.board import Board
+from crisis.danger import Danger
 from crisis.ids import TeamId
 from crisis.incident import Incident, IncidentState, Slot
 from crisis.offer import Offer
 from crisis.partner import PartnerResponse
-from crisis.triage import Hazard, Need, Place
+from crisis.triage import Need, Place
 from dispatch.livefeed.entities import (
     AgencyIncidentView,
     CellView,
+    DangerView,
     FlagView,
     HazardView,
     IncidentView,
@@ -46,8 +48,20 @@ def _needs(needs: Sequence[Need]) -> tuple[NeedView, ...]:
     return tuple(NeedView(code=n.code, hard=n.hard, team_id=n.team_id) for n in needs)
 
 
-def _hazards(hazards: Sequence[Hazard]) -> tuple[HazardView, ...]:
-    return tuple(HazardView(code=h.code, source=h.source, noted_at=h.noted_at) for h in hazards)
+def _hazards(danger: Danger) -> tuple[HazardView, ...]:
+    return tuple(
+        HazardView(code=h.code, source=h.source, noted_at=h.noted_at) for h in danger.hazards
+    )
+
+
+def _danger(danger: Danger) -> DangerView:
+    return DangerView(
+        version=danger.version,
+        unknown=danger.unknown,
+        not_asked=danger.not_asked,
+        scene_known=danger.scene_known,
+        is_clear=danger.is_clear,
+    )
 
 
 def _offer(offer: Offer) -> OfferView:
@@ -95,7 +109,7 @@ def _runs(incident: Incident, board: Board) -> tuple[RunView, ...]:
 
 
 def _is_unacknowledged(incident: Incident, run: Assignment) -> bool:
-    is_told = incident.version > 1 or bool(incident.hazards)
+    is_told = incident.amended_at is not None or bool(incident.danger.hazards)
     return is_told and run.is_open and run.acknowledged < incident.version
 
 
@@ -120,6 +134,7 @@ def _partners(partners: Sequence[PartnerResponse]) -> tuple[PartnerView, ...]:
             kind=p.kind,
             state=p.state,
             handoff=p.handoff,
+            danger=p.danger,
             requested_at=p.requested_at,
             acknowledged_at=p.acknowledged_at,
             arrived_at=p.arrived_at,
@@ -185,7 +200,8 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         version=incident.version,
         acuity=incident.acuity,
         needs=_needs(incident.needs),
-        hazards=_hazards(incident.hazards),
+        hazards=_hazards(incident.danger),
+        danger=_danger(incident.danger),
         cell=_cell(place),
         location_type=place.location_type,
         excluded_setting=place.excluded_setting,
@@ -233,7 +249,8 @@ def team_incident(incident: Incident, board: Board, _: UUID | None) -> TeamIncid
         version=incident.version,
         acuity=incident.acuity,
         needs=_needs(incident.needs),
-        hazards=_hazards(incident.hazards),
+        hazards=_hazards(incident.danger),
+        danger=_danger(incident.danger),
         cell=_cell(place),
         location_type=place.location_type,
         excluded_setting=place.excluded_setting,
@@ -260,6 +277,8 @@ def agency_incident(incident: Incident, board: Board, agency: UUID | None) -> Ag
         number=incident.number,
         phase=incident.phase,
         acuity=incident.acuity,
+        hazards=_hazards(incident.danger),
+        danger=_danger(incident.danger),
         area_class=incident.place.area_class,
         received_at=incident.received_at,
         determined_at=incident.determined_at,
@@ -277,6 +296,8 @@ def wall_incident(incident: Incident, board: Board, _: UUID | None) -> WallIncid
         number=incident.number,
         phase=incident.phase,
         acuity=incident.acuity,
+        hazards=_hazards(incident.danger),
+        danger=_danger(incident.danger),
         area_class=incident.place.area_class,
         received_at=incident.received_at,
         due_at=incident.due_at,

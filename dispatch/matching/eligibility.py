@@ -279,9 +279,7 @@ class Asking:
         self.rules = rules
         clinical = incident.clinical
         self.point: Point | None = clinical.point or incident.place.cell
-        self.needs = incident_needs(
-            incident.needs, incident.hazards, clinical.screening, rules.policy, rules.codes
-        )
+        self.needs = incident_needs(incident.needs, incident.danger, rules.policy)
         hazards = {hazard.code for hazard in self.needs.hazards}
         self.hazards = tuple(sorted(hazards))
         only_rank = {n.code for n in self.needs.needs if _only_ranks(rules, n.code)}

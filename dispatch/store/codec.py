@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from crisis.danger import Danger
 from crisis.errors import Unavailable
 from crisis.events import REGISTRY, Body, Event, incident_of, type_of
 from crisis.ids import CommandId, CountyId, UserId
@@ -181,6 +182,8 @@ class PrivateIncident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The part of a folded incident that its read model keeps sealed."""
 
     clinical: Clinical = Clinical()
+    danger: Danger = Danger()
+    touched: dict[str, int] = {}
     encounters: tuple[Encounter, ...] = ()
 
 
@@ -193,12 +196,18 @@ def sealed_incident(incident: Incident, keys: CountyKeys) -> tuple[Incident, str
 
     An erased incident stays as it is: there is no key, and nothing left to hide.
     """
-    private = PrivateIncident(clinical=incident.clinical, encounters=incident.encounters)
-    if incident.clinical.erased or (private.clinical == Clinical() and not private.encounters):
+    private = PrivateIncident(
+        clinical=incident.clinical,
+        danger=incident.danger,
+        touched=incident.touched,
+        encounters=incident.encounters,
+    )
+    if incident.clinical.erased or private == PrivateIncident():
         return incident, None
     seal = _seal_of(keys, incident.id)
     text = seal.seal(_encoder.encode(private), f"incidents/{keys.county_id}/{incident.id}")
-    return msgspec.structs.replace(incident, clinical=Clinical(), encounters=()), as_bytea(text)
+    bare = PrivateIncident()
+    return msgspec.structs.replace(incident, **msgspec.structs.asdict(bare)), as_bytea(text)
 
 
 def incident_of_row(body: str, sealed: bytes | None, keys: CountyKeys) -> Incident:
@@ -208,12 +217,12 @@ def incident_of_row(body: str, sealed: bytes | None, keys: CountyKeys) -> Incide
         return incident
     seal = keys.get(incident.id)
     if seal is None:
-        return msgspec.structs.replace(incident, clinical=Clinical(erased=True))
+        return msgspec.structs.replace(
+            incident, clinical=Clinical(erased=True), danger=Danger(hazards=incident.hazards)
+        )
     text = seal.open(bytes(sealed), f"incidents/{keys.county_id}/{incident.id}")
     private = _private_decoder.decode(text)
-    return msgspec.structs.replace(
-        incident, clinical=private.clinical, encounters=private.encounters
-    )
+    return msgspec.structs.replace(incident, **msgspec.structs.asdict(private))
 
 
 def encode_body(body: Body) -> bytes:

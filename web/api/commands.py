@@ -77,6 +77,7 @@ OPERATIONS: list[Operation] = [
     *_all(
         "partners",
         (f"{_INCIDENT}/partner-responses", c.RequestPartner),
+        (f"{_PARTNER}/briefed", c.BriefPartner),
         (f"{_PARTNER}/acknowledge", c.AcknowledgePartner),
         (f"{_PARTNER}/arrive", c.PartnerOnScene),
         (f"{_PARTNER}/leave", c.PartnerGone),

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crisis.codes import code_sets
+from crisis.danger import Danger, danger_of
 from crisis.ids import AgencyId, ResponderId
 from crisis.policy import CountyPolicy, LonePolicy, TelehealthPolicy, from_mapping
+from crisis.situation import Situation
 from crisis.staffing import (
     Credential,
     CrewAssessment,
@@ -30,7 +32,7 @@ from crisis.staffing import (
     shortfalls,
     why_uncounted,
 )
-from crisis.triage import Answer, Hazard, Need
+from crisis.triage import Answer, Clinical, Hazard, Need, Place
 
 TODAY = date(2026, 11, 22)
 CODES = code_sets(TODAY)
@@ -341,23 +343,28 @@ def test_prior_contact_is_left_to_the_ranking() -> None:
     assert judge(FULL, needs=IncidentNeeds(needs=(Need(code="prior_contact", hard=True),))).is_valid
 
 
+def asked(*hazards: Hazard, **answers: Answer) -> Danger:
+    clinical = Clinical(screening=answers)
+    return danger_of(Situation(place=Place(), hazards=hazards, clinical=clinical), CODES)
+
+
 def test_a_blank_never_reads_as_safe() -> None:
-    asked = {i.code: Answer.NO for i in CODES["risk_item"] if "scene_safety" in i.flags}
-    known = incident_needs((), (), asked, POLICY, CODES)
+    safe = {i.code: Answer.NO for i in CODES["risk_item"] if "scene_safety" in i.flags}
+    known = incident_needs((), asked(**safe), POLICY)
     assert known.hazards == ()
     for answer in (Answer.UNKNOWN, Answer.NOT_ASKED):
-        partly = asked | {"weapon_on_scene": answer}
-        found = incident_needs((), (), partly, POLICY, CODES).hazards
+        partly = safe | {"weapon_on_scene": answer}
+        found = incident_needs((), asked(**partly), POLICY).hazards
         assert [hazard.code for hazard in found] == ["unknown_scene"]
-    assert [h.code for h in incident_needs((), (), {}, POLICY, CODES).hazards] == ["unknown_scene"]
+    assert [h.code for h in incident_needs((), asked(), POLICY).hazards] == ["unknown_scene"]
     lenient = replace(POLICY, lone=LonePolicy(unanswered_is_unknown_scene=False))
-    assert incident_needs((), (), {}, lenient, CODES).hazards == ()
+    assert incident_needs((), asked(), lenient).hazards == ()
 
 
 def test_a_yes_brings_its_hazard_once() -> None:
     noted = Hazard(code="weapon", source="team")
-    screening = {"weapon_on_scene": Answer.YES, "animals": Answer.YES}
-    found = incident_needs((), (noted,), screening, POLICY, CODES).hazards
+    danger = asked(noted, weapon_on_scene=Answer.YES, animals=Answer.YES)
+    found = incident_needs((), danger, POLICY).hazards
     assert [hazard.code for hazard in found] == ["weapon", "animals", "unknown_scene"]
     assert found[0] is noted
 

@@ -190,15 +190,15 @@ def test_a_report_by_voice_says_whose_voice() -> None:
 def test_nobody_leaves_before_the_hazards_of_the_present_version_are_read() -> None:
     run = Run(hazards=(Hazard(code="weapon"),))
     refusal = run.refused("hazards_not_acknowledged", S.EN_ROUTE)
-    assert (refusal.facts["hazards"], refusal.facts["version"]) == (["weapon"], 1)
-    read = AcknowledgeHazards(assignment_id=run.id, version=1)
+    assert (refusal.facts["hazards"], refusal.facts["version"]) == (["weapon"], 2)
+    read = AcknowledgeHazards(assignment_id=run.id, version=2)
     run.county.do(read, by=on_team(run.team))
     more = (Hazard(code="weapon"), Hazard(code="animals"))
     run.county.do(AmendIncident(incident_id=run.incident_id, hazards=more))
     run.refused("hazards_not_acknowledged", S.EN_ROUTE)
     stale = run.county.do(read, by=on_team(run.team)).result
     assert [w["code"] for w in stale["warnings"]] == ["newer_version"]
-    run.county.do(AcknowledgeHazards(assignment_id=run.id, version=2), by=on_team(run.team))
+    run.county.do(AcknowledgeHazards(assignment_id=run.id, version=3), by=on_team(run.team))
     run.says(S.EN_ROUTE)
 
 
@@ -232,7 +232,7 @@ def test_hazards_hold_back_a_departure_but_no_fact_of_an_arrival() -> None:
 
 def test_no_version_is_read_that_does_not_exist() -> None:
     run = Run()
-    command = AcknowledgeHazards(assignment_id=run.id, version=2)
+    command = AcknowledgeHazards(assignment_id=run.id, version=3)
     run.county.refused("unknown_version", command, by=on_team(run.team))
 
 

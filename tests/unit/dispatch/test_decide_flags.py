@@ -254,7 +254,7 @@ def test_a_crew_that_has_not_read_a_change_is_told_to_the_dispatcher() -> None:
     assert mark_all(county) == [("amendment_unacknowledged", "role:dispatcher", "now")]
     county.wait(10)
     county.do(AmendIncident(incident_id=incident_id, acuity=Acuity.EMERGENT))
-    county.do(AcknowledgeHazards(assignment_id=run, version=3), by=on_team(team))
+    county.do(AcknowledgeHazards(assignment_id=run, version=4), by=on_team(team))
     county.wait(120)
     assert not any(c.flag == "amendment_unacknowledged" for c in flags(county))
 

@@ -179,6 +179,17 @@ def _of_calls() -> Iterator[Case]:
     yield case(away, c.FailTransfer(call_id=call))
 
 
+#: What comes to and goes from each list of an incident.
+_ITEMS: dict[str, Any] = {
+    "add_needs": (Need(code="youth"),),
+    "add_hazards": (Hazard(code="animals"),),
+    "add_concerns": ("psychosis",),
+    "remove_needs": ("peer",),
+    "remove_hazards": ("weapon",),
+    "remove_concerns": ("suicide_risk",),
+}
+
+
 def _of_incidents() -> Iterator[Case]:
     needs, hazards = (Need(code="youth"),), (Hazard(code="animals"),)
     facts: dict[str, Any] = {
@@ -213,6 +224,7 @@ def _of_incidents() -> Iterator[Case]:
         **decided,
     )
     yield case(received, sent)
+    yield case(received, changed(sent, **_ITEMS))
     yield case(received, c.Determine(decision="no_dispatch", reason="caller_declined", **decided))
     away = c.Determine(decision="no_dispatch", reason="medical", partner=partner, **decided)
     yield case(received, away)
@@ -220,6 +232,7 @@ def _of_incidents() -> Iterator[Case]:
     incident_id, other = county.determined(slots=2), county.opened()
     about: dict[str, Any] = {"incident_id": incident_id}
     yield case(county, c.AmendIncident(**about, **facts))
+    yield case(county, c.AmendIncident(**about, **_ITEMS))
     yield case(county, c.AddSlot(**about))
     yield case(county, c.DropSlot(slot=SlotNo(2), **about))
     yield case(county, c.CancelIncident(reason="caller_cancelled", **about))
@@ -257,6 +270,7 @@ def _of_partners() -> Iterator[Case]:
         "incident_id": incident_id,
         "partner_id": _partner(county, incident_id),
     }
+    yield case(county, c.BriefPartner(danger=1, **about))
     yield case(county, c.AcknowledgePartner(agency="Medic 12", reference="E26", **about))
     yield case(county, c.PartnerOnScene(**about))
     yield case(county, c.PartnerDeclined(reason="busy", **about))

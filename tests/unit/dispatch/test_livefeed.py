@@ -154,7 +154,7 @@ def test_a_desk_sees_an_incident_from_waiting_to_on_scene_without_any_rule_of_it
     screens.catch_up()
     (row,) = desk.of("incident")
     assert row["is_unacknowledged"] and row["runs"][0]["unacknowledged"]
-    acknowledgement = AcknowledgeHazards(assignment_id=run["id"], version=2)
+    acknowledgement = AcknowledgeHazards(assignment_id=run["id"], version=row["version"])
     county.do(
         msgspec.structs.replace(acknowledgement, assignment_id=UUID(run["id"])), by=on_team(blue)
     )

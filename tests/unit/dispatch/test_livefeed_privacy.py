@@ -57,6 +57,8 @@ MAY_LEAVE = {
     "Flag.flag",
     "Hazard.code",
     "Hazard.source",
+    "Danger.not_asked",
+    "Danger.unknown",
     "Incident.outcome",
     "Incident.reason",
     "Incident.referral_source",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from crisis.board import Board
 from crisis.codes import code_sets
+from crisis.danger import danger_of
 from crisis.duress import Duress, DuressState
 from crisis.ids import (
     AgencyId,
@@ -206,7 +207,14 @@ def incident(
         "slots": (Slot(no=SLOT),),
         "clinical": Clinical(point=HERE, screening=SAFE),
     }
-    return Incident(**{**given, **facts})
+    made = Incident(**{**given, **facts})
+    return endangered(made)
+
+
+def endangered(incident: Incident) -> Incident:
+    """The incident with the statement of what is known of its danger."""
+    danger = danger_of(incident.situation, CODES)
+    return msgspec.structs.replace(incident, danger=danger)
 
 
 def offer(team_id: TeamId, state: OfferState, slot: int = 1) -> Offer:
@@ -821,7 +829,7 @@ def test_every_team_appears_exactly_once(made: County, about: Incident) -> None:
 
 @given(counties(), situations())
 def test_no_team_is_ranked_whose_crew_may_not_go(made: County, about: Incident) -> None:
-    needs = incident_needs(about.needs, about.hazards, about.clinical.screening, POLICY, CODES)
+    needs = incident_needs(about.needs, about.danger, POLICY)
     for candidate in made.rank(about).candidates:
         team = made.teams[candidate.team_id]
         assert team.is_free and not team.retired and team.lent_to is None
@@ -831,7 +839,7 @@ def test_no_team_is_ranked_whose_crew_may_not_go(made: County, about: Incident) 
 
 @given(counties(), situations())
 def test_reasons_of_a_crew_are_those_of_the_staffing_rules(made: County, about: Incident) -> None:
-    needs = incident_needs(about.needs, about.hazards, about.clinical.screening, POLICY, CODES)
+    needs = incident_needs(about.needs, about.danger, POLICY)
     staffing = {code.value for code in ShortfallCode}
     found = made.rank(about)
     named: list[Possible | Excluded] = [*found.possible, *found.excluded]
@@ -884,7 +892,8 @@ def test_no_valid_team_never_means_an_empty_answer(made: County, about: Incident
 def test_one_more_hazard_never_lets_one_more_team_go(
     made: County, about: Incident, hazard: str
 ) -> None:
-    worse = msgspec.structs.replace(about, hazards=(*about.hazards, Hazard(code=hazard)))
+    hazards = (*about.hazards, Hazard(code=hazard))
+    worse = endangered(msgspec.structs.replace(about, hazards=hazards))
     before, after = made.rank(about), made.rank(worse)
     assert set(order(after)) <= set(order(before))
     assert {one.team_id for one in after.possible} <= {one.team_id for one in before.possible}

@@ -101,6 +101,8 @@ export interface AgencyIncidentView {
   readonly number: number;
   readonly phase: Phase;
   readonly acuity: Acuity | null;
+  readonly hazards: readonly HazardView[];
+  readonly danger: DangerView;
   readonly area_class: AreaClass | null;
   readonly received_at: string;
   readonly determined_at: string | null;
@@ -507,6 +509,24 @@ export interface CrewSwapped {
   readonly qualifies: boolean;
 }
 
+/** What is known of danger, and what is not; the codes are hazards'. */
+export interface Danger {
+  readonly version: number;
+  readonly hazards: readonly Hazard[];
+  readonly unknown: readonly string[];
+  readonly not_asked: readonly string[];
+  readonly scene_known: boolean;
+}
+
+/** What an incident's ``hazards`` don't say of danger: see ``crisis.danger``. */
+export interface DangerView {
+  readonly version: number;
+  readonly unknown: readonly string[];
+  readonly not_asked: readonly string[];
+  readonly scene_known: boolean;
+  readonly is_clear: boolean;
+}
+
 /** When a person may pull a team on the road away: for a higher class, never by itself. */
 export interface DivertPolicy {
   readonly allowed: boolean;
@@ -657,7 +677,7 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
 }
 
 /** A team that may not go, with every reason. */
@@ -740,7 +760,7 @@ export interface Hazard {
   readonly noted_at: string | null;
 }
 
-/** A danger's code, and the code of where the word of it came from. */
+/** A danger's code, and the code of where the word of it came from: an answer, ``screening``. */
 export interface HazardView {
   readonly code: string;
   readonly source: string;
@@ -796,6 +816,8 @@ export interface Incident {
   readonly encounters: readonly Encounter[];
   readonly flags: readonly Flag[];
   readonly clinical: Clinical;
+  readonly danger: Danger;
+  readonly touched: Readonly<Record<string, number>>;
   readonly archived: boolean;
 }
 
@@ -820,6 +842,7 @@ export interface IncidentAmended {
   readonly hazards: readonly Hazard[];
   readonly standard: Standard | null;
   readonly clinical: Clinical;
+  readonly danger: Danger | null;
 }
 
 /** Settled, and nothing of it is open: it leaves the board and stays in the database. */
@@ -887,6 +910,7 @@ export interface IncidentOpened {
   readonly paper_number: string | null;
   readonly narrative_record: string | null;
   readonly clinical: Clinical;
+  readonly danger: Danger | null;
 }
 
 /** The other side of a split: the absorbing incident gives the other's clock back. */
@@ -918,6 +942,7 @@ export interface IncidentView {
   readonly acuity: Acuity | null;
   readonly needs: readonly NeedView[];
   readonly hazards: readonly HazardView[];
+  readonly danger: DangerView;
   readonly cell: CellView | null;
   readonly location_type: string;
   readonly excluded_setting: boolean;
@@ -1333,6 +1358,14 @@ export interface PartnerArrived {
   readonly partner_id: string;
 }
 
+/** The partner was told this version of the incident's statement of danger. */
+export interface PartnerBriefed {
+  readonly type: "partner_briefed";
+  readonly incident_id: string;
+  readonly partner_id: string;
+  readonly danger: number;
+}
+
 /** The partner has left; ``outcome`` is a code, known or ``unknown``. */
 export interface PartnerLeft {
   readonly type: "partner_left";
@@ -1359,6 +1392,7 @@ export interface PartnerRequested {
   readonly reason: string;
   readonly requested_by: string;
   readonly handoff: boolean;
+  readonly danger: number;
 }
 
 /** One partner's response; each instant ``None`` until it happened. */
@@ -1375,6 +1409,7 @@ export interface PartnerResponse {
   readonly ended_at: string | null;
   readonly record: string | null;
   readonly outcome: string | null;
+  readonly danger: number;
   readonly refused: boolean;
 }
 
@@ -1384,6 +1419,7 @@ export interface PartnerView {
   readonly kind: string;
   readonly state: PartnerState;
   readonly handoff: boolean;
+  readonly danger: number;
   readonly requested_at: string;
   readonly acknowledged_at: string | null;
   readonly arrived_at: string | null;
@@ -1844,6 +1880,8 @@ export interface TeamDetermined {
   readonly reason: string | null;
   readonly rationale_record: string | null;
   readonly clinical: Clinical;
+  readonly danger: Danger | null;
+  readonly version: number | null;
 }
 
 /** An incident for a team that is asked or runs to it; runs are those of every team on it. */
@@ -1857,6 +1895,7 @@ export interface TeamIncidentView {
   readonly acuity: Acuity | null;
   readonly needs: readonly NeedView[];
   readonly hazards: readonly HazardView[];
+  readonly danger: DangerView;
   readonly cell: CellView | null;
   readonly location_type: string;
   readonly excluded_setting: boolean;
@@ -2002,13 +2041,15 @@ export interface WallDuressView {
   readonly raised_at: string;
 }
 
-/** A row on the wall: no place, no need, no team. */
+/** A row on the wall: what endangers teams, but no place, no need, no team. */
 export interface WallIncidentView {
   readonly k: "incident";
   readonly id: string;
   readonly number: number;
   readonly phase: Phase;
   readonly acuity: Acuity | null;
+  readonly hazards: readonly HazardView[];
+  readonly danger: DangerView;
   readonly area_class: AreaClass | null;
   readonly received_at: string;
   readonly due_at: string | null;
@@ -2137,6 +2178,13 @@ export interface AmendIncidentBody {
   readonly hazards?: readonly HazardSent[] | null | undefined;
   readonly concerns?: readonly string[] | null | undefined;
   readonly screening?: Readonly<Record<string, Answer>> | null | undefined;
+  readonly add_needs?: readonly NeedSent[] | undefined;
+  readonly add_hazards?: readonly HazardSent[] | undefined;
+  readonly add_concerns?: readonly string[] | undefined;
+  readonly remove_needs?: readonly string[] | undefined;
+  readonly remove_hazards?: readonly string[] | undefined;
+  readonly remove_concerns?: readonly string[] | undefined;
+  readonly version?: number | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2154,6 +2202,15 @@ export interface AnswerCallBody {
 /** A call belongs to this incident. */
 export interface AttachCallBody {
   readonly call_id: string;
+  readonly occurred_at?: string | null | undefined;
+  readonly sent_at?: string | null | undefined;
+  readonly by_voice?: boolean | undefined;
+  readonly back_entry_reason?: string | null | undefined;
+}
+
+/** The partner was told what is known of danger. */
+export interface BriefPartnerBody {
+  readonly danger?: number | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2301,13 +2358,20 @@ export interface DeclineOfferBody {
 
 /** Decide whether a team must go. Dispatching starts the regulatory clock. */
 export interface DetermineBody {
-  readonly decision: "dispatch" | "no_dispatch";
+  readonly place?: PlaceInputSent | null | undefined;
   readonly acuity?: Acuity | null | undefined;
   readonly needs?: readonly NeedSent[] | null | undefined;
   readonly hazards?: readonly HazardSent[] | null | undefined;
-  readonly place?: PlaceInputSent | null | undefined;
   readonly concerns?: readonly string[] | null | undefined;
   readonly screening?: Readonly<Record<string, Answer>> | null | undefined;
+  readonly add_needs?: readonly NeedSent[] | undefined;
+  readonly add_hazards?: readonly HazardSent[] | undefined;
+  readonly add_concerns?: readonly string[] | undefined;
+  readonly remove_needs?: readonly string[] | undefined;
+  readonly remove_hazards?: readonly string[] | undefined;
+  readonly remove_concerns?: readonly string[] | undefined;
+  readonly version?: number | null | undefined;
+  readonly decision: "dispatch" | "no_dispatch";
   readonly slots?: number | undefined;
   readonly reason?: string | null | undefined;
   readonly rationale?: string | null | undefined;
@@ -2864,12 +2928,13 @@ export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone"
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
-export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "refused": false} };
+export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
 export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": ""} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape } };
+export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
@@ -2882,10 +2947,10 @@ export const CallTransferStartedShape: Shape = { d: {"reason": "other"} };
 export const CallTransferConfirmedShape: Shape = { d: {"record": null} };
 export const CallTransferFailedShape: Shape = { d: {"reason": "other"} };
 export const CallEndedShape: Shape = { d: {"outcome": null} };
-export const IncidentOpenedShape: Shape = { d: {"call_id": null, "owner": null, "referral_source": "unknown", "acuity": null, "needs": [], "hazards": [], "paper_number": null, "narrative_record": null, "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
-export const TeamDeterminedShape: Shape = { d: {"slots": 1, "needs": [], "hazards": [], "wake_at": null, "reason": null, "rationale_record": null, "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
+export const IncidentOpenedShape: Shape = { d: {"call_id": null, "owner": null, "referral_source": "unknown", "acuity": null, "needs": [], "hazards": [], "paper_number": null, "narrative_record": null, "clinical": {}, "danger": null}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape } };
+export const TeamDeterminedShape: Shape = { d: {"slots": 1, "needs": [], "hazards": [], "wake_at": null, "reason": null, "rationale_record": null, "clinical": {}, "danger": null, "version": null}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape } };
 export const NoDispatchDeterminedShape: Shape = { d: {"rationale_record": null} };
-export const IncidentAmendedShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "standard": null, "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
+export const IncidentAmendedShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "standard": null, "clinical": {}, "danger": null}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape } };
 export const SlotAddedShape: Shape = { d: {"wake_at": null} };
 export const SlotEscalatedShape: Shape = { d: {"to": null, "wake_at": null, "exclusions": {}, "climbs": true} };
 export const OwnerChangedShape: Shape = { d: {"reason": "accepted"} };
@@ -2910,7 +2975,7 @@ export const HazardsAcknowledgedShape: Shape = { d: {"said_by": null} };
 export const AssignmentDivertedShape: Shape = { d: {"to_incident": null, "wake_at": null} };
 export const AssignmentCancelledShape: Shape = { d: {"wake_at": null} };
 export const CrewSwappedShape: Shape = { d: {"members": [], "telehealth": null, "shortfalls": [], "reason": "other", "qualifies": false}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false} };
+export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false, "danger": 0} };
 export const PartnerAcknowledgedShape: Shape = { d: {"record": null} };
 export const PartnerNotComingShape: Shape = { d: {"taken_back": false} };
 export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "cause": "button", "next_rung_at": null, "policy_version": "", "doubts": [], "claimed_at": null} };
@@ -2963,12 +3028,13 @@ export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
 export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false} };
 export const NeedViewShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardViewShape: Shape = { d: {"source": "caller", "noted_at": null} };
+export const DangerViewShape: Shape = { d: {"version": 1, "unknown": [], "not_asked": [], "scene_known": false, "is_clear": false} };
 export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "exhausted_at": null} };
 export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
-export const PartnerViewShape: Shape = { d: {"handoff": false, "acknowledged_at": null, "arrived_at": null} };
+export const PartnerViewShape: Shape = { d: {"handoff": false, "danger": 0, "acknowledged_at": null, "arrived_at": null} };
 export const FlagViewShape: Shape = { d: {"about": ""} };
-export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, flags: FlagViewShape } };
+export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, flags: FlagViewShape } };
 export const MemberViewShape: Shape = { d: {"mode": "onsite"} };
 export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
@@ -2976,9 +3042,9 @@ export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "tele
 export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": []} };
 export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
 export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
-export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { offers: OfferViewShape, runs: RunViewShape } };
-export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, runs: RunViewShape, partners: PartnerViewShape } };
-export const WallIncidentViewShape: Shape = { d: {"acuity": null, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null} };
+export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { hazards: HazardViewShape, danger: DangerViewShape, offers: OfferViewShape, runs: RunViewShape } };
+export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, runs: RunViewShape, partners: PartnerViewShape } };
+export const WallIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null}, p: { hazards: HazardViewShape, danger: DangerViewShape } };
 export const WallTeamViewShape: Shape = { d: {"since": null} };
 export const ProblemShape: Shape = { d: {"type": "about:blank", "facts": {}} };
 
@@ -3085,6 +3151,11 @@ export const answerCall: Operation<{ call_id: string }, undefined, AnswerCallBod
 /** A call belongs to this incident. */
 export const attachCall: Operation<{ incident_id: string }, undefined, AttachCallBody, Answered> = {
   name: "attachCall", method: "POST", path: "/api/v1/incidents/{incident_id}/calls", command: true, shape: null,
+};
+
+/** The partner was told what is known of danger. */
+export const briefPartner: Operation<{ incident_id: string; partner_id: string }, undefined, BriefPartnerBody, Answered> = {
+  name: "briefPartner", method: "POST", path: "/api/v1/incidents/{incident_id}/partner-responses/{partner_id}/briefed", command: true, shape: null,
 };
 
 /** Call one run off; ``still_needed`` = its slot waits for another team. */
@@ -3535,6 +3606,7 @@ export type RefusalCode =
   | "acknowledge"
   | "acts_elsewhere"
   | "acuity_missing"
+  | "added_and_removed"
   | "already_owner"
   | "another_county"
   | "another_teams_shift"
@@ -3726,6 +3798,7 @@ export type RefusalCode =
   | "slots_unmet"
   | "slow_down"
   | "staging_reason_missing"
+  | "stale_version"
   | "stopped"
   | "team_has_open_assignment"
   | "team_has_open_offer"

@@ -1,12 +1,13 @@
 // What is known of an incident: its private part, opened, and how it stands.
 
+import { Danger, type Endangered } from "../components/Danger.tsx";
 import { dateTime, time } from "../format.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import type { Answer, Encounter, IncidentView, OpenedIncident, OpenedRecords } from "../wire.ts";
 import { endReason, plain, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
-import { hazardWords, needWords, placeWords } from "./words.ts";
+import { needWords, placeWords } from "./words.ts";
 
 /** Written by people: not the rankings that lie beside them, and of an address only what holds now. */
 function readable(opened: OpenedRecords): OpenedRecords["records"] {
@@ -37,6 +38,7 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
   return (
     <section aria-label={t("facts")}>
       <h3>{t("facts")}</h3>
+      <Danger one={one ?? told(whole)} title={t("hazards")} word={(code) => word("hazard", code)} source={(code) => word("hazard_source", code)} />
       <dl class="facts-list">
         {readable(opened.records).flatMap((record) =>
           Object.entries(record.fields ?? {})
@@ -51,7 +53,6 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
         {fact(t("place"), one ? placeWords(one) : null)}
         {fact(t("point"), point === null ? t("no_point") : `${point.lat_deg.toFixed(5)}, ${point.lon_deg.toFixed(5)}`)}
         {fact(t("concern"), whole.clinical.concerns.map((code) => word("crisis_type", code)).join(", "))}
-        {fact(t("hazards"), one ? hazardWords(one) : null)}
         {fact(t("needs"), one ? needWords(one) : null)}
         {(["yes", "unknown", "no"] as const).map((answer: Answer) => {
           const items = asked.filter(([, given]) => given === answer).map(([item]) => word("risk_item", item));
@@ -84,6 +85,12 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
     </section>
   );
 }
+
+/** The statement of an incident that has left the board. */
+const told = ({ danger }: OpenedIncident["incident"]): Endangered => ({
+  hazards: danger.hazards,
+  danger: { ...danger, is_clear: danger.scene_known && danger.hazards.length + danger.unknown.length + danger.not_asked.length === 0 },
+});
 
 /** How it ended for one person, with the part that others had in it and what the law asks for after it. */
 function endingWords(one: Encounter): string {

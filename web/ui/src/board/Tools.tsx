@@ -11,6 +11,7 @@ import {
   acknowledgePartner,
   addNote,
   amendIncident,
+  briefPartner,
   cancelIncident,
   closeIncident,
   determine,
@@ -27,6 +28,7 @@ import { choices, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 import { forget, kept } from "./kept.ts";
+import { dangerSentence } from "./words.ts";
 
 const assessmentOf = (one: IncidentView): Assessment => ({
   acuity: one.acuity,
@@ -146,6 +148,7 @@ export function AskPartner({ desk, one }: { desk: Desk; one: IncidentView }) {
   const reason = useSignal("unsafe_scene");
   return (
     <div class="tool" role="group" aria-label={t("ask_partner")}>
+      <p data-tell>{t("tell_partner", { danger: dangerSentence(one) })}</p>
       <span class="pair">
         <select aria-label={t("partner")} ref={focusOnce} value={kind.value} onChange={(event) => (kind.value = event.currentTarget.value)}>
           <Options set="partner_kind" />
@@ -179,6 +182,14 @@ export function Partner({ one, partner }: { one: IncidentView; partner: PartnerV
         <b>{word("partner_kind", partner.kind)}</b> <span>{t(`partner_${partner.state}`)}</span>
         {partner.handoff && <span class="warn-words">{t("handoff")}</span>}
       </header>
+      {isOpen && partner.danger < one.danger.version && (
+        <p class="warn-words" data-untold>
+          {t("partner_untold")}: {dangerSentence(one)}.{" "}
+          <Act class="small" run={(key) => api.call(briefPartner, { path, body: { danger: one.danger.version }, key })}>
+            {t("partner_told")}
+          </Act>
+        </p>
+      )}
       {isOpen && (
         <div class="acts">
           {partner.state === "requested" && (

@@ -1,5 +1,6 @@
 // What a row says, in words: for the row itself, its reader and the filter.
 
+import { dangerWords, hazardCodes } from "../components/Danger.tsx";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import type { CellView, IncidentView } from "../wire.ts";
@@ -18,7 +19,14 @@ export function placeWords(one: IncidentView): string {
 export const needWords = (one: IncidentView): string =>
   one.needs.map((need) => (need.hard ? t("must_have", { need: word("need", need.code) }) : word("need", need.code))).join(", ");
 
-export const hazardWords = (one: IncidentView): string => [...new Set(one.hazards.map((h) => word("hazard", h.code)))].join(", ");
+const hazard = (code: string): string => word("hazard", code);
+
+/** The known hazards, and that the scene isn't known where it isn't. */
+export const hazardWords = (one: IncidentView): string =>
+  [...hazardCodes(one).map(hazard), one.danger.scene_known ? "" : common("danger_scene_unknown")].filter((words) => words !== "").join(", ");
+
+/** All that is known of danger and all that isn't, as it is told to a partner. */
+export const dangerSentence = (one: IncidentView): string => dangerWords(one, hazard);
 
 /** Everything that a filter may look for. */
 export function rowWords(one: IncidentView): string {

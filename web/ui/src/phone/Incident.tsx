@@ -1,5 +1,6 @@
 // What a crew may know of an incident without asking for its private part.
 
+import { Danger } from "../components/Danger.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Left } from "../components/Timer.tsx";
 import { distance, time } from "../format.ts";
@@ -14,20 +15,7 @@ import { label } from "./words.ts";
 type Has = { readonly incident: TeamIncidentView };
 
 export function Hazards({ incident }: Has) {
-  if (incident.hazards.length === 0) return <p class="quiet">{t("no_hazards")}</p>;
-  return (
-    <section class="hazards tone-alarm">
-      <h2>
-        <Icon name="alarm" />
-        {t("hazards")}
-      </h2>
-      <ul>
-        {incident.hazards.map((one) => (
-          <li key={one.code}>{label("hazard", one.code)}</li>
-        ))}
-      </ul>
-    </section>
-  );
+  return <Danger one={incident} title={t("hazards")} word={(code) => label("hazard", code)} />;
 }
 
 export function Needs({ incident }: Has) {

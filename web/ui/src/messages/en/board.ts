@@ -377,4 +377,8 @@ export default {
   alert_plan_notice_missed: "A notice to the plan was missed",
   alert_note_missed: "A note was not written in time",
   alert_mandated_report_missed: "A mandated report was missed",
+  tell_partner: "Tell them: {danger}.",
+  partner_untold: "They don't know this yet",
+  partner_told: "They were told",
+  event_partner_briefed: "Partner told of the danger",
 } as const;

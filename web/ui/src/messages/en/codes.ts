@@ -276,4 +276,11 @@ export default {
   role_lead: "County lead",
   role_compliance: "Compliance",
   role_admin: "Administrator",
+  hazard_source_caller: "Caller",
+  hazard_source_team: "Team",
+  hazard_source_dispatcher: "Dispatcher",
+  hazard_source_law_enforcement: "Law enforcement",
+  hazard_source_ems_fire: "EMS or fire",
+  hazard_source_premise_history: "Earlier visits to this place",
+  hazard_source_other_agency: "Another agency",
 };

@@ -65,4 +65,9 @@ export default {
   acuity_emergent: "Emergent",
   acuity_urgent: "Urgent",
   acuity_routine: "Routine",
+  danger_scene_unknown: "The scene is not known",
+  danger_unknown: "Unknown: {what}",
+  danger_not_asked: "Not asked: {what}",
+  danger_clear: "No hazards known: all was asked",
+  danger_answered: "answered yes",
 } as const;

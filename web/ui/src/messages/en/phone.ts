@@ -70,7 +70,6 @@ export default {
   needs: "Needs",
   need_hard: "required",
   hazards: "Hazards",
-  no_hazards: "No hazards known",
   lacking: "Your crew lacks",
   lacks_nobody_on_site: "Nobody on site",
   lacks_second_member_missing: "A second member",

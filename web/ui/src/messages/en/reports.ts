@@ -162,4 +162,5 @@ export default {
   owed_plan_notice: "Notice to the plan",
   owed_note: "Note",
   owed_mandated_report: "Mandated report",
+  event_partner_briefed: "Partner told of the danger",
 } as const;

@@ -379,5 +379,9 @@ const es: Catalog<typeof en> = {
   alert_plan_notice_missed: "Faltó un aviso al plan",
   alert_note_missed: "No se escribió una nota a tiempo",
   alert_mandated_report_missed: "Faltó un informe obligatorio",
+  tell_partner: "Dígales: {danger}.",
+  partner_untold: "Todavía no lo saben",
+  partner_told: "Ya se les dijo",
+  event_partner_briefed: "Se informó del peligro al servicio",
 };
 export default es;

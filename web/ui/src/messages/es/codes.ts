@@ -278,5 +278,12 @@ const es: Catalog<typeof en> = {
   role_lead: "Responsable del condado",
   role_compliance: "Cumplimiento",
   role_admin: "Administrador",
+  hazard_source_caller: "Quien llama",
+  hazard_source_team: "El equipo",
+  hazard_source_dispatcher: "Despacho",
+  hazard_source_law_enforcement: "Policía",
+  hazard_source_ems_fire: "Ambulancia o bomberos",
+  hazard_source_premise_history: "Visitas anteriores a este lugar",
+  hazard_source_other_agency: "Otra agencia",
 };
 export default es;

@@ -67,5 +67,10 @@ const es: Catalog<typeof en> = {
   acuity_emergent: "Emergente",
   acuity_urgent: "Urgente",
   acuity_routine: "De rutina",
+  danger_scene_unknown: "No se conoce el lugar",
+  danger_unknown: "No se sabe: {what}",
+  danger_not_asked: "No se preguntó: {what}",
+  danger_clear: "Sin peligros conocidos: se preguntó todo",
+  danger_answered: "respondieron que sí",
 };
 export default es;

@@ -72,7 +72,6 @@ const es: Catalog<typeof en> = {
   needs: "Necesita",
   need_hard: "obligatorio",
   hazards: "Peligros",
-  no_hazards: "Sin peligros conocidos",
   lacking: "A su equipo le falta",
   lacks_nobody_on_site: "Nadie presente",
   lacks_second_member_missing: "Un segundo miembro",

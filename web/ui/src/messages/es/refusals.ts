@@ -164,6 +164,8 @@ const es = {
   until_in_past: "El regreso debe estar en el futuro.",
   user_missing: "Diga quién dejó el despacho.",
   view_not_yours: "Su función no abre esta vista.",
+  stale_version: "Alguien cambió esto después de que usted lo miró. Mire cómo está ahora y diga otra vez lo que falta cambiar.",
+  added_and_removed: "Lo mismo no puede agregarse y quitarse a la vez.",
 } as const satisfies Partial<Readonly<Record<RefusalCode, string>>>;
 
 /** The codes that every language has a sentence for. */

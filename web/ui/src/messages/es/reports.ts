@@ -165,4 +165,5 @@ export default {
   owed_plan_notice: "Aviso al plan",
   owed_note: "Nota",
   owed_mandated_report: "Informe obligatorio",
+  event_partner_briefed: "Se informó del peligro al socio",
 } satisfies Catalog<typeof english>;

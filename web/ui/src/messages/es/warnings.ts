@@ -18,6 +18,10 @@ const es = {
   team_out: "No se puede enviar al equipo: márquelo como no disponible.",
   time_not_believed: "La hora indicada no puede ser correcta, como cuando el reloj del teléfono está mal: cuenta como ahora.",
   transport_missing: "No está anotado el modo de traslado.",
+  danger_contradicts: "Un peligro anotado contradice un “no” de la evaluación: vale el peligro. Si ya pasó, quite el peligro y responda “no” a la vez.",
+  hazard_screened: "El peligro sigue: la evaluación dice que sí. Si ya pasó, responda “no”.",
+  unseen_kept: "Lo que otros agregaron se queda; quítelo por su nombre.",
+  partner_not_told: "Cambió lo que se sabe del peligro: dígaselo al servicio que se pidió.",
 };
 
 /** The codes that every language has a sentence for. */

@@ -379,5 +379,9 @@ const vi: Catalog<typeof en> = {
   alert_plan_notice_missed: "Đã lỡ một thông báo cho chương trình",
   alert_note_missed: "Ghi chú không kịp hạn",
   alert_mandated_report_missed: "Đã lỡ một báo cáo bắt buộc",
+  tell_partner: "Hãy báo: {danger}.",
+  partner_untold: "Họ chưa biết điều này",
+  partner_told: "Đã báo cho họ",
+  event_partner_briefed: "Đã báo nguy hiểm cho đối tác",
 };
 export default vi;

@@ -278,5 +278,12 @@ const vi: Catalog<typeof en> = {
   role_lead: "Người phụ trách của quận",
   role_compliance: "Tuân thủ",
   role_admin: "Quản trị viên",
+  hazard_source_caller: "Người gọi",
+  hazard_source_team: "Đội",
+  hazard_source_dispatcher: "Điều phối",
+  hazard_source_law_enforcement: "Cảnh sát",
+  hazard_source_ems_fire: "Cấp cứu hoặc cứu hỏa",
+  hazard_source_premise_history: "Những lần đến trước",
+  hazard_source_other_agency: "Cơ quan khác",
 };
 export default vi;

@@ -67,5 +67,10 @@ const vi: Catalog<typeof en> = {
   acuity_emergent: "Khẩn nguy",
   acuity_urgent: "Khẩn cấp",
   acuity_routine: "Thông thường",
+  danger_scene_unknown: "Chưa rõ hiện trường",
+  danger_unknown: "Không rõ: {what}",
+  danger_not_asked: "Chưa hỏi: {what}",
+  danger_clear: "Chưa biết có nguy hiểm: đã hỏi hết",
+  danger_answered: "trả lời có",
 };
 export default vi;

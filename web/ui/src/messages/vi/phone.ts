@@ -72,7 +72,6 @@ const vi: Catalog<typeof en> = {
   needs: "Cần",
   need_hard: "bắt buộc",
   hazards: "Nguy hiểm",
-  no_hazards: "Chưa biết có nguy hiểm",
   lacking: "Đội bạn còn thiếu",
   lacks_nobody_on_site: "Không có ai tại chỗ",
   lacks_second_member_missing: "Thành viên thứ hai",

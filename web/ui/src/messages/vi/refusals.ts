@@ -163,5 +163,7 @@ const vi: Said = {
   until_in_past: "Lúc trở lại phải ở tương lai.",
   user_missing: "Hãy cho biết ai rời bàn trực.",
   view_not_yours: "Vai trò của bạn không mở được màn hình này.",
+  stale_version: "Có người đã thay đổi điều này sau khi bạn xem. Hãy xem lại và chỉ nói những gì còn phải đổi.",
+  added_and_removed: "Không thể vừa thêm vừa bỏ cùng một điều.",
 };
 export default vi;

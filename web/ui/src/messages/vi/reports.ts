@@ -165,4 +165,5 @@ export default {
   owed_plan_notice: "Báo cho chương trình bảo hiểm",
   owed_note: "Ghi chú",
   owed_mandated_report: "Báo cáo bắt buộc",
+  event_partner_briefed: "Đã báo nguy hiểm cho đối tác",
 } satisfies Catalog<typeof english>;

@@ -19,5 +19,9 @@ const vi: Warned = {
   team_out: "Không cử đội được: hãy đặt là không sẵn sàng.",
   time_not_believed: "Giờ được cho không thể đúng, như khi đồng hồ điện thoại sai: tính là lúc này.",
   transport_missing: "Chưa ghi cách đưa người đi.",
+  danger_contradicts: "Một mối nguy đã ghi trái với câu trả lời “không”: mối nguy được giữ. Nếu đã hết, hãy bỏ mối nguy và trả lời “không” cùng lúc.",
+  hazard_screened: "Mối nguy vẫn còn: phần sàng lọc trả lời “có”. Nếu đã hết, hãy trả lời “không”.",
+  unseen_kept: "Điều người khác thêm vào vẫn được giữ; hãy bỏ từng điều theo tên.",
+  partner_not_told: "Thông tin nguy hiểm đã đổi: hãy báo cho đối tác đã được gọi.",
 };
 export default vi;

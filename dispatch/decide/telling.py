@@ -1,0 +1,231 @@
+"""What somebody tells of a situation, fact by fact, beside what others told meanwhile.
+
+Decides what a sender who looked at an older version may change: their own facts, never what
+somebody else has changed since. Lists are told by what comes and what goes; whoever sends a whole
+list takes away nothing that they can't have seen. Must not know places, codes or who is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from crisis.commands import PlaceInput
+from crisis.commands.incidents import Telling
+from crisis.danger import SCREENING
+from crisis.errors import Invalid, StaleVersion
+from crisis.shapes import Value
+from crisis.situation import Situation, changed, of_code, with_sources
+from crisis.triage import Acuity, Answer, Hazard, Need
+
+_T = TypeVar("_T")
+#: The facts whose values no refusal and no warning may hold: they are clinical, or where it is.
+_PRIVATE = ("screening", "concerns", "point", "address")
+
+
+class Said(Value, frozen=True, kw_only=True):
+    """What was said; ``None`` = nothing of it, so that it stays as it was.
+
+    Attributes:
+        version: of the incident, that the sender had seen; ``None`` = not told. Nothing is then
+            refused as stale, and a whole list takes nothing away.
+        touched: name of a fact → the version in which it changed last.
+    """
+
+    place: PlaceInput | None = None
+    acuity: Acuity | None = None
+    needs: tuple[Need, ...] | None = None
+    hazards: tuple[Hazard, ...] | None = None
+    concerns: tuple[str, ...] | None = None
+    screening: Mapping[str, Answer] | None = None
+    add_needs: tuple[Need, ...] = ()
+    add_hazards: tuple[Hazard, ...] = ()
+    add_concerns: tuple[str, ...] = ()
+    remove_needs: tuple[str, ...] = ()
+    remove_hazards: tuple[str, ...] = ()
+    remove_concerns: tuple[str, ...] = ()
+    version: int | None = None
+    touched: Mapping[str, int] = {}
+
+
+def said_in(c: Telling, touched: Mapping[str, int]) -> Said:
+    """Return what the command says of an incident whose facts changed as ``touched`` tells."""
+    given = {name: getattr(c, name) for name in Said.__struct_fields__ if name != "touched"}
+    return Said(**given, touched=touched)
+
+
+class _Clash(NamedTuple):
+    field: str
+    yours: object
+    theirs: object
+
+
+class Merging:
+    """Lets what was said happen beside what others said; collects what can't.
+
+    Attributes:
+        kept: names of the facts that a whole list left out and that stay all the same.
+    """
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.kept: list[str] = []
+        self._clashes: list[_Clash] = []
+
+    def _is_stale(self, name: str) -> bool:
+        seen = self.said.version
+        return seen is not None and self.said.touched.get(name, 1) > seen
+
+    def value(self, name: str, before: _T, told: _T | None) -> _T:
+        """Return the fact after what was told of it."""
+        if told is None or told == before:
+            return before
+        if self._is_stale(name):
+            self._clashes.append(_Clash(name, told, before))
+        return told
+
+    def needs(self, before: tuple[Need, ...]) -> tuple[Need, ...]:
+        """Return the needs after what was told."""
+        said = self.said
+        return self._items(
+            "needs", before, said.needs, said.add_needs, said.remove_needs, _hard_stays
+        )
+
+    def hazards(self, before: tuple[Hazard, ...]) -> tuple[Hazard, ...]:
+        """Return the hazards after what was told; what answers brought is not noted again."""
+        said = self.said
+        whole = said.hazards
+        if whole is not None:
+            whole = tuple(h for h in whole if h.source != SCREENING)
+        add = tuple(h for h in said.add_hazards if h.source != SCREENING)
+        return self._items("hazards", before, whole, add, said.remove_hazards, with_sources)
+
+    def concerns(self, before: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the concerns after what was told."""
+        said = self.said
+        made = {code: _Concern(code) for code in (*before, *(said.concerns or ()))}
+        whole = None if said.concerns is None else tuple(made[code] for code in said.concerns)
+        after = self._items(
+            "concerns",
+            tuple(made[code] for code in before),
+            whole,
+            tuple(_Concern(code) for code in said.add_concerns),
+            said.remove_concerns,
+            lambda one, _: tuple(one),
+        )
+        return tuple(one.code for one in after)
+
+    def screening(self, before: Mapping[str, Answer]) -> dict[str, Answer]:
+        """Return the answers after what was told."""
+        blank = Answer.NOT_ASKED
+        told = {
+            item: self.value(f"screening/{item}", before.get(item, blank), answer)
+            for item, answer in (self.said.screening or {}).items()
+        }
+        return {**before, **told}
+
+    def _items(
+        self,
+        field: str,
+        before: tuple[Any, ...],
+        whole: tuple[Any, ...] | None,
+        add: tuple[Any, ...],
+        remove: tuple[str, ...],
+        combined: Callable[[Iterable[Any], Iterable[Any]], tuple[Any, ...]],
+    ) -> tuple[Any, ...]:
+        both = {item.code for item in add} & set(remove)
+        if both:
+            raise Invalid(
+                "added_and_removed", "The same thing can't come and go at once.", codes=sorted(both)
+            )
+        after = _by_code(before)
+        for code in {**after, **_by_code(whole)} if whole is not None else ():
+            self._whole(field, after, code, of_code(whole or (), code), combined)
+        for code, items in _by_code(add).items():
+            now = after.get(code, ())
+            after[code] = self._put(f"{field}/{code}", now, combined(now, items))
+        for code in remove:
+            if code in after:
+                self._put(f"{field}/{code}", after[code], ())
+                after[code] = ()
+        return tuple(item for items in after.values() for item in items)
+
+    def _whole(
+        self,
+        field: str,
+        after: dict[str, tuple[Any, ...]],
+        code: str,
+        wanted: tuple[Any, ...],
+        combined: Callable[[Iterable[Any], Iterable[Any]], tuple[Any, ...]],
+    ) -> None:
+        """Let a whole list say what it says of one code."""
+        name, now = f"{field}/{code}", after.get(code, ())
+        if not wanted and now and (self.said.version is None or self._is_stale(name)):
+            self.kept.append(name)
+            return
+        if wanted and now and self.said.version is None:
+            wanted = combined(now, wanted)
+        after[code] = self._put(name, now, wanted)
+
+    def _put(self, name: str, now: tuple[Any, ...], wanted: tuple[Any, ...]) -> tuple[Any, ...]:
+        is_said_so = set(wanted) == set(now)
+        if not is_said_so and self._is_stale(name):
+            self._clashes.append(_Clash(name, wanted, now))
+        return now if is_said_so else wanted
+
+    def require_fresh(self, version: int) -> None:
+        """Refuse what somebody else changed since the sender looked.
+
+        Args:
+            version: of the incident, at present.
+
+        Raises:
+            StaleVersion: ``stale_version``, with both values of each such fact.
+        """
+        if not self._clashes:
+            return
+        raise StaleVersion(
+            "stale_version",
+            "Somebody changed this after you looked. Look at it as it is now, and say again what "
+            "still has to be changed.",
+            version=version,
+            seen=self.said.version,
+            fields=[
+                {"field": clash.field, "yours": yours, "theirs": theirs}
+                for clash in self._clashes
+                for yours, theirs in [_shown(clash)]
+            ],
+        )
+
+
+class _Concern(NamedTuple):
+    code: str
+
+
+def _shown(clash: _Clash) -> tuple[object, object]:
+    """Return both values, or nothing of what is private: who may read it, opens the incident."""
+    if clash.field.split("/")[0] in _PRIVATE:
+        return None, None
+    built = msgspec.to_builtins((clash.yours, clash.theirs))
+    return built[0], built[1]
+
+
+def _by_code(items: Iterable[Any]) -> dict[str, tuple[Any, ...]]:
+    given = tuple(items)
+    return {code: of_code(given, code) for code in dict.fromkeys(item.code for item in given)}
+
+
+def _hard_stays(now: Iterable[Need], told: Iterable[Need]) -> tuple[Need, ...]:
+    """Return the needs as told, hard where they were: who adds one takes no must away."""
+    was_hard = any(need.hard for need in now)
+    return tuple(msgspec.structs.replace(n, hard=n.hard or was_hard) for n in told)
+
+
+def codes_changed(before: Situation, after: Situation) -> list[str]:
+    """Return the names of what changed, without what is private: ``screening/x`` is screening."""
+    names = (
+        name.split("/")[0] if name.startswith(_PRIVATE) else name for name in changed(before, after)
+    )
+    return list(dict.fromkeys(names))
