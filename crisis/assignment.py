@@ -146,6 +146,7 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
         shortfalls: at arrival: codes of what the crew lacked; ``None`` = not judged here.
         qualifies: at arrival: whether the team was a valid one, so that the regulatory clock stops.
         completed_at: when a later change of crew made it one, where it was none; ``None`` = never.
+        met_nobody: at a clear: the team's own account is that it came to nobody.
     """
 
     incident_id: IncidentId
@@ -161,6 +162,7 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
     shortfalls: tuple[str, ...] | None = None
     qualifies: bool = True
     completed_at: datetime | None = None
+    met_nobody: bool = False
 
 
 class ReportDisputed(EventBody, frozen=True, kw_only=True):
@@ -183,6 +185,9 @@ class MilestoneCorrected(EventBody, frozen=True, kw_only=True):
     Attributes:
         instant: the right one; ``None`` = the status was never reached.
         shortfalls: of an arrival: what the crew of that instant lacked; ``None`` = not judged.
+        judged: whether ``qualified_at`` was judged anew by what is right now, as it is for arrivals
+            and ends; ``False`` = it follows from the instant alone, as in old logs.
+        qualified_at: with ``judged``: when the clock stops for this run; ``None`` = not by it.
     """
 
     incident_id: IncidentId
@@ -192,6 +197,8 @@ class MilestoneCorrected(EventBody, frozen=True, kw_only=True):
     reason: str
     by: UserId | None = None
     shortfalls: tuple[str, ...] | None = None
+    judged: bool = False
+    qualified_at: datetime | None = None
 
 
 class HazardsAcknowledged(EventBody, frozen=True, kw_only=True):
@@ -226,6 +233,8 @@ class CrewSwapped(EventBody, frozen=True, kw_only=True):
     """The crew of a running assignment changed; judged again for validity.
 
     ``qualifies``: it is on scene and became a valid team just now, which stops the clock.
+    ``judged``: it was told late and may lie before the arrival; ``qualified_at`` is then when the
+    clock stops for the run, ``None`` = not by it.
     """
 
     incident_id: IncidentId
@@ -236,6 +245,8 @@ class CrewSwapped(EventBody, frozen=True, kw_only=True):
     shortfalls: tuple[str, ...] = ()
     reason: str = "other"
     qualifies: bool = False
+    judged: bool = False
+    qualified_at: datetime | None = None
 
 
 AssignmentEvent = (
@@ -268,7 +279,9 @@ class Assignment(Value, frozen=True, kw_only=True):
         corrected: statuses whose instant a person set; later reports no longer move them.
         moved_at: instant of the report that set the present state.
         acknowledged: the newest version of the incident that the crew has acknowledged; 0 = none.
-        disputed: number of reports kept but not believed.
+        disputed: number of reports kept but not believed; ``arrival_disputed``: one of them says
+            that the team was there, and no person has set the arrival since.
+        met_nobody: the team cleared by an account of nobody met, without having arrived.
         shortfalls: at acceptance or the latest crew change; ``arrival_shortfalls``: on arrival,
             ``None`` = not arrived.
         qualified_at: the earliest instant at which a valid team of this run was on scene, which
@@ -291,6 +304,8 @@ class Assignment(Value, frozen=True, kw_only=True):
     staging_record: RecordId | None = None
     end_reason: str | None = None
     disputed: int = 0
+    arrival_disputed: bool = False
+    met_nobody: bool = False
     shortfalls: tuple[str, ...] = ()
     arrival_shortfalls: tuple[str, ...] | None = None
     qualified_at: datetime | None = None
@@ -383,32 +398,45 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
                 run,
                 milestones=milestones,
                 corrected=tuple(sorted({*run.corrected, event.status})),
+                arrival_disputed=run.arrival_disputed and event.status is not Status.ON_SCENE,
                 qualified_at=_requalified(run, event),
             )
         case ReportDisputed():
-            return replace(run, disputed=run.disputed + 1)
+            return replace(
+                run,
+                disputed=run.disputed + 1,
+                arrival_disputed=run.arrival_disputed or _claims_arrival(run, event),
+            )
         case HazardsAcknowledged():
             return replace(run, acknowledged=max(run.acknowledged, event.version))
         case CrewSwapped():
-            qualified_at = run.qualified_at
-            if event.qualifies and qualified_at is None:
-                qualified_at = at
-            stint = CrewStint(since=at, members=event.members, telehealth=event.telehealth)
-            return replace(
-                run,
-                crew=event.crew,
-                stints=tuple(sorted((*run.stints, stint), key=lambda s: s.since)),
-                shortfalls=event.shortfalls,
-                qualified_at=qualified_at,
-            )
+            return _swapped(run, event, at)
         case AssignmentDiverted():
             return _ended(run, Status.DIVERTED, event.reason, at)
         case AssignmentCancelled():
             return _ended(run, Status.CANCELLED, event.reason, at)
 
 
+def _swapped(run: Assignment, event: CrewSwapped, at: datetime) -> Assignment:
+    qualified_at = run.qualified_at
+    if event.judged:
+        qualified_at = event.qualified_at
+    elif event.qualifies and qualified_at is None:
+        qualified_at = at
+    stint = CrewStint(since=at, members=event.members, telehealth=event.telehealth)
+    return msgspec.structs.replace(
+        run,
+        crew=event.crew,
+        stints=tuple(sorted((*run.stints, stint), key=lambda s: s.since)),
+        shortfalls=event.shortfalls,
+        qualified_at=qualified_at,
+    )
+
+
 def _requalified(run: Assignment, event: MilestoneCorrected) -> datetime | None:
-    """Return when the clock stops after a correction of the arrival."""
+    """Return when the clock stops after a correction."""
+    if event.judged:
+        return event.qualified_at
     if event.status is not Status.ON_SCENE:
         return run.qualified_at
     if event.instant is None:
@@ -420,6 +448,11 @@ def _requalified(run: Assignment, event: MilestoneCorrected) -> datetime | None:
     if run.qualified_at == run.milestones.get(Status.ON_SCENE):
         return event.instant
     return max(run.qualified_at, event.instant)
+
+
+def _claims_arrival(run: Assignment, event: ReportDisputed) -> bool:
+    """Whether a report that isn't believed says of this team that it was there."""
+    return event.status in ARRIVED and event.by_team in {None, run.team_id}
 
 
 def _qualified_at(run: Assignment, event: StatusReported, at: datetime) -> datetime | None:
@@ -437,6 +470,7 @@ def _reported(run: Assignment, event: StatusReported, at: datetime) -> Assignmen
         milestones=_with_milestone(run, event.status, at),
         briefed_by=event.briefed_by or run.briefed_by,
         arrival_shortfalls=event.shortfalls if arrived else run.arrival_shortfalls,
+        met_nobody=run.met_nobody or event.met_nobody,
         qualified_at=_qualified_at(run, event, at),
     )
     if not event.moves:

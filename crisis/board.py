@@ -279,7 +279,7 @@ def _of_incident(board: Board, event: Event) -> Iterator[Change]:
     body: Any = event.body
     before = _known(board.incidents, body.incident_id, event)
     if before is not None or not event.off_board:
-        after = evolve_incident(before, body, event.occurred_at)
+        after = evolve_incident(before, body, event.occurred_at, event.recorded_at)
         yield Change("incidents", after, after.is_open)
         yield from _of_busy_team(board, after, event)
 

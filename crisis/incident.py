@@ -222,8 +222,10 @@ class Incident(Value, frozen=True, kw_only=True):
         own_determined_at, own_due_at: its own, kept for a split.
         due_at: ``determined_at`` + the standard; ``None`` = not determined.
         absorbed: incidents merged into this one.
+        sought_since: when the service last learnt that a team must be found; ``None`` = never.
         owner: who answers for it, since ``owner_since``; ``None`` = the supervisor.
-        pending_owner, handed_over_at: who was asked to take it over, and when.
+        pending_owner, handed_over_at: who was asked to take it over, and when. These instants, and
+            the two around them, are when the service learnt of it.
         amended_at: when the present version became known; ``None`` = as opened.
         flags: what went wrong by waiting, each told once.
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
@@ -243,6 +245,7 @@ class Incident(Value, frozen=True, kw_only=True):
     pending_owner: UserId | None = None
     handed_over_at: datetime | None = None
     owner_since: datetime | None = None
+    sought_since: datetime | None = None
     amended_at: datetime | None = None
     paper_number: str | None = None
     screening_at: datetime | None = None

@@ -76,12 +76,44 @@ _ASSIGNMENT_EVENTS = get_args(AssignmentEvent)
 _PARTNER_EVENTS = get_args(PartnerEvent)
 
 
-def evolve_incident(incident: Incident | None, event: IncidentEvent, at: datetime) -> Incident:
+#: What patience is counted from: field by the event that sets it.
+_KNOWN_SINCE: dict[type, str] = {
+    IncidentOpened: "owner_since",
+    OwnerChanged: "owner_since",
+    OwnerOffered: "handed_over_at",
+    IncidentAmended: "amended_at",
+    TeamDetermined: "sought_since",
+    AssignmentDiverted: "sought_since",
+    AssignmentCancelled: "sought_since",
+}
+
+
+def evolve_incident(
+    incident: Incident | None,
+    event: IncidentEvent,
+    at: datetime,
+    known_at: datetime | None = None,
+) -> Incident:
     """Return the incident after ``event``, which happened ``at``; ``None`` = not known before.
+
+    ``known_at``: when the service learnt of it; ``None`` = at once. Nobody's patience with it, or
+    with those who must act, has run out before.
 
     Raises:
         IllegalTransition: its state, or that of the offer or response, has no such step.
     """
+    if isinstance(event, _PARTNER_EVENTS) and incident is not None:
+        before = incident.partner(event.partner_id)
+        partner = evolve_partner(before, event, at, known_at)
+        return _change(incident, partners=_put(incident.partners, partner))
+    after = _evolved(incident, event, at)
+    field = _KNOWN_SINCE.get(type(event))
+    if field is None or (field == "handed_over_at" and after.handed_over_at is None):
+        return after
+    return _change(after, **{field: known_at or at})
+
+
+def _evolved(incident: Incident | None, event: IncidentEvent, at: datetime) -> Incident:
     if isinstance(event, IncidentOpened):
         return _opened(event, at)
     if incident is None:
@@ -90,9 +122,6 @@ def evolve_incident(incident: Incident | None, event: IncidentEvent, at: datetim
         return _with_offer(incident, event, at)
     if isinstance(event, _ASSIGNMENT_EVENTS):
         return _with_assignment(incident, event, at)
-    if isinstance(event, _PARTNER_EVENTS):
-        partner = evolve_partner(incident.partner(event.partner_id), event, at)
-        return _change(incident, partners=_put(incident.partners, partner))
     return _OWN[type(event)](incident, event, at)
 
 

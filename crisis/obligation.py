@@ -119,12 +119,25 @@ class ObligationReassigned(EventBody, frozen=True, kw_only=True):
     incident_id: IncidentId | None = None
 
 
+class ObligationMoved(EventBody, frozen=True, kw_only=True):
+    """The instant that it hangs on was set right, and so it is due at another one.
+
+    ``owed_again``: it counted as missed, and by the right instant it isn't.
+    """
+
+    obligation_id: ObligationId
+    due_at: datetime
+    owed_again: bool = False
+    incident_id: IncidentId | None = None
+
+
 ObligationEvent = (
     ObligationArose
     | ObligationAttempted
     | ObligationDone
     | ObligationExcepted
     | ObligationMissed
+    | ObligationMoved
     | ObligationReassigned
 )
 
@@ -134,10 +147,12 @@ TRANSITIONS: Mapping[tuple[ObligationState, type], ObligationState] = {
     (_B.DUE, ObligationDone): _B.DONE,
     (_B.DUE, ObligationExcepted): _B.EXCEPTED,
     (_B.DUE, ObligationMissed): _B.MISSED,
+    (_B.DUE, ObligationMoved): _B.DUE,
     (_B.DUE, ObligationReassigned): _B.DUE,
     (_B.MISSED, ObligationAttempted): _B.MISSED,
     (_B.MISSED, ObligationDone): _B.DONE,
     (_B.MISSED, ObligationExcepted): _B.EXCEPTED,
+    (_B.MISSED, ObligationMoved): _B.MISSED,
     (_B.MISSED, ObligationReassigned): _B.MISSED,
 }
 
@@ -236,5 +251,13 @@ def evolve_obligation(
             return replace(obligation, state=state, closed_at=at, outcome=event.reason)
         case ObligationMissed():
             return replace(obligation, state=state, missed_at=at)
+        case ObligationMoved():
+            return replace(
+                obligation,
+                state=ObligationState.DUE if event.owed_again else state,
+                missed_at=None if event.owed_again else obligation.missed_at,
+                due_at=event.due_at,
+                lapses_at=event.due_at,
+            )
         case ObligationReassigned():
             return replace(obligation, owner=event.owner)

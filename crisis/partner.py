@@ -119,6 +119,7 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
     Attributes:
         record: which agency took it, and their number for it, encrypted; ``None`` = not told.
         danger: the newest version of the incident's danger that they were told; 0 = none.
+        known_at: when the service learnt of the request.
         refused: they did not take it (a request that we took back was not refused).
     """
 
@@ -129,6 +130,7 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
     requested_by: str = "dispatcher"
     handoff: bool = False
     requested_at: datetime
+    known_at: datetime
     acknowledged_at: datetime | None = None
     arrived_at: datetime | None = None
     ended_at: datetime | None = None
@@ -144,9 +146,14 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
 
 
 def evolve_partner(
-    partner: PartnerResponse | None, event: PartnerEvent, at: datetime
+    partner: PartnerResponse | None,
+    event: PartnerEvent,
+    at: datetime,
+    known_at: datetime | None = None,
 ) -> PartnerResponse:
     """Return the response after ``event``; ``None`` = not requested before.
+
+    ``known_at``: when the service learnt of it; ``None`` = at once.
 
     Raises:
         IllegalTransition: the response's state has no such step.
@@ -160,6 +167,7 @@ def evolve_partner(
             handoff=event.handoff,
             danger=event.danger,
             requested_at=at,
+            known_at=known_at or at,
         )
     if partner is None:
         raise AssertionError("only PartnerRequested begins a partner response")

@@ -72,6 +72,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "duress_watchdog": "duress alarm, still nobody has acknowledged",
         "duress_help_sent": "help is on its way",
         # obligations
+        "obligation_moved": "something that you owe is due at another time",
         "obligation_yours": "something is now yours to see to",
         "callback_missed": "a callback is overdue",
         "waiting_contact_missed": "a contact with a waiting person is overdue",

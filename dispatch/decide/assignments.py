@@ -8,14 +8,13 @@ is asked for what safety needs: hazards read before leaving, a cleared scene bef
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from crisis.assignment import (
     REPORTABLE,
     Assignment,
     HazardsAcknowledged,
-    ReportDisputed,
     Status,
     StatusReported,
     has_arrived,
@@ -28,14 +27,15 @@ from crisis.commands import (
     RecordEncounter,
     ReportStatus,
 )
-from crisis.errors import Conflict, Disputed, Invalid
+from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId
-from crisis.incident import Incident
+from crisis.incident import Encounter, Incident
 from crisis.roles import Role
 from dispatch.decide import dues, encounters, interventions
 from dispatch.decide.archive import archive_if_settled
+from dispatch.decide.belief import NOT_YOURS, dispute, why_disputed
 from dispatch.decide.context import Deciding, Handler, check_voice
-from dispatch.decide.crew_check import codes_of, crew_at, reason_of
+from dispatch.decide.crew_check import clock_stop, codes_of, reason_of
 from dispatch.decide.endings import propose_close
 from dispatch.decide.situation import each_once, warning
 from dispatch.decide.team_free import team_is_free
@@ -53,54 +53,6 @@ _ENTERS_SCENE = frozenset(
 )
 
 
-def why_disputed(d: Deciding, run: Assignment) -> str | None:
-    """Return why a report of the run can't be believed, as a code; ``None`` = it can.
-
-    Settles the instant of one that can: a phone that is a little behind reports an act that can't
-    have come before the acceptance as of the acceptance.
-    """
-    actor = d.env.actor
-    by_desk = actor.is_desk or actor.has(Role.ADMIN)
-    if not by_desk and actor.team_id != run.team_id:
-        return "not_your_run"
-    if d.out_of_bounds is not None:
-        return "outside_skew"
-    accepted_at = run.milestones[Status.ACCEPTED]
-    if d.occurred_at < accepted_at - timedelta(seconds=d.policy.clocks.phone_ahead_s):
-        return "before_acceptance"
-    d.occurred_at = max(d.occurred_at, accepted_at)
-    return None
-
-
-def _dispute(
-    d: Deciding, incident: Incident, run: Assignment, status: Status, reason: str
-) -> dict[str, Any]:
-    """Keep the report as it came, and answer that it isn't believed."""
-    claimed = d.env.occurred_at or d.now
-    d.emit(
-        ReportDisputed(
-            incident_id=incident.id,
-            assignment_id=run.id,
-            status=status,
-            occurred=claimed,
-            reason=reason,
-            by_team=d.env.actor.team_id,
-        ),
-        at=d.now,
-    )
-    if reason != "not_your_run":
-        d.notify("role:dispatcher", "report_disputed", urgency="soon", incident=incident)
-    return d.refuse_but_keep(
-        Disputed(
-            "disputed",
-            "The report is kept, but marked as disputed: it doesn't fit what is known.",
-            reason=reason,
-            status=status.value,
-            occurred_at=claimed.isoformat(),
-        )
-    )
-
-
 def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
     """A team's status, by the team or by voice."""
     if c.status not in REPORTABLE:
@@ -110,9 +62,9 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
             status=c.status.value,
         )
     incident, run = d.run(c.assignment_id)
-    reason = why_disputed(d, run)
+    reason = why_disputed(d, incident, run, c.status)
     if reason is not None:
-        return _dispute(d, incident, run, c.status, reason)
+        return dispute(d, incident, run, c.status, reason)
     check_voice(d, c.said_by)
     for set_name, code in (
         ("spoken_by", c.briefed_by),
@@ -151,9 +103,12 @@ def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportSt
 
 
 def let_happen(
-    d: Deciding, incident: Incident, run: Assignment, c: ReportStatus
+    d: Deciding, incident: Incident, run: Assignment, c: ReportStatus, *, met_nobody: bool = False
 ) -> list[dict[str, Any]]:
-    """Let the report happen and everything that follows from it; return what to warn of."""
+    """Let the report happen and everything that follows from it; return what to warn of.
+
+    ``met_nobody``: who ends the run so accounts for it that the team came to nobody.
+    """
     warnings: list[dict[str, Any]] = []
     lacks: tuple[str, ...] | None = None
     valid_at: datetime | None = d.occurred_at
@@ -175,9 +130,10 @@ def let_happen(
             shortfalls=lacks,
             qualifies=qualifies,
             completed_at=None if qualifies else valid_at,
+            met_nobody=met_nobody and c.status is Status.CLEARED,
         )
     )
-    dues.owe_after(d, incident, run.id)
+    warnings += dues.moved_warnings(dues.owe_after(d, incident, run.id))
     dues.follow_run(d, incident.id, run.id, run.state)
     after = d.run(run.id)[1]
     if has_arrived(after) and Status.ON_SCENE not in after.milestones:
@@ -192,17 +148,9 @@ def _arrival(
 ) -> tuple[tuple[str, ...], datetime | None]:
     """Judge the crew of the arrival: its shortfalls' codes, and when the clock stops for it.
 
-    ``None`` = it doesn't: no valid crew was there, or the run had been called off by then, so that
-    it was no response any more.
+    ``None`` = it doesn't: no valid crew was there.
     """
-    lacked, valid_at = crew_at(d, incident, run, d.occurred_at)
-    ended_at = None if run.is_open else run.milestones.get(run.state, run.moved_at)
-    if ended_at is not None and run.state is not Status.READY and d.occurred_at > ended_at:
-        warnings.append(warning("run_ended", "The run had been called off by then."))
-        return codes_of(lacked), None
-    left_at = run.milestones.get(Status.CLEARED, ended_at)
-    if valid_at is not None and left_at is not None and d.occurred_at < left_at < valid_at:
-        valid_at = None
+    lacked, valid_at = clock_stop(d, incident, run, d.occurred_at)
     if valid_at != d.occurred_at:
         warnings += [reason_of(shortfall) for shortfall in lacked]
         d.notify("role:supervisor", "arrival_not_qualifying", incident=incident)
@@ -245,20 +193,21 @@ def _told(
 def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
     """The team is done: its encounters, the clear, and its readiness, in one act."""
     incident, run = d.run(c.assignment_id)
-    reason = why_disputed(d, run)
+    reason = why_disputed(d, incident, run, Status.CLEARED)
     if reason is not None:
-        return _dispute(d, incident, run, Status.CLEARED, reason)
+        if not run.is_open and reason != NOT_YOURS:
+            # Whom they met is no less true, and nobody will tell it again.
+            _recorded(d, incident, run, c)
+        return dispute(d, incident, run, Status.CLEARED, reason)
     check_voice(d, c.said_by)
-    recorded = [
-        encounters.record(d, incident.id, run.id, given, thing=f"encounter/{n}")
-        for n, given in enumerate(c.encounters, start=1)
-    ]
+    recorded = _recorded(d, incident, run, c)
+    met_nobody = not has_arrived(run) and not any(one.contacted for one in recorded)
     warnings = [told for one in recorded for told in encounters.warnings_of(d, one)]
     statuses = (Status.CLEARED, Status.READY) if c.ready else (Status.CLEARED,)
     for status in statuses:
         now_incident, now_run = d.run(run.id)
         report = ReportStatus(assignment_id=run.id, status=status, said_by=c.said_by)
-        warnings += let_happen(d, now_incident, now_run, report)
+        warnings += let_happen(d, now_incident, now_run, report, met_nobody=met_nobody)
     if has_arrived(run) and not d.incident(incident.id).encounters:
         warnings.append(
             warning("encounter_missing", "Nothing is recorded of how the encounter ended.")
@@ -267,6 +216,15 @@ def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
         **_told(d, incident, run.id, each_once(warnings)),
         "encounter_ids": [encounter.id for encounter in recorded],
     }
+
+
+def _recorded(
+    d: Deciding, incident: Incident, run: Assignment, c: ClearAssignment
+) -> list[Encounter]:
+    return [
+        encounters.record(d, incident.id, run.id, given, thing=f"encounter/{n}")
+        for n, given in enumerate(c.encounters, start=1)
+    ]
 
 
 def acknowledge(d: Deciding, c: AcknowledgeHazards) -> dict[str, Any]:

@@ -9,7 +9,6 @@ them: a caller in crisis who hangs up after a minute has not stopped being in cr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -185,7 +184,7 @@ def _callback(d: Deciding, call: Call) -> ObligationId | None:
     return arise(
         d,
         ObligationKind.CALLBACK,
-        d.occurred_at + timedelta(seconds=d.policy.obligations.callback_s),
+        d.in_s(d.policy.obligations.callback_s),
         rule="obligations.callback_s",
         incident_id=call.incident_id,
         call_id=call.id,

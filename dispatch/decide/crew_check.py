@@ -12,10 +12,17 @@ from typing import Any
 
 import msgspec
 
-from crisis.assignment import Assignment, CrewSwapped, Status, has_arrived
+from crisis.assignment import (
+    Assignment,
+    CrewSwapped,
+    Status,
+    evolve_assignment,
+    has_arrived,
+)
 from crisis.errors import NotFound
 from crisis.ids import AgencyId
 from crisis.incident import Incident
+from crisis.run_times import left_at
 from crisis.staffing import (
     CrewAssessment,
     Presence,
@@ -91,6 +98,20 @@ def crew_at(
     return lacked or (), None
 
 
+def clock_stop(
+    d: Deciding, incident: Incident, run: Assignment, arrived_at: datetime
+) -> tuple[tuple[Shortfall, ...], datetime | None]:
+    """Return what barred the crew that arrived then, and when the clock stops for the run.
+
+    ``None`` = it doesn't: no valid crew was there before the team had left.
+    """
+    lacked, valid_at = crew_at(d, incident, run, arrived_at)
+    gone_at = left_at(run)
+    if valid_at is not None and gone_at is not None and valid_at > max(gone_at, arrived_at):
+        valid_at = None
+    return lacked, valid_at
+
+
 def _bare(run: Assignment) -> Team:
     """Return a team that is in use no more, without what it offered as such."""
     return Team(id=run.team_id, agency_id=AgencyId(run.team_id), call_sign="")
@@ -120,20 +141,29 @@ def swap(
     judged: CrewAssessment,
     reason: str,
 ) -> None:
-    """Let the run have another crew; on scene, becoming a valid team stops the clock."""
+    """Let the run have another crew; on scene, becoming a valid team stops the clock.
+
+    A change that is told late may lie before the arrival: then that is judged anew.
+    """
     completed = has_arrived(run) and run.state is not Status.CLEARED and judged.is_valid
-    d.emit(
-        CrewSwapped(
-            incident_id=incident.id,
-            assignment_id=run.id,
-            crew=tuple(m.responder_id for m in crew),
-            members=tuple(crew),
-            telehealth=telehealth,
-            shortfalls=codes_of(judged.hard),
-            reason=reason,
-            qualifies=completed and not run.qualifying,
-        )
+    arrived_at = run.milestones.get(Status.ON_SCENE)
+    swapped = CrewSwapped(
+        incident_id=incident.id,
+        assignment_id=run.id,
+        crew=tuple(m.responder_id for m in crew),
+        members=tuple(crew),
+        telehealth=telehealth,
+        shortfalls=codes_of(judged.hard),
+        reason=reason,
+        qualifies=completed and not run.qualifying,
     )
+    counted_until = run.qualified_at or d.occurred_at
+    if arrived_at is not None and d.occurred_at < max(arrived_at, counted_until):
+        after = evolve_assignment(run, swapped, d.occurred_at)
+        swapped = msgspec.structs.replace(
+            swapped, judged=True, qualified_at=clock_stop(d, incident, after, arrived_at)[1]
+        )
+    d.emit(swapped)
 
 
 def require_known(d: Deciding, crew: Sequence[CrewMember]) -> None:

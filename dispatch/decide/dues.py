@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from crisis.assignment import ARRIVED, Assignment, Status, has_arrived, has_met
-from crisis.ids import AssignmentId, IncidentId
+from crisis.ids import AssignmentId, EncounterId, IncidentId
 from crisis.incident import Encounter, Incident
-from crisis.obligation import Obligation, ObligationDone, ObligationExcepted, ObligationKind
+from crisis.obligation import (
+    Obligation,
+    ObligationDone,
+    ObligationExcepted,
+    ObligationKind,
+    ObligationMoved,
+)
 from crisis.standards import (
     followup_due,
     local_day,
@@ -23,6 +30,7 @@ from crisis.standards import (
 )
 from dispatch.decide import owed
 from dispatch.decide.context import Deciding
+from dispatch.decide.situation import warning
 
 #: A report of the team is a sign of life: it meets the check-in that was due.
 BY_REPORT = "status_report"
@@ -38,11 +46,16 @@ def follow_run(d: Deciding, incident_id: IncidentId, run_id: AssignmentId, befor
     if owed.STAGES.get(before) != owed.STAGES.get(run.state) or not run.is_open:
         end_check_ins(d, run)
     owed.next_check_in(d, incident, run)
+    follow_wait(d, incident)
+
+
+def follow_wait(d: Deciding, incident: Incident) -> None:
+    """Let contacts with the person follow whether they still wait."""
     if owed.person_waits(incident):
         owed.next_waiting_contact(d, incident)
     else:
         came = any(has_arrived(r) and r.meets_need for r in incident.assignments)
-        end_waiting(d, incident_id, "team_arrived" if came else "not_needed")
+        end_waiting(d, incident.id, "team_arrived" if came else "not_needed")
 
 
 def end_check_ins(d: Deciding, run: Assignment) -> None:
@@ -63,58 +76,122 @@ def end_waiting(d: Deciding, incident_id: IncidentId, reason: str) -> None:
         d.emit(_excepted(obligation, reason), at=d.now)
 
 
-def owe_after(d: Deciding, before: Incident, run_id: AssignmentId) -> None:
+def owe_after(d: Deciding, before: Incident, run_id: AssignmentId) -> list[Obligation]:
     """Let arise what the run owes since ``before``: its note, and for each person met the rest.
 
-    Whatever was owed already stays; a correction takes nothing back, a person excepts it.
+    Whatever was owed already stays; a correction takes nothing back, a person excepts it. Where the
+    instants that it hangs on are others now, it moves with them; what moved is returned.
     """
     after = d.incident(before.id)
     was, run = before.assignment(run_id), _run(after, run_id)
+    moved = [] if was is None or _hangs_on(was) == _hangs_on(run) else _move(d, after, run)
     if has_arrived(run) and (was is None or not has_arrived(was)):
-        day = local_day(_arrived_at(run, d), d.policy.tz())
-        owed.arise(
-            d,
-            ObligationKind.NOTE,
-            note_due(day, d.policy.tz(), d.rules.standards),
-            rule=f"note.calendar_days/{d.rules.standards.version}",
-            thing=f"note/{run_id}",
-            incident_id=before.id,
-            run=run,
-        )
+        _owe(d, after, run, ObligationKind.NOTE, f"note/{run_id}")
     known = 0 if was is None else len(_people_met(before, was))
     people = _people_met(after, run)
     for number, encounter in enumerate(people[known:], start=known + 1):
-        _owe_person(d, after, run, encounter, number)
+        about = encounter.id if encounter is not None else None
+        for kind in (ObligationKind.FOLLOW_UP, ObligationKind.PLAN_NOTICE):
+            _owe(d, after, run, kind, f"{kind.value}/{run.id}/{number}", about)
+    return moved
 
 
-def _owe_person(
-    d: Deciding, incident: Incident, run: Assignment, encounter: Encounter | None, number: int
+def _owe(
+    d: Deciding,
+    incident: Incident,
+    run: Assignment,
+    kind: ObligationKind,
+    thing: str,
+    encounter_id: EncounterId | None = None,
 ) -> None:
+    due_at, rule = _measured(d, incident, run, kind)
+    owed.arise(
+        d,
+        kind,
+        due_at,
+        rule=rule,
+        thing=thing,
+        incident_id=incident.id,
+        run=run,
+        encounter_id=encounter_id,
+    )
+
+
+def _measured(
+    d: Deciding, incident: Incident, run: Assignment, kind: ObligationKind
+) -> tuple[datetime, str]:
+    """Return when the run owes it, counted from the run's own instants, and by which rule."""
     arrived_at = _arrived_at(run, d)
-    cleared_at = run.milestones.get(Status.CLEARED)
-    about = encounter.id if encounter is not None else None
     obligations, standards = d.policy_of(incident).obligations, d.rules.standards
-    rule = obligations.followup
-    owed.arise(
-        d,
-        ObligationKind.FOLLOW_UP,
-        followup_due(arrived_at, cleared_at, rule),
-        rule=f"followup.{rule.hours}h.{rule.counted_from.value}",
-        thing=f"follow_up/{run.id}/{number}",
-        incident_id=incident.id,
-        run=run,
-        encounter_id=about,
-    )
-    owed.arise(
-        d,
-        ObligationKind.PLAN_NOTICE,
-        plan_notice_due(arrived_at, obligations.plan_notice_hours, standards),
-        rule=f"plan_notice.hours/{standards.version}",
-        thing=f"plan_notice/{run.id}/{number}",
-        incident_id=incident.id,
-        run=run,
-        encounter_id=about,
-    )
+    if kind is ObligationKind.NOTE:
+        zone = d.policy.tz()
+        due_at = note_due(local_day(arrived_at, zone), zone, standards)
+        return due_at, f"note.calendar_days/{standards.version}"
+    if kind is ObligationKind.FOLLOW_UP:
+        rule = obligations.followup
+        due_at = followup_due(arrived_at, run.milestones.get(Status.CLEARED), rule)
+        return due_at, f"followup.{rule.hours}h.{rule.counted_from.value}"
+    if kind is ObligationKind.PLAN_NOTICE:
+        due_at = plan_notice_due(arrived_at, obligations.plan_notice_hours, standards)
+        return due_at, f"plan_notice.hours/{standards.version}"
+    return mandated_report_due(arrived_at, standards), f"mandated_report.hours/{standards.version}"
+
+
+#: What a run leaves owed by its own instants; their rules tell them from what is owed by hand.
+_MEASURED = {
+    ObligationKind.NOTE: "note.",
+    ObligationKind.FOLLOW_UP: "followup.",
+    ObligationKind.PLAN_NOTICE: "plan_notice.",
+    ObligationKind.MANDATED_REPORT: "mandated_report.",
+}
+
+
+def _hangs_on(run: Assignment) -> tuple[datetime | None, datetime | None]:
+    """Return the instants of a run that what it owes is counted from."""
+    said = [run.milestones[s] for s in ARRIVED if s in run.milestones]
+    return min(said, default=None), run.milestones.get(Status.CLEARED)
+
+
+def _move(d: Deciding, incident: Incident, run: Assignment) -> list[Obligation]:
+    """Let what the run owes be due by its instants of now, and tell who owes it."""
+    if not has_arrived(run):
+        return []  # nothing to count from; what is owed stays as it was
+    moved = []
+    for obligation in d.board.owed_for(incident.id):
+        prefix = _MEASURED.get(obligation.kind)
+        if prefix is None or not obligation.rule.startswith(prefix) or not obligation.is_open:
+            continue
+        if obligation.assignment_id != run.id:
+            continue
+        due_at, _ = _measured(d, incident, run, obligation.kind)
+        if due_at == obligation.due_at:
+            continue
+        was_missed = obligation.missed_at is not None
+        d.emit(
+            ObligationMoved(
+                obligation_id=obligation.id,
+                due_at=due_at,
+                owed_again=was_missed and due_at > d.now,
+                incident_id=incident.id,
+            ),
+            at=d.now,
+        )
+        owed.tell_owing(d, incident, obligation, "obligation_moved")
+        moved.append(d.board.obligations[obligation.id])
+    return moved
+
+
+def moved_warnings(moved: Iterable[Obligation]) -> list[dict[str, Any]]:
+    """Return what to warn of where instants moved what hangs on them."""
+    return [
+        warning(
+            "obligation_moved",
+            "Something that is owed is due at another time now.",
+            kind=one.kind.value,
+            due_at=one.due_at.isoformat(),
+        )
+        for one in moved
+    ]
 
 
 def owe_reports(
@@ -124,18 +201,10 @@ def owe_reports(
 
     What an amendment leaves out is owed all the same until a person excepts it.
     """
-    run, standards = _run(incident, encounter.assignment_id), d.rules.standards
+    run = _run(incident, encounter.assignment_id)
     for kind in dict.fromkeys(kinds):
-        owed.arise(
-            d,
-            ObligationKind.MANDATED_REPORT,
-            mandated_report_due(_arrived_at(run, d), standards),
-            rule=f"mandated_report.hours/{standards.version}",
-            thing=f"mandated_report/{encounter.id}/{kind}",
-            incident_id=incident.id,
-            run=run,
-            encounter_id=encounter.id,
-        )
+        thing = f"mandated_report/{encounter.id}/{kind}"
+        _owe(d, incident, run, ObligationKind.MANDATED_REPORT, thing, encounter.id)
 
 
 def settle_encounter(
@@ -204,5 +273,4 @@ def _run(incident: Incident, run_id: AssignmentId) -> Assignment:
 
 def _arrived_at(run: Assignment, d: Deciding) -> datetime:
     """Return the earliest instant at which the run says that the team was there."""
-    said = [run.milestones[s] for s in ARRIVED if s in run.milestones]
-    return min(said, default=d.occurred_at)
+    return _hangs_on(run)[0] or d.occurred_at

@@ -1,7 +1,8 @@
 """Marks: what goes wrong about an incident only by waiting, and who is told of it, once each.
 
 Decides from the incident and its policy alone which marks time will set and when; the clockwork
-reads the same list. Must not know clocks. Incidents entered after an outage get none.
+reads the same list. Patience counts from when the service learnt of a thing, deadlines from when
+it was. Must not know clocks. Incidents entered after an outage get none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from crisis.assignment import Status
 from crisis.commands import Command, FlagIncident
 from crisis.errors import Conflict
+from crisis.ids import IncidentId
 from crisis.incident import Incident, IncidentFlagged, IncidentState
 from crisis.partner import PartnerState
 from crisis.policy import CountyPolicy
@@ -55,7 +57,7 @@ def _all(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
     handoff = timedelta(seconds=waiting.handoff_alert_s)
     for partner in incident.partners:
         if partner.handoff and partner.state is PartnerState.REQUESTED:
-            yield Mark(partner.requested_at + handoff, HANDOFF, str(partner.id))
+            yield Mark(partner.known_at + handoff, HANDOFF, str(partner.id))
     if incident.is_settled:
         return
     unowned = timedelta(seconds=waiting.unowned_alert_s)
@@ -74,7 +76,9 @@ def _of_the_wait(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
     start, due_at = incident.determined_at, incident.due_at
     if incident.is_unassigned:
         lost = [run.moved_at for run in incident.assignments if not run.meets_need]
-        since = max([incident.own_determined_at or incident.received_at, *lost])
+        since = incident.sought_since or max(
+            [incident.own_determined_at or incident.received_at, *lost]
+        )
         patience_s = policy.waiting.unassigned_alert_s.of(incident.acuity or Acuity.EMERGENT)
         # A team that is lost makes it wait anew, and that is told again.
         yield Mark(since + timedelta(seconds=patience_s), UNASSIGNED, str(len(lost)))
@@ -130,6 +134,19 @@ def _is_overtaken(d: Deciding, incident: Incident, mark: Mark) -> bool:
         return False
     all_marks = _of_the_deadline(start, due_at, d.policy_of(incident))
     return any(mark.at < later.at <= d.now for later in all_marks)
+
+
+def tell_late_arrival(d: Deciding, incident_id: IncidentId) -> None:
+    """Mark a deadline as passed where a correction shows that the team came after it."""
+    incident = d.incident(incident_id)
+    arrived_at, due_at = incident.first_on_scene_at, incident.due_at
+    if arrived_at is None or due_at is None or arrived_at <= due_at or incident.back_entered:
+        return
+    about = due_at.isoformat()
+    if not incident.has_flag(DEADLINE_BREACHED, about):
+        mark = IncidentFlagged(incident_id=incident_id, flag=DEADLINE_BREACHED, about=about)
+        d.emit(mark, at=d.now)
+        _tell(d, incident, mark.flag)
 
 
 def _tell(d: Deciding, incident: Incident, flag: str) -> None:

@@ -6,16 +6,18 @@ leaves its slot waiting, and the search goes on at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from crisis.assignment import (
-    ARRIVED,
     Assignment,
     AssignmentCancelled,
     AssignmentDiverted,
     MilestoneCorrected,
     Status,
+    evolve_assignment,
     has_arrived,
 )
 from crisis.commands import (
@@ -27,15 +29,17 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.incident import Incident, IncidentState, SlotDropped
+from crisis.run_times import LEFT
 from crisis.team import CrewChanged
 from crisis.triage import ACUITY_ORDER
-from dispatch.decide import dues
+from dispatch.decide import belief, dues, flags
 from dispatch.decide.amendment import is_quiet
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import approved, assess, codes_of, crew_at, reason_of, swap
+from dispatch.decide.crew_check import approved, assess, clock_stop, codes_of, reason_of, swap
 from dispatch.decide.endings import propose_close
 from dispatch.decide.shifts import check_crew, check_on_one_shift
+from dispatch.decide.situation import warning
 from dispatch.decide.team_free import team_is_free
 
 
@@ -159,65 +163,123 @@ def _run_ended(d: Deciding, incident: Incident, run: Assignment, told: str) -> d
 
 
 def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
-    """Set the right instant of a status; the old value stays in the log."""
+    """Set the right instant of a status; the old value stays in the log.
+
+    Whatever hangs on it is judged anew and moves along: when the clock stopped and by which crew of
+    then, whether the person waits, what is owed and by when.
+    """
     incident, run = d.run(c.assignment_id)
     d.code("correction_reason", c.reason)
-    if c.instant is None and c.status is Status.ACCEPTED:
-        raise Invalid("accepted_always", "Every run was accepted at some instant.")
-    if c.instant is not None and not incident.received_at <= c.instant <= d.now:
+    warnings = _check_instant(d, incident, run, c)
+    corrected = MilestoneCorrected(
+        incident_id=incident.id,
+        assignment_id=run.id,
+        status=c.status,
+        instant=c.instant,
+        reason=c.reason,
+        by=d.env.actor.user_id,
+    )
+    if c.status is Status.ON_SCENE or c.status in LEFT:
+        corrected = _judged(d, incident, run, corrected, warnings)
+    d.emit(corrected)
+    warnings += dues.moved_warnings(dues.owe_after(d, incident, run.id))
+    dues.follow_wait(d, d.incident(incident.id))
+    flags.tell_late_arrival(d, incident.id)
+    after, now_run = d.run(run.id)
+    return {
+        "incident_id": incident.id,
+        "assignment_id": run.id,
+        "was": run.milestones.get(c.status),
+        "instant": now_run.milestones.get(c.status),
+        "first_on_scene_at": after.first_on_scene_at,
+        "warnings": warnings,
+    }
+
+
+def _judged(
+    d: Deciding,
+    incident: Incident,
+    run: Assignment,
+    corrected: MilestoneCorrected,
+    warnings: list[dict[str, Any]],
+) -> MilestoneCorrected:
+    """Return the correction with when the clock stops by it, by the crew of that instant."""
+    replace = msgspec.structs.replace
+    after = evolve_assignment(run, corrected, d.occurred_at)
+    arrived_at = after.milestones.get(Status.ON_SCENE)
+    if arrived_at is None:
+        return replace(corrected, judged=True)
+    lacked, stop = clock_stop(d, incident, after, arrived_at)
+    if stop != arrived_at:
+        warnings += [reason_of(shortfall) for shortfall in lacked]
+        d.notify("role:supervisor", "arrival_not_qualifying", incident=incident)
+    shortfalls = codes_of(lacked) if corrected.status is Status.ON_SCENE else None
+    return replace(corrected, judged=True, qualified_at=stop, shortfalls=shortfalls)
+
+
+#: How a correction is refused that runs against what is known.
+_REFUSED: Mapping[str, Callable[..., Invalid]] = {
+    "before_determination": lambda **facts: Invalid(
+        "instant_before_determination",
+        "That lies before it was determined that a team is needed.",
+        **facts,
+    ),
+    "before_acceptance": lambda **facts: Invalid(
+        "instant_before_acceptance", "The team had not accepted by then.", **facts
+    ),
+    "after_end": lambda **facts: Invalid(
+        "instant_after_end", "The run had ended by then.", **facts
+    ),
+    "before_others": lambda **facts: Invalid(
+        "instant_before_others", "The team did more on this run after that.", **facts
+    ),
+    "after_others": lambda **facts: Invalid(
+        "instant_after_others", "The team had done more on this run by then.", **facts
+    ),
+}
+
+
+def _check_instant(
+    d: Deciding, incident: Incident, run: Assignment, c: CorrectMilestone
+) -> list[dict[str, Any]]:
+    """Refuse an instant that can't be; return what to warn of.
+
+    That a run ended as one that nobody came to is no bar: setting that right is what a correction
+    is for, and who corrects is told so.
+
+    Raises:
+        Invalid: ``accepted_always``, ``status_is_its_end``, ``status_not_reached``,
+            ``instant_out_of_bounds``, or one of ``_REFUSED``.
+    """
+    if c.instant is None:
+        if c.status is Status.ACCEPTED:
+            raise Invalid("accepted_always", "Every run was accepted at some instant.")
+        if c.status in LEFT and c.status in _passed(run):
+            raise Invalid("status_is_its_end", "The run has ended so; only its time can be set.")
+        return []
+    if c.status in LEFT and c.status not in _passed(run):
+        raise Invalid("status_not_reached", "The run has not ended so: report or end it instead.")
+    if not incident.received_at <= c.instant <= d.now:
         raise Invalid(
             "instant_out_of_bounds",
             "The instant must lie between the incident's receipt and now.",
             received_at=incident.received_at.isoformat(),
         )
-    _check_not_after_end(run, c)
-    d.emit(
-        MilestoneCorrected(
-            incident_id=incident.id,
-            assignment_id=run.id,
-            status=c.status,
-            instant=c.instant,
-            reason=c.reason,
-            by=d.env.actor.user_id,
-            shortfalls=_lacked_at(d, incident, run, c),
-        )
-    )
-    dues.owe_after(d, incident, run.id)
-    after, corrected = d.run(run.id)
-    return {
-        "incident_id": incident.id,
-        "assignment_id": run.id,
-        "was": run.milestones.get(c.status),
-        "instant": corrected.milestones.get(c.status),
-        "first_on_scene_at": after.first_on_scene_at,
-        "warnings": [],
-    }
+    found = belief.against(d, incident, run, c.status, c.instant)
+    if found is None:
+        return []
+    if found.against is None:
+        return [
+            warning(
+                "contradicts_end", "The run ended as one that nobody came to; now somebody did."
+            )
+        ]
+    raise _REFUSED[found.code](against=found.against.isoformat())
 
 
-def _check_not_after_end(run: Assignment, c: CorrectMilestone) -> None:
-    """Let nobody have arrived with a run that had been called off by then: that is no response.
-
-    Raises:
-        Invalid: ``instant_after_end``.
-    """
-    if run.meets_need or c.instant is None or c.status not in ARRIVED:
-        return
-    ended_at = run.milestones.get(run.state, run.moved_at)
-    if c.instant > ended_at:
-        raise Invalid(
-            "instant_after_end",
-            "The run had been called off by then.",
-            ended_at=ended_at.isoformat(),
-        )
-
-
-def _lacked_at(
-    d: Deciding, incident: Incident, run: Assignment, c: CorrectMilestone
-) -> tuple[str, ...] | None:
-    """Return what the crew lacked at a corrected arrival; ``None`` = not an arrival."""
-    if c.status is not Status.ON_SCENE or c.instant is None:
-        return None
-    return codes_of(crew_at(d, incident, run, c.instant)[0])
+def _passed(run: Assignment) -> tuple[Status, ...]:
+    """Return the ends that the run's state says it has come to."""
+    return (Status.CLEARED, Status.READY) if run.state is Status.READY else (run.state,)
 
 
 def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What the service owes by an instant: how obligations arise, go on and lapse.
 
 Decides the instants of callbacks, safety check-ins and waiting contacts, and which one follows.
+They count from when the service learnt of what they follow from: nobody can have missed before
+what only became known now. What the benefit's own clocks count from stands in ``dues``.
 Shared by the handlers that start a run, meet an obligation or miss one. Must not know the database.
 """
 
@@ -90,7 +92,7 @@ def check_in_every_s(policy: CountyPolicy, stage: str, team: Team | None) -> flo
 
 
 def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> ObligationId | None:
-    """Let the run's next check-in arise, its stage's interval from the present act.
+    """Let the run's next check-in arise, its stage's interval from when its act became known.
 
     Returns ``None`` where none is owed: the run is over, its state asks for none, one is open
     already, or the incident was entered after an outage.
@@ -105,7 +107,7 @@ def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> Obligatio
     return arise(
         d,
         ObligationKind.CHECK_IN,
-        _from_the_act(d, every_s),
+        d.in_s(every_s),
         rule=f"check_ins.{stage}",
         incident_id=incident.id,
         run=run,
@@ -127,6 +129,17 @@ def open_check_ins(d: Deciding, run: Assignment) -> list[Obligation]:
     ]
 
 
+def tell_owing(d: Deciding, incident: Incident, obligation: Obligation, template: str) -> None:
+    """Tell who must see to it: the person, else the team, else who answers for the incident."""
+    if obligation.owner is not None:
+        to = f"user:{obligation.owner}"
+    elif obligation.team_id is not None:
+        to = f"team:{obligation.team_id}"
+    else:
+        to = "role:dispatcher" if incident.owner is None else f"user:{incident.owner}"
+    d.notify(to, template, urgency="soon", incident=incident)
+
+
 def open_of_kind(d: Deciding, incident_id: IncidentId, kind: ObligationKind) -> list[Obligation]:
     """Return what of one kind is still owed because of an incident."""
     return [o for o in d.board.owed_for(incident_id) if o.kind is kind and o.is_open]
@@ -141,7 +154,9 @@ def person_waits(incident: Incident) -> bool:
 
 
 def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None:
-    """Let the next contact with a waiting person arise, the acuity's interval from the present act.
+    """Let the next contact with a waiting person arise, the acuity's interval from now.
+
+    From when it is known that the person waits: what is told late has been missed by nobody yet.
 
     Returns ``None`` where none is owed: nobody waits, one is open already, or back-entry.
     """
@@ -153,12 +168,7 @@ def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None
     return arise(
         d,
         ObligationKind.WAITING_CONTACT,
-        _from_the_act(d, every_s),
+        d.in_s(every_s),
         rule="waiting.contact_every_s",
         incident_id=incident.id,
     )
-
-
-def _from_the_act(d: Deciding, every_s: float) -> datetime:
-    """Return ``every_s`` after the present act, told late or not, but never an instant gone by."""
-    return max(d.occurred_at + timedelta(seconds=every_s), d.now)

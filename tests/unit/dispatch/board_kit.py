@@ -326,7 +326,12 @@ class County:
             if getattr(event.body, "incident_id", None) == incident_id and not isinstance(
                 event.body, _ELSEWHERE
             ):
-                found = evolve_incident(found, event.body, event.occurred_at)  # type: ignore[arg-type]
+                found = evolve_incident(
+                    found,
+                    event.body,  # type: ignore[arg-type]
+                    event.occurred_at,
+                    event.recorded_at,
+                )
         assert found is not None, "no such incident in the log"
         return found
 

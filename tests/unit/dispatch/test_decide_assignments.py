@@ -34,7 +34,7 @@ from crisis.policy import DivertPolicy
 from crisis.states import Source
 from crisis.team import CrewMember, Duty
 from crisis.triage import Acuity, Answer, Hazard
-from dispatch.decide import decide
+from dispatch.decide import Decision, decide
 from tests.unit.dispatch.board_kit import (
     LEAD,
     MONDAY,
@@ -323,7 +323,7 @@ def test_the_first_of_several_teams_to_arrive_stops_the_clock() -> None:
     assert county.incident(run.incident_id).first_on_scene_at == first_at
 
 
-def test_an_arrival_after_the_run_was_called_off_is_kept_but_stops_no_clock() -> None:
+def test_an_arrival_before_a_run_was_called_off_stops_the_clock_and_one_after_is_disputed() -> None:
     run = Run()
     run.says(S.EN_ROUTE)
     run.county.wait(60)
@@ -332,9 +332,9 @@ def test_an_arrival_after_the_run_was_called_off_is_kept_but_stops_no_clock() ->
     assert before["first_on_scene_at"] == MONDAY + timedelta(seconds=30)
     run = Run()
     run.county.do(CancelAssignment(assignment_id=run.id, reason="team_vehicle"))
-    after = run.says(S.ON_SCENE, minutes=10)
-    assert (after["state"], after["first_on_scene_at"]) == (S.CANCELLED, None)
-    assert [w["code"] for w in after["warnings"]] == ["run_ended"]
+    run.county.wait(600)
+    assert run.refused("disputed", S.ON_SCENE).facts["reason"] == "after_end"
+    assert run.county.incident(run.incident_id).first_on_scene_at is None
 
 
 def test_a_correction_moves_the_clocks_stop_and_keeps_the_old_value_in_the_log() -> None:
@@ -704,12 +704,20 @@ def test_a_phone_that_was_away_may_report_on_a_cancelled_incident() -> None:
     run.says(S.EN_ROUTE)
     run.county.do(CancelIncident(incident_id=run.incident_id, reason="caller_cancelled"))
     gone = run.county.incident(run.incident_id)
-    command = ReportStatus(assignment_id=run.id, status=S.CONTACT)
-    env = envelope(command, by=on_team(run.team), number="late")
     board = run.county.board.holding("incidents", gone)
-    done = decide(board, env, run.county.now, run.county.rules, frozenset({gone.id}))
-    assert done.refusal is None
-    assert done.result["state"] is S.CANCELLED
+
+    def late(status: Status) -> Decision:
+        command = ReportStatus(assignment_id=run.id, status=status)
+        env = envelope(command, by=on_team(run.team), number=f"late {status}")
+        return decide(board, env, run.county.now, run.county.rules, frozenset({gone.id}))
+
+    told = late(S.STAGED)
+    assert told.refusal is None
+    assert told.result["state"] is S.CANCELLED
+    # By its reason it was called off before anybody came.
+    against = late(S.CONTACT)
+    assert against.refusal is not None
+    assert against.refusal.facts["reason"] == "contradicts_end"
 
 
 # Crews

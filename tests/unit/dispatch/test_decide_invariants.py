@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crisis.assignment import RUN, Status
+from crisis.assignment import ARRIVED, RUN, Status
 from crisis.board import Board, owed_index
 from crisis.commands import (
     AcceptOffer,
@@ -69,6 +69,7 @@ from crisis.ids import (
 from crisis.incident import Incident, IncidentState
 from crisis.policy import OfferPolicy
 from crisis.roles import Actor
+from crisis.run_times import left_at
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity, Hazard
@@ -372,6 +373,17 @@ def check_slots(incident: Incident) -> None:
         assert all(run.state is Status.CLEARED for run in incident.open_runs)
 
 
+def check_times(incident: Incident) -> None:
+    """No team arrives before it accepted or after it left, and no clock stops then either."""
+    for run in incident.assignments:
+        accepted_at, gone_at = run.milestones[Status.ACCEPTED], left_at(run)
+        stops = [run.qualified_at] if run.qualified_at is not None else []
+        for at in (*(run.milestones[s] for s in ARRIVED if s in run.milestones), *stops):
+            assert accepted_at <= at
+            assert gone_at is None or at <= gone_at
+            assert incident.own_determined_at is None or incident.own_determined_at <= at
+
+
 def check_forward(before: Incident, after: Incident) -> None:
     """No clock starts anew and no run goes back, but to stand aside."""
     merging = len(after.absorbed) != len(before.absorbed)
@@ -400,6 +412,7 @@ def check_board(chaos: Chaos, before: dict[IncidentId, Incident]) -> None:
     )
     for incident in board.incidents.values():
         check_slots(incident)
+        check_times(incident)
         if incident.id in before:
             check_forward(before[incident.id], incident)
     for obligation in board.obligations.values():

@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -157,6 +157,8 @@ export interface Assignment {
   readonly staging_record: string | null;
   readonly end_reason: string | null;
   readonly disputed: number;
+  readonly arrival_disputed: boolean;
+  readonly met_nobody: boolean;
   readonly shortfalls: readonly string[];
   readonly arrival_shortfalls: readonly string[] | null;
   readonly qualified_at: string | null;
@@ -507,6 +509,8 @@ export interface CrewSwapped {
   readonly shortfalls: readonly string[];
   readonly reason: string;
   readonly qualifies: boolean;
+  readonly judged: boolean;
+  readonly qualified_at: string | null;
 }
 
 /** What is known of danger, and what is not; the codes are hazards'. */
@@ -677,7 +681,11 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
+<<<<<<< HEAD
   readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+=======
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+>>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
 }
 
 /** A team that may not go, with every reason. */
@@ -790,6 +798,7 @@ export interface Incident {
   readonly pending_owner: string | null;
   readonly handed_over_at: string | null;
   readonly owner_since: string | null;
+  readonly sought_since: string | null;
   readonly amended_at: string | null;
   readonly paper_number: string | null;
   readonly screening_at: string | null;
@@ -1075,6 +1084,8 @@ export interface MilestoneCorrected {
   readonly reason: string;
   readonly by: string | null;
   readonly shortfalls: readonly string[] | null;
+  readonly judged: boolean;
+  readonly qualified_at: string | null;
 }
 
 /** A shift whose crew names the asker; ``started_at`` ``None`` = only planned. */
@@ -1170,6 +1181,15 @@ export interface ObligationExcepted {
 export interface ObligationMissed {
   readonly type: "obligation_missed";
   readonly obligation_id: string;
+  readonly incident_id: string | null;
+}
+
+/** The instant that it hangs on was set right, and so it is due at another one. */
+export interface ObligationMoved {
+  readonly type: "obligation_moved";
+  readonly obligation_id: string;
+  readonly due_at: string;
+  readonly owed_again: boolean;
   readonly incident_id: string | null;
 }
 
@@ -1404,6 +1424,7 @@ export interface PartnerResponse {
   readonly requested_by: string;
   readonly handoff: boolean;
   readonly requested_at: string;
+  readonly known_at: string;
   readonly acknowledged_at: string | null;
   readonly arrived_at: string | null;
   readonly ended_at: string | null;
@@ -1817,6 +1838,7 @@ export interface StatusReported {
   readonly shortfalls: readonly string[] | null;
   readonly qualifies: boolean;
   readonly completed_at: string | null;
+  readonly met_nobody: boolean;
 }
 
 /** A person in crisis; ``record`` says who, ``None`` = unknown, which is normal. */
@@ -2927,14 +2949,23 @@ export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, 
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
+<<<<<<< HEAD
 export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
+=======
+export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "met_nobody": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
+export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "refused": false} };
+>>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
 export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": ""} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
+<<<<<<< HEAD
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
 export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
+=======
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape } };
+>>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
@@ -2968,14 +2999,19 @@ export const OfferExpiredShape: Shape = { d: {"wake_at": null} };
 export const OfferWithdrawnShape: Shape = { d: {"wake_at": null} };
 export const AssignmentBegunShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": []}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const AssignmentEnteredShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": [], "override_reason": null, "said_by": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const StatusReportedShape: Shape = { d: {"moves": true, "device_at": null, "said_by": null, "cleared_scene_by": null, "briefed_by": null, "staging_reason": null, "staging_record": null, "shortfalls": null, "qualifies": true, "completed_at": null} };
+export const StatusReportedShape: Shape = { d: {"moves": true, "device_at": null, "said_by": null, "cleared_scene_by": null, "briefed_by": null, "staging_reason": null, "staging_record": null, "shortfalls": null, "qualifies": true, "completed_at": null, "met_nobody": false} };
 export const ReportDisputedShape: Shape = { d: {"by_team": null} };
-export const MilestoneCorrectedShape: Shape = { d: {"by": null, "shortfalls": null} };
+export const MilestoneCorrectedShape: Shape = { d: {"by": null, "shortfalls": null, "judged": false, "qualified_at": null} };
 export const HazardsAcknowledgedShape: Shape = { d: {"said_by": null} };
 export const AssignmentDivertedShape: Shape = { d: {"to_incident": null, "wake_at": null} };
 export const AssignmentCancelledShape: Shape = { d: {"wake_at": null} };
+<<<<<<< HEAD
 export const CrewSwappedShape: Shape = { d: {"members": [], "telehealth": null, "shortfalls": [], "reason": "other", "qualifies": false}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false, "danger": 0} };
+=======
+export const CrewSwappedShape: Shape = { d: {"members": [], "telehealth": null, "shortfalls": [], "reason": "other", "qualifies": false, "judged": false, "qualified_at": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
+export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false} };
+>>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
 export const PartnerAcknowledgedShape: Shape = { d: {"record": null} };
 export const PartnerNotComingShape: Shape = { d: {"taken_back": false} };
 export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "cause": "button", "next_rung_at": null, "policy_version": "", "doubts": [], "claimed_at": null} };
@@ -2986,6 +3022,7 @@ export const ObligationAttemptedShape: Shape = { d: {"mode": "telehealth_audio",
 export const ObligationDoneShape: Shape = { d: {"mode": "telehealth_audio", "late": false, "incident_id": null} };
 export const ObligationExceptedShape: Shape = { d: {"incident_id": null} };
 export const ObligationMissedShape: Shape = { d: {"incident_id": null} };
+export const ObligationMovedShape: Shape = { d: {"owed_again": false, "incident_id": null} };
 export const ObligationReassignedShape: Shape = { d: {"incident_id": null} };
 export const TeamRecordedShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false} };
 export const ShiftPlannedShape: Shape = { d: {"crew": []}, p: { crew: CrewMemberShape } };
@@ -2998,7 +3035,7 @@ export const ShiftEndedShape: Shape = { d: {"reason": "scheduled"} };
 export const CredentialShape: Shape = { d: {"number": null, "effective_from": null, "expires_on": null} };
 export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "licence_record": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
-export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
+export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const TimelineShape: Shape = { d: {}, p: { events: EventShape } };
 export const RungShape: Shape = { d: {"delay_s": 0.0} };
 export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
@@ -3548,7 +3585,7 @@ export interface CodeSets {
   readonly decline_reason: "conflict_of_interest" | "crew_incomplete" | "end_of_shift" | "fatigue" | "not_ready" | "other" | "road_access" | "safety_concern" | "skills_mismatch" | "too_far" | "vehicle" | (string & {});
   readonly dispatch_reason: "danger_to_others" | "danger_to_self" | "first_responder_asked" | "grave_disability" | "in_person_assessment" | "not_resolved_by_phone" | "other" | (string & {});
   readonly disposition: "arrest" | "deceased" | "detox_sud_facility" | "hold_by_law_enforcement" | "hold_by_other" | "hold_by_team" | "left" | "medical_ed" | "not_found" | "other" | "refused_contact" | "refused_services" | "shelter" | "stabilized_no_further_need" | "stabilized_referral" | "stabilized_safety_plan" | "support_took_over" | "transferred_county" | "transferred_furs" | "unsafe_no_contact" | "voluntary_23_hour" | "voluntary_crisis_residential" | "voluntary_csu" | "voluntary_ed" | "voluntary_psychiatric_admission" | "voluntary_respite" | "voluntary_sobering" | "voluntary_urgent_care" | (string & {});
-  readonly dispute_reason: "before_acceptance" | "not_your_run" | "outside_skew";
+  readonly dispute_reason: "after_end" | "after_others" | "before_acceptance" | "before_determination" | "before_others" | "contradicts_end" | "not_your_run" | "outside_skew";
   readonly divert_reason: "closer_team_free" | "duress" | "higher_class" | "supervisor_order" | (string & {});
   readonly duress_cause: "button" | "missed_check_in" | "voice";
   readonly duress_resolution: "check_in_late" | "drill" | "false_alarm" | "injured" | "pressed_by_mistake" | "safe" | "safe_after_help" | "withdrew" | (string & {});
@@ -3693,6 +3730,10 @@ export type RefusalCode =
   | "incident_needed"
   | "incident_open"
   | "instant_after_end"
+  | "instant_after_others"
+  | "instant_before_acceptance"
+  | "instant_before_determination"
+  | "instant_before_others"
   | "instant_out_of_bounds"
   | "integration_has_no_password"
   | "internal_fault"
@@ -3798,7 +3839,12 @@ export type RefusalCode =
   | "slots_unmet"
   | "slow_down"
   | "staging_reason_missing"
+<<<<<<< HEAD
   | "stale_version"
+=======
+  | "status_is_its_end"
+  | "status_not_reached"
+>>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
   | "stopped"
   | "team_has_open_assignment"
   | "team_has_open_offer"

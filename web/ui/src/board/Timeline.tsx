@@ -3,6 +3,7 @@
 import { date, dateTime, dayShort, timeSeconds } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
 import english from "../messages/en/board.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
@@ -33,8 +34,10 @@ function more(body: Event["body"], desk: Desk, kinds: Kinds): string {
   switch (body.type) {
     case "status_reported":
       return common(`team_${body.status}`);
+    case "report_disputed":
+      return listed(common(`team_${body.status}`), timeSeconds(body.occurred), word("dispute_reason", body.reason));
     case "milestone_corrected":
-      return common(`team_${body.status}`);
+      return listed(common(`team_${body.status}`), body.instant === null ? say("times_never") : timeSeconds(body.instant), word("correction_reason", body.reason));
     case "offer_made":
       return listed(team, body.override_reason === null ? "" : word("override_reason", body.override_reason));
     case "offer_declined":
@@ -60,6 +63,8 @@ function more(body: Event["body"], desk: Desk, kinds: Kinds): string {
       return listed(owed, outcome(body.outcome), body.late ? t("deadline_missed") : "");
     case "obligation_excepted":
       return listed(owed, outcome(body.reason));
+    case "obligation_moved":
+      return listed(owed, dateTime(body.due_at));
     case "obligation_missed":
     case "obligation_reassigned":
       return owed;

@@ -326,6 +326,7 @@ export default {
   event_obligation_done: "Done:",
   event_obligation_excepted: "Not owed any more:",
   event_obligation_missed: "Missed:",
+  event_obligation_moved: "Due at another time:",
   event_obligation_reassigned: "Passed on:",
 
   alert_offer: "A team is asked",
@@ -369,6 +370,7 @@ export default {
   alert_overlooked: "The service has overlooked a deadline: see to it by hand",
   alert_duress_help_sent: "Help was sent to a team",
   alert_obligation_yours: "Something is owed by you",
+  alert_obligation_moved: "Something that is owed is due at another time",
   alert_callback_missed: "A callback was missed",
   alert_waiting_contact_missed: "A waiting person was not called",
   alert_check_in_missed: "A safety check-in was missed",

@@ -154,6 +154,7 @@ export default {
   event_obligation_done: "Done",
   event_obligation_excepted: "Excepted with a reason",
   event_obligation_missed: "Missed",
+  event_obligation_moved: "Due at another time",
   event_obligation_reassigned: "Handed to somebody else",
   owed_callback: "Call back",
   owed_waiting_contact: "Contact with the waiting person",

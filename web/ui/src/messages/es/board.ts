@@ -328,6 +328,7 @@ const es: Catalog<typeof en> = {
   event_obligation_done: "Hecho:",
   event_obligation_excepted: "Ya no pendiente:",
   event_obligation_missed: "Incumplido:",
+  event_obligation_moved: "Vence a otra hora:",
   event_obligation_reassigned: "Pasado a otra persona:",
 
   alert_offer: "Se pide a un equipo",
@@ -371,6 +372,7 @@ const es: Catalog<typeof en> = {
   alert_overlooked: "El servicio pasó por alto un plazo: atiéndalo a mano",
   alert_duress_help_sent: "Se envió ayuda a un equipo",
   alert_obligation_yours: "Tiene algo pendiente",
+  alert_obligation_moved: "Algo pendiente vence a otra hora",
   alert_callback_missed: "No se devolvió una llamada",
   alert_waiting_contact_missed: "No se llamó a quien espera",
   alert_check_in_missed: "Faltó un control de seguridad",

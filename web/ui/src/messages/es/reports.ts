@@ -157,6 +157,7 @@ export default {
   event_obligation_done: "Hecho",
   event_obligation_excepted: "Exceptuado con motivo",
   event_obligation_missed: "Incumplido",
+  event_obligation_moved: "Vence a otra hora",
   event_obligation_reassigned: "Pasado a otra persona",
   owed_callback: "Devolver la llamada",
   owed_waiting_contact: "Contacto con quien espera",

@@ -1,6 +1,7 @@
 // What the service warns of, by its stable codes. In English its own sentence is shown, which knows more.
 const es = {
   call_open: "Todavía hay alguien en la línea.",
+  contradicts_end: "La salida terminó sin que nadie llegara a la persona; ahora consta una llegada.",
   crew_assumed: "No se conoce ningún turno de entonces: se supone que fueron quienes están ahora en el equipo.",
   crew_no_longer_valid: "Un equipo en camino ya no es válido para este incidente tal como se conoce ahora.",
   destination_missing: "No está anotado quién recibió a la persona.",
@@ -10,10 +11,10 @@ const es = {
   hold_missing: "No está anotado el tipo de retención.",
   location_unknown: "El lugar no se conoce con exactitud: vale la clase del condado y no hay tiempos de viaje.",
   newer_version: "El incidente cambió desde entonces; léalo de nuevo.",
+  obligation_moved: "Algo pendiente vence ahora a otra hora.",
   on_scene_missing: "Diga cuándo llegó el equipo; el plazo sigue corriendo.",
   plan_missing: "No está anotado ni un plan de seguridad ni por qué no lo hay.",
   reason_unusual: "Es un motivo poco común en esta etapa.",
-  run_ended: "Para entonces la salida ya se había cancelado.",
   settled: "El incidente ya está resuelto.",
   team_out: "No se puede enviar al equipo: márquelo como no disponible.",
   time_not_believed: "La hora indicada no puede ser correcta, como cuando el reloj del teléfono está mal: cuenta como ahora.",

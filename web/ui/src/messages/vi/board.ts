@@ -328,6 +328,7 @@ const vi: Catalog<typeof en> = {
   event_obligation_done: "Đã xong:",
   event_obligation_excepted: "Không phải làm nữa:",
   event_obligation_missed: "Đã lỡ:",
+  event_obligation_moved: "Đổi hạn:",
   event_obligation_reassigned: "Giao cho người khác:",
 
   alert_offer: "Đang hỏi một đội",
@@ -371,6 +372,7 @@ const vi: Catalog<typeof en> = {
   alert_overlooked: "Hệ thống đã bỏ sót một thời hạn: hãy tự xử lý",
   alert_duress_help_sent: "Đã gửi hỗ trợ cho một đội",
   alert_obligation_yours: "Bạn có việc phải làm",
+  alert_obligation_moved: "Một việc phải làm đã đổi hạn",
   alert_callback_missed: "Đã lỡ một lần gọi lại",
   alert_waiting_contact_missed: "Chưa gọi cho người đang chờ",
   alert_check_in_missed: "Đã lỡ một lần kiểm tra an toàn",

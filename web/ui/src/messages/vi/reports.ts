@@ -157,6 +157,7 @@ export default {
   event_obligation_done: "Đã xong",
   event_obligation_excepted: "Miễn có lý do",
   event_obligation_missed: "Lỡ hạn",
+  event_obligation_moved: "Đổi hạn",
   event_obligation_reassigned: "Giao người khác",
   owed_callback: "Gọi lại",
   owed_waiting_contact: "Liên lạc người đang chờ",

@@ -2,6 +2,7 @@ import type { Warned } from "../es/warnings.ts";
 
 const vi: Warned = {
   call_open: "Vẫn còn người gọi trên đường dây.",
+  contradicts_end: "Chuyến đi đã kết thúc mà không ai đến nơi; nay lại ghi là có đến.",
   crew_assumed: "Không biết ca nào lúc đó: coi như những người hiện trong đội đã đi.",
   crew_no_longer_valid: "Một đội đang đi không còn đủ điều kiện cho vụ này như đang biết.",
   destination_missing: "Chưa ghi ai tiếp nhận người đó.",
@@ -11,10 +12,10 @@ const vi: Warned = {
   hold_missing: "Chưa ghi loại lệnh giữ.",
   location_unknown: "Chưa rõ địa điểm: dùng loại của quận và không tính được thời gian đi.",
   newer_version: "Vụ việc đã thay đổi; hãy đọc lại.",
+  obligation_moved: "Một việc phải làm nay có hạn khác.",
   on_scene_missing: "Hãy cho biết đội đến lúc nào; thời hạn vẫn chạy.",
   plan_missing: "Chưa ghi kế hoạch an toàn hoặc lý do không có.",
   reason_unusual: "Lý do này hiếm gặp ở giai đoạn này.",
-  run_ended: "Lúc đó chuyến đi đã bị hủy.",
   settled: "Vụ việc đã xong.",
   team_out: "Không cử đội được: hãy đặt là không sẵn sàng.",
   time_not_believed: "Giờ được cho không thể đúng, như khi đồng hồ điện thoại sai: tính là lúc này.",
