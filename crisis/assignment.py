@@ -146,7 +146,6 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
         shortfalls: at arrival: codes of what the crew lacked; ``None`` = not judged here.
         qualifies: at arrival: whether the team was a valid one, so that the regulatory clock stops.
         completed_at: when a later change of crew made it one, where it was none; ``None`` = never.
-        met_nobody: at a clear: the team's own account is that it came to nobody.
     """
 
     incident_id: IncidentId
@@ -162,7 +161,6 @@ class StatusReported(EventBody, frozen=True, kw_only=True):
     shortfalls: tuple[str, ...] | None = None
     qualifies: bool = True
     completed_at: datetime | None = None
-    met_nobody: bool = False
 
 
 class ReportDisputed(EventBody, frozen=True, kw_only=True):
@@ -281,7 +279,6 @@ class Assignment(Value, frozen=True, kw_only=True):
         acknowledged: the newest version of the incident that the crew has acknowledged; 0 = none.
         disputed: number of reports kept but not believed; ``arrival_disputed``: one of them says
             that the team was there, and no person has set the arrival since.
-        met_nobody: the team cleared by an account of nobody met, without having arrived.
         shortfalls: at acceptance or the latest crew change; ``arrival_shortfalls``: on arrival,
             ``None`` = not arrived.
         qualified_at: the earliest instant at which a valid team of this run was on scene, which
@@ -305,7 +302,6 @@ class Assignment(Value, frozen=True, kw_only=True):
     end_reason: str | None = None
     disputed: int = 0
     arrival_disputed: bool = False
-    met_nobody: bool = False
     shortfalls: tuple[str, ...] = ()
     arrival_shortfalls: tuple[str, ...] | None = None
     qualified_at: datetime | None = None
@@ -470,7 +466,6 @@ def _reported(run: Assignment, event: StatusReported, at: datetime) -> Assignmen
         milestones=_with_milestone(run, event.status, at),
         briefed_by=event.briefed_by or run.briefed_by,
         arrival_shortfalls=event.shortfalls if arrived else run.arrival_shortfalls,
-        met_nobody=run.met_nobody or event.met_nobody,
         qualified_at=_qualified_at(run, event, at),
     )
     if not event.moves:

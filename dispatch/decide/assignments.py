@@ -103,12 +103,9 @@ def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportSt
 
 
 def let_happen(
-    d: Deciding, incident: Incident, run: Assignment, c: ReportStatus, *, met_nobody: bool = False
+    d: Deciding, incident: Incident, run: Assignment, c: ReportStatus
 ) -> list[dict[str, Any]]:
-    """Let the report happen and everything that follows from it; return what to warn of.
-
-    ``met_nobody``: who ends the run so accounts for it that the team came to nobody.
-    """
+    """Let the report happen and everything that follows from it; return what to warn of."""
     warnings: list[dict[str, Any]] = []
     lacks: tuple[str, ...] | None = None
     valid_at: datetime | None = d.occurred_at
@@ -130,7 +127,6 @@ def let_happen(
             shortfalls=lacks,
             qualifies=qualifies,
             completed_at=None if qualifies else valid_at,
-            met_nobody=met_nobody and c.status is Status.CLEARED,
         )
     )
     warnings += dues.moved_warnings(dues.owe_after(d, incident, run.id))
@@ -201,13 +197,12 @@ def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
         return dispute(d, incident, run, Status.CLEARED, reason)
     check_voice(d, c.said_by)
     recorded = _recorded(d, incident, run, c)
-    met_nobody = not has_arrived(run) and not any(one.contacted for one in recorded)
     warnings = [told for one in recorded for told in encounters.warnings_of(d, one)]
     statuses = (Status.CLEARED, Status.READY) if c.ready else (Status.CLEARED,)
     for status in statuses:
         now_incident, now_run = d.run(run.id)
         report = ReportStatus(assignment_id=run.id, status=status, said_by=c.said_by)
-        warnings += let_happen(d, now_incident, now_run, report, met_nobody=met_nobody)
+        warnings += let_happen(d, now_incident, now_run, report)
     if has_arrived(run) and not d.incident(incident.id).encounters:
         warnings.append(
             warning("encounter_missing", "Nothing is recorded of how the encounter ended.")

@@ -27,7 +27,8 @@ def never_came(d: Deciding, incident: Incident, run: Assignment) -> bool:
     """Whether the run ended as one whose team came to nobody, by what was said at its end.
 
     A team is diverted only on its way. A reason for calling off says by its flags whether it makes
-    sense at the scene. Who clears says whom they met; a bare status says nothing of that.
+    sense at the scene. Whom the team met stands in its encounters; where nothing is said of
+    anybody, nothing is said against an arrival that is told late.
     """
     if incident.outcome == "unserved" or run.state is Status.DIVERTED:
         return True
@@ -37,7 +38,7 @@ def never_came(d: Deciding, incident: Incident, run: Assignment) -> bool:
     if run.state not in {Status.CLEARED, Status.READY}:
         return False
     met = [e.contacted for e in incident.encounters if e.assignment_id == run.id]
-    return not any(met) and (run.met_nobody or bool(met))
+    return bool(met) and not any(met)
 
 
 def against(

@@ -42,22 +42,29 @@ async def corrected_arrivals(c: County) -> Told:
     start = c.now
     run = await c.served(later, 30)
     c.wait(30)
-    await c.correct(run, start + timedelta(minutes=61))
-    # An arrival before the determination contradicts it: counted, and not measured.
+    # The team had cleared by then: first that is set right, and then the arrival.
+    after = start + timedelta(minutes=61)
+    assert await c.cannot_correct(run, after) == "instant_after_end"
+    await c.correct(run, start + timedelta(minutes=62), "ready")
+    await c.correct(run, start + timedelta(minutes=62), "cleared")
+    await c.correct(run, after)
+    # An arrival before the determination contradicts it.
     c.wait(5)
     received = c.now
     odd = await c.opened()
     c.wait(30)
     await c.desk.do(f"/incidents/{odd}/determination", decision="dispatch", acuity="urgent")
     run = await c.served(odd, 20)
-    await c.correct(run, received + timedelta(minutes=10))
+    before = received + timedelta(minutes=10)
+    assert await c.cannot_correct(run, before) == "instant_before_acceptance"
+    assert await c.cannot_correct(run, before, "accepted") == "instant_before_determination"
     never = await c.determined()
     run = await c.served(never, 20)
     await c.correct(run, None)
     return {
         sooner: march("on_time", 55),
         later: march("late", 61),
-        odd: march("not_measurable", came=MARCH),
+        odd: march("on_time", 20),
         never: march("not_measurable"),
     }
 
@@ -315,9 +322,26 @@ async def a_report_after_the_run_was_called_off(c: County) -> Told:
     c.wait(20)
     await c.desk.do(f"/assignments/{run}/cancel", reason="team_vehicle")
     c.wait(5)
-    await c.says(run, "on_scene")
+    body = {"status": "on_scene", "said_by": "team"}
+    assert problem(await c.desk.post(f"/assignments/{run}/status", body), 409) == "disputed"
     await c.served(incident, 60, c.red)
     return {incident: march("late", 85)}
+
+
+async def cleared_as_not_found(c: County) -> Told:
+    """An arrival told of a run that had ended with nobody met is not believed, and shown so."""
+    await c.begin("03-11 23:00")
+    incident = await c.determined()
+    run = await c.run(incident)
+    c.wait(90)
+    not_found = [{"disposition": "not_found", "contacted": False}]
+    await c.desk.do(f"/assignments/{run}/clear", said_by="team", encounters=not_found)
+    c.wait(1)
+    late = (c.now - timedelta(minutes=45)).isoformat()
+    body = {"status": "on_scene", "said_by": "team", "occurred_at": late}
+    assert problem(await c.desk.post(f"/assignments/{run}/status", body), 409) == "disputed"
+    await c.desk.do(f"/incidents/{incident}/close", outcome="unserved", reason="no_team_in_reach")
+    return {incident: march("unserved")}
 
 
 async def two_teams(c: County) -> Told:
@@ -477,6 +501,7 @@ CASES: tuple[Case, ...] = (
     called_off,
     another_team,
     a_report_after_the_run_was_called_off,
+    cleared_as_not_found,
     two_teams,
     places_that_were_another,
     merged_into_the_hills,

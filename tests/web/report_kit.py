@@ -12,7 +12,7 @@ import msgspec
 
 from crisis.roles import Role
 from dispatch.store.administration import add_zones
-from tests.web.kit import ALAMEDA, OAKLAND, Site
+from tests.web.kit import ALAMEDA, OAKLAND, Site, problem
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 HILLS = {"lat_deg": 37.62, "lon_deg": -121.55}
@@ -140,6 +140,11 @@ class County:
         told = None if instant is None else instant.isoformat()
         body = {"status": status, "instant": told, "reason": "wrong_time"}
         await self.desk.do(f"/assignments/{run}/milestones", **body)
+
+    async def cannot_correct(self, run: str, instant: datetime, status: str = "on_scene") -> str:
+        """The code with which the correction is refused."""
+        body = {"status": status, "instant": instant.isoformat(), "reason": "wrong_time"}
+        return problem(await self.desk.post(f"/assignments/{run}/milestones", body), 422)
 
 
 Told = dict[str, Expected]

@@ -20,6 +20,7 @@ from crisis.commands import (
     Determine,
     DivertAssignment,
     EncounterInput,
+    FlagIncident,
     HandOver,
     MissObligation,
     RecordEncounter,
@@ -28,24 +29,24 @@ from crisis.commands import (
     SwapCrew,
 )
 from crisis.errors import Disputed
-from crisis.ids import AssignmentId, IncidentId
+from crisis.ids import AssignmentId, IncidentId, UserId
 from crisis.obligation import Obligation, ObligationKind, ObligationState
 from crisis.roles import Actor
 from crisis.states import Source
 from crisis.triage import Acuity
 from dispatch.decide import Decision, decide
-from dispatch.escalate import due
+from dispatch.escalate import TimerCommand, due
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     LEAD,
     MONDAY,
-    OTHER_DISPATCHER,
     SAFE_SCENE,
     SERVICE,
     SUPERVISOR,
     County,
     envelope,
     on_team,
+    uid,
 )
 
 S = Status
@@ -82,7 +83,9 @@ class Trip:
 
     def says(self, status: Status, *, of: float, at: float, **how: Any) -> Decision:
         how = {"staging_reason": "weapon", **how} if status is S.STAGED else how
-        by_desk = {"by": DISPATCHER, "source": Source.DESK_BY_VOICE} if how.pop("voice", 0) else {}
+        by_desk: dict[str, Any] = {}
+        if how.pop("voice", False):
+            by_desk = {"by": DISPATCHER, "source": Source.DESK_BY_VOICE}
         said_by = {"said_by": "team"} if by_desk else {}
         report = ReportStatus(assignment_id=self.id, status=status, **said_by, **how)
         return self.do(report, at=at, occurred_at=minute(of), **by_desk)
@@ -153,7 +156,6 @@ def unserved(trip: Trip) -> None:
 
 #: Ends that say that the team came to nobody.
 NOBODY = {
-    "cleared, nobody met": clears(),
     "cleared, not found": clears(False),
     "cleared, nobody of two": clears(False, False),
     "cleared, then not found": clears_and_records,
@@ -166,6 +168,8 @@ NOBODY = {
 NEUTRAL = {
     "called off for a reason that may be at the scene": cancels("team_vehicle"),
     "cleared, somebody met": clears(True),
+    "cleared, one of two met": clears(False, True),
+    "cleared, nothing said of anybody": clears(),
 }
 SOURCES = ("phone", "voice")
 
@@ -442,9 +446,14 @@ def test_a_person_waits_again_when_the_arrival_never_was_and_no_more_when_it_was
 # From when something is known
 
 
-def overdue(county: County) -> list[str]:
-    found = due(county.board, county.now, county.rules)
-    return [type(getattr(one, "envelope", None) and one.envelope.command).__name__ for one in found]
+def timers(county: County) -> list[Command]:
+    """What the clockwork would do in this second."""
+    now = due(county.board, county.now, county.rules)
+    return [one.envelope.command for one in now if isinstance(one, TimerCommand)]
+
+
+def marked(county: County) -> set[str]:
+    return {one.flag for one in timers(county) if isinstance(one, FlagIncident)}
 
 
 def test_a_determination_told_late_has_missed_nothing_but_what_the_clock_itself_has() -> None:
@@ -457,13 +466,8 @@ def test_a_determination_told_late_has_missed_nothing_but_what_the_clock_itself_
     assert (incident.determined_at, incident.due_at) == (minute(1), minute(61))
     (waiting,) = county.board.obligations.values()
     assert waiting.due_at == county.now + timedelta(seconds=600)
-    assert "MissObligation" not in overdue(county)
-    flags = [
-        one.envelope.command.flag
-        for one in due(county.board, county.now, county.rules)
-        if hasattr(one, "envelope")
-    ]
-    assert set(flags) <= {"deadline_warning"}, "an alarm for nobody's patience"
+    assert not any(isinstance(one, MissObligation) for one in timers(county))
+    assert marked(county) <= {"deadline_warning"}, "an alarm for nobody's patience"
 
 
 def test_nothing_that_is_told_late_is_alarmed_about_in_the_same_second() -> None:
@@ -471,16 +475,11 @@ def test_nothing_that_is_told_late_is_alarmed_about_in_the_same_second() -> None
     trip.county.now = minute(40)
     for command in (
         CancelAssignment(assignment_id=trip.id, reason="team_vehicle"),
-        HandOver(incident_id=trip.incident_id, to=OTHER_DISPATCHER.user_id),
+        HandOver(incident_id=trip.incident_id, to=UserId(uid("other dispatcher"))),
         RequestPartner(incident_id=trip.incident_id, kind="ems", reason="medical", handoff=False),
     ):
         trip.county.do(command, by=DISPATCHER, occurred_at=minute(5))
-    told = {
-        one.envelope.command.flag
-        for one in due(trip.county.board, trip.county.now, trip.county.rules)
-        if hasattr(one, "envelope") and hasattr(one.envelope.command, "flag")
-    }
-    assert told <= {"deadline_warning"}
+    assert marked(trip.county) <= {"deadline_warning"}
 
 
 def test_a_contact_and_a_check_in_told_late_begin_their_next_from_now() -> None:
