@@ -1,14 +1,13 @@
 """The response-time report as tables for people, as CSV for spreadsheets, and as JSON.
 
-Decides how figures are written: a rate of nothing is "n/a", a rate is never rounded up to 100, nor
-minutes down to the standard, and every form names both denominators. Must not know the database,
+Decides how figures are written: a rate of nothing is "n/a", minutes are never rounded down to the
+standard, and every form names both denominators and how it rounds. Must not know the database,
 nor how a figure is computed.
 """
 
 from __future__ import annotations
 
 import csv
-import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from dispatch.reports import ALL, Fate, Line, Ref, ResponseTimes, Share
+from dispatch.reports import ALL, Fate, Line, Ref, ResponseTimes, Share, minutes_up
 
 #: Fates as a person reads them.
 FATE_LABELS: Mapping[Fate, str] = {
@@ -56,7 +55,8 @@ _NOTES = (
     "Arrived: on time / arrived and measurable, by the local month of arrival. Determined: on time "
     "/ all that were promised a team and reached, or whose deadline passed, by the local month of "
     "determination.",
-    "p90: at least 90 % took no longer. Minutes are rounded up. n/a: nothing to divide by.",
+    "p90: at least 90 % took no longer. Percentages are rounded half up to one decimal; 100.0 is "
+    "all and 0.0 is none. Minutes are rounded up. n/a: nothing to divide by.",
 )
 
 
@@ -78,20 +78,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def percent_text(share: Share, none: str = "n/a") -> str:
-    """Return a rate with one decimal, cut, not rounded: 99.97 must not read as 100."""
-    if share.percent is None:
-        return none
-    # The smallest step that floats can be wrong by must not turn 29.0 into 28.9.
-    return f"{math.floor(share.percent * 10 + 1e-9) / 10:.1f}"
+    """Return a rate with its one decimal."""
+    return none if share.percent is None else f"{share.percent:.1f}"
 
 
 def _minutes_text(minutes: float | None, none: str = "n/a", decimals: int = 1) -> str:
-    """Return minutes rounded up: a second past 60:00 is late, and must not read as 60.0."""
-    if minutes is None:
-        return none
-    # The smallest step that floats can be wrong by must not turn 60.0 into 60.1.
-    steps = 10**decimals
-    return f"{math.ceil(minutes * steps - 1e-9) / steps:.{decimals}f}"
+    return none if minutes is None else f"{minutes_up(minutes, decimals):.{decimals}f}"
 
 
 def _standard_text(line: Line) -> str:
@@ -132,6 +124,7 @@ _RESPONSES = (
     "arrived_at",
     "minutes",
     "entered_afterwards",
+    "arrival_disputed",
 )
 
 
@@ -152,8 +145,9 @@ def responses_as_csv(report: ResponseTimes) -> str:
             ref.incident_id,
             _utc_text(ref.determined_at),
             _utc_text(ref.arrived_at),
-            "" if ref.minutes is None else repr(round(ref.minutes, 3)),
+            "" if ref.minutes is None else repr(minutes_up(ref.minutes, 3)),
             "yes" if ref.entered_afterwards else "no",
+            "yes" if ref.arrival_disputed else "no",
         )
         for cohort, line, fate, refs in _listed(report)
         for ref in refs
@@ -228,7 +222,7 @@ def as_table(
         _arrived_table(report),
         _determined_table(report),
         _not_judged_table(report),
-        "".join(textwrap.fill(note, width) + "\n" for note in _NOTES),
+        "".join(textwrap.fill(note, width) + "\n" for note in (*_NOTES, *_disputed(report))),
     ]
     if with_responses:
         parts.append("".join(_responses_text(report, width)))
@@ -243,6 +237,14 @@ def _responses_text(report: ResponseTimes, width: int) -> Iterator[str]:
         yield textwrap.fill(head + listed, width, subsequent_indent="  ") + "\n"
     if any(ref.entered_afterwards for _, _, _, refs in _listed(report) for ref in refs):
         yield "* entered afterwards\n"
+
+
+def _disputed(report: ResponseTimes) -> Iterator[str]:
+    """Yield which responses have a disputed arrival: it counts as none until somebody judges it."""
+    numbers = {r.number for _, _, _, refs in _listed(report) for r in refs if r.arrival_disputed}
+    if numbers:
+        listed = ", ".join(f"#{number}" for number in sorted(numbers))
+        yield f"Arrivals that are disputed and count as none ({len(numbers)}): {listed}."
 
 
 def _ref_text(ref: Ref) -> str:

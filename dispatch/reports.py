@@ -41,6 +41,8 @@ class Response(Value, frozen=True, kw_only=True):
         ended_at: when it was closed or cancelled; ``None`` = open.
         excluded_setting: outside the benefit: reported apart, in no denominator.
         entered_afterwards: from paper, or with a run that was entered when it was over.
+        arrival_disputed: a report that a team had arrived was kept and not believed; no person has
+            judged it since.
     """
 
     incident_id: UUID
@@ -57,6 +59,7 @@ class Response(Value, frozen=True, kw_only=True):
     ended_at: datetime | None
     excluded_setting: bool
     entered_afterwards: bool
+    arrival_disputed: bool = False
 
     @property
     def minutes(self) -> float | None:
@@ -144,6 +147,7 @@ class Ref(Value, frozen=True, kw_only=True):
     """A response behind a figure: what people say aloud, and where its timeline is.
 
     ``entered_afterwards``: it counts like any other; its times were written down, not sent.
+    ``arrival_disputed``: a report of an arrival stands against it that nobody has judged yet.
     """
 
     incident_id: UUID
@@ -152,10 +156,14 @@ class Ref(Value, frozen=True, kw_only=True):
     determined_at: datetime | None
     arrived_at: datetime | None
     entered_afterwards: bool
+    arrival_disputed: bool = False
 
 
 class Share(Value, frozen=True, kw_only=True):
-    """A rate with its parts. ``percent``: 0..100; ``None`` = nothing to divide by ("n/a")."""
+    """A rate with its parts.
+
+    ``percent``: 0 to 100, as ``percent_of`` rounds it; ``None`` = nothing to divide by ("n/a").
+    """
 
     numerator: int
     denominator: int
@@ -164,8 +172,27 @@ class Share(Value, frozen=True, kw_only=True):
 
 def share(numerator: int, denominator: int) -> Share:
     """Return the rate of ``numerator`` in ``denominator``."""
-    percent = None if denominator == 0 else 100 * numerator / denominator
+    percent = None if denominator == 0 else percent_of(numerator, denominator)
     return Share(numerator=numerator, denominator=denominator, percent=percent)
+
+
+def percent_of(numerator: int, denominator: int) -> float:
+    """Return a rate in percent, with one decimal, rounded half up: the only rounding of a rate.
+
+    100 is all and 0 is none: what is nearer to them than a tenth reads 99.9 and 0.1. Every output
+    shows this number as it is. ``denominator`` > 0.
+    """
+    tenths = (2_000 * numerator + denominator) // (2 * denominator)
+    if 0 < numerator < denominator:
+        tenths = min(max(tenths, 1), 999)
+    return tenths / 10
+
+
+def minutes_up(minutes: float, decimals: int) -> float:
+    """Return minutes rounded up: a second past 60:00 is late, and must not read as 60.0."""
+    # The smallest step that floats can be wrong by must not turn 60.0 into 60.1.
+    steps: int = 10**decimals
+    return math.ceil(minutes * steps - 1e-9) / steps
 
 
 class Spread(Value, frozen=True, kw_only=True):
@@ -329,6 +356,7 @@ def _grouped(judged: Sequence[_Judged]) -> dict[str, tuple[Ref, ...]]:
                 determined_at=response.determined_at,
                 arrived_at=response.arrived_at,
                 entered_afterwards=response.entered_afterwards,
+                arrival_disputed=response.arrival_disputed,
             )
         )
     return {fate.value: tuple(groups[fate]) for fate in Fate if fate in groups}

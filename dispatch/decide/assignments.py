@@ -30,7 +30,6 @@ from crisis.commands import (
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId
 from crisis.incident import Encounter, Incident
-from crisis.roles import Role
 from dispatch.decide import dues, encounters, interventions
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.belief import NOT_YOURS, dispute, why_disputed

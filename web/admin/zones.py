@@ -8,6 +8,7 @@ file must look like is decided by ``geo.geojson`` and ``dispatch.store.administr
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -280,7 +281,8 @@ def _against(words: Words, zone: Zone, before: Zone | None) -> str:
 def _percent(words: Words, share: float) -> str:
     if 0 < share < 0.01:
         return words("zones.below_one")
-    return words("unit.percent", n=round(share * 100))
+    # As of responses: 100 is all of it.
+    return words("unit.percent", n=99 if 0.99 < share < 1 else math.floor(share * 100 + 0.5))
 
 
 def _digest(edition: str, text: str, known: Sequence[ZoneLine]) -> str:

@@ -7,7 +7,8 @@ SELECT
     i.first_on_scene_at AS arrived_at, r.reached_at,
     i.state, i.outcome, i.reason, i.ended_at, i.excluded_setting,
     -- From paper, or with a run that was entered when it was over: nobody had been asked for that.
-    i.back_entered OR coalesce(r.has_unasked, false) AS entered_afterwards
+    i.back_entered OR coalesce(r.has_unasked, false) AS entered_afterwards,
+    jsonb_path_exists(i.body, '$.assignments[*].arrival_disputed ? (@ == true)') AS arrival_disputed
 FROM incidents AS i
 CROSS JOIN LATERAL (
     SELECT min(a.on_scene_at) AS reached_at, bool_or(o.offer_id IS NULL) AS has_unasked

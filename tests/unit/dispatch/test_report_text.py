@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dispatch.report_text import (
     FATE_LABELS,
@@ -18,7 +21,7 @@ from dispatch.report_text import (
     percent_text,
     responses_as_csv,
 )
-from dispatch.reports import Fate, ResponseTimes, period, share
+from dispatch.reports import Fate, ResponseTimes, minutes_up, period, share
 from tests.unit.dispatch.test_reports import PACIFIC, line, report, response
 
 
@@ -39,12 +42,39 @@ def rows(text: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(
     ("numerator", "denominator", "text"),
-    [(1, 3, "33.3"), (2, 3, "66.6"), (9_999, 10_000, "99.9"), (29, 100, "29.0"), (3, 3, "100.0")],
+    [
+        (1, 3, "33.3"),
+        (2, 3, "66.7"),
+        (29, 100, "29.0"),
+        (1, 8, "12.5"),
+        (1, 16, "6.3"),  # 6.25: half up
+        (13, 400, "3.3"),  # 3.25: half up, not to the even one
+        (9_999, 10_000, "99.9"),
+        (999_999, 1_000_000, "99.9"),
+        (1, 10_000, "0.1"),
+        (0, 7, "0.0"),
+        (3, 3, "100.0"),
+    ],
 )
-def test_a_rate_is_cut_and_never_rounded_up_to_a_hundred(
+def test_a_rate_is_rounded_half_up_and_reads_as_all_or_none_only_where_it_is(
     numerator: int, denominator: int, text: str
 ) -> None:
-    assert percent_text(share(numerator, denominator)) == text
+    made = share(numerator, denominator)
+    assert percent_text(made) == text
+    assert made.percent == float(text), "what JSON says is what is written"
+
+
+@given(st.integers(1, 5_000), st.data())
+def test_no_rate_is_off_by_more_than_half_a_tenth_but_at_all_and_none(
+    denominator: int, data: st.DataObject
+) -> None:
+    numerator = data.draw(st.integers(0, denominator))
+    exact = Fraction(100 * numerator, denominator)
+    told = Fraction(percent_text(share(numerator, denominator)))
+    if told not in {Fraction("0.1"), Fraction("99.9")}:
+        assert -Fraction("0.05") <= exact - told < Fraction("0.05")
+    assert (told == 100) == (numerator == denominator)
+    assert (told == 0) == (numerator == 0)
 
 
 def test_a_rate_of_nothing_reads_not_available() -> None:
@@ -57,6 +87,25 @@ def test_a_second_too_late_does_not_read_as_on_time() -> None:
     assert "late (1): #1 60.1 min" in text
     assert "on time (1): #2 60.0 min" in text
     assert rows(as_csv(late))[-1]["longest_minutes"] == "60.02"
+
+
+@given(st.integers(0, 20 * 60 * 1_000_000), st.sampled_from([60, 120]))
+def test_no_duration_reads_on_the_other_side_of_its_standard(microseconds: int, most: int) -> None:
+    minutes = (most * 60_000_000 - 600_000_000 + microseconds) / 60_000_000
+    for decimals in (1, 2, 3):
+        told = minutes_up(minutes, decimals)
+        assert (told > most) == (minutes > most + 1e-9)
+
+
+def test_a_disputed_arrival_is_named_and_counts_as_none() -> None:
+    made = report(
+        response(1, ended=200, state="closed", outcome="unserved", arrival_disputed=True),
+        response(2, arrived=20),
+    )
+    text = as_table(made, title="x", width=200)
+    assert "disputed and count as none (1): #1." in text
+    listed = {r["number"]: r["arrival_disputed"] for r in rows(responses_as_csv(made))}
+    assert listed == {"1": "yes", "2": "no"}
 
 
 def test_the_table_shows_both_denominators_and_who_was_not_served() -> None:

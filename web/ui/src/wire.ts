@@ -158,7 +158,6 @@ export interface Assignment {
   readonly end_reason: string | null;
   readonly disputed: number;
   readonly arrival_disputed: boolean;
-  readonly met_nobody: boolean;
   readonly shortfalls: readonly string[];
   readonly arrival_shortfalls: readonly string[] | null;
   readonly qualified_at: string | null;
@@ -681,11 +680,7 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
-<<<<<<< HEAD
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
-=======
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
->>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
 }
 
 /** A team that may not go, with every reason. */
@@ -1574,6 +1569,7 @@ export interface Ref {
   readonly determined_at: string | null;
   readonly arrived_at: string | null;
   readonly entered_afterwards: boolean;
+  readonly arrival_disputed: boolean;
 }
 
 /** A fix that is not believed, with all reasons. */
@@ -1671,7 +1667,7 @@ export interface ScreeningStarted {
   readonly incident_id: string;
 }
 
-/** A rate with its parts. ``percent``: 0..100; ``None`` = nothing to divide by ("n/a"). */
+/** A rate with its parts. */
 export interface Share {
   readonly numerator: number;
   readonly denominator: number;
@@ -1838,7 +1834,6 @@ export interface StatusReported {
   readonly shortfalls: readonly string[] | null;
   readonly qualifies: boolean;
   readonly completed_at: string | null;
-  readonly met_nobody: boolean;
 }
 
 /** A person in crisis; ``record`` says who, ``None`` = unknown, which is normal. */
@@ -2949,23 +2944,14 @@ export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, 
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-<<<<<<< HEAD
-export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
+export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
-=======
-export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "met_nobody": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
-export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "refused": false} };
->>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
 export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": ""} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
-<<<<<<< HEAD
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
-=======
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape } };
->>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
@@ -2999,19 +2985,14 @@ export const OfferExpiredShape: Shape = { d: {"wake_at": null} };
 export const OfferWithdrawnShape: Shape = { d: {"wake_at": null} };
 export const AssignmentBegunShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": []}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const AssignmentEnteredShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": [], "override_reason": null, "said_by": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const StatusReportedShape: Shape = { d: {"moves": true, "device_at": null, "said_by": null, "cleared_scene_by": null, "briefed_by": null, "staging_reason": null, "staging_record": null, "shortfalls": null, "qualifies": true, "completed_at": null, "met_nobody": false} };
+export const StatusReportedShape: Shape = { d: {"moves": true, "device_at": null, "said_by": null, "cleared_scene_by": null, "briefed_by": null, "staging_reason": null, "staging_record": null, "shortfalls": null, "qualifies": true, "completed_at": null} };
 export const ReportDisputedShape: Shape = { d: {"by_team": null} };
 export const MilestoneCorrectedShape: Shape = { d: {"by": null, "shortfalls": null, "judged": false, "qualified_at": null} };
 export const HazardsAcknowledgedShape: Shape = { d: {"said_by": null} };
 export const AssignmentDivertedShape: Shape = { d: {"to_incident": null, "wake_at": null} };
 export const AssignmentCancelledShape: Shape = { d: {"wake_at": null} };
-<<<<<<< HEAD
-export const CrewSwappedShape: Shape = { d: {"members": [], "telehealth": null, "shortfalls": [], "reason": "other", "qualifies": false}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false, "danger": 0} };
-=======
 export const CrewSwappedShape: Shape = { d: {"members": [], "telehealth": null, "shortfalls": [], "reason": "other", "qualifies": false, "judged": false, "qualified_at": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false} };
->>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
+export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false, "danger": 0} };
 export const PartnerAcknowledgedShape: Shape = { d: {"record": null} };
 export const PartnerNotComingShape: Shape = { d: {"taken_back": false} };
 export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "cause": "button", "next_rung_at": null, "policy_version": "", "doubts": [], "claimed_at": null} };
@@ -3055,6 +3036,9 @@ export const ClockPolicyShape: Shape = { d: {"phone_ahead_s": 120.0, "late_repor
 export const RetentionPolicyShape: Shape = { d: {"positions_days": 90, "command_results_days": 30} };
 export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "lpha_on_call": true, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
 export const PolicyNowShape: Shape = { d: {}, p: { policy: CountyPolicyShape } };
+export const RefShape: Shape = { d: {"arrival_disputed": false} };
+export const LineShape: Shape = { d: {}, p: { by_arrival: { m: RefShape }, by_determination: { m: RefShape } } };
+export const ResponseTimesShape: Shape = { d: {}, p: { lines: LineShape } };
 export const RespondersShape: Shape = { d: {}, p: { responders: ResponderShape } };
 export const GrantShape: Shape = { d: {"agency_id": null, "responder_id": null, "scopes": null} };
 export const WhoAmIShape: Shape = { d: {}, p: { grants: GrantShape } };
@@ -3357,7 +3341,7 @@ export const getPolicy: Operation<undefined, undefined, undefined, PolicyNow> = 
 
 /** Response times against the standard, by month and area class, over both denominators. */
 export const getReportsResponseTimes: Operation<undefined, { "since"?: string | undefined; "until"?: string | undefined; "rows"?: "figures" | "responses" | undefined }, undefined, ResponseTimes> = {
-  name: "getReportsResponseTimes", method: "GET", path: "/api/v1/reports/response-times", command: false, shape: null,
+  name: "getReportsResponseTimes", method: "GET", path: "/api/v1/reports/response-times", command: false, shape: ResponseTimesShape,
 };
 
 /** Response times against the standard, by month and area class, over both denominators. */
@@ -3367,7 +3351,7 @@ export const getReportsResponseTimesCsv: Operation<undefined, { "since"?: string
 
 /** Response times against the standard, by month and area class, over both denominators. */
 export const getReportsResponseTimesJson: Operation<undefined, { "since"?: string | undefined; "until"?: string | undefined }, undefined, ResponseTimes> = {
-  name: "getReportsResponseTimesJson", method: "GET", path: "/api/v1/reports/response-times.json", command: false, shape: null,
+  name: "getReportsResponseTimesJson", method: "GET", path: "/api/v1/reports/response-times.json", command: false, shape: ResponseTimesShape,
 };
 
 /** The people on the roster and what they are trained and licensed for. */
@@ -3839,12 +3823,9 @@ export type RefusalCode =
   | "slots_unmet"
   | "slow_down"
   | "staging_reason_missing"
-<<<<<<< HEAD
   | "stale_version"
-=======
   | "status_is_its_end"
   | "status_not_reached"
->>>>>>> b3dad78 (Believe no instant that a run's end, beginning or order contradicts, and let what hangs on a corrected one move with it)
   | "stopped"
   | "team_has_open_assignment"
   | "team_has_open_offer"

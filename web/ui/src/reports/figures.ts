@@ -17,13 +17,13 @@ export type Fate = (typeof FATES)[number];
 const CLASSES = ["urban", "rural", "unclassified", "all"] as const;
 const isFate = (text: string): text is Fate => (FATES as readonly string[]).includes(text);
 
-/** A rate with one decimal, cut, not rounded: 99.97 must not read as 100. */
-export function percentText(share: Share): string {
-  if (share.percent === null) return t("not_available");
-  return `${oneDecimal(Math.floor(share.percent * 10 + 1e-9) / 10)} %`;
-}
+/** A rate, which comes with its one decimal: every output shows the same. */
+export const percentText = (share: Share): string => (share.percent === null ? t("not_available") : `${oneDecimal(share.percent)} %`);
 
-export const minutesText = (minutes: number | null): string => (minutes === null ? t("not_available") : oneDecimal(minutes));
+/** Rounded up, as in print and at the command line: what is late must not read as the standard. */
+export const minutesUp = (minutes: number): number => Math.ceil(minutes * 10 - 1e-9) / 10;
+
+export const minutesText = (minutes: number | null): string => (minutes === null ? t("not_available") : oneDecimal(minutesUp(minutes)));
 
 const oneDecimal = (value: number): string =>
   new Intl.NumberFormat(locale.value, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(value);

@@ -90,6 +90,7 @@ function List({ listed }: { listed: readonly Listed[] }) {
             <td>
               <FateMark fate={one.fate} />
               {one.entered_afterwards && <small class="quiet"> {t("entered_afterwards")}</small>}
+              {one.arrival_disputed && <small class="warn-words"> {t("arrival_disputed")}</small>}
             </td>
           </tr>
         ))}
@@ -131,6 +132,7 @@ function Facts({ one }: { one: Listed }) {
         <dd>
           <FateMark fate={one.fate} />
           {one.entered_afterwards && <small class="quiet"> {t("entered_afterwards")}</small>}
+          {one.arrival_disputed && <small class="warn-words"> {t("arrival_disputed")}</small>}
         </dd>
       </div>
     </dl>
