@@ -26,12 +26,13 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from crisis.board import Board
-from crisis.errors import Invalid, NotAllowed, NotSignedIn
+from crisis.errors import Invalid, NotAllowed, NotFound, NotSignedIn
 from crisis.ids import CountyId, ResponderId, TeamId, UserId
 from crisis.roles import Actor
 from crisis.team import Duty, Team
 from dispatch.store.accounts import Accounts
-from dispatch.store.identity import MAX_LABEL, Grant, Principal, Purpose
+from dispatch.store.attempts import KNOWN_FOR
+from dispatch.store.identity import MAX_LABEL, Grant, OpenSession, Principal, Purpose
 from dispatch.store.passwords import MAX_LENGTH
 from dispatch.store.sessions import TICKET_LIFE, Sessions
 from web.headers import headers_of
@@ -40,6 +41,8 @@ from web.unknown import unknown_field
 
 SECURE_COOKIE = "__Host-crisis"
 PLAIN_COOKIE = "crisis"
+#: Added to a cookie's name for the mark of a device that has signed in.
+_MARKS = "-device"
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _LONGEST_SECRET = 200
@@ -77,6 +80,13 @@ class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     grants: tuple[Grant, ...]
     token: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class OwnSessions(msgspec.Struct, frozen=True, kw_only=True):
+    """One's open sessions, newest first; ``current`` is the one that asks."""
+
+    current: UUID
+    sessions: tuple[OpenSession, ...]
 
 
 class TicketAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,9 +144,13 @@ def _token_of(value: bytes) -> str:
 
 def cookie_secret(scope: Scope) -> str | None:
     """Return the secret of the session's cookie; None = there is no such cookie."""
-    wanted = cookie_name(scope).encode()
-    for name, value in scope["headers"]:
-        if name != b"cookie":
+    return _cookie(scope, cookie_name(scope))
+
+
+def _cookie(scope: Scope, name: str) -> str | None:
+    wanted = name.encode()
+    for header, value in scope["headers"]:
+        if header != b"cookie":
             continue
         for part in value.split(b";"):
             key, _, secret = part.strip().partition(b"=")
@@ -297,6 +311,9 @@ class Auth:
             Route(f"{prefix}/session", self.sign_out, methods=["DELETE"]),
             Route(f"{prefix}/session/ticket", self.give_ticket, methods=["POST"]),
             Route(f"{prefix}/session/password", self.change_password, methods=["POST"]),
+            Route(f"{prefix}/session/all", self.list_sessions, methods=["GET"]),
+            Route(f"{prefix}/session/others", self.end_others, methods=["DELETE"]),
+            Route(f"{prefix}/session/one/{{session_id}}", self.end_one, methods=["DELETE"]),
         ]
 
     async def sign_in(self, request: Request) -> Response:
@@ -304,12 +321,14 @@ class Auth:
         self._require_privacy(request.scope)
         body = await _body(request, SignInBody)
         before = await self._principal_or_none(request.scope)
+        mark = _cookie(request.scope, cookie_name(request.scope) + _MARKS) or ""
         secret, principal = await self._sessions.sign_in(
             body.username,
             body.password,
             address=client_address(request.scope),
             purpose=body.mode,
             device=body.device,
+            mark=mark,
         )
         if body.mode == "bearer":
             return _json(_who(principal, token=secret))
@@ -320,6 +339,10 @@ class Auth:
         response = _json(_who(principal))
         life_s = int(self._sessions.rules.cookie_life.total_seconds())
         _set_cookie(response, request.scope, secret, life_s)
+        new_mark = self._sessions.mark_for(body.username, mark)
+        if new_mark is not None:
+            known_s = int(KNOWN_FOR.total_seconds())
+            _set_cookie(response, request.scope, new_mark, known_s, _MARKS)
         return response
 
     async def who_am_i(self, request: Request) -> Response:
@@ -356,6 +379,37 @@ class Auth:
         await self._registry.refresh()
         return Response(status_code=204)
 
+    async def list_sessions(self, request: Request) -> Response:
+        """``GET /session/all``: where the account is signed in."""
+        principal = await self.authenticate(request.scope)
+        found = await self._accounts.sessions_of(principal.account_id)
+        return _json(OwnSessions(current=principal.session_id, sessions=found))
+
+    async def end_one(self, request: Request) -> Response:
+        """``DELETE /session/one/{session_id}``: end one of one's own, its sockets within seconds.
+
+        Raises:
+            NotFound: ``no_session``: it is none of the account's, or has ended.
+        """
+        principal = await self.authenticate(request.scope)
+        wanted = request.path_params["session_id"]
+        own = await self._accounts.sessions_of(principal.account_id)
+        found = next((one.session_id for one in own if str(one.session_id) == wanted), None)
+        if found is None:
+            raise NotFound("no_session", "None of your open sessions; it may have ended already.")
+        await self._sessions.end_session(found, by=principal.account_id)
+        await self._registry.refresh()
+        return Response(status_code=204)
+
+    async def end_others(self, request: Request) -> Response:
+        """``DELETE /session/others``: end all of one's own but the one that asks."""
+        principal = await self.authenticate(request.scope)
+        await self._accounts.end_sessions(
+            principal.account_id, keep=principal.session_id, by=principal.account_id
+        )
+        await self._registry.refresh()
+        return Response(status_code=204)
+
     async def _principal_or_none(self, scope: Scope) -> Principal | None:
         try:
             return await self.authenticate(scope)
@@ -377,11 +431,11 @@ def client_address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _set_cookie(response: Response, scope: Scope, value: str, max_age: int) -> None:
+def _set_cookie(response: Response, scope: Scope, value: str, max_age: int, kind: str = "") -> None:
     # Lax, so that a link from another system's page opens the board signed in. What a foreign page
     # could do with it is read nothing and change nothing: see web.security.
     response.set_cookie(
-        cookie_name(scope),
+        cookie_name(scope) + kind,
         value,
         max_age=max_age,
         path="/",

@@ -31,6 +31,7 @@ from dispatch.seek import Seeker
 from dispatch.service import Service
 from dispatch.store import audit, positions, upkeep
 from dispatch.store.accounts import Accounts
+from dispatch.store.attempts import Devices
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.identity import SessionRules
 from dispatch.store.keycheck import master_key_for
@@ -84,6 +85,7 @@ class Node:
     live: Live
     outbox: Outbox
     registry: SessionRegistry
+    sessions: Sessions
     app: ASGIApp
 
     @property
@@ -229,9 +231,10 @@ async def _sign_in(node: Node, stack: AsyncExitStack) -> None:
     stack.callback(passwords.close)
     node.accounts = Accounts(node.database, node.machine, passwords)
     rules = SessionRules(cookie_life=timedelta(hours=node.settings.session_hours))
-    sessions = Sessions(node.database, node.machine, passwords, rules=rules)
-    node.registry = SessionRegistry(sessions, node.machine)
-    node.auth = Auth(node.accounts, sessions, node.registry)
+    devices = Devices(node.settings.load_master_key())
+    node.sessions = Sessions(node.database, node.machine, passwords, rules=rules, devices=devices)
+    node.registry = SessionRegistry(node.sessions, node.machine)
+    node.auth = Auth(node.accounts, node.sessions, node.registry)
 
 
 def _live(node: Node, log_id: str) -> None:

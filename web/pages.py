@@ -61,6 +61,7 @@ PAGES: Mapping[str, Page] = {
     "/board": Page("board", "Board"),
     "/phone": Page("phone", "My shift", is_app=True),
     "/reports": Page("reports", "Reports"),
+    "/account": Page("account", "Account"),
 }
 
 _FIELD_FIRST = FIELD | {Role.REMOTE_CLINICIAN}

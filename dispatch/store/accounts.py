@@ -104,7 +104,7 @@ class Accounts:
             raise Invalid("bad_label", "An account's label has 1 to 100 characters.")
         if kind == "integration" and password is not None:
             raise Invalid("integration_has_no_password", "An integration signs in with tokens.")
-        hashed = None if password is None else await self._hash_new(password, name)
+        hashed = None if password is None else await self._hash_new(password, name, label)
         account_id = UserId(self._ids())
         now = self._clock.now()
         await self._run("create_account", account_id, kind, name, label, hashed, now, by)
@@ -195,7 +195,7 @@ class Accounts:
         rows = await self._run("find_account", None, account_id)
         if not rows:
             raise _no_account()
-        hashed = await self._hash_new(password, rows[0]["username"])
+        hashed = await self._hash_new(password, rows[0]["username"], rows[0]["label"])
         now = self._clock.now()
         if not await self._run("set_password", account_id, hashed, now, keep, by):
             raise _no_account()
@@ -338,12 +338,13 @@ class Accounts:
         """End all sessions and tokens of an account but ``keep``; False = there were none."""
         return bool(await self._run("end_sessions", account_id, self._clock.now(), keep, by))
 
-    async def _hash_new(self, password: str, username: str) -> str:
-        problems = password_problems(password, username)
+    async def _hash_new(self, password: str, username: str, label: str) -> str:
+        problems = password_problems(password, username, [label])
         if problems:
             raise Invalid(
                 "weak_password",
-                "Choose a longer password, not built from the username.",
+                "Choose a longer password, not built from the username, and none that many people "
+                "use: four words that don't belong together are good.",
                 problems=list(problems),
             )
         return await self._passwords.hash(password)

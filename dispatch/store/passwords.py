@@ -1,23 +1,28 @@
-"""Hashing passwords without letting sign-in take the machine.
+"""Passwords: which are good enough, and hashing them without letting sign-in take the machine.
 
-Decides how a password is hashed (argon2id), how many may be hashed at once and how many may wait.
+Decides how a password is hashed (argon2id), how many are hashed at once and who waits for whom.
 Must not know accounts. Hashing costs about 70 ms and 46 MiB by design: it runs in threads of its
-own, never more than ``lanes`` at a time, whoever has stopped waiting for the answer.
+own, never more than ``lanes`` at a time, whoever has stopped waiting for the answer. A made-up
+username takes no lane from anybody while there is a crowd, and its answer comes as late.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn
 
 from crisis.clock import secret_token
-from crisis.errors import ShuttingDown, TooMany
+from crisis.errors import ShuttingDown
+
+from .waiting import WaitingRoom
 
 T = TypeVar("T")
 
@@ -25,13 +30,22 @@ MIN_LENGTH = 12
 MAX_LENGTH = 256
 #: Fewer different characters than this can be guessed whatever the length.
 _MIN_DIFFERENT = 5
+#: A password that takes fewer tries (powers of ten), by lists of those that people use, is common:
+#: at the pace at which sign-in judges, it stands up to years of guessing and not to days.
+_MIN_TRIES_LOG10 = 10.0
+#: What is looked at; the estimate takes no more.
+_ESTIMATED = 72
+#: Words that somebody who knows what this is would try first.
+_OUR_WORDS = ("crisis", "dispatch", "dispatcher", "county", "mobile", "team", "988", "911")
 
 
-def password_problems(password: str, username: str) -> tuple[str, ...]:
+def password_problems(password: str, username: str, about: Iterable[str] = ()) -> tuple[str, ...]:
     """Return every reason to refuse a new password; empty = fine.
 
-    Length is what counts; no rules about kinds of characters, as they make passwords worse
-    (NIST SP 800-63B, 5.1.1.2).
+    Length is what counts, and that it is none of those that people use; no rules about kinds of
+    characters, as they make passwords worse (NIST SP 800-63B, 5.1.1.2). Takes milliseconds.
+
+    ``about``: what is known of the person, such as their name, which others would try.
     """
     problems = []
     if len(password) < MIN_LENGTH:
@@ -42,7 +56,15 @@ def password_problems(password: str, username: str) -> tuple[str, ...]:
         problems.append("too_simple")
     if username.casefold() in password.casefold():
         problems.append("contains_username")
+    if not problems and _is_common(password, (username, *about)):
+        problems.append("too_common")
     return tuple(problems)
+
+
+def _is_common(password: str, about: Iterable[str]) -> bool:
+    known = [word for text in about for word in re.findall(r"\w+", text.casefold())]
+    estimate = zxcvbn(password[:_ESTIMATED], user_inputs=[*known, *_OUR_WORDS])
+    return float(estimate["guesses_log10"]) < _MIN_TRIES_LOG10
 
 
 class Passwords:
@@ -50,7 +72,7 @@ class Passwords:
 
     Args:
         lanes: how many are hashed at once, >= 1; each takes one core.
-        waiting: how many may wait for a lane before further ones are refused.
+        waiting: how many may wait for a lane; see ``WaitingRoom``.
         hasher: argon2id parameters; None = 46 MiB, two passes (OWASP's profile, doubled).
     """
 
@@ -59,15 +81,16 @@ class Passwords:
     ) -> None:
         self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=47_104, parallelism=1)
         self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="password")
-        self._room = lanes + waiting
-        self._inside = 0
+        self._room = WaitingRoom(served=lanes, seats=waiting)
+        #: Seconds that a check takes, waiting included, as of late.
+        self._took_s = 0.0
         #: Checked where there is no hash, so that it takes as long; nothing matches it.
         self._nobody = self._hasher.hash(secret_token())
 
     @property
-    def is_full(self) -> bool:
-        """Whether further ones are refused at this moment."""
-        return self._inside >= self._room
+    def waiting(self) -> int:
+        """How many wait for a lane."""
+        return self._room.waiting
 
     def close(self) -> None:
         """Give up what waits; what is being hashed ends by itself."""
@@ -77,19 +100,34 @@ class Passwords:
         """Return the encoded argon2id hash.
 
         Raises:
-            TooMany: ``slow_down``, too many wait already.
+            TooMany: ``sign_in_busy``, too many wait already.
             ShuttingDown: after ``close``.
         """
-        return await self._in_lane(lambda: self._hasher.hash(_normal(password)))
+        return await self._in_lane(lambda: self._hasher.hash(_normal(password)), "", is_known=True)
 
-    async def verify(self, encoded: str | None, password: str) -> bool:
+    async def verify(
+        self, encoded: str | None, password: str, *, whose: str = "", is_known: bool = False
+    ) -> bool:
         """Say whether ``password`` is the one; takes as long without a hash (None = never).
 
+        Args:
+            whose: the account's name: those of one wait behind each other.
+            is_known: it is asked from where the account has signed in before; goes first.
+
         Raises:
-            TooMany: ``slow_down``, too many wait already.
+            TooMany: ``sign_in_busy``, too many wait already.
             ShuttingDown: after ``close``.
         """
-        return await self._in_lane(lambda: self._matches(encoded, password))
+        began = asyncio.get_running_loop().time()
+        if encoded is None and self._room.is_busy:
+            await asyncio.sleep(self._took_s)
+            return False
+        matches = await self._in_lane(
+            lambda: self._matches(encoded, password), whose, is_known=is_known
+        )
+        took_s = asyncio.get_running_loop().time() - began
+        self._took_s += (took_s - self._took_s) / 8
+        return matches
 
     def is_outdated(self, encoded: str) -> bool:
         """Whether the hash was made with other parameters than today's."""
@@ -102,17 +140,14 @@ class Passwords:
             return False
         return encoded is not None
 
-    async def _in_lane(self, work: Callable[[], T]) -> T:
-        if self.is_full:
-            raise TooMany(
-                "slow_down", "Too many people are signing in at this moment.", retry_after_s=2.0
-            )
+    async def _in_lane(self, work: Callable[[], T], whose: str, *, is_known: bool) -> T:
         loop = asyncio.get_running_loop()
+        await self._room.enter(whose, is_known=is_known)
         try:
             job = self._threads.submit(work)
         except RuntimeError:
+            self._room.leave()
             raise ShuttingDown from None
-        self._inside += 1
         # Counted until the thread is done, not until the caller stops waiting: a client that hangs
         # up doesn't free a lane.
         job.add_done_callback(lambda done: self._left(loop, done))
@@ -120,10 +155,7 @@ class Passwords:
 
     def _left(self, loop: asyncio.AbstractEventLoop, done: Future[T]) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(self._make_room)
-
-    def _make_room(self) -> None:
-        self._inside -= 1
+            loop.call_soon_threadsafe(self._room.leave)
 
 
 def _normal(password: str) -> str:

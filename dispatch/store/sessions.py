@@ -21,7 +21,7 @@ from crisis.errors import NotSignedIn, TooMany
 from crisis.ids import UserId
 from crisis.shapes import Value
 
-from .attempts import KNOWN_FOR, Keys, count_attempt, excuse, forgive, keys_of
+from .attempts import KNOWN_FOR, Devices, Keys, count_attempt, excuse, forgive, keys_of, network_of
 from .identity import (
     MAX_LABEL,
     TOKEN_PREFIX,
@@ -37,10 +37,14 @@ from .identity import (
 from .passwords import Passwords
 from .pool import Connection, Database, Record, Worker, retrying
 from .sql import load
+from .waiting import WaitingRoom
 
 SQL = load("accounts")
 
 TICKET_LIFE = timedelta(seconds=30)
+#: How many attempts of places that aren't known ask the database at once, of the few connections
+#: that background work has, and how many wait for that.
+_STRANGERS, _STRANGERS_WAITING = 2, 200
 _KEEP_ENDED = timedelta(days=90)
 
 
@@ -59,6 +63,12 @@ class NewSession(Value, frozen=True, kw_only=True):
     at: datetime
     idle: timedelta | None
     expires_at: datetime
+
+
+class SignInStats(Value, frozen=True, kw_only=True):
+    """How many sign-ins wait at this moment."""
+
+    waiting: int
 
 
 async def begin_session(con: Connection, new: NewSession, *, by: UserId | None = None) -> bool:
@@ -85,6 +95,7 @@ class Sessions:
     Args:
         clock: the machine clock.
         rules: how long sessions last; None = the defaults.
+        devices: knows devices again that have signed in; None = none is.
         ids: of new sessions.
     """
 
@@ -95,8 +106,11 @@ class Sessions:
         passwords: Passwords,
         *,
         rules: SessionRules | None = None,
+        devices: Devices | None = None,
         ids: IdSource = new_id,
     ) -> None:
+        self._devices = devices
+        self._door = WaitingRoom(served=_STRANGERS, seats=_STRANGERS_WAITING)
         self._database = database
         self._clock = clock
         self._passwords = passwords
@@ -111,18 +125,20 @@ class Sessions:
         address: str,
         purpose: Literal["cookie", "bearer"] = "cookie",
         device: str = "",
+        mark: str = "",
     ) -> tuple[str, Principal]:
         """Begin a session and return its secret, which can't be read again, and who it is.
 
         Args:
             address: the client's, for the delay after failures; "" = unknown.
             device: as the client names it; cut at 100 characters.
+            mark: that the device got at an earlier sign-in; "" = none.
 
         Raises:
             NotSignedIn: ``bad_credentials``, whatever was wrong.
-            TooMany: ``slow_down``; see ``retry_after_s``.
+            TooMany: ``slow_down``, ``sign_in_busy``; see ``retry_after_s``.
         """
-        account, keys = await self._judge(username, password, address)
+        account, keys = await self._judge(username, password, address, mark)
         rules = self.rules
         is_cookie = purpose == "cookie"
         life = rules.cookie_life if is_cookie else rules.bearer_life
@@ -152,17 +168,34 @@ class Sessions:
             raise AssertionError("a session that was just begun is there")
         return secret, found.principal
 
+    @property
+    def stats(self) -> SignInStats:
+        """Who waits to be judged."""
+        return SignInStats(waiting=self._door.waiting + self._passwords.waiting)
+
+    def mark_for(self, username: str, mark: str) -> str | None:
+        """Return the mark that a device gets which just signed in; None = it has one, or none is.
+
+        ``mark``: what it came with.
+        """
+        name = canonical_username(username)
+        if self._devices is None or self._devices.number(name, mark) is not None:
+            return None
+        return self._devices.mark(name)
+
     async def confirm_password(self, principal: Principal, password: str, *, address: str) -> None:
         """Let a signed-in person prove once more who they are.
 
         Raises:
             NotSignedIn: ``bad_credentials``.
-            TooMany: ``slow_down``; see ``retry_after_s``.
+            TooMany: ``slow_down``, ``sign_in_busy``; see ``retry_after_s``.
         """
         rows = await self._run("find_account", None, principal.account_id)
         if not rows:
             raise _bad_credentials()
-        _, keys = await self._judge(rows[0]["username"], password, address)
+        # Whoever is signed in is no stranger: counted by their session.
+        keys = keys_of(rows[0]["username"], address, principal.session_id.bytes)
+        await self._verified(rows[0]["username"], password, keys, "")
 
         async def work() -> None:
             async with self._database.tx(Worker()) as con:
@@ -217,27 +250,45 @@ class Sessions:
             and self._clock.now() < rows[0]["expires_at"]
         )
 
-    async def _judge(self, username: str, password: str, address: str) -> tuple[Record, Keys]:
+    async def _judge(
+        self, username: str, password: str, address: str, mark: str
+    ) -> tuple[Record, Keys]:
         """Return the account if the password is right; the attempt is counted until forgiven."""
         name = canonical_username(username)
-        keys = keys_of(name, address)
-        await count_attempt(self._database, keys, self._clock.now())
-        rows = await self._run("find_account", name, None)
-        account = rows[0] if rows else None
+        device = None if self._devices is None else self._devices.number(name, mark)
+        keys = keys_of(name, address, device)
+        return await self._verified(name, password, keys, network_of(address)), keys
+
+    async def _verified(self, name: str, password: str, keys: Keys, network: str) -> Record:
+        """Count the attempt, and return the account if the password is right.
+
+        A known device waits for nobody; the others come in by networks, so that a flood leaves the
+        database's connections to those who work.
+        """
+        if keys.is_device:
+            is_known, account = await self._count(name, keys)
+        else:
+            async with self._door.turn(network):
+                is_known, account = await self._count(name, keys)
         hashed: str | None = account["password_hash"] if account is not None else None
         try:
-            is_right = await self._passwords.verify(hashed, password)
+            is_right = await self._passwords.verify(hashed, password, whose=name, is_known=is_known)
         except TooMany:
             await excuse(self._database, keys, self._clock.now())
             raise
         if account is None or hashed is None or not is_right or account["disabled_at"] is not None:
             known_id = None if account is None else account["account_id"]
-            await self._run("note_failure", known_id, keys.pair)
+            await self._run("note_failure", known_id, keys.place)
             raise _bad_credentials()
         if self._passwords.is_outdated(hashed):
             fresh = await self._passwords.hash(password)
             await self._run("upgrade_hash", account["account_id"], hashed, fresh)
-        return account, keys
+        return account
+
+    async def _count(self, name: str, keys: Keys) -> tuple[bool, Record | None]:
+        is_known = await count_attempt(self._database, keys, self._clock.now())
+        rows = await self._run("find_account", name, None)
+        return is_known, rows[0] if rows else None
 
     async def _run(self, name: str, *args: object) -> list[Record]:
         query: LiteralString = SQL[name]

@@ -22,6 +22,7 @@ from crisis.errors import CrisisError, NotSignedIn, TooMany, Unavailable
 from crisis.ids import CountyId, UserId
 from crisis.roles import Role
 from dispatch.store.accounts import Accounts
+from dispatch.store.attempts import Devices
 from dispatch.store.identity import Grant, Principal
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
@@ -39,7 +40,13 @@ NEW_PASSWORD = "another long password"
 ADDRESS = "192.0.2.10"
 PAGE = "https://dispatch.example"
 OURS = {"origin": PAGE, "sec-fetch-site": "same-origin", "x-crisis-client": "test"}
-PROBLEM_STATUS = {"not_signed_in": 401, "too_many": 429, "not_allowed": 403, "invalid": 422}
+PROBLEM_STATUS = {
+    "not_signed_in": 401,
+    "too_many": 429,
+    "not_allowed": 403,
+    "not_found": 404,
+    "invalid": 422,
+}
 
 
 class CountingSessions(Sessions):
@@ -222,7 +229,6 @@ async def test_wrong_passwords_are_refused_and_then_slowed_down(auth: Auth) -> N
         b'{"username": "a\\u0000da", "password": "x"}',
         b'{"username": "ada", "password": "x", "device": "\\u0000"}',
         b'{"username": "ada", "password": "x", "mode": "root"}',
-        b'{"username": "ada", "password": "x", "extra": 1}',
         b'{"username": "ada", "password": "' + b"x" * 257 + b'"}',
         b'["ada", "x"]',
     ],
@@ -255,6 +261,60 @@ async def test_changing_the_password_keeps_this_session_and_ends_the_others(
         assert (await _sign_in(page, password=NEW_PASSWORD)).status_code == 200
     with pytest.raises(NotSignedIn):
         await registry.principal(other)
+
+
+async def test_one_sees_and_ends_one_s_own_sessions_and_nobody_else_s(
+    auth: Auth,
+    sessions: CountingSessions,
+    registry: SessionRegistry,
+    accounts: Accounts,
+    ada: UserId,
+) -> None:
+    await accounts.create_account("bo", "Bo", password=PASSWORD)
+    _, bos = await sessions.sign_in("bo", PASSWORD, address=ADDRESS)
+    phone, lost = await sessions.sign_in("ada", PASSWORD, address=ADDRESS, device="Lost phone")
+    heard: list[Notice] = []
+    registry.watch(await registry.principal(phone), heard.append)
+    await _signed_in(sessions)
+    async with _page(auth) as page:
+        await _sign_in(page, device="Desk 3")
+        shown = (await page.get("/api/v1/session/all")).json()
+        assert len(shown["sessions"]) == 3
+        here = next(s for s in shown["sessions"] if s["session_id"] == shown["current"])
+        assert here["device"] == "Desk 3"
+        gone = await page.delete(f"/api/v1/session/one/{lost.session_id}")
+        assert gone.status_code == 204
+        await asyncio.sleep(0)
+        assert heard == [Notice.ENDED]
+        for strange in (lost.session_id, bos.session_id, "nonsense"):
+            answer = await page.delete(f"/api/v1/session/one/{strange}")
+            assert (answer.status_code, answer.json()["code"]) == (404, "no_session")
+        assert (await page.delete("/api/v1/session/others")).status_code == 204
+        left = (await page.get("/api/v1/session/all")).json()["sessions"]
+        assert [one["session_id"] for one in left] == [shown["current"]]
+    assert (await accounts.sessions_of(bos.account_id)) != ()
+
+
+async def test_a_page_that_signed_in_is_known_again_by_its_mark(
+    database: Database, clock: FakeClock, passwords: Passwords, accounts: Accounts, ada: UserId
+) -> None:
+    sessions = Sessions(database, clock, passwords, devices=Devices(bytes(32)))
+    auth = Auth(accounts, sessions, SessionRegistry(sessions, clock))
+    async with _page(auth) as page, _client(auth) as stranger:
+        first = await _sign_in(page)
+        marks = [c for c in first.headers.get_list("set-cookie") if "-device=" in c]
+        assert len(marks) == 1
+        for attribute in ("__Host-crisis-device=", "HttpOnly", "Secure", "SameSite=lax"):
+            assert attribute in marks[0]
+        # The mark outlives signing out, and is no session.
+        await page.delete("/api/v1/session")
+        assert (await page.get("/api/v1/session")).status_code == 401
+        for _ in range(3):
+            assert (await _sign_in(stranger, password="wrong")).status_code == 401
+        assert (await _sign_in(stranger)).json()["code"] == "slow_down"
+        again = await _sign_in(page)
+        assert again.status_code == 200
+        assert "-device=" not in again.headers["set-cookie"]
 
 
 @pytest.mark.usefixtures("ada")

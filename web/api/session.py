@@ -8,14 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.api.routes import Asked, Handler, Operation
-from web.auth import Auth, PasswordBody, SignInBody, TicketAnswer, WhoAmI
+from web.auth import Auth, OwnSessions, PasswordBody, SignInBody, TicketAnswer, WhoAmI
 
 Endpoint = Callable[[Auth, Request], Awaitable[Response]]
 
 
 def _by(endpoint: Endpoint) -> Handler:
     async def run(asked: Asked) -> Response:
-        return await endpoint(asked.node.auth, Request(asked.scope, asked.receive))
+        scope = {**asked.scope, "path_params": dict(asked.path)}
+        return await endpoint(asked.node.auth, Request(scope, asked.receive))
 
     return run
 
@@ -73,5 +74,31 @@ OPERATIONS: list[Operation] = [
         body=PasswordBody,
         in_county=False,
         refusals=frozenset({"invalid", "too_many"}),
+    ),
+    Operation(
+        method="GET",
+        path="/session/all",
+        summary="Where one is signed in: one's open sessions.",
+        tag="session",
+        run=_by(Auth.list_sessions),
+        answer=OwnSessions,
+        in_county=False,
+    ),
+    Operation(
+        method="DELETE",
+        path="/session/others",
+        summary="Sign out everywhere else: all of one's sessions but this one.",
+        tag="session",
+        run=_by(Auth.end_others),
+        in_county=False,
+    ),
+    Operation(
+        method="DELETE",
+        path="/session/one/{session_id}",
+        summary="End one of one's own sessions.",
+        tag="session",
+        run=_by(Auth.end_one),
+        in_county=False,
+        refusals=frozenset({"not_found"}),
     ),
 ]

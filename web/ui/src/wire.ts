@@ -1324,6 +1324,16 @@ export interface OpenRecord {
   readonly fields: Readonly<Record<string, unknown>> | null;
 }
 
+/** A session as its owner's list shows it. */
+export interface OpenSession {
+  readonly session_id: string;
+  readonly purpose: "bearer" | "cookie" | "integration";
+  readonly device: string;
+  readonly created_at: string;
+  readonly last_seen_at: string;
+  readonly expires_at: string;
+}
+
 /** An incident with its private part: the exact point and the clinical facts. */
 export interface OpenedIncident {
   readonly phase: Phase;
@@ -1341,6 +1351,12 @@ export interface OpenedRecords {
 export interface Outline {
   readonly type: "MultiPolygon";
   readonly coordinates: readonly (readonly (readonly (readonly [number, number])[])[])[];
+}
+
+/** One's open sessions, newest first; ``current`` is the one that asks. */
+export interface OwnSessions {
+  readonly current: string;
+  readonly sessions: readonly OpenSession[];
 }
 
 /** Another person owns the incident; ``None`` = it falls to the supervisor. */
@@ -3239,6 +3255,16 @@ export const deleteSession: Operation<undefined, undefined, undefined, undefined
   name: "deleteSession", method: "DELETE", path: "/api/v1/session", command: false, shape: null,
 };
 
+/** End one of one's own sessions. */
+export const deleteSessionOne: Operation<{ session_id: string }, undefined, undefined, undefined> = {
+  name: "deleteSessionOne", method: "DELETE", path: "/api/v1/session/one/{session_id}", command: false, shape: null,
+};
+
+/** Sign out everywhere else: all of one's sessions but this one. */
+export const deleteSessionOthers: Operation<undefined, undefined, undefined, undefined> = {
+  name: "deleteSessionOthers", method: "DELETE", path: "/api/v1/session/others", command: false, shape: null,
+};
+
 /** Decide whether a team must go. Dispatching starts the regulatory clock. */
 export const determine: Operation<{ incident_id: string }, undefined, DetermineBody, Answered> = {
   name: "determine", method: "POST", path: "/api/v1/incidents/{incident_id}/determination", command: true, shape: null,
@@ -3362,6 +3388,11 @@ export const getResponders: Operation<undefined, undefined, undefined, Responder
 /** Who is signed in, and what they may act as in which county. */
 export const getSession: Operation<undefined, undefined, undefined, WhoAmI> = {
   name: "getSession", method: "GET", path: "/api/v1/session", command: false, shape: WhoAmIShape,
+};
+
+/** Where one is signed in: one's open sessions. */
+export const getSessionAll: Operation<undefined, undefined, undefined, OwnSessions> = {
+  name: "getSessionAll", method: "GET", path: "/api/v1/session/all", command: false, shape: null,
 };
 
 /** The county's teams, their duty and where they are. */
@@ -3739,6 +3770,7 @@ export type RefusalCode =
   | "no_county"
   | "no_places"
   | "no_policy"
+  | "no_session"
   | "no_slot_waiting"
   | "no_standard"
   | "no_team"
@@ -3817,6 +3849,7 @@ export type RefusalCode =
   | "shifts_overlap"
   | "shutting_down"
   | "side"
+  | "sign_in_busy"
   | "slot_dropped"
   | "slot_met"
   | "slot_offered"

@@ -20,7 +20,9 @@ export function Bar({ session, fresh, children }: { session: Session; fresh?: St
       <div class="grow">{children}</div>
       <LanguageChoice />
       <ThemeChoice />
-      <span class="quiet">{session.who.label}</span>
+      <a class="quiet" href="/account" title={t("account")}>
+        {session.who.label}
+      </a>
       <button type="button" class="button plain" onClick={() => void signOut()}>
         {t("sign_out")}
       </button>

@@ -249,6 +249,10 @@ export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boole
           {t("end_shift")}
         </button>
       )}
+      <a class="button touch" href="/account">
+        <Icon name="person" />
+        {common("account")}
+      </a>
       {waits && <Note tone="warn">{t("sign_out_waits")}</Note>}
       <Act
         class="touch"

@@ -12,6 +12,9 @@ import { api, nextPath } from "../session.ts";
 import { startOpenPage } from "../start.tsx";
 import { postSession } from "../wire.ts";
 
+/** How long a crowd is waited out, milliseconds; the form says so. */
+const CROWD_MS = 120_000;
+
 function SignIn() {
   const isSending = useSignal(false);
   const trouble = useSignal<string | null>(null);
@@ -19,10 +22,10 @@ function SignIn() {
     const fields = new FormData(form);
     isSending.value = true;
     trouble.value = null;
+    const body = { username: String(fields.get("username")), password: String(fields.get("password")), mode: "cookie" } as const;
+    const until = Date.now() + CROWD_MS;
     try {
-      await api.call(postSession, {
-        body: { username: String(fields.get("username")), password: String(fields.get("password")), mode: "cookie" },
-      });
+      while (!(await isIn(body, until))) trouble.value = t("busy");
       location.replace(nextPath(location.search, location.origin));
     } catch (error) {
       isSending.value = false;
@@ -59,6 +62,19 @@ function SignIn() {
       </footer>
     </main>
   );
+}
+
+/** Try once; `false` = there was a crowd, and it is waited for a moment. */
+async function isIn(body: { username: string; password: string; mode: "cookie" }, until: number): Promise<boolean> {
+  try {
+    await api.call(postSession, { body });
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== "sign_in_busy" || Date.now() > until) throw error;
+    const pause = Number(error.facts["retry_after_s"] ?? 1) * 1000;
+    await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
+    return false;
+  }
 }
 
 function focus(field: HTMLInputElement | null): void {

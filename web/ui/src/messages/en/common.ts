@@ -1,6 +1,7 @@
 // English is the source: es and vi must have the same keys, and the same places in braces.
 export default {
   product: "Crisis dispatch",
+  account: "Your account: where you are signed in, password",
   sign_out: "Sign out",
   sign_in_again: "Sign in again",
   language: "Language",

@@ -3,6 +3,7 @@ import type en from "../en/common.ts";
 
 const es: Catalog<typeof en> = {
   product: "Despacho de crisis",
+  account: "Su cuenta: dónde tiene la sesión iniciada, contraseña",
   sign_out: "Cerrar sesión",
   sign_in_again: "Iniciar sesión de nuevo",
   language: "Idioma",

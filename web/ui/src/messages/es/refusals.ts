@@ -138,6 +138,8 @@ const es = {
   slot_met: "Ya hay un equipo en eso.",
   slot_offered: "Ya se pregunta a un equipo; para preguntar a otro a la vez, diga por qué.",
   slots_unmet: "Un equipo pedido no ha llegado; quite antes esa necesidad.",
+  no_session: "No es ninguna de sus sesiones abiertas; puede que ya haya terminado.",
+  sign_in_busy: "Demasiada gente inicia sesión en este momento; inténtelo de nuevo.",
   slow_down: "Demasiadas solicitudes; espere un momento.",
   staging_reason_missing: "Diga por qué espera el equipo.",
   team_has_open_assignment: "Este equipo ya tiene una salida.",

@@ -3,6 +3,7 @@ import type en from "../en/common.ts";
 
 const vi: Catalog<typeof en> = {
   product: "Điều phối khủng hoảng",
+  account: "Tài khoản: nơi đang đăng nhập, mật khẩu",
   sign_out: "Đăng xuất",
   sign_in_again: "Đăng nhập lại",
   language: "Ngôn ngữ",

@@ -137,6 +137,8 @@ const vi: Said = {
   slot_met: "Đã có đội nhận việc đó.",
   slot_offered: "Đang hỏi một đội; để hỏi thêm đội khác, hãy cho biết lý do.",
   slots_unmet: "Đội được yêu cầu chưa đến; hãy bỏ nhu cầu đó trước.",
+  no_session: "Không phải phiên đang mở của quý vị; có thể đã kết thúc.",
+  sign_in_busy: "Hiện có quá nhiều người đăng nhập; hãy thử lại.",
   slow_down: "Quá nhiều yêu cầu; hãy chờ một lát.",
   staging_reason_missing: "Hãy cho biết vì sao đội chờ.",
   team_has_open_assignment: "Đội này đang có chuyến đi.",

@@ -7,6 +7,7 @@ const vi: Catalog<typeof en> = {
   password: "Mật khẩu",
   submit: "Đăng nhập",
   wrong: "Tên đăng nhập hoặc mật khẩu không đúng.",
+  busy: "Hiện có nhiều người đăng nhập. Hệ thống tự thử lại.",
   slow_down: { other: "Thử quá nhiều lần. Hãy chờ {n} giây." },
 };
 export default vi;

@@ -1,0 +1,143 @@
+// One's own account: where it is signed in, and its password.
+
+import "../base.css";
+import "./account.css";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Bar } from "../components/Bar.tsx";
+import { Note, Trouble } from "../components/Note.tsx";
+import { dateTime } from "../format.ts";
+import { t as common } from "../messages/common.ts";
+import { t } from "../messages/account.ts";
+import { api, clock, type Session } from "../session.ts";
+import { startPage } from "../start.tsx";
+import {
+  deleteSessionOne,
+  deleteSessionOthers,
+  getSessionAll,
+  postSessionPassword,
+  type OpenSession,
+  type OwnSessions,
+} from "../wire.ts";
+
+function Account({ session }: { session: Session }) {
+  return (
+    <>
+      <Bar session={session} />
+      <main class="account">
+        <h1>{t("title", { name: session.who.label })}</h1>
+        <Sessions />
+        <Password />
+      </main>
+    </>
+  );
+}
+
+function Sessions() {
+  const known = useSignal<OwnSessions | null>(null);
+  const trouble = useSignal<unknown>(null);
+  async function look(act?: () => Promise<unknown>): Promise<void> {
+    trouble.value = null;
+    try {
+      await act?.();
+      known.value = await api.call(getSessionAll, {});
+    } catch (error) {
+      trouble.value = error;
+    }
+  }
+  useEffect(() => void look(), []);
+  const others = known.value?.sessions.filter((one) => one.session_id !== known.value?.current) ?? [];
+  return (
+    <section class="card">
+      <h2>{t("signed_in")}</h2>
+      <p class="quiet">{t("signed_in_why")}</p>
+      <Trouble trouble={trouble.value} />
+      <ul class="sessions">
+        {known.value?.sessions.map((one) => (
+          <li key={one.session_id}>
+            <Where one={one} />
+            {one.session_id === known.value?.current ? (
+              <span class="mark tone-free shape-round">{t("here")}</span>
+            ) : (
+              <button
+                type="button"
+                class="button"
+                onClick={() => void look(() => api.call(deleteSessionOne, { path: { session_id: one.session_id } }))}
+              >
+                {t("end")}
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      {others.length > 0 && (
+        <button type="button" class="button main" onClick={() => void look(() => api.call(deleteSessionOthers, {}))}>
+          {t("end_others", { n: others.length })}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Where({ one }: { one: OpenSession }) {
+  return (
+    <div>
+      <strong>{one.device || t(`purpose_${one.purpose}`)}</strong>
+      <p class="quiet">
+        {t("since", { began: dateTime(one.created_at), seen: dateTime(one.last_seen_at) })}
+      </p>
+    </div>
+  );
+}
+
+function Password() {
+  const isSending = useSignal(false);
+  const trouble = useSignal<unknown>(null);
+  const isDone = useSignal(false);
+  async function submit(form: HTMLFormElement): Promise<void> {
+    const fields = new FormData(form);
+    isSending.value = true;
+    trouble.value = null;
+    isDone.value = false;
+    try {
+      await api.call(postSessionPassword, { body: { old: String(fields.get("old")), new: String(fields.get("new")) } });
+      form.reset();
+      isDone.value = true;
+    } catch (error) {
+      trouble.value = error;
+    } finally {
+      isSending.value = false;
+    }
+  }
+  return (
+    <section class="card">
+      <h2>{t("password")}</h2>
+      <p class="quiet">{t("password_why")}</p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit(event.currentTarget);
+        }}
+      >
+        <label class="field">
+          {t("old")}
+          <input name="old" type="password" autocomplete="current-password" required />
+        </label>
+        <label class="field">
+          {t("new")}
+          <input name="new" type="password" autocomplete="new-password" minLength={12} required />
+        </label>
+        <Trouble trouble={trouble.value} />
+        {isDone.value && <Note>{t("password_done")}</Note>}
+        <button class="button main" type="submit" disabled={isSending.value}>
+          {isSending.value ? common("sending") : t("set_password")}
+        </button>
+      </form>
+    </section>
+  );
+}
+
+void startPage((session) => {
+  if (!clock.isSet) clock.sync(new Date().toISOString());
+  return <Account session={session} />;
+});
