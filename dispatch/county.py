@@ -39,7 +39,7 @@ from dispatch.incoming import (
 )
 from dispatch.rulebook import Rulebook
 from dispatch.store.codec import UnknownEvent
-from dispatch.store.errors import ConnectionLost
+from dispatch.store.errors import ConnectionLost, Outage
 from dispatch.store.log import (
     AnsweredBefore,
     CountyLog,
@@ -62,9 +62,10 @@ GROUP_LIMIT = 64
 #: Groups lost to another node before this one takes the lock first.
 _OPTIMISTIC_TRIES = 2
 #: How long a lost connection is tried again before its commands are given up, machine seconds.
-_RECOVERY_S = 8.0
+_RECOVERY_S = 2.5
+#: Between two tries at a commit that broke off, seconds.
+_PAUSE_S = 0.05
 _REMEMBERED = 4_096
-_OUTAGES = frozenset({"database_connection_lost", "database_busy", "database_contended"})
 
 
 class Answer(Value, frozen=True, kw_only=True):
@@ -275,7 +276,7 @@ class CountyRunner:
                 log.error("listener failed", extra=extra)  # noqa: TRY400 - its text is private
             elif len(batch) == 1 or self._is_outage(error):
                 self._fail_all(batch, self._meaning(batch[0], error))
-                if isinstance(error, ConnectionLost):
+                if isinstance(error, Outage):
                     # They have waited as long; behind one another they would wait for minutes.
                     self._fail_all(self._queue, error)
                     self._queue.clear()
@@ -288,7 +289,7 @@ class CountyRunner:
         """Whether no command can be written now, so that there is no use in trying each alone."""
         if self.blocked is not None:
             return True
-        return isinstance(error, Unavailable) and error.code in _OUTAGES
+        return isinstance(error, Outage)
 
     def _meaning(self, waiting: _Waiting, error: Exception) -> CrisisError:
         if isinstance(error, CrisisError):
@@ -319,12 +320,14 @@ class CountyRunner:
                     written = await self._attempt(open_)
                 else:
                     written = await self._attempt_locked(open_)
-            except ConnectionLost:
+            except ConnectionLost as cause:
                 self._stats.reconnects += 1
-                await self._recover(open_, deadline)
-                if self._machine.monotonic() > deadline and not self._knows(open_):
-                    # It can be read, but no commit gets through.
-                    raise
+                await self._recover(open_, deadline, cause)
+                if not self._knows(open_):
+                    # It can be read, but perhaps no commit gets through.
+                    if self._machine.monotonic() > deadline:
+                        raise
+                    await asyncio.sleep(_PAUSE_S)
                 continue
             if written:
                 return
@@ -517,7 +520,9 @@ class CountyRunner:
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
 
-    async def _recover(self, batch: Sequence[_Waiting], deadline: float) -> None:
+    async def _recover(
+        self, batch: Sequence[_Waiting], deadline: float, cause: ConnectionLost
+    ) -> None:
         """After a lost connection: wait for the database and learn what had committed.
 
         Raises:
@@ -526,10 +531,14 @@ class CountyRunner:
         """
         pause = 0.05
         while True:
+            left_s = deadline - self._machine.monotonic()
             try:
-                await self._catch_up()
-                ids = [waiting.env.command_id for waiting in batch]
-                self._remember(await self.log.results_of(ids))
+                async with asyncio.timeout(max(left_s, 0.1)):
+                    await self._catch_up()
+                    ids = [waiting.env.command_id for waiting in batch]
+                    self._remember(await self.log.results_of(ids))
+            except TimeoutError:
+                raise cause from None
             except ConnectionLost:
                 if self._machine.monotonic() + pause > deadline:
                     raise

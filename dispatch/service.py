@@ -103,7 +103,7 @@ class Service:
 
     async def refresh_rules(self) -> None:
         """Read policies and zones anew where some were added since this was last asked."""
-        rows = await self.database.call(Worker(), COUNTIES["list_rules_marks"])
+        rows = await self.database.ask(Worker(), COUNTIES["list_rules_marks"])
         for row in rows:
             runner, mark = self._counties.get(row["county_id"]), row["mark"]
             if runner is not None and self._rules_marks.get(row["county_id"]) != mark:

@@ -86,6 +86,7 @@ class Ticker:
         runs: the book of what is done.
         seconds: further things that are asked like ``tick``, by name (the audit's sealer).
         every_s: machine seconds between ticks, > 0.
+        may_work: whether this host's clock can be told by; if not, nothing is asked.
     """
 
     def __init__(
@@ -102,7 +103,9 @@ class Ticker:
         zone: ZoneInfo = ZONE,
         daily_after: time = DAILY_AFTER,
         every_s: float = 1.0,
+        may_work: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._may_work = may_work
         self._supervisor = supervisor
         self._clock = clock
         self._machine = machine
@@ -181,6 +184,10 @@ class Ticker:
     async def _ask(self, name: str) -> None:
         self._asked_s[name] = self._machine.monotonic()
 
+        if not self._may_work():
+            # What is due by a wrong clock isn't due; other nodes see to what is.
+            return
+
         async def work() -> None:
             async with asyncio.timeout(TICK_WITHIN_S):
                 await self._works[name]()
@@ -188,7 +195,8 @@ class Ticker:
         await self._at(name, work)
 
     async def _ask_upkeep(self) -> None:
-        await self._at(_UPKEEP, self.run_due)
+        if self._may_work():
+            await self._at(_UPKEEP, self.run_due)
 
     async def _at(self, name: str, work: Work) -> None:
         task = asyncio.current_task()

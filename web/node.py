@@ -40,8 +40,10 @@ from dispatch.store.outbox import AlertFeed, Outbox
 from dispatch.store.passwords import Passwords
 from dispatch.store.pokes import Pokes
 from dispatch.store.pool import Database, PoolSizes
+from dispatch.store.pulse import Pulse
 from dispatch.store.rebuild import rebuild_stale
 from dispatch.store.sessions import Sessions
+from dispatch.store.troubles import Troubles
 from dispatch.store.upkeep import UpkeepRuns
 from dispatch.supervise import Supervisor
 from dispatch.ticker import Ticker
@@ -86,12 +88,16 @@ class Node:
     outbox: Outbox
     registry: SessionRegistry
     sessions: Sessions
+    pulse: Pulse
+    troubles: Troubles
     app: ASGIApp
 
     @property
     def problems(self) -> list[str]:
         """Why this node must not be sent work; empty = it is ready."""
         return [
+            *self.pulse.problems(),
+            *self.troubles.problems(),
             *self.service.problems,
             *(f"{name} is failing" for name in self.supervisor.failing()),
         ]
@@ -174,6 +180,7 @@ async def running(
         await _sign_in(node, stack)
         _live(node, await database_id(database))
         pokes = _pokes(node)
+        works = _watch_database(node, pokes)
         node.outbox = _outbox(node, alert_log, mail=not await is_simulated(database))
         alerts = AlertFeed(database, node.live.on_alerts, clock=node.clock)
 
@@ -190,7 +197,7 @@ async def running(
         await alerts.begin()
         node.service.on_start = lambda runner: node.feed.start(runner.board)
         await stack.enter_async_context(node.service)
-        works: dict[str, Callable[[], Awaitable[None]]] = {
+        works |= {
             **pokes.works(),
             "alerts": alerts.run,
             "live": node.live.run,
@@ -208,6 +215,27 @@ async def running(
         routes = [socket, *Pages(node.auth).routes(), *admin_routes(node, node.registry.refresh)]
         node.app = build_app(node, routes=routes)
         yield node
+
+
+def _watch_database(node: Node, pokes: Pokes) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Let everything that depends on the database's state ask one place; return what must run."""
+    main, *others = node.database.sides()
+    node.pulse = Pulse(main, node.machine, pokes.hear)
+    node.troubles = Troubles(node.database, node.machine)
+
+    def may_write() -> None:
+        problem = node.pulse.clock_problem()
+        if problem is not None:
+            raise problem
+
+    node.database.may_write = may_write
+    works: dict[str, Callable[[], Awaitable[None]]] = {
+        "pulse": node.pulse.run,
+        "troubles": node.troubles.run,
+    }
+    if others:
+        works["reports' pulse"] = Pulse(others[0], node.machine).run
+    return works
 
 
 async def _domain_clock(settings: Settings, database: Database, machine: Clock) -> Clock:
@@ -381,6 +409,7 @@ def _ticker(node: Node) -> Ticker:
         machine=node.machine,
         tick=node.service.tick,
         runs=runs,
+        may_work=lambda: node.pulse.clock_problem() is None,
         daily={"fixes": fixes, "results": results, "notices": notices},
         hourly={"rules": rules},
         seconds={"audit": seal, "watchdog": node.watchdog.look},

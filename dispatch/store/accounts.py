@@ -25,6 +25,7 @@ from .errors import register_constraint
 from .identity import (
     GRANTABLE,
     MAX_LABEL,
+    READING,
     TOKEN_PREFIX,
     Account,
     Colleague,
@@ -358,7 +359,8 @@ class Accounts:
 
     async def _run(self, name: str, *args: object) -> list[Record]:
         query: LiteralString = SQL[name]
-        return await self._database.call(Worker(), query, *args)
+        run = self._database.ask if name.startswith(READING) else self._database.call
+        return await run(Worker(), query, *args)
 
 
 def _no_account() -> NotFound:

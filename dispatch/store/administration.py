@@ -95,7 +95,7 @@ async def add_county(
 
 async def list_counties(database: Database) -> list[ServedCounty]:
     """Return every county of this database, by id."""
-    rows = await database.call(Worker(), COUNTIES["list_counties"])
+    rows = await database.ask(Worker(), COUNTIES["list_counties"])
     names = ServedCounty.__struct_fields__
     return [ServedCounty(**{name: row[name] for name in names}) for row in rows]
 

@@ -126,7 +126,7 @@ async def seal(database: Database, machine_now: datetime) -> int:
     Any node may do it, at any time; each second by the ticker.
     """
     sealed = 0
-    for row in await database.call(Worker(), SQL["list_unsealed"]):
+    for row in await database.ask(Worker(), SQL["list_unsealed"]):
         county_id = row["county_id"]
         while True:
             rows = await retrying(partial(_seal_some, database, county_id, machine_now))

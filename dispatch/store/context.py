@@ -83,7 +83,7 @@ ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "crisis_worker": MappingProxyType(
             {
                 "statement_timeout": "60000",
-                "lock_timeout": "10000",
+                "lock_timeout": "5000",
                 "idle_in_transaction_session_timeout": "30000",
             }
         ),

@@ -1,7 +1,10 @@
 """What the database's refusals mean to the domain.
 
-Decides which server errors are a lost connection, which are a busy database and which named
-constraint stands for which refusal. Must not know who asked, nor retry anything itself.
+Decides which server errors are a lost connection, which are an outage and by which name, and which
+named constraint stands for which refusal. Must not know who asked, nor retry anything itself.
+
+Every outage has its own name, so that who reads an answer, a board, ``/readyz`` or ``doctor`` knows
+what to mend. The server's own words are never passed on: they quote rows.
 """
 
 from __future__ import annotations
@@ -15,27 +18,58 @@ from crisis.errors import Conflict, CrisisError, Unavailable
 
 ErrorFactory = Callable[[], CrisisError]
 
+_AGAIN = "Nothing was changed; send the same again."
+#: Name of each outage → what it is, and what helps; the first sentence stands in ``doctor`` too.
+OUTAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "database_connection_lost": "The connection to the database was lost; send the same again.",
+        "database_silent": "The database does not answer in time; send the same again.",
+        "database_unreachable": "No database server takes connections; send the same again.",
+        "database_starting": "The database is starting or shutting down; send the same again.",
+        "database_stopping": "The database ended the connection; send the same again.",
+        "database_read_only": "The database only reads: no primary server is found. " + _AGAIN,
+        "database_full": "The database's disk is full: make room. " + _AGAIN,
+        "database_out_of_memory": "The database is out of memory. " + _AGAIN,
+        "database_too_many_connections": (
+            "The database takes no more connections: raise max_connections or close some. " + _AGAIN
+        ),
+        "database_at_limit": "The database has reached one of its configured limits. " + _AGAIN,
+        "database_damaged": (
+            "The database can't read or write its files: look at its log and its disk. " + _AGAIN
+        ),
+        "database_locked": (
+            "Another connection holds a lock on what this needs, a backup or a query by hand "
+            "perhaps. " + _AGAIN
+        ),
+        "database_slow": "The database took too long over it. " + _AGAIN,
+        "database_busy": "All connections to the database are in use. " + _AGAIN,
+        "database_contended": "The database is contended. " + _AGAIN,
+        "database_refused": "PostgreSQL refuses the connection: look at user, password and rights.",
+        "schema_unusable": (
+            "The database's tables are not this program's: run crisis-dispatch migrate."
+        ),
+    }
+)
 
-class ConnectionLost(Unavailable):
-    """The connection to the database broke.
+
+class Outage(Unavailable):
+    """The database can't do it now; nothing is wrong with what was asked."""
+
+    def __init__(self, code: str, detail: str = "", /, **facts: object) -> None:
+        super().__init__(code, detail or OUTAGES[code], **facts)
+
+
+class ConnectionLost(Outage):
+    """The connection to the database broke, or there is none to be had.
 
     Attributes:
         unknown_outcome: True if the transaction may have been committed: look the command's id up
             before trying again. False if it certainly was not.
     """
 
-    def __init__(self, *, unknown_outcome: bool) -> None:
-        super().__init__(
-            "database_connection_lost",
-            "The connection to the database was lost; send the same command again.",
-            unknown_outcome=unknown_outcome,
-        )
+    def __init__(self, code: str = "database_connection_lost", *, unknown_outcome: bool) -> None:
+        super().__init__(code, unknown_outcome=unknown_outcome)
         self.unknown_outcome = unknown_outcome
-
-
-def database_busy() -> Unavailable:
-    """Return the refusal for a wait that took too long (locks, statements, connections)."""
-    return Unavailable("database_busy", "The database is too busy; send the same command again.")
 
 
 _CONSTRAINTS: dict[str, ErrorFactory] = {
@@ -83,10 +117,70 @@ _LOST_IF_CLOSED = (*_LOST, asyncpg.InterfaceError, asyncpg.PostgresError, OSErro
 #: COMMIT answered with one of these may still have committed.
 _UNSURE_AT_COMMIT = (*_LOST, asyncpg.InterfaceError, asyncpg.QueryCanceledError, OSError)
 
+#: What the server itself says; the first that fits.
+_NAMES: tuple[tuple[type[BaseException], str], ...] = (
+    (asyncpg.CannotConnectNowError, "database_starting"),
+    (asyncpg.AdminShutdownError, "database_stopping"),
+    (asyncpg.CrashShutdownError, "database_stopping"),
+    (asyncpg.TooManyConnectionsError, "database_too_many_connections"),
+    (asyncpg.TargetServerAttributeNotMatched, "database_read_only"),
+    (asyncpg.ReadOnlySQLTransactionError, "database_read_only"),
+    (asyncpg.DiskFullError, "database_full"),
+    (asyncpg.OutOfMemoryError, "database_out_of_memory"),
+    (asyncpg.ConfigurationLimitExceededError, "database_at_limit"),
+    (asyncpg.InsufficientResourcesError, "database_at_limit"),
+    (asyncpg.LockNotAvailableError, "database_locked"),
+    (asyncpg.QueryCanceledError, "database_slow"),
+    (asyncpg.PostgresSystemError, "database_damaged"),
+    (asyncpg.DataCorruptedError, "database_damaged"),
+    (asyncpg.IndexCorruptedError, "database_damaged"),
+)
+#: The same where the login itself is refused; later they are a mistake of ours.
+_REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ClientConfigurationError,
+)
+#: A table, column or function that isn't there: the schema is another program's.
+_WRONG_SCHEMA = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InvalidSchemaNameError,
+)
+
+
+def name_of(error: BaseException, *, connecting: bool = False) -> str | None:
+    """Return an outage's name by what was raised; ``None`` = it is none that is known."""
+    for kind, name in _NAMES:
+        if isinstance(error, kind):
+            return name
+    if isinstance(error, _WRONG_SCHEMA):
+        return "schema_unusable"
+    if not connecting:
+        return None
+    if isinstance(error, _REFUSED):
+        return "database_refused"
+    # No answer in time is an OSError, too.
+    if isinstance(error, TimeoutError):
+        return "database_silent"
+    return "database_unreachable" if isinstance(error, OSError) else None
+
 
 def is_lost(error: BaseException, *, closed: bool) -> bool:
     """Say whether ``error`` means a lost connection; ``closed``: there is no connection now."""
     return isinstance(error, _LOST_IF_CLOSED if closed else _LOST)
+
+
+def lost(
+    error: BaseException, *, unknown_outcome: bool, connecting: bool = False
+) -> ConnectionLost:
+    """Return what a lost connection is called, by what was raised."""
+    name = name_of(error, connecting=connecting)
+    if isinstance(error, TimeoutError):
+        name = "database_silent"
+    return ConnectionLost(name or "database_connection_lost", unknown_outcome=unknown_outcome)
 
 
 def is_unsure(error: BaseException) -> bool:
@@ -99,6 +193,5 @@ def translate(error: BaseException) -> CrisisError | None:
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         factory = _CONSTRAINTS.get(error.constraint_name or "")
         return factory() if factory is not None else None
-    if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
-        return database_busy()
-    return None
+    name = name_of(error)
+    return None if name is None else Outage(name)

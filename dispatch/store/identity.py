@@ -26,6 +26,10 @@ MAX_LABEL = 100
 TOKEN_PREFIX = "crisis_"  # noqa: S105 - not a secret, but the mark of one
 
 
+#: How the named statements begin that change nothing.
+READING = ("find_", "list_", "label_", "recent_")
+
+
 class SessionRules(Value, frozen=True, kw_only=True):
     """How long sessions last.
 

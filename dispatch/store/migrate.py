@@ -24,7 +24,9 @@ import asyncpg
 
 from crisis.errors import Unavailable
 
-from .pool import Database, RawConnection, Worker, connect_as
+from .connecting import RawConnection, connect_as
+from .errors import Outage
+from .pool import Database, Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -218,10 +220,12 @@ async def check_schema(database: Database) -> None:
         MigrationError: migrations are pending, or ``pending`` refuses.
     """
     try:
-        rows = await database.call(
+        rows = await database.ask(
             Worker(), "SELECT version, name, compat, sha256 FROM schema_migrations ORDER BY version"
         )
-    except asyncpg.UndefinedTableError as error:
+    except Outage as error:
+        if not isinstance(error.__cause__, asyncpg.UndefinedTableError):
+            raise
         raise MigrationError("The database is empty; run the migrations first.") from error
     missing = pending([Applied(**dict(row)) for row in rows])
     if missing:
@@ -233,13 +237,13 @@ async def check_schema(database: Database) -> None:
 
 async def database_id(database: Database) -> str:
     """Return what names this database's log for good, wherever it is moved."""
-    rows = await database.call(Worker(), "SELECT database_id FROM database_mark")
+    rows = await database.ask(Worker(), "SELECT database_id FROM database_mark")
     return str(rows[0]["database_id"])
 
 
 async def is_simulated(database: Database) -> bool:
     """Say whether the database is marked for demonstration or replay."""
-    rows = await database.call(Worker(), "SELECT simulated FROM database_mark")
+    rows = await database.ask(Worker(), "SELECT simulated FROM database_mark")
     return bool(rows[0]["simulated"])
 
 

@@ -228,7 +228,7 @@ class Outbox:
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """Return how many notices are due and since when the oldest is; ``None`` = none is."""
-        (row,) = await self._database.call(Worker(), SQL["count_notices"], self._clock.now())
+        (row,) = await self._database.ask(Worker(), SQL["count_notices"], self._clock.now())
         return row["waiting"], row["oldest"]
 
 
@@ -301,7 +301,7 @@ class AlertFeed:
 
     async def begin(self) -> None:
         """Take the present ends of all counties as told; call before the first command runs."""
-        rows = await self._database.call(Worker(), SQL["read_alert_ends"])
+        rows = await self._database.ask(Worker(), SQL["read_alert_ends"])
         self._seen = {row["county_id"]: row["outbox_id"] for row in rows}
 
     def wake(self, county_id: int) -> None:
@@ -328,7 +328,7 @@ class AlertFeed:
             # A county that grows while we read must be looked at once more.
             counties, self._grown = sorted(self._grown), set()
             try:
-                rows = await self._database.call(
+                rows = await self._database.ask(
                     Worker(),
                     SQL["read_alerts_after"],
                     counties,

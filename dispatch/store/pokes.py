@@ -1,24 +1,25 @@
 """Pokes: how the nodes of one service wake each other when a county's log grew.
 
 Decides when to say it and how to learn of it in time. A poke carries nothing but which county and
-which seq, and may be lost; a poll of the heads each second and another one after every reconnect
-make sure that nothing is missed. Must not know what anybody does about it.
+which seq, and may be lost; the heads that the pulse reads twice a second, and a look after every
+reconnect, make sure that nothing is missed. Must not know what anybody does about it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
 from crisis.clock import secret_token
 
+from .connecting import RawConnection
 from .errors import ConnectionLost, is_lost
-from .pool import Database, RawConnection, Worker
+from .pool import Database, Worker
 from .sql import load
 
 SQL = load("pokes")
@@ -27,12 +28,23 @@ _HEADS = load("counties")["list_counties"]
 CHANNEL = "crisis_poke"
 #: Pokes of one county are told at most once in this time, seconds.
 GATHER_S = 0.02
-POLL_S = 1.0
 HEARTBEAT_S = 5.0
 #: Seconds until a connection that doesn't answer is given up.
 ANSWER_S = 3.0
 
 _PAYLOAD = re.compile(r"(\S+) (\d{4}) (\d{1,18})", re.ASCII)
+
+
+class Head(Protocol):
+    """The head of a county's log, as the pulse reads it."""
+
+    @property
+    def county_id(self) -> int:
+        """Whose log."""
+
+    @property
+    def seq(self) -> int:
+        """Of its newest event."""
 
 
 class Pokes:
@@ -48,7 +60,7 @@ class Pokes:
         known: the seq up to which this node has a county's log; -1 = it doesn't serve the county
             yet, so that even an empty log is news.
         on_reconnect: called after each (re)connect, once the heads were looked at.
-        poll_s, gather_s, heartbeat_s: seconds, > 0.
+        gather_s, heartbeat_s: seconds, > 0.
     """
 
     def __init__(
@@ -59,7 +71,6 @@ class Pokes:
         *,
         known: Callable[[int], int],
         on_reconnect: Callable[[], None] | None = None,
-        poll_s: float = POLL_S,
         gather_s: float = GATHER_S,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
@@ -69,7 +80,6 @@ class Pokes:
         self._on_poke = on_poke
         self._known = known
         self._on_reconnect = on_reconnect
-        self._poll_s = poll_s
         self._gather_s = gather_s
         self._heartbeat_s = heartbeat_s
         self._waiting: dict[int, int] = {}
@@ -78,12 +88,12 @@ class Pokes:
 
     @property
     def is_listening(self) -> bool:
-        """Whether pokes of other nodes arrive now; if not, the poll does their work."""
+        """Whether pokes of other nodes arrive now; if not, the pulse does their work."""
         return self._is_listening
 
     def works(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return what must be kept running, by name."""
-        return {"pokes": self.listen, "heads": self.poll}
+        return {"pokes": self.listen}
 
     def poke(self, county_id: int, seq: int) -> None:
         """Tell the other nodes, soon, that a county's log reaches ``seq``."""
@@ -93,14 +103,14 @@ class Pokes:
 
     async def look(self) -> None:
         """Compare all heads with what is known here, and report those that are ahead."""
-        for row in await self._database.call(Worker(), _HEADS):
+        for row in await self._database.ask(Worker(), _HEADS):
             self._heard(row["county_id"], row["head_seq"])
 
-    async def poll(self) -> None:
-        """Look at the heads again and again; ends only with an error."""
-        while True:
-            await self.look()
-            await asyncio.sleep(self._poll_s)
+    def hear(self, heads: Iterable[Head], since_s: float = 0.0) -> None:
+        """Take heads that were read; the pulse's, twice a second."""
+        del since_s
+        for head in heads:
+            self._heard(head.county_id, head.seq)
 
     async def listen(self) -> None:
         """Receive and send pokes over a connection of its own until that breaks.

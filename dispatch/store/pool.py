@@ -17,13 +17,12 @@ parameters. A DSN may name several hosts: writers seek the one that is read-writ
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, LiteralString, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, LiteralString, Self, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -31,8 +30,9 @@ from asyncpg.connect_utils import SessionAttribute
 from asyncpg.pool import PoolConnectionProxy
 
 from crisis.clock import generator
-from crisis.errors import CrisisError, Unavailable
+from crisis.errors import CrisisError
 
+from .connecting import ClientConnection, RawConnection, connect_as, prepare, why_not_connected
 from .context import (
     COMMAND_TIMEOUT_S,
     COMMON_SETTINGS,
@@ -44,17 +44,16 @@ from .context import (
     Worker,
     begin,
 )
-from .errors import ConnectionLost, database_busy, is_lost, is_unsure, translate
+from .errors import ConnectionLost, Outage, is_lost, is_unsure, lost, translate
+from .hosts import Hosts
 
 if TYPE_CHECKING:
     Record: TypeAlias = asyncpg.Record
     Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
-    RawConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
     _Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 else:
     Record = asyncpg.Record
     Connection = PoolConnectionProxy
-    RawConnection = asyncpg.Connection
     _Pool = asyncpg.Pool
 
 __all__ = [
@@ -63,11 +62,9 @@ __all__ = [
     "County",
     "Database",
     "PoolSizes",
-    "RawConnection",
     "Record",
     "Report",
     "Worker",
-    "connect_as",
     "retrying",
     "savepoint",
     "with_database",
@@ -75,7 +72,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_ROLLBACK_TIMEOUT_S = 5.0
+_ROLLBACK_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,101 +91,34 @@ class PoolSizes:
         return {County.role: self.app, Worker.role: self.worker, Report.role: self.report}[role]
 
 
-class ClientConnection(asyncpg.Connection):
-    """A connection that notices a vanished server and costs nothing to give back."""
-
-    __slots__ = ()
-
-    def __init__(self, protocol: Any, transport: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(protocol, transport, *args, **kwargs)
-        sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family != socket.AF_UNIX:
-            # A host that lost power sends no FIN: without these the kernel waits two hours.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000)
-
-    def get_reset_query(self) -> str:
-        # Transactions only use SET LOCAL here, and LISTEN and advisory locks have connections of
-        # their own: a reset would be one more round trip in front of the next command.
-        return ""
-
-
-def _json_text(value: str | bytes | bytearray | memoryview) -> str:
-    return value if isinstance(value, str) else bytes(value).decode()
-
-
-async def _prepare_connection(con: RawConnection) -> None:
-    """Pass JSON through as text: the callers encode and decode with msgspec."""
-    for name in ("json", "jsonb"):
-        await con.set_type_codec(
-            name, schema="pg_catalog", encoder=_json_text, decoder=str, format="text"
-        )
-
-
 def with_database(dsn: str, name: str) -> str:
     """Return ``dsn`` pointed at another database of the same server."""
     parts = urlsplit(dsn)
     return urlunsplit(parts._replace(path="/" + quote(name, safe="")))
 
 
-async def connect_as(
-    dsn: str,
-    role: str | None,
-    settings: Mapping[str, str] | None = None,
-    *,
-    timeout_s: float = 10.0,
-) -> RawConnection:
-    """Open one dedicated connection outside the pools (LISTEN, advisory locks, migrations).
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One server behind the pools, and whose connections end when it is silent.
 
-    Args:
-        dsn: where; several hosts allowed.
-        role: role to act as from the first statement; None = the login user.
-        settings: further server settings for this session.
-        timeout_s: seconds until connecting is given up.
-
-    Raises:
-        ConnectionLost: no server answers.
+    Attributes:
+        is_copy: it may be a standby, which only reads.
     """
-    server_settings = {**COMMON_SETTINGS, **(settings or {})}
-    if role is not None:
-        server_settings["role"] = role
-    try:
-        return await asyncpg.connect(
-            dsn,
-            timeout=timeout_s,
-            connection_class=ClientConnection,
-            server_settings=server_settings,
-            target_session_attrs=_session_attrs(dsn, SessionAttribute.read_write),
-        )
-    except BaseException as error:
-        meaning = _why_not_connected(error)
-        if meaning is None:
-            raise
-        raise meaning from error
 
+    database: Database
+    hosts: Hosts
+    roles: tuple[str, ...]
+    is_copy: bool = False
 
-def _session_attrs(dsn: str, default: SessionAttribute) -> SessionAttribute | None:
-    return None if "target_session_attrs=" in dsn else default
+    def give_up(self, error: ConnectionLost) -> None:
+        """See ``Database.give_up``."""
+        for role in self.roles:
+            self.database.give_up(role, error)
 
-
-def _why_not_connected(error: BaseException) -> CrisisError | None:
-    """Return what an error while connecting means; None = nothing that is known here."""
-    if isinstance(error, asyncpg.InvalidParameterValueError):
-        # The role of the start-up packet; the migrations create it.
-        return Unavailable("schema_unusable", f"Run the migrations first: {error}.")
-    mistakes = (
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError,
-        asyncpg.InsufficientPrivilegeError,
-        asyncpg.ClientConfigurationError,
-    )
-    if isinstance(error, mistakes):
-        # For the operator to mend; the server's words name the user or the database, no password.
-        return Unavailable("database_refused", f"PostgreSQL refuses the connection: {error}.")
-    return ConnectionLost(unknown_outcome=False) if is_lost(error, closed=True) else None
+    async def go_on(self) -> None:
+        """See ``Database.go_on``."""
+        for role in self.roles:
+            await self.database.go_on(role)
 
 
 @dataclass(slots=True)
@@ -199,12 +129,27 @@ class Database:
     report_dsn: str
     sizes: PoolSizes
     acquire_timeout_s: float
+    hosts: Hosts = field(init=False, repr=False)
+    #: Raises what keeps this node from stamping and writing; a node that has a pulse asks it.
+    may_write: Callable[[], None] = field(default=lambda: None, repr=False)
+    #: Told of each outage that work met, by name.
+    on_outage: Callable[[str, Context], None] = field(default=lambda *_: None, repr=False)
+    _report_hosts: Hosts = field(init=False, repr=False)
     _pools: dict[str, _Pool] = field(default_factory=dict, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _free: defaultdict[str, list[Connection]] = field(
         default_factory=lambda: defaultdict(list), repr=False
     )
     _waiting: Counter[str] = field(default_factory=Counter, repr=False)
+    _in_use: dict[str, set[Connection]] = field(
+        default_factory=lambda: defaultdict(set), repr=False
+    )
+    #: By role, why its server doesn't answer now: told by a pulse, so that nobody waits in vain.
+    _away: dict[str, ConnectionLost] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.hosts = Hosts(self.dsn)
+        self._report_hosts = Hosts(self.report_dsn, SessionAttribute.any)
 
     def __repr__(self) -> str:
         # A DSN may hold a password.
@@ -218,7 +163,7 @@ class Database:
         *,
         report_dsn: str | None = None,
         sizes: PoolSizes | None = None,
-        acquire_timeout_s: float = 5.0,
+        acquire_timeout_s: float = 2.5,
     ) -> AsyncIterator[Self]:
         """Connect, and close all connections at the end.
 
@@ -270,8 +215,10 @@ class Database:
         Raises:
             ConnectionLost: see its ``unknown_outcome``.
             Conflict: a registered constraint refused it.
-            Unavailable: no connection, lock or answer in time.
+            Outage: by its name; or this node must not write now.
         """
+        if mode == "write":
+            self.may_write()
         con = await self._begin(context.role, begin(context, mode, durable=durable))
         committing = False
         try:
@@ -282,12 +229,12 @@ class Database:
             meaning = await _abandon(con, error, committing=committing)
             if meaning is None:
                 raise
-            raise meaning from error
+            raise self._named(context, meaning) from error
         finally:
             await self._release(context.role, con)
 
     async def call(self, context: Context, query: LiteralString, *args: object) -> list[Record]:
-        """Run one statement in a transaction of its own, in a single round trip.
+        """Run one statement that writes, in a transaction of its own and a single round trip.
 
         For functions that set ``app.county`` themselves (from an argument); plain statements on a
         county's tables see no rows here.
@@ -295,8 +242,13 @@ class Database:
         Raises:
             ConnectionLost: with ``unknown_outcome`` if the statement had been sent.
             Conflict: a registered constraint refused it.
-            Unavailable: no connection, lock or answer in time.
+            Outage: by its name; or this node must not write now.
         """
+        self.may_write()
+        return await self.ask(context, query, *args)
+
+    async def ask(self, context: Context, query: LiteralString, *args: object) -> list[Record]:
+        """Run one statement that only reads, as ``call`` does."""
         con = await self._acquire(context.role)
         try:
             return await con.fetch(query, *args)
@@ -307,11 +259,12 @@ class Database:
             if is_lost(error, closed=_is_closed(con)):
                 _terminate(con)
                 unknown = not isinstance(error, asyncpg.ReadOnlySQLTransactionError)
-                raise ConnectionLost(unknown_outcome=unknown) from error
+                gone = lost(error, unknown_outcome=unknown)
+                raise self._named(context, gone) from error
             meaning = translate(error)
             if meaning is None:
                 raise
-            raise meaning from error
+            raise self._named(context, meaning) from error
         finally:
             await self._release(context.role, con)
 
@@ -321,7 +274,7 @@ class Database:
         Raises:
             ConnectionLost: no server answers.
         """
-        rows = await self.call(Worker(), "SELECT clock_timestamp() AS now")
+        rows = await self.ask(Worker(), "SELECT clock_timestamp() AS now")
         now: datetime = rows[0]["now"]
         return now
 
@@ -329,7 +282,40 @@ class Database:
         self, context: Context, settings: Mapping[str, str] | None = None
     ) -> RawConnection:
         """Open a dedicated connection (LISTEN, advisory locks); the caller closes it."""
-        return await connect_as(self.dsn, context.role, settings)
+        return await connect_as(self.hosts, context.role, settings)
+
+    def sides(self) -> list[Side]:
+        """Return the servers that the pools stand on: the main one first, and the reports' own."""
+        if self.report_dsn == self.dsn:
+            return [Side(self, self.hosts, (County.role, Worker.role, Report.role))]
+        return [
+            Side(self, self.hosts, (County.role, Worker.role)),
+            Side(self, self._report_hosts, (Report.role,), is_copy=True),
+        ]
+
+    def give_up(self, role: str, error: ConnectionLost) -> None:
+        """End every wait of a role whose server is away, and let nobody begin another.
+
+        What was under way may have been done or not, as after any lost connection.
+        """
+        self._away[role] = error
+        for con in [*self._in_use[role], *self._free[role]]:
+            _terminate(con)
+
+    async def go_on(self, role: str) -> None:
+        """The server of a role is back."""
+        if self._away.pop(role, None) is not None and role in self._pools:
+            # What rested in the pool meanwhile is connected anew before anybody gets it.
+            await self._pools[role].expire_connections()
+
+    def _named(self, context: Context, meaning: CrisisError) -> CrisisError:
+        """Return what is raised, once whoever watches for outages has heard of it."""
+        if isinstance(meaning, ConnectionLost) and context.role in self._away:
+            code = self._away[context.role].code
+            meaning = ConnectionLost(code, unknown_outcome=meaning.unknown_outcome)
+        if isinstance(meaning, Outage):
+            self.on_outage(meaning.code, context)
+        return meaning
 
     def usage(self) -> dict[str, tuple[int, int]]:
         """Return per role how many connections are in use and how many are open."""
@@ -366,6 +352,14 @@ class Database:
         raise AssertionError("the loop returns or raises")
 
     async def _acquire(self, role: str) -> Connection:
+        away = self._away.get(role)
+        if away is not None:
+            raise ConnectionLost(away.code, unknown_outcome=False)
+        con = await self._take(role)
+        self._in_use[role].add(con)
+        return con
+
+    async def _take(self, role: str) -> Connection:
         free = self._free.get(role)
         while free:
             con = free.pop()
@@ -379,10 +373,10 @@ class Database:
         except TimeoutError as error:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more, and no server answered it.
-                raise ConnectionLost(unknown_outcome=False) from error
-            raise database_busy() from error
+                raise ConnectionLost("database_silent", unknown_outcome=False) from error
+            raise Outage("database_busy") from error
         except BaseException as error:
-            meaning = _why_not_connected(error)
+            meaning = why_not_connected(error)
             if meaning is None:
                 raise
             raise meaning from error
@@ -392,6 +386,7 @@ class Database:
     async def _release(self, role: str, con: Connection) -> None:
         # asyncpg's own bookkeeping of taking and giving back costs more than a short statement:
         # what nobody waits for stays with us, ready for the next.
+        self._in_use[role].discard(con)
         pool = self._pools.get(role)
         if pool is None or self._waiting[role] or _is_closed(con):
             if pool is not None:
@@ -403,17 +398,15 @@ class Database:
         async with self._opening:
             if role in self._pools:
                 return self._pools[role]
-            is_report = role == Report.role
-            dsn = self.report_dsn if is_report else self.dsn
+            hosts = self._report_hosts if role == Report.role else self.hosts
             # min_size 0: a pool opens its connections when they are needed, also after an outage.
             self._pools[role] = await asyncpg.create_pool(
-                dsn,
+                connect=hosts.connect,
                 min_size=0,
                 max_size=self.sizes.of(role),
                 max_inactive_connection_lifetime=600.0,
-                init=_prepare_connection,
+                init=prepare,
                 connection_class=ClientConnection,
-                timeout=10.0,
                 command_timeout=COMMAND_TIMEOUT_S[role],
                 statement_cache_size=512,
                 max_cached_statement_lifetime=0,
@@ -423,9 +416,6 @@ class Database:
                     "application_name": f"crisis-dispatch {role}",
                     "role": role,
                 },
-                target_session_attrs=_session_attrs(
-                    dsn, SessionAttribute.any if is_report else SessionAttribute.read_write
-                ),
             )
             return self._pools[role]
 
@@ -468,10 +458,10 @@ async def _abandon(
             closed = isinstance(error, asyncpg.InterfaceError | OSError)
     if committing and is_unsure(error):
         _terminate(con)
-        return ConnectionLost(unknown_outcome=True)
+        return lost(error, unknown_outcome=True)
     if is_lost(error, closed=closed):
         _terminate(con)
-        return ConnectionLost(unknown_outcome=False)
+        return lost(error, unknown_outcome=False)
     return translate(error)
 
 
@@ -506,7 +496,7 @@ async def retrying(
         retries: further attempts, >= 0.
 
     Raises:
-        Unavailable: ``database_contended`` after the last attempt.
+        Outage: ``database_contended`` after the last attempt.
     """
     draw = jitter or generator().uniform
     for attempt in range(retries + 1):
@@ -519,8 +509,6 @@ async def retrying(
             asyncpg.InvalidCachedStatementError,
         ) as error:
             if attempt == retries:
-                raise Unavailable(
-                    "database_contended", "The database is contended; send the same command again."
-                ) from error
+                raise Outage("database_contended") from error
             await asyncio.sleep(draw(0.01, 0.04) * 2**attempt)
     raise AssertionError("the loop returns or raises")

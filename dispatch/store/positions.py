@@ -301,7 +301,7 @@ async def latest_since(
 
     A flush commits a moment after its ``changed_at``: ask with an overlap. ``None`` = all.
     """
-    rows = await database.call(Worker(), SQL["list_latest"], since, list(counties))
+    rows = await database.ask(Worker(), SQL["list_latest"], since, list(counties))
     return [
         Latest(
             county_id=CountyId(row["county_id"]),

@@ -24,6 +24,7 @@ from crisis.shapes import Value
 from .attempts import KNOWN_FOR, Devices, Keys, count_attempt, excuse, forgive, keys_of, network_of
 from .identity import (
     MAX_LABEL,
+    READING,
     TOKEN_PREFIX,
     Change,
     FoundSession,
@@ -292,7 +293,8 @@ class Sessions:
 
     async def _run(self, name: str, *args: object) -> list[Record]:
         query: LiteralString = SQL[name]
-        return await self._database.call(Worker(), query, *args)
+        run = self._database.ask if name.startswith(READING) else self._database.call
+        return await run(Worker(), query, *args)
 
 
 def _found(row: Record) -> FoundSession:

@@ -36,7 +36,7 @@ async def delete_old_results(database: Database, days: Callable[[int], int], now
         now: domain time.
     """
     deleted = 0
-    for row in await database.call(Worker(), _COUNTIES):
+    for row in await database.ask(Worker(), _COUNTIES):
         county_id = row["county_id"]
         before = now - timedelta(days=days(county_id))
         while gone := await database.call(
@@ -94,7 +94,7 @@ class UpkeepRuns:
         )
         if claimed:
             return "ours"
-        rows = await self._database.call(Worker(), SQL["read_run"], job, period)
+        rows = await self._database.ask(Worker(), SQL["read_run"], job, period)
         return "done" if rows and rows[0]["finished_at"] is not None else "busy"
 
     async def finish(self, job: str, period: str) -> None:

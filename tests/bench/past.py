@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from dispatch.store.pool import RawConnection, connect_as
+from dispatch.store.connecting import RawConnection, connect_as
 from dispatch.store.sealing import CountyKeys
 from tests.bench.seed import COUNTY
 

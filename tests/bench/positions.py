@@ -19,7 +19,8 @@ from crisis.clock import MachineClock
 from crisis.ids import CountyId, TeamId
 from dispatch.positions import FixBuffer
 from dispatch.store import positions as store
-from dispatch.store.pool import Database, connect_as
+from dispatch.store.connecting import connect_as
+from dispatch.store.pool import Database
 from geo.fix import DEFAULT_LIMITS, Fix, FixSource
 from geo.point import Point
 from tests.bench.place import fresh_database

@@ -47,6 +47,7 @@ class CuttingProxy:
     _when: When = "before"
     _times: int = 0
     _is_down: bool = False
+    _passes: asyncio.Event = field(default_factory=asyncio.Event)
     _stays_down: bool = False
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -60,6 +61,7 @@ class CuttingProxy:
         host = query.pop("host", parts.hostname or "localhost")
         port = int(query.pop("port", parts.port or 5432))
         proxy = cls("", host, port)
+        proxy._passes.set()
         server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
         own_port: int = server.sockets[0].getsockname()[1]
         login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
@@ -75,6 +77,11 @@ class CuttingProxy:
                 task.cancel()
             await asyncio.gather(*proxy._tasks, return_exceptions=True)
 
+    @property
+    def host(self) -> str:
+        """Where it listens, as a DSN names it."""
+        return urlsplit(self.dsn).netloc.rpartition("@")[2]
+
     def cut_at(self, mark: bytes, *, when: When, times: int = 1, stay_down: bool = False) -> None:
         """Cut the next ``times`` connections whose client sends ``mark``.
 
@@ -83,8 +90,13 @@ class CuttingProxy:
         self._mark, self._when, self._times = mark, when, times
         self._stays_down = stay_down
 
+    def go_silent(self) -> None:
+        """Keep every connection, take new ones, and pass nothing on, as a host that hangs."""
+        self._passes.clear()
+
     def come_back(self) -> None:
         """Be as if nothing had been."""
+        self._passes.set()
         self._is_down = False
         self._times = 0
 
@@ -100,16 +112,18 @@ class CuttingProxy:
         if self._is_down:
             writer.transport.abort()
             return
-        if self._host.startswith("/"):
-            path = f"{self._host}/.s.PGSQL.{self._port}"
-            theirs, to_server = await asyncio.open_unix_connection(path)
-        else:
-            theirs, to_server = await asyncio.open_connection(self._host, self._port)
+        try:
+            await self._passes.wait()
+            theirs, to_server = await self._reach()
+        except (OSError, asyncio.CancelledError):
+            writer.transport.abort()
+            return
         self._open |= {writer, to_server}
         silent = asyncio.Event()
         back = asyncio.create_task(self._pass_back(theirs, writer, silent))
         try:
             while data := await reader.read(1 << 16):
+                await self._passes.wait()
                 if self._times and self._mark in data:
                     self._times -= 1
                     self.cuts += 1
@@ -131,12 +145,19 @@ class CuttingProxy:
             for one in (writer, to_server):
                 one.transport.abort()
 
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._host.startswith("/"):
+            path = f"{self._host}/.s.PGSQL.{self._port}"
+            return await asyncio.open_unix_connection(path)
+        return await asyncio.open_connection(self._host, self._port)
+
     async def _pass_back(
         self, theirs: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
     ) -> None:
         """Pass the server's answers on until one comes that must be lost."""
         try:
             while data := await theirs.read(1 << 16):
+                await self._passes.wait()
                 if silent.is_set():
                     break
                 writer.write(data)

@@ -15,7 +15,8 @@ from crisis.errors import Invalid
 from crisis.ids import UserId
 from crisis.roles import Actor, Role
 from dispatch.store.audit import list_reads, note_read, seal, verify
-from dispatch.store.pool import County, Database, connect_as
+from dispatch.store.connecting import connect_as
+from dispatch.store.pool import County, Database
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from dispatch.store.connecting import connect_as
 from dispatch.store.migrate import (
     MIGRATIONS,
     SCHEMA_COMPAT,
@@ -22,7 +23,7 @@ from dispatch.store.migrate import (
     migrate,
     pending,
 )
-from dispatch.store.pool import County, Database, Worker, connect_as, with_database
+from dispatch.store.pool import County, Database, Worker, with_database
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]

@@ -16,6 +16,7 @@ from crisis.clock import MachineClock
 from dispatch.store.errors import ConnectionLost
 from dispatch.store.pokes import CHANNEL, Pokes
 from dispatch.store.pool import Database
+from dispatch.store.pulse import Pulse
 from dispatch.supervise import Supervisor
 
 if TYPE_CHECKING:
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
 
 Eventually = Callable[..., Awaitable[None]]
 ALPINE, KERN = 6003, 6029
-NEVER_S = 3_600.0
 
 
 class Node:
     """One node: what it knows, and what it heard."""
 
-    def __init__(self, database: Database, name: str, *, poll_s: float = NEVER_S) -> None:
+    def __init__(self, database: Database, name: str, *, has_pulse: bool = False) -> None:
         self.seqs = {ALPINE: 0, KERN: 0}
         self.heard: list[tuple[int, int]] = []
         self.connected = 0
@@ -39,9 +39,12 @@ class Node:
             self._hear,
             known=lambda county_id: self.seqs.get(county_id, -1),
             on_reconnect=self._count,
-            poll_s=poll_s,
             heartbeat_s=0.1,
         )
+
+        main = database.sides()[0]
+        self.pulse = Pulse(main, MachineClock(), self.pokes.hear, every_s=0.01)
+        self.has_pulse = has_pulse
 
     def _hear(self, county_id: int, seq: int) -> None:
         self.heard.append((county_id, seq))
@@ -55,6 +58,8 @@ class Node:
         async with Supervisor(MachineClock(), first_s=0.01) as supervisor:
             for name, work in self.pokes.works().items():
                 supervisor.start(name, work)
+            if self.has_pulse:
+                supervisor.start("pulse", self.pulse.run)
             await eventually(lambda: self.pokes.is_listening)
             yield supervisor
 
@@ -124,7 +129,7 @@ async def test_a_killed_listener_comes_back_and_has_missed_nothing(
     node = Node(database, "a")
     async with node.running(eventually) as supervisor:
         assert await _cut(admin) == 1
-        # Nobody is there to hear of this one, and no poll will come.
+        # Nobody is there to hear of this one, and no pulse beats.
         await _head(admin, KERN, 12)
         await eventually(lambda: node.heard == [(KERN, 12)])
         await eventually(lambda: node.connected == 2)
@@ -144,10 +149,10 @@ async def test_what_was_committed_while_listening_began_is_heard(
 
 
 @pytest.mark.usefixtures("counties")
-async def test_the_poll_finds_what_no_poke_told(
+async def test_the_pulse_finds_what_no_poke_told(
     database: Database, admin: Admin, eventually: Eventually
 ) -> None:
-    node = Node(database, "a", poll_s=0.01)
+    node = Node(database, "a", has_pulse=True)
     async with node.running(eventually):
         await _head(admin, KERN, 5)
         await eventually(lambda: node.heard == [(KERN, 5)])
@@ -159,7 +164,7 @@ async def test_the_poll_finds_what_no_poke_told(
 async def test_a_county_that_was_added_is_news_even_without_events(
     database: Database, admin: Admin, eventually: Eventually
 ) -> None:
-    node = Node(database, "a", poll_s=0.01)
+    node = Node(database, "a", has_pulse=True)
     async with node.running(eventually):
         await admin.execute(
             "INSERT INTO counties (county_id, name, area_class) VALUES (6001, 'Alameda', 'urban')"

@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 
 from crisis.errors import Conflict, Unavailable
+from dispatch.store.connecting import ClientConnection, connect_as
 from dispatch.store.errors import CONSTRAINT_ERRORS, ConnectionLost, register_constraint
 from dispatch.store.pool import (
-    ClientConnection,
     Connection,
     County,
     Database,
@@ -22,7 +22,6 @@ from dispatch.store.pool import (
     Record,
     Report,
     Worker,
-    connect_as,
     retrying,
     savepoint,
     with_database,
@@ -359,7 +358,9 @@ async def test_a_host_that_never_answers_is_lost_and_not_busy() -> None:
     assert not caught.value.unknown_outcome
 
 
-async def test_waiting_too_long_for_a_row_is_busy(database: Database, admin: Admin) -> None:
+async def test_waiting_too_long_for_a_row_that_another_holds_is_locked(
+    database: Database, admin: Admin
+) -> None:
     await _two_counties(admin)
 
     async def wait() -> None:
@@ -371,7 +372,7 @@ async def test_waiting_too_long_for_a_row_is_busy(database: Database, admin: Adm
         await one.execute("SELECT 1 FROM counties FOR UPDATE")
         with pytest.raises(Unavailable) as caught:
             await wait()
-    assert caught.value.code == "database_busy"
+    assert caught.value.code == "database_locked"
 
 
 async def test_a_wrong_call_is_a_bug_and_not_a_lost_connection(database: Database) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from dispatch.store.pool import connect_as
+from dispatch.store.connecting import connect_as
 from dispatch.store.schema import PATH, RENEW, comments, read_schema
 
 if TYPE_CHECKING:

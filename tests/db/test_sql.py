@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from dispatch.store.pool import connect_as
+from dispatch.store.connecting import connect_as
 from dispatch.store.sql import Statement, load, parse, statements, topics
 
 GOOD = """

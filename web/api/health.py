@@ -14,13 +14,12 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from crisis.errors import CrisisError, NotAllowed
+from dispatch.store.pulse import MOST_SKEW_S, skew_s
 from web.api.routes import Asked, Node, Operation
 from web.api.wire import answer, header
 from web.auth import client_address, header_secret
 from web.metrics import CONTENT_TYPE, exposition
 
-#: Seconds that this node's clock may differ from the database's.
-MOST_SKEW_S = 1.0
 _PATIENCE_S = 2.0
 
 
@@ -52,15 +51,16 @@ async def problems_of(node: Node) -> list[str]:
         async with asyncio.timeout(_PATIENCE_S):
             theirs = await node.database.ping()
     except TimeoutError:
-        return [*problems, "database: no answer in time"]
+        found = "database: no answer in time"
     except CrisisError as error:
-        return [*problems, f"database: {error.code}"]
-    after = node.machine.now()
-    # Their instant lies somewhere between ours before and after.
-    skew_s = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
-    if skew_s > MOST_SKEW_S:
-        problems.append(f"clock: {skew_s:.1f} s off the database's")
-    return problems
+        found = f"database: {error.code}"
+    else:
+        off_s = skew_s(before, theirs, node.machine.now())
+        is_off = off_s > MOST_SKEW_S
+        found = f"clock: {off_s:.1f} s off the database's" if is_off else ""
+    # The pulse may have told already.
+    known = any(problem.startswith(found.partition(":")[0] + ":") for problem in problems)
+    return problems if known or not found else [*problems, found]
 
 
 async def metrics(asked: Asked) -> Response:

@@ -26,12 +26,13 @@ from dispatch.store.cluster import Layout, cluster_major
 from dispatch.store.keycheck import check_master_key
 from dispatch.store.migrate import SCHEMA_VERSION, check_schema, is_simulated
 from dispatch.store.pool import Database, PoolSizes
+from dispatch.store.pulse import MOST_SKEW_S, skew_s
+from dispatch.store.troubles import try_writing
 from web.cli.context import embedded_dsn, settings_of
 from web.cli.text import Exit, explain, say
 
 #: Bytes free in the data directory below which we warn, and below which work will soon stop.
 _LOW, _FULL = 5 << 30, 500 << 20
-_MOST_SKEW_S = 1.0
 _PATIENCE_S = 10.0
 _SIZES = PoolSizes(app=1, worker=1, report=1)
 
@@ -217,7 +218,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(Mark.FAIL, "database", f"{explain(error)}{hint}")
             return
         yield Finding(Mark.OK, "database", how)
-        for check in (_schema, _skew, _counties):
+        for check in (_schema, _skew, _counties, _writing):
             try:
                 yield await check(database)
             except CrisisError as error:
@@ -237,15 +238,29 @@ async def _skew(database: Database) -> Finding:
     before = machine.now()
     theirs = await database.ping()
     after = machine.now()
-    skew_s = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
-    if skew_s > _MOST_SKEW_S:
+    off_s = skew_s(before, theirs, after)
+    if off_s > MOST_SKEW_S:
         return Finding(
             Mark.FAIL,
             "clock",
-            f"{skew_s:.1f} s off the database's: set both by NTP; a node that "
-            "is more than 1 s off gets no work",
+            f"{off_s:.1f} s off the database's: set both by NTP; a node that "
+            "is more than 1 s off neither ticks nor writes",
         )
-    return Finding(Mark.OK, "clock", f"{skew_s:.1f} s off the database's")
+    return Finding(Mark.OK, "clock", f"{off_s:.1f} s off the database's")
+
+
+async def _writing(database: Database) -> Finding:
+    """Write as the service would, in each county and for all of them, and undo it."""
+    found = []
+    for county in (None, *await administration.list_counties(database)):
+        try:
+            await try_writing(database, None if county is None else county.county_id)
+        except CrisisError as error:
+            name = "" if county is None else f"{county.name}: "
+            found.append(f"{name}{error.code}: {error}")
+    if found:
+        return Finding(Mark.FAIL, "writing", " ".join(found))
+    return Finding(Mark.OK, "writing", "the database takes writes for every county")
 
 
 async def _seals(settings: Settings, database: Database) -> Finding:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from crisis.clock import random_bytes
 from crisis.errors import CrisisError
+from dispatch.store.errors import ConnectionLost
 
 
 class Exit(IntEnum):
@@ -54,7 +55,7 @@ def warn(text: str) -> None:
 
 def explain(error: CrisisError) -> str:
     """Return a refusal as one line, with the further problems that it names."""
-    if error.code == "database_connection_lost":
+    if isinstance(error, ConnectionLost) and (error.unknown_outcome or error.code in _UNREACHED):
         return _explain_lost(error)
     problems = error.facts.get("problems")
     if isinstance(problems, list | tuple):
@@ -62,9 +63,13 @@ def explain(error: CrisisError) -> str:
     return error.detail
 
 
-def _explain_lost(error: CrisisError) -> str:
+#: What is told of with the system's own words: they say more than ours.
+_UNREACHED = frozenset({"database_connection_lost", "database_silent", "database_unreachable"})
+
+
+def _explain_lost(error: ConnectionLost) -> str:
     """Say what a person at a shell can do; pages, which try again, are told otherwise."""
-    if error.facts.get("unknown_outcome"):
+    if error.unknown_outcome:
         return (
             "The connection to the database broke; look whether this was done before you repeat it."
         )

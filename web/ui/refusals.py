@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from crisis import errors
+from dispatch.store.errors import OUTAGES
 from web.ui.build import UI
 
 _ROOT = UI.parents[1]
@@ -17,7 +18,7 @@ _ROOT = UI.parents[1]
 
 def codes() -> frozenset[str]:
     """Return the codes."""
-    found: set[str] = set()
+    found: set[str] = set(OUTAGES)
     for package in ("crisis", "dispatch", "geo", "web"):
         for path in (_ROOT / package).rglob("*.py"):
             if "ui" not in path.parts:

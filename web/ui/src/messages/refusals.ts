@@ -1,4 +1,5 @@
 import { area } from "../i18n.ts";
+import { outageSentence } from "./outages.ts";
 
 /** English needs no sentences here: the service's own are English, and say more. */
 const en: Readonly<Record<string, string>> = {};
@@ -7,5 +8,5 @@ const t = area(en, { es: () => import("./es/refusals.ts"), vi: () => import("./v
 /** Why the service said no, in the person's language; where no sentence is at hand, its own. */
 export function refusalSentence(refusal: { readonly code: string; readonly detail: string }): string {
   const said = t(refusal.code);
-  return said === refusal.code ? refusal.detail : said;
+  return said === refusal.code ? (outageSentence(refusal.code) ?? refusal.detail) : said;
 }
