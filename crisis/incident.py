@@ -41,6 +41,7 @@ from crisis.incident_events import (
     IncidentOpened,
     IncidentReleased,
     IncidentSplit,
+    IncidentTakenInHand,
     NoDispatchDetermined,
     NoteAdded,
     OwnerChanged,
@@ -80,6 +81,7 @@ __all__ = [
     "IncidentReleased",
     "IncidentSplit",
     "IncidentState",
+    "IncidentTakenInHand",
     "NoDispatchDetermined",
     "NoteAdded",
     "OwnEvent",
@@ -153,7 +155,8 @@ class Slot(Value, frozen=True, kw_only=True):
     Attributes:
         rung: how many tries were made for it (offers and escalations).
         escalations: how many rungs of the ladder were climbed since a team was last on it.
-        wake_at: when the next team must be sought by the service; ``None`` = a person offers.
+        wake_at: when somebody must be sought for it again; while it waits, ``None`` = at once, so
+            that nothing that forgets to say when can let it be forgotten.
         climb_at: not before this may the ladder climb its next rung; ``None`` = at once.
         climbed: the rung at which it last climbed or was met: whoever was asked at that rung or
             before may be asked again.
@@ -172,11 +175,15 @@ class Slot(Value, frozen=True, kw_only=True):
 
 
 class Flag(Value, frozen=True, kw_only=True):
-    """A mark that was set and told once; see ``IncidentFlagged``."""
+    """A mark that was set and told; see ``IncidentFlagged``.
+
+    ``at``: when it was last told; ``times``: how often.
+    """
 
     flag: str
     about: str = ""
     at: datetime
+    times: int = 1
 
 
 class Subject(Value, frozen=True, kw_only=True):
@@ -226,8 +233,10 @@ class Incident(Value, frozen=True, kw_only=True):
         owner: who answers for it, since ``owner_since``; ``None`` = the supervisor.
         pending_owner, handed_over_at: who was asked to take it over, and when. These instants, and
             the two around them, are when the service learnt of it.
+        in_hand_by, in_hand_until: who said that they see to it, and until when they are left to it;
+            ``None`` = nobody, or they have left.
         amended_at: when the present version became known; ``None`` = as opened.
-        flags: what went wrong by waiting, each told once.
+        flags: what went wrong by waiting, and when it was told.
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
         hazards: those noted; what endangers a team is ``danger``, which everybody is shown.
         clinical, danger, touched, encounters' codes: private.
@@ -246,6 +255,8 @@ class Incident(Value, frozen=True, kw_only=True):
     handed_over_at: datetime | None = None
     owner_since: datetime | None = None
     sought_since: datetime | None = None
+    in_hand_by: UserId | None = None
+    in_hand_until: datetime | None = None
     amended_at: datetime | None = None
     paper_number: str | None = None
     screening_at: datetime | None = None
@@ -336,9 +347,9 @@ class Incident(Value, frozen=True, kw_only=True):
             if s.dropped is None and self.slot_run(s.no) is None and not self.slot_offers(s.no)
         ]
 
-    def has_flag(self, flag: str, about: str = "") -> bool:
-        """Whether this mark was set before."""
-        return any(known.flag == flag and known.about == about for known in self.flags)
+    def marked(self, flag: str, about: str = "") -> Flag | None:
+        """Return the mark as it was set before; ``None`` = it was not."""
+        return next((f for f in self.flags if f.flag == flag and f.about == about), None)
 
     @property
     def is_unassigned(self) -> bool:

@@ -145,6 +145,7 @@ class SlotEscalated(EventBody, frozen=True, kw_only=True):
         climbs: ``False`` = no rung is taken and nobody is told: we only looked again before the
             next one was due (a team was freed, the incident changed) and still found nobody, or
             whoever could go is wanted for a more pressing incident.
+        can_go: how many teams could go, where a person is to ask the first one.
     """
 
     incident_id: IncidentId
@@ -154,6 +155,7 @@ class SlotEscalated(EventBody, frozen=True, kw_only=True):
     wake_at: datetime | None = None
     exclusions: dict[str, int] = {}
     climbs: bool = True
+    can_go: int = 0
 
 
 class SlotWoken(EventBody, frozen=True, kw_only=True):
@@ -162,6 +164,17 @@ class SlotWoken(EventBody, frozen=True, kw_only=True):
     incident_id: IncidentId
     slot: SlotNo
     wake_at: datetime | None
+
+
+class IncidentTakenInHand(EventBody, frozen=True, kw_only=True):
+    """Somebody says that they see to it: until then the ladder stands and no alarm rings again.
+
+    ``by``: ``None`` = whoever had it in hand has left; it is asked anew at ``until``.
+    """
+
+    incident_id: IncidentId
+    by: UserId | None
+    until: datetime
 
 
 class OwnerOffered(EventBody, frozen=True, kw_only=True):
@@ -296,7 +309,7 @@ class IncidentReleased(EventBody, frozen=True, kw_only=True):
 
 
 class IncidentFlagged(EventBody, frozen=True, kw_only=True):
-    """Something about it went wrong by waiting, and people were told: once for each mark.
+    """Something about it went wrong by waiting, and people were told; again = it still is.
 
     ``flag``: code; ``about`` tells several of one code apart: the percent of a deadline warning,
     the id of a partner's response or of a run, the number of runs that were lost.
@@ -323,6 +336,7 @@ OwnEvent = (
     | SlotDropped
     | SlotEscalated
     | SlotWoken
+    | IncidentTakenInHand
     | OwnerOffered
     | OwnerChanged
     | CallAttached

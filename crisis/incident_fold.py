@@ -45,6 +45,7 @@ from crisis.incident_events import (
     IncidentOpened,
     IncidentReleased,
     IncidentSplit,
+    IncidentTakenInHand,
     NoDispatchDetermined,
     NoteAdded,
     OwnerChanged,
@@ -297,8 +298,10 @@ def _slot_dropped(incident: Incident, event: SlotDropped, at: datetime) -> Incid
 
 def _slot_escalated(incident: Incident, event: SlotEscalated, at: datetime) -> Incident:
     step(TRANSITIONS, incident.state, type(event), "incident")
+    # Where a person is to ask, a team that is freed brings nothing new.
+    exhausted_at = None if event.can_go else at
     if not event.climbs:
-        return _with_slot(incident, event.slot, wake_at=event.wake_at, exhausted_at=at)
+        return _with_slot(incident, event.slot, wake_at=event.wake_at, exhausted_at=exhausted_at)
     slot = incident.slot(event.slot)
     return _with_slot(
         incident,
@@ -308,13 +311,34 @@ def _slot_escalated(incident: Incident, event: SlotEscalated, at: datetime) -> I
         wake_at=event.wake_at,
         climb_at=event.wake_at,
         climbed=event.rung,
-        exhausted_at=at,
+        exhausted_at=exhausted_at,
     )
 
 
 def _slot_woken(incident: Incident, event: SlotWoken, at: datetime) -> Incident:
     step(TRANSITIONS, incident.state, type(event), "incident")
     return _with_slot(incident, event.slot, wake_at=event.wake_at)
+
+
+def _taken_in_hand(incident: Incident, event: IncidentTakenInHand, at: datetime) -> Incident:
+    # Teams are sought as before: only the ladder stands until then.
+    slots = tuple(
+        s
+        if s.dropped is not None
+        else msgspec.structs.replace(
+            s, climb_at=event.until, wake_at=_no_later(s.wake_at, s.climb_at, event.until)
+        )
+        for s in incident.slots
+    )
+    until = None if event.by is None else event.until
+    return _change(incident, in_hand_by=event.by, in_hand_until=until, slots=slots)
+
+
+def _no_later(
+    wake_at: datetime | None, climb_at: datetime | None, until: datetime
+) -> datetime | None:
+    """Return when to seek next: what only waited for the rung waits until ``until``."""
+    return until if wake_at is not None and wake_at == climb_at else wake_at
 
 
 def _owner_offered(incident: Incident, event: OwnerOffered, at: datetime) -> Incident:
@@ -418,8 +442,11 @@ def _released(incident: Incident, event: IncidentReleased, at: datetime) -> Inci
 
 
 def _flagged(incident: Incident, event: IncidentFlagged, at: datetime) -> Incident:
-    flag = Flag(flag=event.flag, about=event.about, at=at)
-    return _change(incident, flags=(*incident.flags, flag))
+    known = incident.marked(event.flag, event.about)
+    others = tuple(flag for flag in incident.flags if flag is not known)
+    times = 1 if known is None else known.times + 1
+    flag = Flag(flag=event.flag, about=event.about, at=at, times=times)
+    return _change(incident, flags=(*others, flag))
 
 
 def _archived(incident: Incident, event: IncidentArchived, at: datetime) -> Incident:
@@ -435,6 +462,7 @@ _OWN: dict[type, Callable[[Incident, Any, datetime], Incident]] = {
     SlotDropped: _slot_dropped,
     SlotEscalated: _slot_escalated,
     SlotWoken: _slot_woken,
+    IncidentTakenInHand: _taken_in_hand,
     OwnerOffered: _owner_offered,
     OwnerChanged: _owner_changed,
     CallAttached: _call_attached,

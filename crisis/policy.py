@@ -62,8 +62,8 @@ class RungKind(StrEnum):
 class Rung(Value, frozen=True, kw_only=True):
     """One step of the ladder.
 
-    ``delay_s``: seconds from the end of the rung before (its decline or expiry), or from the
-    determination for the first, until this one is tried; 0 = at once.
+    ``delay_s``: seconds from the rung before until this one is tried; 0 = at once. The first comes
+    after the last team that was asked, or the instant until which a person had to ask one.
     """
 
     kind: RungKind
@@ -81,6 +81,8 @@ class OfferPolicy(Value, frozen=True, kw_only=True):
     shortest_window_s: Seconds = 30
     #: False = a person confirms each offer; True = the best team is asked without a person
     auto_offer: bool = False
+    #: where a person asks the first team: after these seconds without an offer the ladder climbs
+    person_s: PerAcuity = PerAcuity(emergent=120, urgent=300, routine=900)
     #: how many next-best teams are asked before the ladder goes on; 0 = all eligible ones
     next_best_limit: Count = 0
     #: the rungs in order; next_best comes first and repeats while teams and the limit allow
@@ -134,6 +136,20 @@ class WaitingPolicy(Value, frozen=True, kw_only=True):
     unowned_alert_s: Seconds = 120
     #: seconds after which the dispatcher is told of a crew that has not read a change
     unread_change_s: Seconds = 120
+    #: seconds after which an incident that nobody has begun to screen is told to its owner
+    unscreened_s: Seconds = 300
+    #: seconds of screening after which one that is not decided is told to its owner
+    undecided_s: Seconds = 1_200
+    #: seconds after which a partner's request that nobody has answered is told
+    partner_alert_s: Seconds = 120
+    #: seconds after a partner took a request until one that has not arrived is told
+    partner_arrival_s: Seconds = 2_700
+    #: seconds after accepting a run until a crew that has not left is told to the owner
+    turnout_s: PerAcuity = PerAcuity(emergent=300, urgent=600, routine=900)
+    #: an alarm that nobody has taken in hand rings again after this, to more people
+    alarm_again_s: Seconds = 300
+    #: who takes an incident in hand is left to it for so long; then it is asked anew
+    in_hand_s: Seconds = 900
 
 
 class ObligationPolicy(Value, frozen=True, kw_only=True):
@@ -487,9 +503,13 @@ def check(policy: CountyPolicy) -> list[str]:
             ("contact_every_s", waiting.contact_every_s),
             ("unassigned_mark_s", waiting.unassigned_mark_s),
             ("unassigned_alert_s", waiting.unassigned_alert_s),
+            ("turnout_s", waiting.turnout_s),
         )
         if not per.emergent <= per.urgent <= per.routine
     ]
+    person_s = policy.offers.person_s
+    if not person_s.emergent <= person_s.urgent <= person_s.routine:
+        problems.append("offers.person_s: a more pressing acuity must not wait longer")
     return problems
 
 

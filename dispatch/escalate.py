@@ -157,18 +157,19 @@ def _offers(board: Board) -> Iterator[_Deadline]:
 def _searches(board: Board) -> Iterator[_Deadline]:
     """Slots that wait for a team: at their own instant, or once a team has been freed since.
 
+    Every one has an instant: what nobody gave one is due since its incident was determined. Only
+    those of an incident that was kept on paper wait for people alone.
+
     Only a team that is free counts, and only one that was freed since the last search. In a busy
     county teams are freed all the time and found unfit again: a slot is looked at no more than once
     for each, and not more often than every ``SEARCH_AGAIN``.
     """
     newest, freed = board.freed_at, None
     for incident in board.incidents.values():
-        if incident.state is not IncidentState.DETERMINED:
+        if incident.state is not IncidentState.DETERMINED or incident.back_entered:
             continue
         for slot in incident.slots:
-            at = slot.wake_at
-            if at is None:
-                continue  # a person offers
+            at = slot.wake_at or incident.own_determined_at or incident.received_at
             if slot.exhausted_at is not None and newest is not None and newest >= slot.exhausted_at:
                 # What was freed in the very instant of the search may have come after it.
                 freed = _freed(board) if freed is None else freed

@@ -34,6 +34,7 @@ from crisis.states import Source
 from crisis.triage import ACUITY_ORDER, Acuity
 from dispatch.assign import Place, Wanted, assign, costs_of
 from dispatch.decide import RecordDraft, Rules
+from dispatch.decide.waking import is_persons_turn
 from dispatch.escalate import WakeUp
 from dispatch.matching import Candidate, CrewMemo, Reason, ReasonCode, Recommendation, rank
 from geo.fix import Fix
@@ -206,7 +207,8 @@ class Seeker:
         The next best is the one that the plan for all waiting slots gives to this one; where all
         that could go are wanted elsewhere, it waits. Who declined or let an offer for this slot
         expire is asked again only after the ladder has climbed, once for each rung: the need is
-        still there, and so are they.
+        still there, and so are they. Where a person is to ask the first team, the service asks
+        none: it only says how many could go.
         """
         incident = board.incidents.get(wake.incident_id)
         if incident is None:
@@ -221,6 +223,8 @@ class Seeker:
             asked = _not_to_ask(incident, wake.slot)
             left = [c for c in found.candidates if c.team_id not in asked]
         best = next((c for c in left if plan.allows(place, c.team_id)), None)
+        policy = rules.policy_of(incident.policy_version)
+        is_persons = is_persons_turn(incident, wake.slot, policy)
         command_id = timer_command_id(
             board.county_id,
             f"{wake.incident_id}/{wake.slot}",
@@ -229,15 +233,16 @@ class Seeker:
         )
         record = _record(command_id, found)
         command: Command
-        if best is None:
+        if best is None or is_persons:
             command = EscalateSlot(
                 incident_id=wake.incident_id,
                 slot=wake.slot,
                 rung=wake.rung,
                 exclusions={**found.counts, ReasonCode.WANTED_ELSEWHERE.value: len(left)}
-                if left
+                if left and best is None
                 else found.counts,
-                holds=bool(left),
+                holds=best is None and bool(left),
+                can_go=len(left) if is_persons else 0,
             )
         else:
             command = OfferTeam(
@@ -277,7 +282,7 @@ def _queue(board: Board, rules: Rules, now: datetime) -> Iterator[_Waiting]:
         patience_s = policy.waiting.unassigned_alert_s.of(acuity)
         waited_s = (now - start).total_seconds()
         for slot in incident.waiting_slots():
-            if slot.wake_at is not None or waited_s <= patience_s:
+            if waited_s <= patience_s or not is_persons_turn(incident, slot.no, policy):
                 yield ACUITY_ORDER[acuity], waited_s, incident, slot
 
 

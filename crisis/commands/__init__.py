@@ -49,6 +49,7 @@ from crisis.commands.incidents import (
     SplitIncident,
     StartScreening,
     SubjectInput,
+    TakeInHand,
 )
 from crisis.commands.obligations import (
     CompleteObligation,
@@ -174,6 +175,7 @@ __all__ = [
     "StartShift",
     "SubjectInput",
     "SwapCrew",
+    "TakeInHand",
     "TransferCall",
     "WithdrawOffer",
 ]

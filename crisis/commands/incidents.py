@@ -197,6 +197,13 @@ class AcceptOwnership(Command, frozen=True, kw_only=True):
     incident_id: IncidentId
 
 
+class TakeInHand(Command, frozen=True, kw_only=True):
+    """Say that one sees to it: the ladder stands and no alarm rings again, for a while."""
+
+    ROLES = DESK | {Role.ON_CALL, Role.LEAD}
+    incident_id: IncidentId
+
+
 class LeaveDesk(Command, frozen=True, kw_only=True):
     """Somebody leaves the desk: what they own falls to the supervisor, who is told.
 

@@ -65,6 +65,7 @@ class EscalateSlot(Command, frozen=True, kw_only=True):
     """Timer: nobody is left to ask for this slot.
 
     ``holds``: somebody is, but wanted for a more pressing incident: we only look again.
+    ``can_go``: how many teams could go, where a person is to ask the first one.
     """
 
     ROLES = SYSTEM
@@ -73,3 +74,4 @@ class EscalateSlot(Command, frozen=True, kw_only=True):
     rung: int
     exclusions: dict[str, int] = {}
     holds: bool = False
+    can_go: int = 0

@@ -17,6 +17,7 @@ from dispatch.decide.calls import HANDLERS as CALLS
 from dispatch.decide.context import Decision, Handler, Notice, RecordDraft, Rules, begin
 from dispatch.decide.duress import HANDLERS as DURESS
 from dispatch.decide.incidents import HANDLERS as INCIDENTS
+from dispatch.decide.ladder import HANDLERS as LADDER
 from dispatch.decide.obligations import HANDLERS as OBLIGATIONS
 from dispatch.decide.offers import HANDLERS as OFFERS
 from dispatch.decide.overlooked import HANDLERS as OVERLOOKED
@@ -33,6 +34,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     **CALLS,
     **DURESS,
     **INCIDENTS,
+    **LADDER,
     **OBLIGATIONS,
     **OFFERS,
     **OVERLOOKED,

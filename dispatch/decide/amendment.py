@@ -6,7 +6,6 @@ goes on with what is known now. The regulatory clock keeps. Must not know who ma
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from crisis.danger import danger_of
@@ -18,18 +17,7 @@ from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import assess, reason_of
 from dispatch.decide.keeping import tell_owner
 from dispatch.decide.situation import warning
-
-
-def is_quiet(d: Deciding, incident: Incident) -> bool:
-    """Whether the incident is entered after an outage: no search, no ladder, no alarm."""
-    return d.is_back_entry or incident.back_entered
-
-
-def first_wake(d: Deciding, incident: Incident) -> datetime | None:
-    """Return when the service itself seeks a team for a new need; ``None`` = a person offers."""
-    if is_quiet(d, incident) or not d.policy_of(incident).offers.auto_offer:
-        return None
-    return d.now
+from dispatch.decide.waking import is_persons_turn
 
 
 def amendment(
@@ -107,8 +95,9 @@ def _untold(before: Incident, after: Incident) -> list[dict[str, Any]]:
 
 def wake_again(d: Deciding, incident: Incident) -> None:
     """Let the service look again for teams where it is already looking."""
-    if is_quiet(d, incident):
+    if incident.back_entered:
         return
+    policy = d.policy_of(incident)
     for slot in incident.waiting_slots():
-        if slot.rung > 0 or d.policy_of(incident).offers.auto_offer:
+        if slot.rung > 0 or not is_persons_turn(incident, slot.no, policy):
             d.emit(SlotWoken(incident_id=incident.id, slot=slot.no, wake_at=d.now), at=d.now)

@@ -31,12 +31,13 @@ from crisis.offer import OfferWithdrawn
 from crisis.situation import joined
 from crisis.standards import response_due
 from dispatch.decide import dues, owed
-from dispatch.decide.amendment import apply_amendment, first_wake
+from dispatch.decide.amendment import apply_amendment
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.keeping import tell_owner
 from dispatch.decide.situation import warning
 from dispatch.decide.team_free import team_is_free
+from dispatch.decide.waking import first_wake
 
 
 def stage_of(incident: Incident) -> str:

@@ -1,8 +1,9 @@
-"""Marks: what goes wrong about an incident only by waiting, and who is told of it, once each.
+"""Marks: what goes wrong about an incident only by waiting, and who is told of it, and again.
 
 Decides from the incident and its policy alone which marks time will set and when; the clockwork
 reads the same list. Patience counts from when the service learnt of a thing, deadlines from when
-it was. Must not know clocks. Incidents entered after an outage get none.
+it was. What people can mend rings again, each time to more of them, until it is so no more or
+somebody has it in hand. Must not know clocks. Incidents entered after an outage get none.
 """
 
 from __future__ import annotations
@@ -11,22 +12,56 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from crisis.assignment import Status
+from crisis.assignment import Assignment, Status, has_arrived
 from crisis.commands import Command, FlagIncident
 from crisis.errors import Conflict
 from crisis.ids import IncidentId
 from crisis.incident import Incident, IncidentFlagged, IncidentState
-from crisis.partner import PartnerState
+from crisis.partner import PartnerResponse, PartnerState
 from crisis.policy import CountyPolicy
+from crisis.roles import Role
 from crisis.triage import Acuity
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.keeping import tell_owner
+from dispatch.decide.keeping import owner_address
 
 UNASSIGNED = "unassigned"
 DEADLINE_WARNING, DEADLINE_BREACHED = "deadline_warning", "deadline_breached"
-HANDOFF, HANDOVER, UNOWNED = "handoff_unacknowledged", "handover_unanswered", "unowned"
+HANDOFF, HANDOFF_REFUSED = "handoff_unacknowledged", "handoff_refused"
+PARTNER, PARTNER_AWAITED = "partner_unanswered", "partner_not_arrived"
+HANDOVER, UNOWNED = "handover_unanswered", "unowned"
+UNSCREENED, UNDECIDED = "unscreened", "undecided"
+NOT_DEPARTED, NOBODY_CAME = "not_departed", "nobody_came"
 UNREAD = "amendment_unacknowledged"
 _DEADLINES = frozenset({DEADLINE_WARNING, DEADLINE_BREACHED})
+
+_OWNER = "owner"
+_DISPATCHER, _SUPERVISOR = Role.DISPATCHER.value, Role.SUPERVISOR.value
+_ON_CALL = Role.ON_CALL.value
+#: Who is told of a mark: the first time, the second, and from the third on. One line alone = the
+#: mark is told once. The ladder rings for a slot without a team, so that ``unassigned`` need not.
+_TOLD: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    UNASSIGNED: ((_SUPERVISOR,),),
+    DEADLINE_WARNING: ((_OWNER,),),
+    DEADLINE_BREACHED: ((_OWNER, _SUPERVISOR),),
+    HANDOFF: ((_DISPATCHER, _SUPERVISOR), (_DISPATCHER, _SUPERVISOR, _ON_CALL)),
+    HANDOFF_REFUSED: ((_SUPERVISOR,), (_DISPATCHER, _SUPERVISOR, _ON_CALL)),
+    PARTNER: (
+        (_OWNER, _DISPATCHER),
+        (_OWNER, _DISPATCHER, _SUPERVISOR),
+        (_OWNER, _DISPATCHER, _SUPERVISOR, _ON_CALL),
+    ),
+    PARTNER_AWAITED: ((_OWNER,), (_OWNER, _SUPERVISOR)),
+    HANDOVER: ((_OWNER,), (_OWNER, _SUPERVISOR)),
+    UNOWNED: ((_SUPERVISOR,), (_DISPATCHER, _SUPERVISOR), (_DISPATCHER, _SUPERVISOR, _ON_CALL)),
+    UNSCREENED: ((_OWNER,), (_OWNER, _SUPERVISOR), (_OWNER, _SUPERVISOR, _ON_CALL)),
+    UNDECIDED: ((_OWNER,), (_OWNER, _SUPERVISOR), (_OWNER, _SUPERVISOR, _ON_CALL)),
+    NOT_DEPARTED: ((_OWNER,), (_OWNER, _SUPERVISOR), (_OWNER, _DISPATCHER, _SUPERVISOR)),
+    NOBODY_CAME: ((_OWNER, _SUPERVISOR), (_OWNER, _DISPATCHER, _SUPERVISOR)),
+    UNREAD: ((_DISPATCHER,), (_DISPATCHER, _SUPERVISOR)),
+}
+_DONE = frozenset({Status.CLEARED, Status.READY})
+#: A crew that has not left when this is told is offered to be taken back.
+TAKEN_BACK_AT = 3
 
 
 class Mark(NamedTuple):
@@ -38,7 +73,7 @@ class Mark(NamedTuple):
 
 
 def marks(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
-    """Yield the marks that time will set on the incident as it stands and that aren't set yet.
+    """Yield the marks that time will set on the incident as it stands, or set again.
 
     Of a deadline's marks only the next one; asked each second for every incident.
 
@@ -48,18 +83,19 @@ def marks(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
     if incident.back_entered:
         return
     for mark in _all(incident, policy):
-        if not incident.has_flag(mark.flag, mark.about):
+        known = incident.marked(mark.flag, mark.about)
+        if known is None:
             yield mark
+        elif len(_TOLD[mark.flag]) > 1:
+            again_at = known.at + timedelta(seconds=policy.waiting.alarm_again_s)
+            yield mark._replace(at=max(again_at, incident.in_hand_until or again_at))
 
 
 def _all(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
-    waiting = policy.waiting
-    handoff = timedelta(seconds=waiting.handoff_alert_s)
-    for partner in incident.partners:
-        if partner.handoff and partner.state is PartnerState.REQUESTED:
-            yield Mark(partner.known_at + handoff, HANDOFF, str(partner.id))
+    yield from _of_partners(incident, policy)
     if incident.is_settled:
         return
+    waiting = policy.waiting
     unowned = timedelta(seconds=waiting.unowned_alert_s)
     if incident.owner is None:
         since = incident.owner_since or incident.received_at
@@ -67,9 +103,45 @@ def _all(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
     if incident.handed_over_at is not None:
         since = incident.handed_over_at
         yield Mark(since + unowned, HANDOVER, since.isoformat())
-    if incident.state is IncidentState.DETERMINED:
-        yield from _of_the_wait(incident, policy)
-        yield from _of_readers(incident, timedelta(seconds=waiting.unread_change_s))
+    match incident.state:
+        case IncidentState.RECEIVED:
+            # Whoever took it over, or entered it late, has the same patience.
+            since = max(incident.received_at, incident.owner_since or incident.received_at)
+            yield Mark(since + timedelta(seconds=waiting.unscreened_s), UNSCREENED)
+        case IncidentState.SCREENING:
+            since = incident.screening_at or incident.received_at
+            yield Mark(since + timedelta(seconds=waiting.undecided_s), UNDECIDED)
+        case IncidentState.DETERMINED:
+            yield from _of_the_wait(incident, policy)
+            yield from _of_crews(incident, policy)
+
+
+def _of_partners(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
+    """Requests that no partner has taken, hand-offs that one refused, help that doesn't come."""
+    for partner in incident.partners:
+        mark = _of_partner(partner, policy)
+        if mark is not None:
+            yield mark
+    if incident.lacks_handoff:
+        refused = max(p.ended_at for p in incident.partners if p.ended_at is not None)
+        again = timedelta(seconds=policy.waiting.alarm_again_s)
+        # That it was refused was told in that moment.
+        yield Mark(refused + again, HANDOFF_REFUSED, refused.isoformat())
+
+
+def _of_partner(partner: PartnerResponse, policy: CountyPolicy) -> Mark | None:
+    waiting, about = policy.waiting, str(partner.id)
+    match partner.state:
+        case PartnerState.REQUESTED if partner.handoff:
+            patience = timedelta(seconds=waiting.handoff_alert_s)
+            return Mark(partner.known_at + patience, HANDOFF, about)
+        case PartnerState.REQUESTED:
+            patience = timedelta(seconds=waiting.partner_alert_s)
+            return Mark(partner.known_at + patience, PARTNER, about)
+        case PartnerState.ACKNOWLEDGED if partner.acknowledged_at is not None:
+            patience = timedelta(seconds=waiting.partner_arrival_s)
+            return Mark(partner.acknowledged_at + patience, PARTNER_AWAITED, about)
+    return None
 
 
 def _of_the_wait(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
@@ -85,7 +157,7 @@ def _of_the_wait(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
     if start is None or due_at is None or incident.first_on_scene_at is not None:
         return
     for mark in _of_the_deadline(start, due_at, policy):
-        if not incident.has_flag(mark.flag, mark.about):
+        if incident.marked(mark.flag, mark.about) is None:
             yield mark
             return
 
@@ -98,16 +170,30 @@ def _of_the_deadline(start: datetime, due_at: datetime, policy: CountyPolicy) ->
     yield Mark(due_at, DEADLINE_BREACHED, due_at.isoformat())
 
 
-def _of_readers(incident: Incident, patience: timedelta) -> Iterator[Mark]:
-    """Crews that were on their way when the incident changed, and have not read the change."""
-    amended_at = incident.amended_at
-    if amended_at is None:
-        return
-    for run in incident.open_runs:
-        if run.state is Status.CLEARED or run.acknowledged >= incident.version:
-            continue
-        if run.milestones[Status.ACCEPTED] < amended_at:
-            yield Mark(amended_at + patience, UNREAD, f"{run.id}/{incident.version}")
+def _of_crews(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
+    """Crews that have not left, have not read a change, or are done and never arrived."""
+    acuity, amended_at = incident.acuity or Acuity.EMERGENT, incident.amended_at
+    turnout = timedelta(seconds=policy.waiting.turnout_s.of(acuity))
+    unread = timedelta(seconds=policy.waiting.unread_change_s)
+    for run in incident.assignments:
+        if run.state is Status.ACCEPTED:
+            yield Mark(run.milestones[Status.ACCEPTED] + turnout, NOT_DEPARTED, str(run.id))
+        elif run.state in _DONE and not has_arrived(run) and _is_needed(incident, run):
+            # Its slot counts as met, and nobody has seen the person.
+            yield Mark(run.moved_at, NOBODY_CAME, str(run.id))
+        if amended_at is not None and _has_missed(run, incident, amended_at):
+            yield Mark(amended_at + unread, UNREAD, f"{run.id}/{incident.version}")
+
+
+def _has_missed(run: Assignment, incident: Incident, amended_at: datetime) -> bool:
+    is_at_work = run.is_open and run.state is not Status.CLEARED
+    has_read = run.acknowledged >= incident.version
+    return is_at_work and not has_read and run.milestones[Status.ACCEPTED] < amended_at
+
+
+def _is_needed(incident: Incident, run: Assignment) -> bool:
+    slot = incident.slot(run.slot)
+    return slot is not None and slot.dropped is None
 
 
 def flag_incident(d: Deciding, c: FlagIncident) -> dict[str, Any]:
@@ -123,7 +209,7 @@ def flag_incident(d: Deciding, c: FlagIncident) -> dict[str, Any]:
         )
     )
     if not _is_overtaken(d, incident, mark):
-        _tell(d, incident, mark.flag)
+        _tell_mark(d, incident, mark)
     return {"incident_id": incident.id, "flag": mark.flag, "about": mark.about, "warnings": []}
 
 
@@ -142,20 +228,27 @@ def tell_late_arrival(d: Deciding, incident_id: IncidentId) -> None:
     arrived_at, due_at = incident.first_on_scene_at, incident.due_at
     if arrived_at is None or due_at is None or arrived_at <= due_at or incident.back_entered:
         return
-    about = due_at.isoformat()
-    if not incident.has_flag(DEADLINE_BREACHED, about):
-        mark = IncidentFlagged(incident_id=incident_id, flag=DEADLINE_BREACHED, about=about)
-        d.emit(mark, at=d.now)
-        _tell(d, incident, mark.flag)
+    mark = Mark(due_at, DEADLINE_BREACHED, due_at.isoformat())
+    if incident.marked(mark.flag, mark.about) is None:
+        d.emit(IncidentFlagged(incident_id=incident_id, flag=mark.flag, about=mark.about), at=d.now)
+        _tell_mark(d, incident, mark)
 
 
-def _tell(d: Deciding, incident: Incident, flag: str) -> None:
-    if flag in {DEADLINE_WARNING, DEADLINE_BREACHED, HANDOVER}:
-        tell_owner(d, incident, flag)
-    if flag in {HANDOFF, UNREAD}:
-        d.notify("role:dispatcher", flag, incident=incident)
-    if flag in {UNASSIGNED, DEADLINE_BREACHED, HANDOFF, UNOWNED}:
-        d.notify("role:supervisor", flag, incident=incident)
+def _tell_mark(d: Deciding, incident: Incident, mark: Mark) -> None:
+    """Tell whoever the mark concerns by now; ``incident``: as it was before."""
+    known = incident.marked(mark.flag, mark.about)
+    times = 1 if known is None else known.times + 1
+    steps = _TOLD[mark.flag]
+    template = mark.flag
+    if mark.flag == NOT_DEPARTED and times >= TAKEN_BACK_AT:
+        template = "take_back_proposed"
+    to = {
+        owner_address(incident) if who == _OWNER else f"role:{who}": who
+        for who in steps[min(times, len(steps)) - 1]
+    }
+    for address, who in to.items():
+        urgency = "soon" if who == _OWNER and times == 1 else "now"
+        d.notify(address, template, urgency=urgency, incident=incident)
 
 
 HANDLERS: Mapping[type[Command], Handler] = {FlagIncident: flag_incident}

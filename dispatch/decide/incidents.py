@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from crisis.call import CallJoined
 from crisis.commands import (
     PAPER_NUMBER,
@@ -43,11 +45,12 @@ from crisis.standards import local_day, response_due, response_standard
 from crisis.states import Source
 from crisis.triage import Place
 from dispatch.decide import dues, endings, flags, keeping, owed, partners
-from dispatch.decide.amendment import amendment, apply_amendment, first_wake
+from dispatch.decide.amendment import amendment, apply_amendment
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.situation import Told, told, warning, warnings_of
 from dispatch.decide.telling import Said, codes_changed, said_in
+from dispatch.decide.waking import first_wake
 
 
 def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
@@ -199,7 +202,7 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
             slots=c.slots,
             needs=situation.needs,
             hazards=situation.hazards,
-            wake_at=first_wake(d, incident),
+            wake_at=first_wake(d, _as_in(incident, situation)),
             reason=c.reason,
             rationale_record=rationale,
             clinical=situation.clinical,
@@ -219,6 +222,18 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
         "version": determined.version,
         "warnings": warnings_of(situation) + warnings,
     }
+
+
+def _as_in(incident: Incident, situation: Situation) -> Incident:
+    """Return the incident as it will be known once it is determined."""
+    return msgspec.structs.replace(
+        incident,
+        place=situation.place,
+        acuity=situation.acuity,
+        needs=situation.needs,
+        hazards=situation.hazards,
+        clinical=situation.clinical,
+    )
 
 
 def _asked_beside(d: Deciding, incident: Incident, c: Determine) -> PartnerResponseId | None:

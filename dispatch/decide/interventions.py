@@ -33,7 +33,6 @@ from crisis.run_times import LEFT
 from crisis.team import CrewChanged
 from crisis.triage import ACUITY_ORDER
 from dispatch.decide import belief, dues, flags
-from dispatch.decide.amendment import is_quiet
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.crew_check import approved, assess, clock_stop, codes_of, reason_of, swap
@@ -41,6 +40,7 @@ from dispatch.decide.endings import propose_close
 from dispatch.decide.shifts import check_crew, check_on_one_shift
 from dispatch.decide.situation import warning
 from dispatch.decide.team_free import team_is_free
+from dispatch.decide.waking import next_wake
 
 
 def _require_goes_on(run: Assignment) -> None:
@@ -80,7 +80,7 @@ def divert(d: Deciding, c: DivertAssignment) -> dict[str, Any]:
             assignment_id=run.id,
             reason=c.reason,
             to_incident=c.to_incident,
-            wake_at=None if is_quiet(d, incident) else d.now,
+            wake_at=next_wake(d, incident),
         )
     )
     return _run_ended(d, incident, run, "run_diverted")
@@ -129,13 +129,12 @@ def cancel(d: Deciding, c: CancelAssignment) -> dict[str, Any]:
             "not needed.",
             set="cancel_reason",
         )
-    wakes = c.still_needed and not is_quiet(d, incident)
     d.emit(
         AssignmentCancelled(
             incident_id=incident.id,
             assignment_id=run.id,
             reason=c.reason,
-            wake_at=d.now if wakes else None,
+            wake_at=next_wake(d, incident) if c.still_needed else None,
         )
     )
     if not c.still_needed and incident.state is IncidentState.DETERMINED:

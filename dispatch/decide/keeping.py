@@ -27,6 +27,7 @@ from crisis.incident import (
     CallAttached,
     Incident,
     IncidentState,
+    IncidentTakenInHand,
     NoteAdded,
     OwnerChanged,
     OwnerOffered,
@@ -37,11 +38,14 @@ from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.situation import warning
 
 
+def owner_address(incident: Incident) -> str:
+    """Return who answers for the incident; where nobody does, every dispatcher."""
+    return "role:dispatcher" if incident.owner is None else f"user:{incident.owner}"
+
+
 def tell_owner(d: Deciding, incident: Incident, template: str, urgency: str = "soon") -> None:
-    """Tell who answers for the incident; where nobody does, every dispatcher."""
-    owner = incident.owner
-    to = "role:dispatcher" if owner is None else f"user:{owner}"
-    d.notify(to, template, urgency=urgency, incident=incident)
+    """Tell who answers for the incident."""
+    d.notify(owner_address(incident), template, urgency=urgency, incident=incident)
 
 
 def fields_of(subject: SubjectInput) -> dict[str, Any]:
@@ -156,6 +160,8 @@ def leave_desk(d: Deciding, c: LeaveDesk) -> dict[str, Any]:
             d.emit(OwnerOffered(incident_id=incident.id, to=None))
             if incident.owner != leaver:
                 tell_owner(d, incident, "handover_unanswered")
+        if incident.in_hand_by == leaver:
+            d.emit(IncidentTakenInHand(incident_id=incident.id, by=None, until=d.now))
         if incident.owner == leaver:
             d.emit(OwnerChanged(incident_id=incident.id, owner=None, reason="absent"))
             d.notify("role:supervisor", "unowned", incident=incident)

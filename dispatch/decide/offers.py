@@ -1,4 +1,4 @@
-"""Asking teams: the offer and its answers, and what follows when nobody is left to ask.
+"""Asking teams: the offer and its answers; what follows when nobody is left stands in ``ladder``.
 
 The hard rules are checked here again, whatever a ranking said. An acceptance begins the run and
 withdraws the slot's other offers in the same decision. Must not know how teams are ranked.
@@ -7,7 +7,7 @@ withdraws the slot's other offers in the same decision. Must not know how teams 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from crisis.assignment import AssignmentBegun
@@ -15,14 +15,13 @@ from crisis.commands import (
     AcceptOffer,
     Command,
     DeclineOffer,
-    EscalateSlot,
     ExpireOffer,
     OfferTeam,
     WithdrawOffer,
 )
 from crisis.errors import Conflict, Invalid, NotFound, OfferClosed
 from crisis.ids import AssignmentId, OfferId, SlotNo
-from crisis.incident import Incident, IncidentState, Slot, SlotEscalated
+from crisis.incident import Incident, IncidentState, Slot
 from crisis.offer import (
     Offer,
     OfferAccepted,
@@ -32,23 +31,19 @@ from crisis.offer import (
     OfferState,
     OfferWithdrawn,
 )
-from crisis.policy import Rung, RungKind, offer_window_s
+from crisis.policy import offer_window_s
 from crisis.roles import Role
 from crisis.staffing import CrewAssessment
 from crisis.team import Duty, Team
 from crisis.triage import Acuity
-from dispatch.decide.amendment import first_wake, is_quiet
 from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import assess, codes_of, reason_of
 from dispatch.decide.situation import warning
+from dispatch.decide.waking import next_wake, wake_taken_back, why_not_free
 from dispatch.matching.eligibility import serves
 
 #: Whoever enters an outage's papers needs longer to answer for a team than the team had.
 BACK_ENTRY_WINDOW_S = 86_400.0
-#: Once the ladder has come to its end, its last rung is asked again no sooner than this.
-LAST_RUNG_AGAIN_S = 300.0
-#: A slot whose teams are wanted for more pressing incidents is looked at again after this.
-HELD_AGAIN_S = 60.0
 
 
 def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
@@ -166,22 +161,6 @@ def slot_for(incident: Incident, no: SlotNo | None, *, may_ask_beside: bool) -> 
     return slot
 
 
-def why_not_free(d: Deciding, team: Team) -> list[dict[str, Any]]:
-    """Return every reason why the team can't be asked now, whatever the incident."""
-    in_danger = any(a.team_id == team.id and a.is_open for a in d.board.duress.values())
-    faults = (
-        (team.retired, "retired", "The team is no longer in use."),
-        (team.duty is Duty.OFF_SHIFT, "off_shift", "The team is not on shift."),
-        (team.duty is Duty.UNAVAILABLE, "unavailable", "The team is not available."),
-        (team.duty is Duty.ENDING, "shift_ending", "The team's shift has come to its end."),
-        (team.run is not None, "on_a_run", "The team is on a run."),
-        (team.offer is not None, "offer_pending", "The team has an offer that waits for answer."),
-        (team.lent_to is not None, "lent", "The team is on loan to another county."),
-        (in_danger, "in_duress", "The team has an open alarm."),
-    )
-    return [{"code": code, "sentence": text} for failed, code, text in faults if failed]
-
-
 def _require_eligible(d: Deciding, team: Team, judged: CrewAssessment) -> None:
     """Refuse a team that may not lawfully or can't go, with all reasons at once."""
     reasons = why_not_free(d, team)
@@ -200,7 +179,7 @@ def _require_eligible(d: Deciding, team: Team, judged: CrewAssessment) -> None:
 
 
 def _expires_at(d: Deciding, incident: Incident) -> datetime:
-    if is_quiet(d, incident):
+    if incident.back_entered:
         return d.in_s(BACK_ENTRY_WINDOW_S)
     remaining_s = (incident.due_at - d.now).total_seconds() if incident.due_at else None
     policy = d.policy_of(incident)
@@ -305,7 +284,7 @@ def withdraw_others(d: Deciding, incident: Incident, slot: SlotNo, taken: OfferI
 def _wake_after_answer(d: Deciding, incident: Incident, offer: Offer) -> datetime | None:
     """Return when the next team is sought: at once, unless others are still being asked."""
     others = [o for o in incident.slot_offers(offer.slot) if o.id != offer.id]
-    return None if others or is_quiet(d, incident) else d.now
+    return None if others else next_wake(d, incident)
 
 
 def decline(d: Deciding, c: DeclineOffer) -> dict[str, Any]:
@@ -339,9 +318,7 @@ def withdraw(d: Deciding, c: WithdrawOffer) -> dict[str, Any]:
     """Take the question back; a person goes on, unless the service was already looking."""
     incident, offer = _pending(d, c.offer_id)
     reason = d.code("withdraw_reason", c.reason)
-    wake_at = _wake_after_answer(d, incident, offer)
-    if offer.rung == 1:
-        wake_at = wake_at and first_wake(d, incident)
+    wake_at = _wake_after_answer(d, incident, offer) and wake_taken_back(d, incident, offer)
     d.emit(
         OfferWithdrawn(incident_id=incident.id, offer_id=offer.id, reason=reason, wake_at=wake_at)
     )
@@ -367,96 +344,10 @@ def expire(d: Deciding, c: ExpireOffer) -> dict[str, Any]:
     return {"incident_id": incident.id, "offer_id": offer.id, "warnings": []}
 
 
-#: Who is told at each rung of the ladder, and by which message.
-_TOLD: Mapping[RungKind, tuple[tuple[str, str], ...]] = {
-    RungKind.SUPERVISOR: (("role:supervisor", "nobody_left_to_ask"),),
-    RungKind.PARTNER: (
-        ("role:dispatcher", "ask_partner_agencies"),
-        ("role:supervisor", "ask_partner_agencies"),
-    ),
-    RungKind.LOAN: (("role:supervisor", "ask_for_loan"),),
-    RungKind.ON_CALL: (("role:on_call", "nobody_left_to_ask"),),
-}
-
-
-def escalate(d: Deciding, c: EscalateSlot) -> dict[str, Any]:
-    """Nobody is left to ask: tell the next rung of the ladder, and look again later.
-
-    Where the search was only repeated before the next rung was due (a team was freed, or the
-    incident changed), no rung is taken and nobody is told again. Nor is one where somebody could go
-    but is wanted for a more pressing incident: that is looked at again soon.
-    """
-    incident = d.incident(c.incident_id)
-    slot = incident.slot(c.slot)
-    if slot is None:
-        raise NotFound("unknown_slot", "The incident has no such slot.", slot=c.slot)
-    if slot not in incident.waiting_slots():
-        raise Conflict("slot_met", "The slot doesn't wait for a team now.", slot=c.slot)
-    if c.rung != slot.rung + 1:
-        raise Conflict(
-            "rung_taken", "This try was made meanwhile.", rung=c.rung, next_rung=slot.rung + 1
-        )
-    climb_at = slot.climb_at if slot.climb_at is not None and d.now < slot.climb_at else None
-    if climb_at is not None or c.holds:
-        again_at = d.in_s(HELD_AGAIN_S) if c.holds else None
-        held_until = min(at for at in (climb_at, again_at) if at is not None)
-        d.emit(
-            SlotEscalated(
-                incident_id=incident.id,
-                slot=slot.no,
-                rung=slot.rung,
-                wake_at=held_until,
-                exclusions=c.exclusions if c.holds else {},
-                climbs=False,
-            )
-        )
-        return _escalated(incident, slot.no, slot.rung, None, held_until)
-    offers = d.policy_of(incident).offers
-    ladder = [r for r in offers.ladder if r.kind is not RungKind.NEXT_BEST]
-    if not ladder:
-        ladder = [Rung(kind=RungKind.SUPERVISOR)]
-    rung = ladder[min(slot.escalations, len(ladder) - 1)]
-    if slot.escalations + 1 < len(ladder):
-        wait_s = ladder[slot.escalations + 1].delay_s
-    else:
-        wait_s = max(ladder[-1].delay_s, LAST_RUNG_AGAIN_S)
-    wake_at = None if is_quiet(d, incident) else d.now + timedelta(seconds=wait_s)
-    d.emit(
-        SlotEscalated(
-            incident_id=incident.id,
-            slot=slot.no,
-            rung=c.rung,
-            to=rung.kind.value,
-            wake_at=wake_at,
-            exclusions=c.exclusions,
-        )
-    )
-    for to, template in _TOLD[rung.kind]:
-        d.notify(to, template, incident=incident)
-    told = rung.kind is RungKind.SUPERVISOR or slot.escalations > 0
-    if offers.alert_when_nobody_left and not told:
-        d.notify("role:supervisor", "nobody_left_to_ask", incident=incident)
-    return _escalated(incident, slot.no, c.rung, rung.kind.value, wake_at)
-
-
-def _escalated(
-    incident: Incident, slot: SlotNo, rung: int, to: str | None, wake_at: datetime | None
-) -> dict[str, Any]:
-    return {
-        "incident_id": incident.id,
-        "slot": slot,
-        "rung": rung,
-        "to": to,
-        "wake_at": wake_at,
-        "warnings": [],
-    }
-
-
 HANDLERS: Mapping[type[Command], Handler] = {
     OfferTeam: offer_team,
     AcceptOffer: accept,
     DeclineOffer: decline,
     WithdrawOffer: withdraw,
     ExpireOffer: expire,
-    EscalateSlot: escalate,
 }

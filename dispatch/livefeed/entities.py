@@ -155,11 +155,15 @@ class MemberView(_Part, frozen=True, kw_only=True):
 
 
 class FlagView(_Part, frozen=True, kw_only=True):
-    """Something that went wrong by waiting, and was told; ``about`` tells several apart."""
+    """Something that went wrong by waiting, and was told; ``about`` tells several apart.
+
+    ``at``: when it was last told; ``times``: how often.
+    """
 
     flag: str
     about: str = ""
     at: datetime
+    times: int = 1
 
 
 class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
@@ -173,6 +177,7 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
         lacks_handoff: it was handed off instead of served, and the partner did not take it.
         due_at: the response deadline; ``first_on_scene_at`` stops its clock.
         pending_owner, handed_over_at: who was asked to take it over, and when.
+        in_hand_by, in_hand_until: who said that they see to it, and until when they are left to it.
         amended_at: when the present version became known; ``None`` = as opened.
     """
 
@@ -202,6 +207,8 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     owner: UUID | None = None
     pending_owner: UUID | None = None
     handed_over_at: datetime | None = None
+    in_hand_by: UUID | None = None
+    in_hand_until: datetime | None = None
     amended_at: datetime | None = None
     slots: tuple[SlotView, ...] = ()
     offers: tuple[OfferView, ...] = ()

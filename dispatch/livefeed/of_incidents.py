@@ -219,6 +219,8 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         owner=incident.owner,
         pending_owner=incident.pending_owner,
         handed_over_at=incident.handed_over_at,
+        in_hand_by=incident.in_hand_by,
+        in_hand_until=incident.in_hand_until,
         amended_at=incident.amended_at,
         slots=tuple(_slot(incident, s) for s in incident.slots),
         offers=_offers(incident),
@@ -233,7 +235,9 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         is_exhausted=any(s.exhausted_at is not None for s in incident.waiting_slots()),
         is_unacknowledged=any(_is_unacknowledged(incident, a) for a in incident.assignments),
         lacks_handoff=incident.lacks_handoff,
-        flags=tuple(FlagView(flag=f.flag, about=f.about, at=f.at) for f in incident.flags),
+        flags=tuple(
+            FlagView(flag=f.flag, about=f.about, at=f.at, times=f.times) for f in incident.flags
+        ),
         referral_source=incident.referral_source,
     )
 

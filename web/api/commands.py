@@ -72,6 +72,7 @@ OPERATIONS: list[Operation] = [
         (f"{_INCIDENT}/calls", c.AttachCall),
         (f"{_INCIDENT}/owner", c.HandOver),
         (f"{_INCIDENT}/owner/accept", c.AcceptOwnership),
+        (f"{_INCIDENT}/in-hand", c.TakeInHand),
         ("/desk/leave", c.LeaveDesk),
     ),
     *_all(

@@ -105,7 +105,7 @@ async def read_incident(asked: Asked) -> Response:
     """Answer with the whole incident."""
     incident, reading = await _opened(asked)
     await _note(asked, reading, "incident_read", incident.id)
-    people = {incident.owner, incident.pending_owner}
+    people = {incident.owner, incident.pending_owner, incident.in_hand_by}
     return answer(
         OpenedIncident(phase=incident.phase, incident=incident, labels=await _labels(asked, people))
     )

@@ -43,6 +43,7 @@ from crisis.incident import (
     IncidentReleased,
     IncidentSplit,
     IncidentState,
+    IncidentTakenInHand,
     NoDispatchDetermined,
     NoteAdded,
     OwnerChanged,
@@ -340,6 +341,7 @@ TABLED: tuple[OwnEvent, ...] = (
 )
 #: Facts that may come in any state.
 ALWAYS: tuple[OwnEvent, ...] = (
+    IncidentTakenInHand(incident_id=ME, by=UserId(UUID(int=5)), until=at(15)),
     OwnerOffered(incident_id=ME, to=UserId(UUID(int=5))),
     OwnerChanged(incident_id=ME, owner=UserId(UUID(int=5))),
     CallAttached(incident_id=ME, call_id=CallId(UUID(int=8))),

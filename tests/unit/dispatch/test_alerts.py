@@ -22,7 +22,7 @@ from crisis.obligation import ObligationKind
 from dispatch.alerts import LOGGED, TEMPLATES, UNKNOWN, Alert, LogAdapter, MailAdapter, NotDelivered
 from dispatch.config import load
 from dispatch.decide.duress import LADDER
-from dispatch.decide.offers import _TOLD
+from dispatch.decide.ladder import _AGAIN, _TOLD
 
 ALERT = Alert(
     key="018f0000-0000-7000-8000-000000000001/2",
@@ -38,12 +38,14 @@ ALERT = Alert(
 COMPOSED: dict[str, set[str]] = {
     "f'{obligation.kind.value}_missed'": {f"{kind.value}_missed" for kind in ObligationKind},
     "f'ownership_{reason}'": {"ownership_accepted", "ownership_taken_over"},
-    "mark.flag": {code.code for code in code_sets(date(2026, 3, 2))["incident_flag"]},
     "f'duress_{to}'": {f"duress_{to}" for to, _ in LADDER},
 }
 #: Templates that stand in a table, by the function that sends them.
 TABLES: dict[str, set[str]] = {
-    "escalate": {template for told in _TOLD.values() for _, template in told},
+    "_tell_rung": {template for template, _ in (*_TOLD.values(), _AGAIN)} | {"nobody_offers"},
+    "_tell_mark": {code.code for code in code_sets(date(2026, 3, 2))["incident_flag"]}
+    | {"take_back_proposed"},
+    "escalate": {"team_can_be_asked"},
 }
 
 

@@ -428,7 +428,7 @@ def test_an_arrival_corrected_to_after_the_deadline_is_told_as_one_that_missed_i
     done = trip.corrects(S.ON_SCENE, 61, at=70)
     assert ("role:supervisor", "deadline_breached") in trip.county.told()
     assert done.result["first_on_scene_at"] == minute(61)
-    assert trip.county.incident(trip.incident_id).has_flag(
+    assert trip.county.incident(trip.incident_id).marked(
         "deadline_breached", minute(60).isoformat()
     )
 

@@ -275,13 +275,14 @@ def test_dispatching_needs_an_acuity_and_happens_once() -> None:
     county.refused("illegal_transition", bare)
 
 
-@pytest.mark.parametrize(("auto_offer", "wakes"), [(False, False), (True, True)])
+@pytest.mark.parametrize(("auto_offer", "in_s"), [(False, 300), (True, 0)])
 def test_the_first_team_is_sought_by_a_person_unless_the_policy_says_otherwise(
-    auto_offer: bool, wakes: bool
+    auto_offer: bool, in_s: float
 ) -> None:
     county = County(rules(offers=OfferPolicy(auto_offer=auto_offer)))
+    county.team()
     slots = county.incident(county.determined(slots=2)).slots
-    assert [slot.wake_at for slot in slots] == [MONDAY if wakes else None] * 2
+    assert [slot.wake_at for slot in slots] == [MONDAY + timedelta(seconds=in_s)] * 2
 
 
 def test_somebody_keeps_in_touch_with_the_person_who_waits() -> None:

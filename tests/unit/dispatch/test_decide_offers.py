@@ -10,9 +10,7 @@ import pytest
 from crisis.assignment import Status
 from crisis.commands import (
     AcceptOffer,
-    CancelAssignment,
     DeclineOffer,
-    EscalateSlot,
     ExpireOffer,
     OfferTeam,
     RaiseDuress,
@@ -23,7 +21,7 @@ from crisis.commands import (
 from crisis.ids import IncidentId, OfferId, SlotNo, TeamId
 from crisis.incident import Phase
 from crisis.offer import OfferState
-from crisis.policy import OfferPolicy, Rung, RungKind
+from crisis.policy import OfferPolicy
 from crisis.team import CrewChanged, LoanGranted
 from crisis.triage import Acuity, Need
 from geo.zone import AreaMap, Zone, polygon, zone
@@ -32,7 +30,6 @@ from tests.unit.dispatch.board_kit import (
     MONDAY,
     SAFE_SCENE,
     SERVICE,
-    SUPERVISOR,
     County,
     clinician,
     on_team,
@@ -373,20 +370,21 @@ def test_an_expiry_comes_neither_early_nor_after_an_answer() -> None:
     county.refused("offer_closed", ExpireOffer(offer_id=offer), by=SERVICE)
 
 
-@pytest.mark.parametrize(("auto_offer", "wakes"), [(False, False), (True, True)])
+@pytest.mark.parametrize(("auto_offer", "in_s"), [(False, 300), (True, 0)])
 def test_what_a_person_takes_back_first_stays_theirs_unless_the_service_offers(
-    auto_offer: bool, wakes: bool
+    auto_offer: bool, in_s: float
 ) -> None:
     county = County(rules(offers=OfferPolicy(auto_offer=auto_offer)))
     team = county.team()
     incident_id = county.determined()
     offer = county.offered(incident_id, team)
     county.do(WithdrawOffer(offer_id=offer))
-    assert county.incident(incident_id).slots[0].wake_at == (county.now if wakes else None)
+    assert county.incident(incident_id).slots[0].wake_at == county.now + timedelta(seconds=in_s)
     assert county.told() == [(f"team:{team}", "offer_withdrawn")]
     again = county.offered(incident_id, team)
     county.do(WithdrawOffer(offer_id=again, reason="higher_need"))
-    assert county.incident(incident_id).slots[0].wake_at == county.now
+    again_at = county.now + timedelta(seconds=in_s)
+    assert county.incident(incident_id).slots[0].wake_at == again_at
 
 
 def test_a_decline_for_safety_reaches_the_supervisor() -> None:
@@ -396,55 +394,6 @@ def test_a_decline_for_safety_reaches_the_supervisor() -> None:
     county.do(DeclineOffer(offer_id=offer, reason="safety_concern"), by=on_team(team))
     assert county.told() == [("role:supervisor", "declined_for_safety")]
     county.refused("offer_closed", DeclineOffer(offer_id=offer, reason="too_far"))
-
-
-# The ladder
-
-
-def test_the_ladder_climbs_from_supervisor_to_on_call_and_asks_that_again() -> None:
-    county = County()
-    incident_id = county.determined()
-    climbed = []
-    for rung in range(1, 7):
-        result = county.do(
-            EscalateSlot(incident_id=incident_id, slot=SlotNo(1), rung=rung), by=SERVICE
-        ).result
-        wait_s = (result["wake_at"] - county.now).total_seconds()
-        climbed.append((result["to"], wait_s, county.told()[0][0]))
-        county.now = result["wake_at"]
-    assert climbed == [
-        ("supervisor", 300, "role:supervisor"),
-        ("partner", 300, "role:dispatcher"),
-        ("loan", 600, "role:supervisor"),
-        ("on_call", 600, "role:on_call"),
-        ("on_call", 600, "role:on_call"),
-        ("on_call", 600, "role:on_call"),
-    ]
-
-
-def test_the_last_rung_is_never_asked_without_a_pause() -> None:
-    ladder = (Rung(kind=RungKind.NEXT_BEST), Rung(kind=RungKind.SUPERVISOR))
-    county = County(rules(offers=OfferPolicy(ladder=ladder)))
-    incident_id = county.determined()
-    command = EscalateSlot(incident_id=incident_id, slot=SlotNo(1), rung=1)
-    assert county.do(command, by=SERVICE).result["wake_at"] > county.now
-
-
-def test_an_escalation_is_refused_once_its_try_was_made_or_a_team_came() -> None:
-    county = County()
-    team = county.team()
-    incident_id = county.determined()
-    first = EscalateSlot(incident_id=incident_id, slot=SlotNo(1), rung=1)
-    county.do(first, by=SERVICE)
-    assert county.incident(incident_id).slots[0].exhausted_at == county.now
-    county.refused("rung_taken", first, by=SERVICE)
-    run = county.running(incident_id, team)
-    assert county.incident(incident_id).slots[0].exhausted_at is None
-    second = EscalateSlot(incident_id=incident_id, slot=SlotNo(1), rung=3)
-    county.refused("slot_met", second, by=SERVICE)
-    county.do(CancelAssignment(assignment_id=run, reason="team_vehicle"), by=SUPERVISOR)
-    # The team was lost: the ladder is climbed from its foot again.
-    assert county.do(second, by=SERVICE).result["to"] == "supervisor"
 
 
 def test_an_acceptance_by_a_crew_that_shrank_is_kept_and_told() -> None:

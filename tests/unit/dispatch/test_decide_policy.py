@@ -83,9 +83,11 @@ def test_an_edit_at_noon_does_not_change_a_running_search() -> None:
 def test_what_begins_after_the_edit_runs_under_it() -> None:
     county = under(BEFORE)
     edited(county)
-    incident_id, team = county.determined(), county.team()
+    team, incident_id = county.team(), county.determined()
     incident = county.incident(incident_id)
-    assert incident.policy_version == "noon" and incident.slots[0].wake_at is None
+    assert incident.policy_version == "noon"
+    person_s = county.rules.policy.offers.person_s.urgent
+    assert incident.slots[0].wake_at == county.now + timedelta(seconds=person_s), "a person offers"
     offer_id = county.offered(incident_id, team)
     offer = county.incident(incident_id).offer(offer_id)
     assert offer is not None and offer.expires_at == county.now + timedelta(seconds=31)

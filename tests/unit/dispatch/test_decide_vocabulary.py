@@ -244,6 +244,7 @@ def _of_incidents() -> Iterator[Case]:
     receiver = SUPERVISOR.user_id
     assert receiver is not None
     yield case(county, c.HandOver(to=receiver, **about))
+    yield case(county, c.TakeInHand(**about))
     yield case(county, c.LeaveDesk())
     handed = _county()
     incident_id, other = handed.opened(), handed.opened()

@@ -131,6 +131,7 @@ def test_the_search_goes_on_after_an_expiry_and_ends_with_the_ladder() -> None:
 
 def test_a_person_offers_first_unless_the_county_lets_the_service() -> None:
     by_hand, by_itself = County(), County(AUTO)
+    by_hand.team()
     by_hand.determined()
     assert ready(by_hand) == ()
     incident_id = by_itself.determined()
@@ -281,15 +282,14 @@ def test_after_as_many_teams_as_the_policy_asks_the_ladder_goes_on() -> None:
     assert county.a_team(first).offer is None
 
 
-def test_a_search_that_a_person_took_over_is_left_alone() -> None:
+def test_a_slot_that_nobody_gave_an_instant_is_sought_at_once() -> None:
     county = County(AUTO)
     incident_id = county.determined()
     settle(county)
-    slot = county.incident(incident_id).slots[0].no
-    county.happen(SlotWoken(incident_id=incident_id, slot=slot, wake_at=None))
-    county.wait(1)
-    county.team()
-    assert ready(county) == ()
+    slot = county.incident(incident_id).slots[0]
+    county.happen(SlotWoken(incident_id=incident_id, slot=slot.no, wake_at=None))
+    (search,) = ready(county)
+    assert isinstance(search, WakeUp) and search.due_at == MONDAY, "due since it was determined"
 
 
 def test_an_unanswered_alarm_is_due_before_everything_else() -> None:

@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -680,7 +680,7 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | IncidentTakenInHand | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
 }
 
 /** A team that may not go, with every reason. */
@@ -727,11 +727,12 @@ export interface FixesFrame {
   readonly f: readonly (readonly [string, number, number, number | null, string, number | null])[];
 }
 
-/** A mark that was set and told once; see ``IncidentFlagged``. */
+/** A mark that was set and told; see ``IncidentFlagged``. */
 export interface Flag {
   readonly flag: string;
   readonly about: string;
   readonly at: string;
+  readonly times: number;
 }
 
 /** Something that went wrong by waiting, and was told; ``about`` tells several apart. */
@@ -739,6 +740,7 @@ export interface FlagView {
   readonly flag: string;
   readonly about: string;
   readonly at: string;
+  readonly times: number;
 }
 
 /** When the follow-up check-in is due: elapsed hours from a milestone. */
@@ -794,6 +796,8 @@ export interface Incident {
   readonly handed_over_at: string | null;
   readonly owner_since: string | null;
   readonly sought_since: string | null;
+  readonly in_hand_by: string | null;
+  readonly in_hand_until: string | null;
   readonly amended_at: string | null;
   readonly paper_number: string | null;
   readonly screening_at: string | null;
@@ -871,7 +875,7 @@ export interface IncidentClosed {
   readonly reason: string | null;
 }
 
-/** Something about it went wrong by waiting, and people were told: once for each mark. */
+/** Something about it went wrong by waiting, and people were told; again = it still is. */
 export interface IncidentFlagged {
   readonly type: "incident_flagged";
   readonly incident_id: string;
@@ -935,6 +939,14 @@ export interface IncidentSplit {
   readonly wake_at: string | null;
 }
 
+/** Somebody says that they see to it: until then the ladder stands and no alarm rings again. */
+export interface IncidentTakenInHand {
+  readonly type: "incident_taken_in_hand";
+  readonly incident_id: string;
+  readonly by: string | null;
+  readonly until: string;
+}
+
 /** An incident for the desk. */
 export interface IncidentView {
   readonly k: "incident";
@@ -964,6 +976,8 @@ export interface IncidentView {
   readonly owner: string | null;
   readonly pending_owner: string | null;
   readonly handed_over_at: string | null;
+  readonly in_hand_by: string | null;
+  readonly in_hand_until: string | null;
   readonly amended_at: string | null;
   readonly slots: readonly SlotView[];
   readonly offers: readonly OfferView[];
@@ -1291,6 +1305,7 @@ export interface OfferPolicy {
   readonly max_share_of_remaining: number;
   readonly shortest_window_s: number;
   readonly auto_offer: boolean;
+  readonly person_s: PerAcuity;
   readonly next_best_limit: number;
   readonly ladder: readonly Rung[];
   readonly watchdog_s: number;
@@ -1792,6 +1807,7 @@ export interface SlotEscalated {
   readonly wake_at: string | null;
   readonly exclusions: Readonly<Record<string, number>>;
   readonly climbs: boolean;
+  readonly can_go: number;
 }
 
 /** The need for one team. */
@@ -2064,6 +2080,13 @@ export interface WaitingPolicy {
   readonly handoff_alert_s: number;
   readonly unowned_alert_s: number;
   readonly unread_change_s: number;
+  readonly unscreened_s: number;
+  readonly undecided_s: number;
+  readonly partner_alert_s: number;
+  readonly partner_arrival_s: number;
+  readonly turnout_s: PerAcuity;
+  readonly alarm_again_s: number;
+  readonly in_hand_s: number;
 }
 
 /** That an alarm is open, and whether somebody has it in hand. */
@@ -2917,6 +2940,14 @@ export interface SwapCrewBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
+/** Say that one sees to it: the ladder stands and no alarm rings again, for a while. */
+export interface TakeInHandBody {
+  readonly occurred_at?: string | null | undefined;
+  readonly sent_at?: string | null | undefined;
+  readonly by_voice?: boolean | undefined;
+  readonly back_entry_reason?: string | null | undefined;
+}
+
 /** The decision to let the second member join by telehealth. */
 export interface TelehealthSecondSent {
   readonly marked_delay?: boolean | undefined;
@@ -2964,10 +2995,10 @@ export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": []
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
 export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
-export const FlagShape: Shape = { d: {"about": ""} };
+export const FlagShape: Shape = { d: {"about": "", "times": 1} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
@@ -2985,7 +3016,7 @@ export const TeamDeterminedShape: Shape = { d: {"slots": 1, "needs": [], "hazard
 export const NoDispatchDeterminedShape: Shape = { d: {"rationale_record": null} };
 export const IncidentAmendedShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "standard": null, "clinical": {}, "danger": null}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape } };
 export const SlotAddedShape: Shape = { d: {"wake_at": null} };
-export const SlotEscalatedShape: Shape = { d: {"to": null, "wake_at": null, "exclusions": {}, "climbs": true} };
+export const SlotEscalatedShape: Shape = { d: {"to": null, "wake_at": null, "exclusions": {}, "climbs": true, "can_go": 0} };
 export const OwnerChangedShape: Shape = { d: {"reason": "accepted"} };
 export const SubjectAddedShape: Shape = { d: {"record": null, "label": "1"} };
 export const EncounterRecordedShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
@@ -3035,10 +3066,10 @@ export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderS
 export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const TimelineShape: Shape = { d: {}, p: { events: EventShape } };
 export const RungShape: Shape = { d: {"delay_s": 0.0} };
-export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
+export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "person_s": {"emergent": 120, "urgent": 300, "routine": 900}, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
 export const DuressPolicyShape: Shape = { d: {"supervisor_after_s": 30, "on_call_after_s": 60, "watchdog_after_s": 120} };
 export const CheckInPolicyShape: Shape = { d: {"en_route_s": 2700, "on_scene_s": 1800, "transport_s": 1800, "lone_on_scene_s": 900, "grace_s": 180} };
-export const WaitingPolicyShape: Shape = { d: {"contact_every_s": {"emergent": 600, "urgent": 900, "routine": 1800}, "unassigned_mark_s": {"emergent": 60, "urgent": 300, "routine": 900}, "unassigned_alert_s": {"emergent": 300, "urgent": 900, "routine": 1800}, "deadline_warnings": [0.5, 0.75, 0.9], "handoff_alert_s": 120, "unowned_alert_s": 120, "unread_change_s": 120} };
+export const WaitingPolicyShape: Shape = { d: {"contact_every_s": {"emergent": 600, "urgent": 900, "routine": 1800}, "unassigned_mark_s": {"emergent": 60, "urgent": 300, "routine": 900}, "unassigned_alert_s": {"emergent": 300, "urgent": 900, "routine": 1800}, "deadline_warnings": [0.5, 0.75, 0.9], "handoff_alert_s": 120, "unowned_alert_s": 120, "unread_change_s": 120, "unscreened_s": 300, "undecided_s": 1200, "partner_alert_s": 120, "partner_arrival_s": 2700, "turnout_s": {"emergent": 300, "urgent": 600, "routine": 900}, "alarm_again_s": 300, "in_hand_s": 900} };
 export const FollowupRuleShape: Shape = { d: {"hours": 72, "counted_from": "arrived_at"} };
 export const ObligationPolicyShape: Shape = { d: {"followup": {}, "followup_attempts": 3, "plan_notice_hours": 48, "callback_s": 120}, p: { followup: FollowupRuleShape } };
 export const PlausibilityLimitsShape: Shape = { d: {"future_skew_s": 60.0, "max_age_s": 172800.0, "max_accuracy_m": 2500.0, "max_speed_mps": 70.0, "assumed_accuracy_m": 100.0, "null_island_deg": 0.1} };
@@ -3070,8 +3101,8 @@ export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "exha
 export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
 export const PartnerViewShape: Shape = { d: {"handoff": false, "danger": 0, "acknowledged_at": null, "arrived_at": null} };
-export const FlagViewShape: Shape = { d: {"about": ""} };
-export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, flags: FlagViewShape } };
+export const FlagViewShape: Shape = { d: {"about": "", "times": 1} };
+export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, flags: FlagViewShape } };
 export const MemberViewShape: Shape = { d: {"mode": "onsite"} };
 export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
@@ -3570,6 +3601,11 @@ export const swapCrew: Operation<{ assignment_id: string }, undefined, SwapCrewB
   name: "swapCrew", method: "POST", path: "/api/v1/assignments/{assignment_id}/crew", command: true, shape: null,
 };
 
+/** Say that one sees to it: the ladder stands and no alarm rings again, for a while. */
+export const takeInHand: Operation<{ incident_id: string }, undefined, TakeInHandBody, Answered> = {
+  name: "takeInHand", method: "POST", path: "/api/v1/incidents/{incident_id}/in-hand", command: true, shape: null,
+};
+
 /** Begin a warm transfer. */
 export const transferCall: Operation<{ call_id: string }, undefined, TransferCallBody, Answered> = {
   name: "transferCall", method: "POST", path: "/api/v1/calls/{call_id}/transfer", command: true, shape: null,
@@ -3611,7 +3647,7 @@ export interface CodeSets {
   readonly hazard_source: "caller" | "dispatcher" | "ems_fire" | "law_enforcement" | "other_agency" | "premise_history" | "team" | (string & {});
   readonly help_kind: "ems" | "facility_security" | "fire" | "law_enforcement" | "other" | "psap_911" | "supervisor" | "team" | (string & {});
   readonly hold_type: "none" | "w5150" | "w5585" | (string & {});
-  readonly incident_flag: "amendment_unacknowledged" | "deadline_breached" | "deadline_warning" | "handoff_unacknowledged" | "handover_unanswered" | "unassigned" | "unowned";
+  readonly incident_flag: "amendment_unacknowledged" | "deadline_breached" | "deadline_warning" | "handoff_refused" | "handoff_unacknowledged" | "handover_unanswered" | "nobody_came" | "not_departed" | "partner_not_arrived" | "partner_unanswered" | "unassigned" | "undecided" | "unowned" | "unscreened";
   readonly incident_outcome: "no_dispatch" | "responded" | "unserved";
   readonly language: "ar" | "ase" | "cmn" | "en" | "es" | "fa" | "hi" | "hmn" | "hy" | "ium" | "ja" | "km" | "ko" | "lo" | "mix" | "pa" | "pt" | "ru" | "th" | "tl" | "trc" | "uk" | "vi" | "yue" | "zap" | (string & {});
   readonly law_enforcement_role: "already_on_scene" | "co_response" | "handed_over" | "none" | "requested_by_dispatch" | "requested_by_team" | "standby" | (string & {});

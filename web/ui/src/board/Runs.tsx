@@ -92,6 +92,14 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
             </li>
           ))}
       </ol>
+      {run.status === "accepted" && one.flags.some((mark) => mark.flag === "not_departed" && mark.about === run.id) && (
+        <div class="acts">
+          <span class="alarm-words">{say("not_departed")}</span>
+          <Act class="main small" run={(key) => api.call(cancelAssignment, { path: { assignment_id: run.id }, body: { reason: "reassigned", still_needed: true }, key }).then(desk.heard(one.id))}>
+            {say("take_back")}
+          </Act>
+        </div>
+      )}
       {!isOver && <ByVoice desk={desk} one={one} run={run} />}
     </div>
   );

@@ -37,6 +37,11 @@ export default {
   hand_not_yours: "Only its owner or a supervisor hands it over.",
   owned_by: "Owner: {who}",
   owned_by_you: "yours",
+  in_hand_take: "I have it in hand",
+  in_hand_by: "In hand: {who}, asked again in",
+  in_hand_again: "I still have it in hand",
+  take_back: "Take the run back",
+  not_departed: "Has not left",
 
   slots: "Teams needed",
   slot_drop: "Not needed any more",
