@@ -49,8 +49,9 @@ class Responder(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
         competencies: codes (youth, tribal, idd, ...).
         may_write_5150: designated by the county to write holds.
         law_enforcement: a sworn officer, whatever the provider type says.
-        name_record, licence_record: the name and the licence's number, as encrypted records;
-            ``None`` = not given. Set by the service, whatever a sender says.
+        name_record, code_record, licence_record: the name, the employer's own short code and the
+            licence's number, as encrypted records; ``None`` = not given. Set by the service,
+            whatever a sender says.
     """
 
     id: ResponderId
@@ -67,6 +68,7 @@ class Responder(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     may_write_5150: bool = False
     law_enforcement: bool = False
     name_record: RecordId | None = None
+    code_record: RecordId | None = None
     licence_record: RecordId | None = None
 
     @property

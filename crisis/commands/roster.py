@@ -29,12 +29,14 @@ class RecordTeam(Command, frozen=True, kw_only=True):
 class RecordResponder(Command, frozen=True, kw_only=True):
     """Add a responder or change their qualifications.
 
-    The name and the licence's number are kept encrypted; what is left out stays as it was.
+    The name, the employer's code for the person and the licence's number are kept encrypted; what
+    is left out stays as it was.
     """
 
     ROLES = STAFFING
     responder: Responder
     name: Short | None = None
+    code: Short | None = None
 
 
 class PlanShift(Command, frozen=True, kw_only=True):

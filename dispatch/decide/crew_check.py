@@ -22,10 +22,11 @@ from crisis.assignment import (
 from crisis.errors import NotFound
 from crisis.ids import AgencyId
 from crisis.incident import Incident
+from crisis.responder import Presence
 from crisis.run_times import left_at
 from crisis.staffing import (
     CrewAssessment,
-    Presence,
+    IncidentNeeds,
     Shortfall,
     TelehealthSecond,
     assess_crew,
@@ -72,6 +73,44 @@ def assess(
         capabilities=frozenset(team.capabilities),
         standards=d.rules.standards,
     )
+
+
+def alone(
+    d: Deciding,
+    team: Team,
+    crew: Sequence[CrewMember] | None = None,
+    telehealth: TelehealthSecond | None = None,
+    at: datetime | None = None,
+) -> CrewAssessment:
+    """Judge the team's crew (or ``crew``) for no incident in particular; see ``assess``."""
+    members = team.crew if crew is None else crew
+    return assess_crew(
+        [
+            Presence(
+                responder=d.board.responders[m.responder_id],
+                mode=m.mode,
+                carries_naloxone=m.carries_naloxone,
+            )
+            for m in members
+            if m.responder_id in d.board.responders
+        ],
+        IncidentNeeds(),
+        local_day(d.occurred_at if at is None else at, d.policy.tz()),
+        lpha_reachable=d.rules.lpha_reachable,
+        telehealth=team.telehealth if crew is None else telehealth,
+        policy=d.policy,
+        codes=d.rules.codes,
+        capabilities=frozenset(team.capabilities),
+        standards=d.rules.standards,
+    )
+
+
+def told_alone(judged: CrewAssessment) -> dict[str, Any]:
+    """Return a crew's judgement as the answer to a shift tells it."""
+    return {
+        "is_valid": judged.is_valid,
+        "warnings": [msgspec.to_builtins(shortfall) for shortfall in judged.shortfalls],
+    }
 
 
 def crew_at(

@@ -9,16 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from crisis.commands import ChangeCrew, Command, EndShift, SetDuty, StartShift
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.ids import ShiftId
 from crisis.offer import OfferWithdrawn
-from crisis.responder import Presence
 from crisis.roles import STAFFING, Role
-from crisis.staffing import CrewAssessment, IncidentNeeds, assess_crew
-from crisis.standards import local_day
 from crisis.team import (
     CrewChanged,
     CrewMember,
@@ -33,7 +28,7 @@ from crisis.team import (
     TeamUnavailable,
 )
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import approved, assess, swap
+from dispatch.decide.crew_check import alone, approved, assess, swap, told_alone
 from dispatch.decide.duress import open_alarm
 from dispatch.decide.shifts import (
     check_crew,
@@ -76,8 +71,8 @@ def start_shift(d: Deciding, c: StartShift) -> dict[str, Any]:
             telehealth=approved(d, team.telehealth, c.telehealth),
         )
     )
-    judged = _on_its_own(d, d.board.teams[team.id])
-    return {"shift_id": shift_id, "team_id": team.id, **_crew_told(judged)}
+    judged = alone(d, d.board.teams[team.id])
+    return {"shift_id": shift_id, "team_id": team.id, **told_alone(judged)}
 
 
 def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
@@ -102,7 +97,7 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
     )
     team = d.board.teams[team.id]
     if team.run is None:
-        return {"shift_id": shift.id, "team_id": team.id, **_crew_told(_on_its_own(d, team))}
+        return {"shift_id": shift.id, "team_id": team.id, **told_alone(alone(d, team))}
     incident_id, assignment_id = team.run
     incident = d.incident(incident_id)
     run = incident.assignment(assignment_id)
@@ -115,7 +110,7 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
         "shift_id": shift.id,
         "team_id": team.id,
         "assignment_id": assignment_id,
-        **_crew_told(judged),
+        **told_alone(judged),
     }
 
 
@@ -191,35 +186,6 @@ def _withdraw_or_refuse(d: Deciding, team: Team) -> None:
         )
     )
     d.notify(f"team:{team.id}", "offer_withdrawn", incident=d.incident(incident_id))
-
-
-def _on_its_own(d: Deciding, team: Team) -> CrewAssessment:
-    """Judge the team's crew as of today, for no incident in particular."""
-    return assess_crew(
-        [
-            Presence(
-                responder=d.board.responders[m.responder_id],
-                mode=m.mode,
-                carries_naloxone=m.carries_naloxone,
-            )
-            for m in team.crew
-        ],
-        IncidentNeeds(),
-        local_day(d.occurred_at, d.policy.tz()),
-        lpha_reachable=d.rules.lpha_reachable,
-        telehealth=team.telehealth,
-        policy=d.policy,
-        codes=d.rules.codes,
-        capabilities=frozenset(team.capabilities),
-        standards=d.rules.standards,
-    )
-
-
-def _crew_told(judged: CrewAssessment) -> dict[str, Any]:
-    return {
-        "is_valid": judged.is_valid,
-        "warnings": [msgspec.to_builtins(shortfall) for shortfall in judged.shortfalls],
-    }
 
 
 def _require_on_crew(d: Deciding, crew: Iterable[CrewMember]) -> None:

@@ -26,6 +26,7 @@ from crisis.team import (
 )
 from dispatch.decide import duty
 from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.crew_check import alone, told_alone
 from dispatch.decide.shifts import (
     check_crew,
     check_overlap,
@@ -85,8 +86,8 @@ def _check_retirable(d: Deciding, team_id: TeamId, team: Team | None) -> None:
 def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
     """Add a responder or change their qualifications.
 
-    The name and the licence's number become encrypted records, to be found by the entry in the
-    roster; what isn't given again stays.
+    The name, the employer's code and the licence's number become encrypted records, to be found by
+    the entry in the roster; what isn't given again stays.
     """
     given = c.responder
     known = d.board.responders.get(given.id)
@@ -100,7 +101,7 @@ def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
             d.code(set_name, code)
     if "law_enforcement" in kind.flags:
         given = msgspec.structs.replace(given, law_enforcement=True)
-    given = _named(d, given, c.name, known)
+    given = _named(d, given, c, known)
     d.emit(ResponderRecorded(responder=given))
     on = local_day(d.now, d.policy.tz())
     return {
@@ -111,16 +112,18 @@ def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
     }
 
 
-def _named(d: Deciding, given: Responder, name: str | None, known: Responder | None) -> Responder:
+def _named(d: Deciding, given: Responder, c: RecordResponder, known: Responder | None) -> Responder:
     """Return the entry with what is private of it in records."""
     licence = given.licence
     number = licence.number if licence is not None else None
-    name_record = d.record("responder_name", "responder_name", None, {"name": name})
+    name_record = d.record("responder_name", "responder_name", None, {"name": c.name})
+    code_record = d.record("responder_code", "responder_code", None, {"code": c.code})
     licence_record = d.record("licence", "licence", None, {"number": number})
     return msgspec.structs.replace(
         given,
         licence=None if licence is None else msgspec.structs.replace(licence, number=None),
         name_record=name_record or (known.name_record if known is not None else None),
+        code_record=code_record or (known.code_record if known is not None else None),
         licence_record=licence_record or (known.licence_record if known is not None else None),
     )
 
@@ -149,6 +152,8 @@ def plan_shift(d: Deciding, c: PlanShift) -> dict[str, Any]:
     return {
         "shift_id": shift_id,
         "double_booked": double_booked(d, c.crew, shift_id, c.starts_at, c.ends_at),
+        # What the crew would lack, as rostered: told, not refused.
+        **told_alone(alone(d, team, c.crew, at=c.starts_at)),
     }
 
 

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from crisis.codes import CodeSets
 from crisis.errors import Invalid
 from crisis.shapes import Value
-from dispatch.sim.times import instants
+from dispatch.sheets.times import instants
 from dispatch.sim.words import CONCERNS, SOURCES, Words, plain
 from geo.counties import county_zones
 from geo.point import Point

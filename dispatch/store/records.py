@@ -175,6 +175,11 @@ def _head(row: Record) -> RecordHead:
     )
 
 
+def opened(row: Record, keys: CountyKeys) -> dict[str, Any]:
+    """Return the contents of a record; none of one that was erased."""
+    return _open(row, keys) or {}
+
+
 def _open(row: Record, keys: CountyKeys) -> dict[str, Any] | None:
     incident_id = row["incident_id"]
     if incident_id is None:

@@ -246,7 +246,7 @@ def test_no_password_of_an_import_is_lost(on_server: Cli) -> None:
     ("text", "code", "told"),
     [
         ('username,county,roles\nana,Kern,lead\nbob,"Kern,lead\n', 2, "never closed"),
-        ("username;county;roles\nana;Kern;lead\n", 2, "isn't separated by commas"),
+        ("username;county;rolls\nana;Kern;lead\n", 2, "rolls (roles?)"),
         ("username,county,roles,roles\nana,Kern,lead,admin\n", 2, "roles more than once"),
         ("", 2, "lacks username, county, roles"),
         ("username,county,roles,\r\nana,Kern,lead,\r\nbob,Kern,lead,admin\r\n", 1, "row 3: "),
@@ -263,6 +263,53 @@ def test_a_file_that_is_not_as_it_should_be_changes_nothing_that_is_unsure(
     listed = cli("user", "list").stdout
     assert ("ana" in listed) == (code == 1)
     assert "bob" not in listed
+
+
+def test_people_and_shifts_are_read_as_spreadsheets_write_them_and_crews_are_minded(
+    on_server: Cli,
+) -> None:
+    cli = on_server
+    cli("county", "add", "Kern", "--agency", "Kern mobile")
+    teams = cli.file("teams.csv", "Call Sign;Agency\nNorth 1;Kern mobile\nNorth 2;Kern mobile\n")
+    cli("team", "import", teams, "--county", "Kern")
+    people = cli.folder / "people.csv"
+    people.write_bytes(
+        (
+            "code;agency;provider_type;name;license;licence_until;core_trained;naloxone\r\n"
+            "K1;Kern mobile;lcsw;Zoë Canary;L1;6/30/2028;1/15/2024;yes\r\n"
+            "K2;Kern mobile;peer_support_specialist;Null;;--;1899-12-30;no\r\n"
+        ).encode("cp1252")
+    )
+    dry = cli("responder", "import", people, "--county", "Kern", "--dry-run")
+    assert "Note: the file isn't UTF-8; read as Windows-1252." in dry.stderr
+    assert "row 3: mind: doesn't count on a crew today: core training missing" in dry.stderr
+    assert "2 rows read: 2 to change" in dry.stdout
+    cli("responder", "import", people, "--county", "Kern")
+    listed = cli("responder", "list", "--county", "Kern").stdout
+    assert re.search(r"^K1 +Kern mobile +lcsw +2028-06-30 +2024-01-15", listed, re.MULTILINE)
+    assert "Canary" not in listed
+    shifts = cli.file(
+        "shifts.csv",
+        "team,starts,ends,crew\n"
+        "North 1,6/1/2027 08:00,6/1/2027 20:00,K1;K2\n"
+        "North 2,6/1/2027 10:00,6/1/2027 16:00,K1\n"
+        "North 2,6/1/2027 17:00,6/1/2027 19:00,K2\n",
+    )
+    dry = cli("shift", "import", shifts, "--county", "Kern", "--dry-run")
+    done = cli("shift", "import", shifts, "--county", "Kern")
+    # What is done is told in the words of the dry run, which told it before.
+    assert done.stderr == dry.stderr
+    assert "days like 6/7/2026 are read with their month first" in dry.stderr
+    for said in (
+        "row 2: mind: No member on site who is trained in naloxone carries it",
+        "row 3: mind: rostered on another team at the same time: K1",
+        "row 4: mind: rostered on another team at the same time: K2",
+    ):
+        assert said in dry.stderr, dry.stderr
+    assert "4 rows read" not in dry.stdout
+    assert "3 rows read: 3 changed, 0 unchanged, 0 could not be used." in done.stdout
+    again = cli("shift", "import", shifts, "--county", "Kern", "--days", "month-first")
+    assert "3 rows read: 0 changed, 3 unchanged" in again.stdout
 
 
 def test_a_policy_and_zones_are_loaded_in_versions(on_server: Cli) -> None:

@@ -5,11 +5,11 @@ Decides only how a body is read. Must not know what any field means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from email.parser import BytesParser
 from email.policy import HTTP
+from functools import cached_property
 from hashlib import blake2b
-from typing import NamedTuple
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -17,21 +17,28 @@ import msgspec
 from starlette.requests import Request
 
 from crisis.errors import Invalid
+from dispatch.beside import BESIDE
+from dispatch.sheets.text import decoded
 from web.unknown import refuse_name
 
 _MOST_FIELDS = 400
+#: Read at once; what is longer would keep others waiting.
+_SHORT = 128 * 1024
 #: In every form: which act it is.
 _ACT = "act"
 
 
-class Form(NamedTuple):
+class Form:
     """A form's fields.
 
-    Attributes:
+    Args:
         fields: every value of each name, in order; text with ``\\n`` as the end of lines.
+        notes: what must be said of how its files were read.
     """
 
-    fields: dict[str, list[str]]
+    def __init__(self, fields: dict[str, list[str]], notes: Sequence[str] = ()) -> None:
+        self.fields = fields
+        self.notes = notes
 
     def text(self, name: str) -> str:
         """Return a field without the space around it; "" = it wasn't sent."""
@@ -76,19 +83,31 @@ class Form(NamedTuple):
 
     def digest(self) -> bytes:
         """Return what tells this form from one that says something else."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
         return blake2b(msgspec.json.encode(self.fields), digest_size=16).digest()
 
 
 async def read_form(request: Request) -> Form:
-    """Read a form.
+    """Read a form; a long one beside the loop.
 
     Raises:
-        Invalid: ``bad_form``: it isn't one, or isn't UTF-8.
+        Invalid: ``bad_form``: it isn't one; or a file in it is no text.
+        Unavailable: ``too_much_at_once``.
     """
     kind = request.headers.get("content-type", "")
     body = await request.body()
+    if len(body) <= _SHORT:
+        return _form(kind, body)
+    return await BESIDE.run(lambda work: _form(kind, body))
+
+
+def _form(kind: str, body: bytes) -> Form:
+    notes: list[str] = []
     try:
-        pairs = _parts(kind, body) if kind.startswith("multipart/") else _pairs(body)
+        pairs = _parts(kind, body, notes) if kind.startswith("multipart/") else _pairs(body)
     except (ValueError, LookupError):
         raise _bad() from None
     fields: dict[str, list[str]] = {}
@@ -97,7 +116,9 @@ async def read_form(request: Request) -> Form:
         if "\x00" in value:
             raise _bad()
         fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
-    return Form(fields)
+    form = Form(fields, notes)
+    form.digest()
+    return form
 
 
 def _pairs(body: bytes) -> list[tuple[str, str]]:
@@ -109,17 +130,24 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
     )
 
 
-def _parts(kind: str, body: bytes) -> list[tuple[str, str]]:
+def _parts(kind: str, body: bytes, notes: list[str]) -> list[tuple[str, str]]:
     head = f"content-type: {kind}\r\n\r\n".encode("latin-1")
     message = BytesParser(policy=HTTP).parsebytes(head + body)
     pairs = []
     for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes):
+        if not isinstance(name, str) or not isinstance(content, bytes):
+            continue
+        if part.get_filename() is None:
             pairs.append((name, content.decode("utf-8-sig")))
+            continue
+        # Files come as their programs wrote them.
+        text, note = decoded(content)
+        notes += [note] if note else []
+        pairs.append((name, text))
     return pairs
 
 
 def _bad() -> Invalid:
-    return Invalid("bad_form", "This form can't be read; text files must be UTF-8.")
+    return Invalid("bad_form", "This form can't be read.")

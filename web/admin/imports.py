@@ -1,12 +1,14 @@
 """CSV files: first what each row would change, then changing it.
 
 Decides what is shown before a file is imported, and that nothing else is done than what was shown:
-where the county has changed meanwhile, the rows are shown again. How rows are read and what they
-mean is the command line's; this is the same import.
+where the county has changed meanwhile, the rows are shown again. How rows are read, what they mean
+and how they are done is ``dispatch.imports``, for the command line as well. All of it that takes
+long runs beside the loop, and stops when whoever asked goes away.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -16,34 +18,66 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from crisis.errors import CrisisError, NotFound
-from web.admin.pages import Desk, Pages, told
-from web.admin.users import UserPages
-from web.cli.accounts import COLUMNS as ACCOUNT_COLUMNS
-from web.cli.accounts import AccountsImport
-from web.cli.imports import BadFile, Column, Outcome, Plan, Row, Step, outcomes, rows_of
-from web.cli.roster import (
+from dispatch.beside import BESIDE, Work
+from dispatch.imports.accounts import COLUMNS as ACCOUNT_COLUMNS
+from dispatch.imports.accounts import AccountsImport, agencies_of
+from dispatch.imports.roster import (
     RESPONDER_COLUMNS,
+    RESPONDER_DAYS,
     TEAM_COLUMNS,
-    Roster,
     plan_responder,
     plan_team,
 )
-from web.cli.shifts import SHIFT_COLUMNS, plan_shift_row
+from dispatch.imports.rows import (
+    AT_ONCE,
+    Column,
+    Mind,
+    Outcome,
+    Plan,
+    Row,
+    carry_out,
+    prepare,
+    rows_of,
+)
+from dispatch.imports.shifts import SHIFT_COLUMNS, SHIFT_TIMES, plan_shift_row
+from dispatch.sheets.order import settle
+from web.admin.pages import Desk, Pages, told
+from web.admin.users import UserPages
+from web.cli.text import new_password
+
+#: So many rows of a kind are shown: more, nobody reads.
+_MOST_SHOWN = 500
 
 
 class Kind(NamedTuple):
-    """What a file may hold."""
+    """What a file may hold. ``days``: its columns with days or times."""
 
     columns: Sequence[Column]
+    days: Sequence[str] = ()
 
 
 KINDS = {
     "teams": Kind(TEAM_COLUMNS),
-    "people": Kind(RESPONDER_COLUMNS),
-    "shifts": Kind(SHIFT_COLUMNS),
+    "people": Kind(RESPONDER_COLUMNS, RESPONDER_DAYS),
+    "shifts": Kind(SHIFT_COLUMNS, SHIFT_TIMES),
     "users": Kind(ACCOUNT_COLUMNS),
 }
 _PLANS = {"teams": plan_team, "people": plan_responder, "shifts": plan_shift_row}
+
+
+class Prepared(NamedTuple):
+    """What a file would do.
+
+    Attributes:
+        notes: messages about the file as a whole.
+        digest: tells this file with these outcomes from any other.
+        accounts: of a file of accounts, who makes them.
+    """
+
+    outcomes: list[Outcome]
+    notes: list[str]
+    digest: str
+    accounts: AccountsImport | None
 
 
 class ImportPages:
@@ -57,7 +91,9 @@ class ImportPages:
     def routes(self) -> list[BaseRoute]:
         """Return them."""
         return [
-            self._pages.route("/import/{kind}", self.file, fields=("csv", "shown")),
+            self._pages.route(
+                "/import/{kind}", self.file, fields=("csv", "shown", "notes"), is_long=True
+            ),
             self._pages.route("/import/{kind}/empty.csv", self.empty),
         ]
 
@@ -75,69 +111,51 @@ class ImportPages:
             return self._page(desk, "import.html", kind=kind, name=name)
         text = desk.form.raw("csv")
         try:
-            found, _ = await self._go_through(desk, name, text, dry_run=True)
-        except BadFile as error:
+            prepared = await _prepared(desk, name, text)
+        except CrisisError as error:
+            if error.code not in _OF_THE_FILE:
+                raise
             return self._page(desk, "import.html", 422, kind=kind, name=name, trouble=error)
-        shown = _digest(text, found)
-        if desk.form.text("shown") != shown:
-            return self._check(desk, name, text, found, shown)
-        outcomes_, made = await self._go_through(desk, name, text, dry_run=False)
+        if desk.form.text("shown") != prepared.digest:
+            return await self._check(desk, name, text, prepared)
+        outcomes, made = await _carried_out(desk, name, prepared)
         if made:
             await self._users.refresh()
-        return self._page(
-            desk,
-            "import_done.html",
-            name=name,
-            made=made,
-            **_sorted(desk, name, outcomes_),
-        )
+        values = {"name": name, "made": made, **_counted(outcomes)}
+        rows = await BESIDE.run(lambda work: _shown(desk, outcomes, work), desk.work)
+        return self._page(desk, "import_done.html", rows=rows, **values)
 
-    def _check(
-        self, desk: Desk, name: str, text: str, found: list[Outcome], shown: str
-    ) -> Response:
-        return self._page(
-            desk,
-            "import_check.html",
-            name=name,
-            csv=text,
-            shown=shown,
-            is_again=desk.sent.text("shown") != "",
-            **_sorted(desk, name, found),
-        )
-
-    async def _go_through(
-        self, desk: Desk, name: str, text: str, *, dry_run: bool
-    ) -> tuple[list[Outcome], list[tuple[str, str]]]:
-        """Return what became of each row, and the passwords that were made."""
-        columns = KINDS[name].columns
-        rows = rows_of(desk.words("import.the_file"), text.splitlines(), columns)
-        accounts: AccountsImport | None = None
-        plan: Plan
-        if name == "users":
-            store = desk.node.accounts
-            accounts = AccountsImport(
-                desk.node.database,
-                store,
-                await store.list_accounts(),
-                by=desk.principal.account_id,
-                within=desk.county_id,
-            )
-            plan = accounts.plan
-        else:
-            county = Roster(
-                desk.node.service,
-                desk.county_id,
-                await desk.agencies(),
-                dry_run=dry_run,
-                actor=desk.actor,
+    async def _check(self, desk: Desk, name: str, text: str, prepared: Prepared) -> Response:
+        def written(work: Work) -> Response:
+            return self._page(
+                desk,
+                "import_check.html",
+                name=name,
+                csv=text,
+                shown=prepared.digest,
+                notes=prepared.notes,
+                is_again=desk.sent.text("shown") != "",
+                rows=_shown(desk, prepared.outcomes, work),
+                **_counted(prepared.outcomes),
             )
 
-            async def plan_row(row: Row) -> Step:
-                return await _PLANS[name](county, row)
+        return await BESIDE.run(written, desk.work)
 
-            plan = plan_row
-        found = [one async for one in outcomes(rows, columns, plan, dry_run=dry_run)]
-        return found, accounts.made if accounts else []
+
+#: Why a file as a whole can't be imported: said where another one can be chosen.
+_OF_THE_FILE = frozenset(
+    {
+        "file_columns",
+        "file_days_mixed",
+        "file_no_text",
+        "file_not_csv",
+        "file_too_long",
+        "file_too_many_rows",
+        "file_workbook",
+        "took_too_long",
+        "too_much_at_once",
+    }
+)
 
 
 def _kind(desk: Desk) -> Kind:
@@ -150,23 +168,98 @@ def _kind(desk: Desk) -> Kind:
     return KINDS[name]
 
 
+async def _prepared(desk: Desk, name: str, text: str) -> Prepared:
+    """Return what every row would do; read and decided on beside the loop."""
+    kind, words = KINDS[name], desk.words
+    mine = await desk.agencies()
+    called = await desk.names(with_names=True) if name == "people" else None
+    accounts: AccountsImport | None = None
+    if name == "users":
+        store = desk.node.accounts
+        accounts = AccountsImport(
+            store,
+            await store.list_accounts(),
+            await agencies_of(desk.node.database, desk.county_id),
+            new_password,
+            by=desk.principal.account_id,
+            within=desk.county_id,
+        )
+    notes = [words("import.guessed")] if desk.sent.notes else []
+
+    def read(work: Work) -> Prepared:
+        rows: list[tuple[int, Row]] = []
+        for row in rows_of(words("import.the_file"), text, kind.columns):
+            work.at(0, len(rows))
+            rows.append(row)
+        days = settle((number, row[one]) for number, row in rows for one in kind.days)
+        if days.is_guessed:
+            notes.append(words("import.month_first"))
+        plan: Plan
+        if accounts is not None:
+            plan = accounts.plan
+        else:
+            roster = desk.roster(mine, days.order, called)
+
+            def plan(row: Row) -> Any:
+                return _PLANS[name](roster, row)
+
+        found = prepare(rows, kind.columns, plan, lambda done: work.at(done, len(rows)))
+        return Prepared(found, notes, _digest(text, found), accounts)
+
+    return await BESIDE.run(read, desk.work)
+
+
+async def _carried_out(
+    desk: Desk, name: str, prepared: Prepared
+) -> tuple[list[Outcome], list[tuple[str, str]]]:
+    """Return what became of each row, and the passwords that were made."""
+    found: list[Outcome] = []
+    at_once = 1 if name == "users" else AT_ONCE
+    async for one in carry_out(prepared.outcomes, at_once):
+        found.append(one)
+        desk.work.note(len(found), len(prepared.outcomes))
+    return found, prepared.accounts.made if prepared.accounts else []
+
+
 def _digest(text: str, found: list[Outcome]) -> str:
     """Return what tells this file with these outcomes from any other."""
-    told = [(one.number, one.kind, one.text) for one in found]
-    return blake2b(msgspec.json.encode([text, told]), digest_size=16).hexdigest()
+    told_ = [(one.number, one.kind, one.text) for one in found]
+    return blake2b(msgspec.json.encode([text, told_]), digest_size=16).hexdigest()
 
 
-def _sorted(desk: Desk, name: str, found: list[Outcome]) -> dict[str, Any]:
-    """Return the rows as a page shows them, and how many there are of each kind."""
-    rows = [_shown(desk, name, one) for one in found]
-    counts = {
-        kind: sum(row["kind"] == kind for row in rows)
-        for kind in ("add", "change", "unchanged", "bad")
+def _counted(found: list[Outcome]) -> dict[str, Any]:
+    """Return how many rows there are of each kind, and how many of them aren't shown."""
+    counts = Counter(_kind_of(one) for one in found)
+    return {
+        "counts": {kind: counts[kind] for kind in ("add", "change", "unchanged", "bad")},
+        "read": len(found),
+        "minded": sum(bool(one.step and one.step.minds) for one in found),
+        "left_out": sum(max(0, count - _MOST_SHOWN) for count in counts.values()),
     }
-    return {"rows": rows, "counts": counts}
 
 
-def _shown(desk: Desk, name: str, one: Outcome) -> dict[str, Any]:
+def _kind_of(one: Outcome) -> str:
+    if one.step is None:
+        return "bad"
+    if one.step.do is None:
+        return "unchanged"
+    return "add" if one.step.differences is None else "change"
+
+
+def _shown(desk: Desk, found: list[Outcome], work: Work) -> list[dict[str, Any]]:
+    """Return the first rows of each kind as a page shows them."""
+    counts: Counter[str] = Counter()
+    rows = []
+    for one in found:
+        kind = _kind_of(one)
+        counts[kind] += 1
+        if counts[kind] <= _MOST_SHOWN:
+            work.at(work.done)
+            rows.append(_row(desk, one, kind))
+    return rows
+
+
+def _row(desk: Desk, one: Outcome, kind: str) -> dict[str, Any]:
     words, step = desk.words, one.step
     if step is None:
         trouble = one.text if one.error is None else _why(desk, one.error)
@@ -181,14 +274,23 @@ def _shown(desk: Desk, name: str, one: Outcome) -> dict[str, Any]:
             }
             for each in step.differences
         ]
-    kind = "unchanged" if step.do is None else "add" if differences is None else "change"
     return {
         "number": one.number,
         "kind": kind,
         "trouble": "",
         "subject": step.subject,
         "differences": differences,
+        "minds": [mind_in(desk, mind) for mind in step.minds],
     }
+
+
+def mind_in(desk: Desk, mind: Mind) -> str:
+    """Return what to look at, in words."""
+    of, _, code = mind.code.partition(".")
+    if of == "uncounted":
+        return desk.words("import.uncounted", reason=desk.words.code("uncounted", code))
+    key = f"crew.{code}"
+    return desk.words(key, **mind.facts) if desk.words.has(key) else mind.sentence
 
 
 def _why(desk: Desk, error: CrisisError | ValueError) -> str:

@@ -13,7 +13,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -27,27 +27,34 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from crisis.clock import new_id
-from crisis.commands import Command
+from crisis.commands import Command, Envelope
 from crisis.errors import CrisisError, NotAllowed, NotFound, NotSignedIn
-from crisis.ids import AgencyId, CountyId
+from crisis.ids import AgencyId, CountyId, ResponderId
 from crisis.roles import STAFFING, Actor, Role
+from dispatch.beside import Work
+from dispatch.imports.roster import Roster
+from dispatch.imports.rows import Unusable
 from dispatch.service import CountyRunner
+from dispatch.sheets.times import Order
 from dispatch.store import administration
 from dispatch.store.administration import Agency
 from dispatch.store.identity import Principal
+from dispatch.store.names import Called, read_names
 from web.admin.forms import Form, read_form
+from web.admin.jobs import Job, answer_of
 from web.admin.language import LOCALES, NAMES, Words, locale_of, words_in
 from web.api.intake import envelope
 from web.api.routes import Node
 from web.api.wire import problem_of
 from web.auth import actor_for
-from web.cli.imports import BadFile, Unusable
 from web.pages import Assets, NotBuilt
 
 #: Who may look at rules without changing them.
 READERS = STAFFING
 #: How many acts' answers are kept, in case they are sent again.
 _MOST_ACTS = 256
+#: A longer answer of a long act isn't kept: sent again, it is done again, and does nothing more.
+_LONGEST_KEPT = 256 * 1024
 
 _HEADERS = {"cache-control": "no-store", "vary": "cookie, accept-language"}
 #: What a person chose on this device; written by the pages' scripts.
@@ -69,6 +76,7 @@ class Desk:
     Attributes:
         form: what was sent; ``None`` = nothing, it is a page that is opened.
         words: the words of their language.
+        work: what is told how far a long act is, and stops it.
     """
 
     request: Request
@@ -80,6 +88,7 @@ class Desk:
     actor: Actor
     county_name: str
     form: Form | None
+    work: Work = field(default_factory=Work)
 
     @property
     def sent(self) -> Form:
@@ -129,6 +138,42 @@ class Desk:
         known = await administration.list_agencies(self.node.database, self.county_id)
         return [one for one in known if self.may_see(one.agency_id)]
 
+    async def names(self, *, with_names: bool = False) -> dict[ResponderId, Called]:
+        """Return how the people are called whom this person staffs; noted in the audit.
+
+        Args:
+            with_names: names too, to compare with: no page shows them.
+        """
+        mine = (one for one in self.county.board.responders.values() if self.may_see(one.agency_id))
+        return await read_names(
+            self.node.database,
+            self.county.keys,
+            mine,
+            self.actor,
+            now=self.now,
+            with_names=with_names,
+        )
+
+    def roster(
+        self,
+        agencies: Sequence[Agency],
+        order: Order = Order.MONTH_FIRST,
+        names: Mapping[ResponderId, Called] | None = None,
+    ) -> Roster:
+        """Return the county's roster as it is, for rows and forms.
+
+        Args:
+            order: of days that are all numbers.
+            names: how people are called, so that a file may say nothing new.
+        """
+
+        async def send(env: Envelope) -> dict[str, Any]:
+            return (await self.county.submit(env)).result
+
+        rules = self.county.rules(self.now)
+        board = self.county.board
+        return Roster(board, rules, self.now, agencies, self.actor, send, order=order, names=names)
+
     async def agency_choices(self) -> list[tuple[str, str]]:
         """Return the agencies as a choice on a form: id and name."""
         return [(str(one.agency_id), one.name) for one in await self.agencies()]
@@ -167,7 +212,7 @@ class Fault(ValueError):
 
 
 #: Why a form was not done.
-Trouble = CrisisError | ValueError | BadFile
+Trouble = CrisisError | ValueError
 #: Answers a page that was opened, or a form that was sent.
 Handler = Callable[[Desk], Awaitable[Response]]
 
@@ -234,7 +279,7 @@ def told(error: Trouble, words: Words) -> dict[str, Any]:
     """Return a refusal as a page shows it: a sentence, and every problem that it names."""
     if isinstance(error, Fault):
         return {"detail": words(f"fault.{error.key}", **error.places), "problems": []}
-    if isinstance(error, Unusable | BadFile):
+    if isinstance(error, Unusable):
         return {"detail": words.refusal(error.code, str(error), error.facts), "problems": []}
     if not isinstance(error, CrisisError):
         return {"detail": str(error), "problems": []}
@@ -275,6 +320,7 @@ class Acts:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[UUID, UUID, bytes], asyncio.Task[Response]] = OrderedDict()
+        self._jobs: dict[tuple[UUID, UUID, bytes], Job] = {}
 
     async def once(
         self, account: UUID, form: Form, do: Callable[[], Awaitable[Response]]
@@ -301,6 +347,27 @@ class Acts:
             self._known.pop(key, None)
         return response
 
+    def long(self, account: UUID, form: Form, do: Callable[[Work], Awaitable[Response]]) -> Job:
+        """Return the job that does a long act; the same act sent again joins it."""
+        key = (account, form.act(), form.digest())
+        for done in [one for one, job in self._jobs.items() if not _is_kept(job)]:
+            del self._jobs[done]
+        job = self._jobs.get(key)
+        if job is None:
+            job = self._jobs[key] = Job(do)
+            while len(self._jobs) > _MOST_ACTS:
+                del self._jobs[next(iter(self._jobs))]
+        return job
+
+
+def _is_kept(job: Job) -> bool:
+    if job.is_lost:
+        return False
+    if not job.is_done:
+        return True
+    answer = job.answer()
+    return answer.status_code < 400 and len(answer.body) <= _LONGEST_KEPT
+
 
 async def _run(do: Callable[[], Awaitable[Response]]) -> Response:
     return await do()
@@ -321,12 +388,14 @@ class Pages:
         *,
         roles: frozenset[Role] = STAFFING,
         fields: Sequence[str] = (),
+        is_long: bool = False,
     ) -> Route:
         """Return the route of a page and of the form on it.
 
         Args:
             fields: the names that the form may send; one that ends in a dot stands for all that
                 begin so. Any other is refused: it would be passed over in silence.
+            is_long: what the form does may take long; it stops when whoever sent it goes away.
         """
 
         async def serve(request: Request) -> Response:
@@ -334,6 +403,15 @@ class Pages:
                 desk = await self._desk(request, roles, fields)
                 if desk.form is None:
                     return await handler(desk)
+                if is_long:
+                    job = self._acts.long(
+                        desk.principal.account_id,
+                        desk.sent,
+                        lambda work: handler(replace(desk, work=work)),
+                    )
+                    return await answer_of(
+                        job, lambda error: self.writer.refusal(request, error), _HEADERS
+                    )
                 return await self._acts.once(
                     desk.principal.account_id, desk.sent, lambda: handler(desk)
                 )

@@ -15,11 +15,11 @@ from starlette.routing import BaseRoute
 
 from crisis.errors import Conflict, CrisisError, Invalid
 from crisis.policy import CountyPolicy, from_mapping, policy_at, to_mapping
+from dispatch.imports.shifts import instant_of
 from dispatch.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
 from web.admin import settings
 from web.admin.pages import Desk, Pages, Trouble, done, status_of
-from web.cli.shifts import instant_of
 
 #: What the form of a new version sends; the settings by their paths.
 _EDITED = ("version", "effective_from", "set.", "list.", "rung.", "policy", "again")

@@ -2,7 +2,7 @@
 
 Decides what a form means. Whether it is allowed, and by whom, is decided by the commands. Names of
 people and numbers of licences are kept encrypted and never shown here: a person is known by the
-account that is linked to them, else by the short form of their id.
+code that the county gave them, which is opened for those who staff, and by their account.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
 from crisis.responder import Credential, PresenceMode, Responder, why_uncounted
 from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
+from dispatch.imports.roster import Roster, responder_command, responder_id_of, team_command
+from dispatch.imports.rows import split, yes_or_no
+from dispatch.imports.shifts import instant_of
 from web.admin.forms import Form
 from web.admin.language import Words
 from web.admin.pages import Desk, Fault, Pages, choice, done, id_of, status_of
-from web.cli.imports import split, yes_or_no
-from web.cli.roster import Roster, responder_command, responder_id_of, team_command
-from web.cli.shifts import instant_of
 
 #: How many people a form offers room for.
 _CREW_ROWS = 5
@@ -135,11 +135,11 @@ class RosterPages:
 
     async def people(self, desk: Desk) -> Response:
         """List people with what they are trained and licensed for."""
-        agencies, accounts = await _agency_names(desk), await _linked(desk)
+        agencies, called = await _agency_names(desk), await _called(desk)
         rows = [
             {
                 "person": one,
-                "name": _person_text(one, accounts, desk),
+                "name": _person_text(one, called, desk),
                 "agency": agencies.get(one.agency_id, "-"),
                 "uncounted": self._uncounted(desk, one),
             }
@@ -220,7 +220,7 @@ class RosterPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             person=known,
-            name=_person_text(known, await _linked(desk), desk) if known else "",
+            name=_person_text(known, await _called(desk), desk) if known else "",
             uncounted=self._uncounted(desk, known) if known else [],
             row={**dict.fromkeys(_PERSON_FIELDS, ""), **row},
             agencies=await desk.agency_choices(),
@@ -239,7 +239,7 @@ class RosterPages:
 
     async def shifts(self, desk: Desk) -> Response:
         """List planned and running shifts."""
-        board, accounts = desk.county.board, await _linked(desk)
+        board, called = desk.county.board, await _called(desk)
         rows = []
         for shift in sorted(board.shifts.values(), key=lambda s: s.starts_at):
             team = board.teams.get(shift.team_id)
@@ -252,7 +252,7 @@ class RosterPages:
                     "starts": desk.when(shift.starts_at),
                     "ends": desk.when(shift.ends_at),
                     "crew": ", ".join(
-                        _person_text(board.responders.get(m.responder_id), accounts, desk)
+                        _person_text(board.responders.get(m.responder_id), called, desk)
                         for m in shift.crew
                     ),
                     "elsewhere": _double_booked(shift, board.shifts.values()),
@@ -310,9 +310,9 @@ class RosterPages:
         form: Form,
         trouble: CrisisError | ValueError | None = None,
     ) -> Response:
-        board, accounts = desk.county.board, await _linked(desk)
+        board, called = desk.county.board, await _called(desk)
         people = sorted(
-            (_person_text(one, accounts, desk), str(one.id))
+            (_person_text(one, called, desk), str(one.id))
             for one in board.responders.values()
             if desk.may_see(one.agency_id) or _is_on(known, one)
         )
@@ -350,31 +350,32 @@ class RosterPages:
 
 
 async def _roster(desk: Desk) -> Roster:
-    return Roster(
-        desk.node.service, desk.county_id, await desk.agencies(), dry_run=True, actor=desk.actor
-    )
+    return desk.roster(await desk.agencies())
 
 
 async def _agency_names(desk: Desk) -> dict[AgencyId, str]:
     return {one.agency_id: one.name for one in await desk.agencies()}
 
 
-async def _linked(desk: Desk) -> dict[UUID, str]:
-    """Return how the accounts are called that are linked to people, by the person's id."""
+async def _called(desk: Desk) -> dict[UUID, str]:
+    """Return how people are called: by their account's label and by their code."""
     found: dict[UUID, str] = {}
     for account in await desk.node.accounts.list_accounts(desk.county_id):
         for grant in account.grants:
             if grant.county_id == desk.county_id and grant.responder_id is not None:
                 found[grant.responder_id] = account.label
+    for one, called in (await desk.names()).items():
+        names = (found.get(one), called.code)
+        found[one] = " \N{MIDDLE DOT} ".join(name for name in names if name)
     return found
 
 
-def _person_text(one: Responder | None, accounts: Mapping[UUID, str], desk: Desk) -> str:
+def _person_text(one: Responder | None, called: Mapping[UUID, str], desk: Desk) -> str:
     if one is None:
         return desk.words("people.left")
     label = desk.county.rules(desk.now).codes.find("provider_type", one.provider_type)
     kind = _kind_text(desk.words, one.provider_type, label.label if label else None)
-    return f"{accounts.get(one.id) or f'#{one.id.hex[:6]}'} ({kind})"
+    return f"{called.get(one.id) or f'#{one.id.hex[:6]}'} ({kind})"
 
 
 def _kind_text(words: Words, code: str, label: str | None) -> str:

@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute
 from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import AgencyId, ResponderId, UserId
 from crisis.roles import Role
+from dispatch.imports.roster import responder_id_of
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
 from web.admin.forms import Form
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
-from web.cli.roster import responder_id_of
 from web.cli.text import new_password
 
 _ROLES = sorted(GRANTABLE, key=list(Role).index)

@@ -44,7 +44,8 @@ class ZonePages:
 
     def routes(self) -> list[BaseRoute]:
         """Return them."""
-        return [self._pages.route("/zones", self.zones, fields=("edition", "geojson", "shown"))]
+        fields = ("edition", "geojson", "shown")
+        return [self._pages.route("/zones", self.zones, fields=fields, is_long=True)]
 
     async def zones(self, desk: Desk) -> Response:
         """Show the edition in force; of a file that was sent what it would change; load it."""

@@ -12,36 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from crisis.errors import NotFound
-from crisis.ids import AgencyId, CountyId, UserId
-from crisis.roles import Role
+from dispatch.imports.accounts import COLUMNS, ROLES, AccountsImport, agencies_of, grant_of
 from dispatch.store import administration
-from dispatch.store.accounts import Accounts
-from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
-from dispatch.store.pool import Database
+from dispatch.store.identity import Grant
 from web.cli.context import opened
-from web.cli.imports import (
-    Column,
-    Difference,
-    Row,
-    Step,
-    Unusable,
-    add_import,
-    import_rows,
-    split,
-)
-from web.cli.roster import responder_id_of
+from web.cli.imports import ImportedFile, add_import
 from web.cli.text import Exit, Usage, columns, new_password, password_from, say
-
-_ROLES = sorted(role.value for role in GRANTABLE)
-COLUMNS = (
-    Column("username", "to sign in with; an account of that name is changed", is_required=True),
-    Column("label", "how colleagues see it; empty: the username"),
-    Column("county", "name or FIPS code", is_required=True),
-    Column("roles", f"separated by semicolons: {', '.join(_ROLES)}", is_required=True),
-    Column("agency", "its name, where the roles end at that agency"),
-    Column("responder", "code of the person in the roster; needed with the role responder"),
-)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -127,11 +103,11 @@ def _grant_flags(parser: argparse.ArgumentParser, *, is_required: bool) -> None:
     parser.add_argument(
         "--role",
         action="append",
-        choices=_ROLES,
+        choices=ROLES,
         default=[],
         required=is_required,
         metavar="ROLE",
-        help=f"repeatable: {', '.join(_ROLES)}",
+        help=f"repeatable: {', '.join(ROLES)}",
     )
     parser.add_argument("--agency", help="the agency at which the roles end; default: all of them")
     parser.add_argument(
@@ -144,7 +120,13 @@ async def add_user(args: argparse.Namespace) -> Exit:
     if bool(args.county) != bool(args.role):
         raise Usage("Give --county and --role together, or neither.")
     async with opened(args) as here:
-        grant = await grant_of(here.database, args.county, args.role, args.agency, args.responder)
+        grant = grant_of(
+            await agencies_of(here.database),
+            args.county,
+            args.role,
+            args.agency,
+            args.responder,
+        )
         password, is_new = password_from(args.password_file, generate=args.generate)
         account_id = await here.accounts.create_account(
             args.username, args.label or args.username, password=password
@@ -214,7 +196,13 @@ async def grant_user(args: argparse.Namespace) -> Exit:
     """Grant roles in a county."""
     async with opened(args) as here:
         account_id = await here.accounts.account_named(args.username)
-        grant = await grant_of(here.database, args.county, args.role, args.agency, args.responder)
+        grant = grant_of(
+            await agencies_of(here.database),
+            args.county,
+            args.role,
+            args.agency,
+            args.responder,
+        )
         if grant is None:
             raise Usage("Give --county and --role.")
         await here.accounts.grant(account_id, grant)
@@ -234,10 +222,17 @@ async def revoke_user(args: argparse.Namespace) -> Exit:
 
 async def import_users(args: argparse.Namespace) -> Exit:
     """Import accounts."""
+    file = ImportedFile(args, COLUMNS)
     async with opened(args) as here:
-        importer = AccountsImport(here.database, here.accounts, await here.accounts.list_accounts())
+        importer = AccountsImport(
+            here.accounts,
+            await here.accounts.list_accounts(),
+            await agencies_of(here.database),
+            new_password,
+        )
         with _handing_out(importer.made, None if args.dry_run else args.passwords_to):
-            return await import_rows(args.file, COLUMNS, importer.plan, dry_run=args.dry_run)
+            # One by one: so that a failure leaves no account whose password nobody was told.
+            return await file.carry_out(importer.plan, at_once=1)
 
 
 @contextmanager
@@ -262,128 +257,3 @@ def _handing_out(made: Sequence[tuple[str, str]], file: Path | None) -> Iterator
             writer.writerow(("username", "password"))
             writer.writerows(made)
             say(f"The passwords of {len(made)} new accounts are in {file}.")
-
-
-class AccountsImport:
-    """Accounts out of rows.
-
-    Args:
-        known: every account that there is.
-        by: who does it; ``None`` = the command line.
-        within: the only county whose grants may be given; ``None`` = any.
-
-    Attributes:
-        made: username and password of each account that was added; shown once.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        accounts: Accounts,
-        known: Sequence[Account],
-        *,
-        by: UserId | None = None,
-        within: CountyId | None = None,
-    ) -> None:
-        self._database = database
-        self._accounts = accounts
-        self._known = {one.username: one for one in known}
-        self._by = by
-        self._within = within
-        self._planned: set[str] = set()
-        self.made: list[tuple[str, str]] = []
-
-    async def plan(self, row: Row) -> Step:
-        """Say what a row of accounts means."""
-        name = canonical_username(row["username"])
-        roles = split(row["roles"])
-        grant = await grant_of(
-            self._database, row["county"], roles, row["agency"], row["responder"]
-        )
-        if grant is None:
-            raise Unusable("row_county_and_roles", "county and roles are needed")
-        if self._within not in (None, grant.county_id):
-            raise Unusable(
-                "row_another_county",
-                f"{row['county']} is another county than the one you administer here",
-                county=row["county"],
-            )
-        known = self._known.get(name)
-        if known is None and name not in self._planned:
-            self._planned.add(name)
-            text = f"add {name} as {', '.join(roles)}"
-            return Step(text, lambda: self._add(name, row, grant), name)
-        if known is not None and grant in known.grants:
-            return Step(name, subject=name)
-        before = known.grants if known is not None else ()
-        was = [role for one in before if one.county_id == grant.county_id for role in one.roles]
-        return Step(
-            f"let {name} act as {', '.join(roles)}",
-            lambda: self._grant(name, grant),
-            name,
-            [Difference("roles", ", ".join(sorted(was)) or "none", ", ".join(sorted(grant.roles)))],
-        )
-
-    async def _add(self, name: str, row: Row, grant: Grant) -> None:
-        password = new_password()
-        account_id = await self._accounts.create_account(
-            name, row["label"] or name, password=password, by=self._by
-        )
-        self.made.append((name, password))
-        await self._accounts.grant(account_id, grant, by=self._by)
-
-    async def _grant(self, name: str, grant: Grant) -> None:
-        account_id: UserId = await self._accounts.account_named(name)
-        await self._accounts.grant(account_id, grant, by=self._by)
-
-
-async def grant_of(
-    database: Database,
-    county: str | None,
-    roles: Sequence[str],
-    agency: str | None,
-    responder: str | None,
-) -> Grant | None:
-    """Return the grant that was described; ``None`` = none was.
-
-    Raises:
-        Invalid, NotFound: there is no such county or agency.
-        ValueError: there is no such role.
-    """
-    if not county or not roles:
-        return None
-    county_id, _ = administration.find_county(county)
-    unknown = sorted(set(roles) - set(_ROLES))
-    if unknown:
-        roles_known = ", ".join(_ROLES)
-        raise Unusable(
-            "row_role",
-            f"{', '.join(unknown)} is no role; one of: {roles_known}",
-            value=", ".join(unknown),
-            known=roles_known,
-        )
-    return Grant(
-        county_id=county_id,
-        roles=frozenset(Role(role) for role in roles),
-        agency_id=await find_agency(database, county_id, agency) if agency else None,
-        responder_id=responder_id_of(county_id, responder) if responder else None,
-    )
-
-
-async def find_agency(database: Database, county_id: CountyId, name: str) -> AgencyId:
-    """Return the id of a county's agency by its name.
-
-    Raises:
-        NotFound: ``unknown_agency``, naming those that there are.
-    """
-    known = await administration.list_agencies(database, county_id)
-    for one in known:
-        if one.name.casefold() == name.strip().casefold() or str(one.agency_id) == name:
-            return one.agency_id
-    names = ", ".join(one.name for one in known) or "none yet; add it with: agency add"
-    raise NotFound(
-        "unknown_agency",
-        f"There is no agency {name} in this county; there are: {names}",
-        name=name,
-        known=", ".join(one.name for one in known) or "-",
-    )

@@ -14,11 +14,13 @@ from crisis.errors import NotFound
 from crisis.ids import CountyId
 from crisis.policy import CountyPolicy, diff, from_toml, policy_at
 from crisis.standards import local_day
+from dispatch.imports.accounts import agencies_of
+from dispatch.imports.rows import Column, Row, Step, split
 from dispatch.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
 from dispatch.store.pool import Database
 from web.cli.context import Opened, opened
-from web.cli.imports import Column, Row, Step, add_import, import_rows, split
+from web.cli.imports import ImportedFile, add_import
 from web.cli.text import Exit, Usage, columns, say
 
 COLUMNS = (
@@ -220,31 +222,35 @@ async def list_agencies(args: argparse.Namespace) -> Exit:
 
 async def import_counties(args: argparse.Namespace) -> Exit:
     """Import counties."""
+    file = ImportedFile(args, COLUMNS)
     async with opened(args) as here:
-        known = {one.county_id for one in await administration.list_counties(here.database)}
+        agencies = await agencies_of(here.database)
+        there = {
+            county_id: {one.name.casefold() for one in known}
+            for county_id, known in agencies.items()
+        }
+        # One by one: two rows may be about one county.
+        return await file.carry_out(lambda row: _plan_county(here, there, row), at_once=1)
 
-        async def plan(row: Row) -> Step:
-            return await _plan_county(here, known, row)
 
-        return await import_rows(args.file, COLUMNS, plan, dry_run=args.dry_run)
+def _plan_county(here: Opened, there: dict[CountyId, set[str]], row: Row) -> Step:
+    """Say what a row means.
 
-
-async def _plan_county(here: Opened, known: set[CountyId], row: Row) -> Step:
+    Args:
+        there: the agencies of each county served, as the rows before this one leave them.
+    """
     county_id, name = administration.find_county(row["county"])
-    wanted = split(row["agencies"])
-    there: set[str] = set()
-    if county_id in known:
-        agencies = await administration.list_agencies(here.database, county_id)
-        there = {one.name.casefold() for one in agencies}
-    new = [agency for agency in wanted if agency.casefold() not in there]
-    if county_id in known and not new:
+    is_known = county_id in there
+    known = there.setdefault(county_id, set())
+    new = [agency for agency in split(row["agencies"]) if agency.casefold() not in known]
+    known.update(agency.casefold() for agency in new)
+    if is_known and not new:
         return Step(name)
 
     async def do() -> None:
         await administration.add_county(here.database, county_id, local_day(here.machine.now()))
         for agency in new:
             await administration.add_agency(here.database, county_id, agency)
-        known.add(county_id)
 
-    what = f"serve {name}" if county_id not in known else f"add to {name}"
+    what = f"add to {name}" if is_known else f"serve {name}"
     return Step(f"{what}{' with ' if new else ''}{', '.join(new)}", do)

@@ -10,6 +10,15 @@ WHERE r.county_id = $1 AND r.record_id = $2
 ORDER BY r.version DESC
 LIMIT 1;
 
+-- name: read_newest_records
+-- The newest versions of some private records that the county's own key seals.
+-- params: $1 county_id integer, $2 record_ids uuid[]
+SELECT DISTINCT ON (record_id)
+    record_id, version, incident_id, kind, created_at, created_by, sealed, NULL::bytea AS wrapped
+FROM records
+WHERE county_id = $1 AND record_id = ANY($2) AND incident_id IS NULL
+ORDER BY record_id, version DESC;
+
 -- name: list_incident_records
 -- What is kept about an incident, without contents: the newest version of each, oldest first.
 -- params: $1 county_id integer, $2 incident_id uuid

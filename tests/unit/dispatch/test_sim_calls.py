@@ -15,7 +15,6 @@ from crisis.codes import code_sets
 from crisis.errors import Invalid
 from dispatch.sim.calls import Reading, RecordedCall, read_calls
 from dispatch.sim.replay import Act, schedule
-from dispatch.sim.times import instants
 from geo.point import Point
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -43,63 +42,6 @@ def refused(row: str, **how: Any) -> str:
     return bad.reason
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-07-01 13:05",
-        "2026-07-01T13:05:00",
-        "2026-07-01T20:05:00Z",
-        "2026-07-01T15:05:00-05:00",
-        "7/1/2026 13:05",
-        "07/01/2026 1:05 PM",
-        "7/1/26 1:05 pm",
-        "7/1/2026 1:05PM",
-        "7/1/26 1:05:00 p.m.",
-        "7/1/2026, 1:05 PM",
-        "07-01-2026 13:05",
-        "2026/07/01 13:05:00",
-        "2026-07-01 1:05 PM",
-        "2026-07-01 13:05:00.000",
-        "01-JUL-2026 13:05",
-        "Jul  1 2026  1:05PM",
-        "2026-07-01 13:05 PDT",
-        "7/1/2026 12:05 PM PST",
-        "2026-07-01 20:05:00 UTC",
-        "2026-07-01 13:05:00 -0700",
-    ],
-)
-def test_times_are_read_as_spreadsheets_write_them(text: str) -> None:
-    assert instants(text, PACIFIC) == (datetime(2026, 7, 1, 20, 5, tzinfo=UTC),)
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("yesterday", "is no time"),
-        ("25:00 o'clock", "is no time"),
-        ("2026-07-01", "no time of day"),
-        ("2026-03-08 02:30", "did not occur"),
-        ("1926-07-01 10:00", "not of this century"),
-        ("46204.5451388889", "number of a day; give the column a format of date and time"),
-        ("7/1/2026 13:05 PM", "is no time"),
-        ("7/1/2026 0:05 AM", "is no time"),
-        ("25/12/2026 10:00", "is no time"),
-        ("01-Abc-2026 10:00", "is no time"),
-        ("2026-07-01T13:05Z PDT", "names two zones"),
-    ],
-)
-def test_what_is_no_time_is_told(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        instants(text, PACIFIC)
-
-
-def test_a_local_time_of_the_autumn_night_means_two_instants() -> None:
-    assert instants("2026-11-01 01:30", PACIFIC) == (
-        datetime(2026, 11, 1, 8, 30, tzinfo=UTC),
-        datetime(2026, 11, 1, 9, 30, tzinfo=UTC),
-    )
-
-
 def test_a_time_that_came_twice_is_the_one_that_may_follow_what_came_before() -> None:
     row = f"2026-11-01 01:45,{PLACE},2026-11-01 01:50,2026-11-01 01:10,,,,"
     call = one(row)
@@ -109,11 +51,6 @@ def test_a_time_that_came_twice_is_the_one_that_may_follow_what_came_before() ->
     assert call.dispatch - call.determined == timedelta(minutes=20)
     notes = read(row).notes
     assert "row 2: dispatch 2026-11-01 01:10 came twice that night; taken as the second" in notes
-
-
-def test_a_zone_by_letters_tells_which_of_the_two_is_meant() -> None:
-    first, second = (instants(f"2026-11-01 01:30 {zone}", PACIFIC) for zone in ("PDT", "pst"))
-    assert first + second == instants("2026-11-01 01:30", PACIFIC)
 
 
 @pytest.mark.parametrize(

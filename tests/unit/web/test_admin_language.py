@@ -29,10 +29,9 @@ ELSEWHERE = ("refusal.", "problem.")
 #: Where the refusals are made that somebody at these pages can meet.
 ORIGINS = (
     "web/admin",
-    "web/cli/imports.py",
-    "web/cli/roster.py",
-    "web/cli/shifts.py",
-    "web/cli/accounts.py",
+    "dispatch/beside.py",
+    "dispatch/imports",
+    "dispatch/sheets",
     "dispatch/store/administration.py",
     "dispatch/decide/roster.py",
     "dispatch/decide/shifts.py",

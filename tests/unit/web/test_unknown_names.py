@@ -20,12 +20,12 @@ import web.api.reports
 import web.live
 from crisis.errors import Invalid
 from crisis.policy import from_toml
+from dispatch.imports.roster import RESPONDER_COLUMNS
+from dispatch.imports.rows import rows_of
 from web.admin.forms import Form
 from web.api import wire
 from web.api.commands import OPERATIONS
 from web.app import table_of
-from web.cli.imports import BadFile, rows_of
-from web.cli.roster import RESPONDER_COLUMNS
 
 _QUERIES = (
     web.api.board._View,
@@ -121,8 +121,8 @@ def test_a_long_or_unprintable_name_is_not_given_back_whole() -> None:
 
 def test_a_column_that_nobody_knows_is_refused_with_the_likely_one() -> None:
     heads = "code,agency,provider_type,carries_naloxon,core_trained_untill,naloxon\n"
-    with pytest.raises(BadFile) as caught:
-        list(rows_of("people.csv", [heads], RESPONDER_COLUMNS))
+    with pytest.raises(Invalid) as caught:
+        list(rows_of("people.csv", heads, RESPONDER_COLUMNS))
     assert "core_trained_untill (core_trained?)" in str(caught.value)
     assert "carries_naloxon (naloxone?)" in str(caught.value)
     assert "naloxon (naloxone?)" in str(caught.value)

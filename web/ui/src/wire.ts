@@ -1636,6 +1636,7 @@ export interface Responder {
   readonly may_write_5150: boolean;
   readonly law_enforcement: boolean;
   readonly name_record: string | null;
+  readonly code_record: string | null;
   readonly licence_record: string | null;
 }
 
@@ -2769,6 +2770,7 @@ export interface RecordEncounterBody {
 export interface RecordResponderBody {
   readonly responder: ResponderSent;
   readonly name?: string | null | undefined;
+  readonly code?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2840,6 +2842,7 @@ export interface ResponderSent {
   readonly may_write_5150?: boolean | undefined;
   readonly law_enforcement?: boolean | undefined;
   readonly name_record?: string | null | undefined;
+  readonly code_record?: string | null | undefined;
   readonly licence_record?: string | null | undefined;
 }
 
@@ -3061,7 +3064,7 @@ export const TeamUnavailableShape: Shape = { d: {"until": null} };
 export const ShiftEndingShape: Shape = { d: {"reason": "scheduled"} };
 export const ShiftEndedShape: Shape = { d: {"reason": "scheduled"} };
 export const CredentialShape: Shape = { d: {"number": null, "effective_from": null, "expires_on": null} };
-export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "licence_record": null}, p: { licence: CredentialShape } };
+export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
 export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const TimelineShape: Shape = { d: {}, p: { events: EventShape } };
@@ -3779,6 +3782,13 @@ export type RefusalCode =
   | "end_missing"
   | "ends_at_needed"
   | "exception_not_for_kind"
+  | "file_columns"
+  | "file_days_mixed"
+  | "file_no_text"
+  | "file_not_csv"
+  | "file_too_long"
+  | "file_too_many_rows"
+  | "file_workbook"
   | "foreign_page"
   | "handoff_not_acknowledged"
   | "handoff_outcome_unknown"
@@ -3919,6 +3929,8 @@ export type RefusalCode =
   | "times_out_of_order"
   | "to_incident_missing"
   | "too_few_attempts"
+  | "too_much_at_once"
+  | "took_too_long"
   | "unknown_agency"
   | "unknown_assignment"
   | "unknown_call"

@@ -57,7 +57,7 @@ async function signOut(): Promise<void> {
     await fetch("/api/v1/session", { method: "DELETE", headers: { "X-Crisis-Client": "page" } });
     location.assign("/sign-in");
   } catch {
-    say();
+    say(document.body.dataset["unreachable"]);
   }
 }
 
@@ -70,22 +70,79 @@ async function send(form: HTMLFormElement, button: HTMLElement | null): Promise<
   const isFile = form.enctype === "multipart/form-data";
   // Everything in a form without files is text.
   const body = isFile ? data : new URLSearchParams([...data].map(([name, value]): [string, string] => [name, String(value)]));
+  const stop = new AbortController();
+  const told = "long" in form.dataset ? working(stop) : null;
   try {
-    const response = await fetch(url, { method: "POST", headers: { "X-Crisis-Client": "page" }, body });
+    const response = await fetch(url, { method: "POST", headers: { "X-Crisis-Client": "page" }, body, signal: stop.signal });
     if (!(response.headers.get("Content-Type") ?? "").includes("text/html")) throw new Error(String(response.status));
+    const text = await read(response, (done, of) => told?.at(done, of));
     // What was refused, or is only shown before it is done, is still to be sent.
     isChanged = !response.ok;
-    show(await response.text(), response.redirected ? response.url : null);
+    show(text, response.redirected ? response.url : null);
   } catch {
     // Not known whether it was done: sent again, the form is the same act.
-    say();
+    say(stop.signal.aborted ? document.body.dataset["stopped"] : document.body.dataset["unreachable"]);
     form.ariaBusy = null;
     button?.removeAttribute("disabled");
+  } finally {
+    told?.end();
   }
+}
+
+/** Read a page that tells in comments before it how far the work is. */
+async function read(response: Response, at: (done: number, of: number) => void): Promise<string> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (reader === undefined) return await response.text();
+  const parts: string[] = [];
+  let isPage = false;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return parts.join("");
+    parts.push(value);
+    isPage ||= value.includes("<html");
+    const far = isPage ? null : [...value.matchAll(/<!-- (\d+) \/ (\d+) -->/g)].at(-1);
+    if (far) at(Number(far[1]), Number(far[2]));
+  }
+}
+
+/** Show that long work is under way, how far it is, and a button that stops it. */
+function working(stop: AbortController): { at: (done: number, of: number) => void; end: () => void } {
+  const words = document.body.dataset;
+  const note = document.createElement("div");
+  note.className = "note working";
+  note.setAttribute("role", "status");
+  const text = document.createElement("span");
+  text.textContent = words["working"] ?? "";
+  const bar = document.createElement("progress");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = words["stop"] ?? "";
+  button.addEventListener("click", () => stop.abort());
+  note.append(text, bar, button);
+  // What is soon done needs no bar.
+  const later = setTimeout(() => document.querySelector("main")?.prepend(note), 400);
+  return {
+    at: (done, of) => {
+      if (of === 0) return;
+      [bar.max, bar.value] = [of, done];
+      text.textContent = (words["workingOn"] ?? "").replace("{done}", done.toLocaleString(lang)).replace("{of}", of.toLocaleString(lang));
+    },
+    end: () => {
+      clearTimeout(later);
+      note.remove();
+    },
+  };
 }
 
 function show(html: string, url: string | null): void {
   const next = new DOMParser().parseFromString(html, "text/html");
+  const to = next.documentElement.dataset["to"];
+  if (to !== undefined) {
+    isChanged = false;
+    location.assign(to);
+    return;
+  }
   if (url !== null) history.pushState(null, "", url);
   document.title = next.title;
   document.body.replaceChildren(...[...next.body.childNodes].map((node) => document.adoptNode(node)));
@@ -116,11 +173,11 @@ function nameCells(): void {
   }
 }
 
-function say(): void {
+function say(text = ""): void {
   const note = document.createElement("div");
   note.className = "note warn";
   note.setAttribute("role", "alert");
-  note.textContent = document.body.dataset["unreachable"] ?? "";
+  note.textContent = text;
   document.querySelector("main")?.prepend(note);
 }
 

@@ -1,0 +1,196 @@
+"""A text as a table: what separates its cells, which head is which column, and its rows.
+
+Decides how a file of rows is read, whatever it is about, and how long one may be. Rows are numbered
+as a spreadsheet does it: the heads are row 1, and a cell of two lines is one row.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from io import StringIO
+from itertools import chain
+from typing import NamedTuple
+
+from crisis.errors import Invalid
+
+#: Longer files are cut by whoever sends them: a county's year has some thousand rows.
+MOST_ROWS = 100_000
+MOST_BYTES = 16 * 1024 * 1024
+#: How a spreadsheet names what separates its cells, in a line before the heads.
+_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
+_SEPARATORS = ",;\t|"
+_COMMENTS = re.compile(r"\s*\([^)]*\)\s*$")
+
+
+class Row(NamedTuple):
+    """A row that isn't empty. ``number``: in a spreadsheet."""
+
+    number: int
+    cells: list[str]
+
+
+class Table(NamedTuple):
+    """A file's heads and its rows, which are read as they are asked for."""
+
+    heads: list[str]
+    rows: Iterator[Row]
+
+
+def plain(text: str) -> str:
+    """Return a head or a word as codes are written: lower case, one underscore between parts."""
+    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+
+
+def bare(head: str) -> str:
+    """Return a head as codes are written, without what stands in brackets behind it."""
+    return plain(_COMMENTS.sub("", head)) or plain(head)
+
+
+def check_bytes(size: int, most: int = MOST_BYTES) -> None:
+    """Refuse a file that is too long to be read at once.
+
+    Raises:
+        Invalid: ``file_too_long``.
+    """
+    if size > most:
+        raise Invalid(
+            "file_too_long",
+            f"The file is longer than {most // 1024 // 1024} MiB; cut it into several.",
+            most=most // 1024 // 1024,
+        )
+
+
+def table_of(text: str | Iterable[str], known: Collection[str]) -> Table:
+    """Return the table that a text holds.
+
+    Args:
+        text: as a whole, or its lines.
+        known: the heads that may be expected, as ``plain`` writes them; whichever separator makes
+            most of them out of the first line separates the cells.
+
+    Raises:
+        Invalid: ``file_not_csv``, ``file_too_many_rows``: also while its rows are read.
+    """
+    lines: Iterable[str] = StringIO(text, newline="") if isinstance(text, str) else text
+    lines, delimiter = _delimited(lines, known)
+    # Strictly: a quote that is never closed would swallow all rows after it.
+    rows = _filled(_told(csv.reader(lines, strict=True, delimiter=delimiter)))
+    first = next(rows, Row(1, []))
+    return Table([head.strip().lstrip("\ufeff") for head in first.cells], _bounded(rows))
+
+
+def _filled(cells: Iterator[list[str]]) -> Iterator[Row]:
+    for number, row in enumerate(cells, start=1):
+        if any(cell.strip() for cell in row):
+            yield Row(number, row)
+
+
+def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
+    for count, row in enumerate(rows):
+        if count == MOST_ROWS:
+            raise Invalid(
+                "file_too_many_rows",
+                f"The file has more than {MOST_ROWS:,} rows; cut it into several.",
+                most=MOST_ROWS,
+            )
+        yield row
+
+
+def _told(reader: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Yield rows; csv's own words for a quote that is never closed say nothing to a person."""
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            fault = str(error).replace("unexpected end of data", "a cell's quotes are never closed")
+            line = getattr(reader, "line_num", 0)
+            raise Invalid(
+                "file_not_csv",
+                f"Line {line}: not CSV: {fault}.",
+                line=line,
+                fault=fault,
+            ) from error
+        if row is None:
+            return
+        yield row
+
+
+def _delimited(lines: Iterable[str], known: Collection[str]) -> tuple[Iterable[str], str]:
+    """Return the lines from the heads on, and what separates their cells.
+
+    Where a comma stands in numbers, spreadsheets separate by semicolons; some say so in a line
+    before the heads.
+    """
+    rest = iter(lines)
+    before: list[str] = []
+    first = next(rest, "")
+    while first and not first.strip("\ufeff \t\r\n,;|"):
+        before.append(first)
+        first = next(rest, "")
+    said = _SEPARATOR.fullmatch(first.strip('\ufeff\r\n" '))
+    if said is not None:
+        return chain(before, rest), said[1]
+
+    def found(delimiter: str) -> tuple[int, int]:
+        heads = first.split(delimiter)
+        return sum(bare(head.strip('"\ufeff')) in known for head in heads), len(heads)
+
+    return chain(before, [first], rest), max(_SEPARATORS, key=found)
+
+
+class Found(NamedTuple):
+    """Which heads of a file are which columns.
+
+    Attributes:
+        places: column → its place among the heads.
+        unknown: heads that are none.
+        twice: columns that two heads name, with both.
+    """
+
+    places: dict[str, int]
+    unknown: list[str]
+    twice: dict[str, tuple[str, str]]
+
+
+def columns_of(heads: Sequence[str], known: Collection[str], others: Mapping[str, str]) -> Found:
+    """Find the columns among a file's heads.
+
+    Args:
+        known: the columns' names.
+        others: other names → the column's name, both as ``plain`` writes them.
+    """
+    found = Found({}, [], {})
+    for place, head in enumerate(heads):
+        name = next(
+            (
+                one
+                for word in (plain(head), bare(head))
+                for one in (others.get(word, word),)
+                if one in known
+            ),
+            None,
+        )
+        if name is None:
+            if head:
+                found.unknown.append(head)
+        elif name in found.places:
+            found.twice.setdefault(name, (heads[found.places[name]], head))
+        else:
+            found.places[name] = place
+    return found
+
+
+def likely(word: str, known: Iterable[str]) -> str | None:
+    """Return the column that a mistyped head most likely means; ``None`` = none is like it."""
+    near = get_close_matches(plain(word), list(known), n=1, cutoff=0.7)
+    return near[0] if near else None
+
+
+def with_likely(words: Sequence[str], known: Collection[str]) -> str:
+    """Return words that are unknown, each with what it most likely means behind it."""
+    return ", ".join(
+        f"{word} ({near}?)" if (near := likely(word, known)) else word for word in words
+    )

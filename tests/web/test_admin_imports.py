@@ -1,0 +1,161 @@
+"""Files on the administration's pages: as spreadsheets write them, and beside the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+
+from crisis.clock import new_id
+from crisis.roles import Role
+from dispatch.beside import Work
+from tests.web.kit import ALAMEDA
+from tests.web.test_admin import (
+    HEADERS,
+    House,
+    Person,
+    board,
+    field_of,
+    house,
+    kinds,
+    node,
+    text_of,
+)
+
+__all__ = ["house", "node"]
+PATIENCE_S = 60.0
+PEOPLE = (
+    "Code;Agency;Provider type;Name;Licence until;Core trained;Naloxone;Can assess\r\n"
+    "K12;Open Door;lcsw;Zoë Canary;6/30/2028;1/15/2024;x;yes\r\n"
+    "K17;Open Door;peer_support_specialist;Bo Canary;NULL;2024-01-15;;\r\n"
+)
+
+
+async def upload(person: Person, kind: str, content: bytes) -> httpx.Response:
+    """Send a file as it is."""
+    return await person.http.post(
+        f"/admin/{ALAMEDA}/import/{kind}",
+        data={"act": str(new_id())},
+        files={"csv": ("rows.csv", content, "text/csv")},
+        headers=HEADERS,
+    )
+
+
+async def imported(person: Person, kind: str, text: str) -> str:
+    """Import a text that can be used; returns the last page."""
+    shown = await person.upload(kind, text)
+    assert shown.status_code == 200, text_of(shown.text)
+    done = await person.send(f"/import/{kind}", csv=text, shown=field_of(shown.text, "shown"))
+    assert done.status_code == 200, text_of(done.text)
+    return done.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+async def test_a_file_is_read_as_spreadsheets_write_it(house: House, encoding: str) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    shown = await upload(admin, "people", PEOPLE.encode(encoding))
+    assert kinds(shown.text) == {2: "add", 3: "add"}
+    assert "2 rows read" in text_of(shown.text)
+    assert ("read as Windows-1252" in text_of(shown.text)) == (encoding == "cp1252")
+
+
+async def test_people_are_called_by_their_codes_everywhere_and_never_by_names(
+    house: House,
+) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    await imported(admin, "people", PEOPLE)
+    await imported(admin, "teams", "call_sign,agency\nBlue 1,Open Door\nGreen 1,Open Door\n")
+    shifts = "team,starts,ends,crew\nBlue 1,2031-06-01 08:00,2031-06-01 20:00,K12:naloxone;K17\n"
+    await imported(admin, "shifts", shifts)
+    [one] = [r for r in board(house).responders.values() if r.provider_type == "lcsw"]
+    pages = [
+        await admin.open(path)
+        for path in ("/people", f"/people/{one.id}", "/shifts", "/shifts/new")
+    ]
+    for page in pages:
+        assert "K12 (Licensed clinical social worker)" in text_of(page)
+        assert "Canary" not in page
+        assert f"#{one.id.hex[:6]}" not in page
+    # The same file again changes nothing: names are compared where they are kept.
+    again = await admin.upload("people", PEOPLE)
+    assert kinds(again.text) == {2: "unchanged", 3: "unchanged"}
+    other = await admin.upload("people", PEOPLE.replace("Bo Canary", "Flo Canary"))
+    assert kinds(other.text) == {2: "unchanged", 3: "change"}
+
+
+async def test_what_is_to_mind_of_a_crew_is_told_before_and_after(house: House) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    await imported(admin, "people", PEOPLE)
+    await imported(admin, "teams", "call_sign,agency\nBlue 1,Open Door\nGreen 1,Open Door\n")
+    shifts = (
+        "team,starts,ends,crew\n"
+        "Blue 1,2027-06-01 08:00,2027-06-01 20:00,K12;K17\n"
+        "Green 1,2027-06-01 10:00,2027-06-01 16:00,K17\n"
+    )
+    shown = await admin.upload("shifts", shifts)
+    done = await admin.send("/import/shifts", csv=shifts, shown=field_of(shown.text, "shown"))
+    for page in (shown.text, done.text):
+        said = text_of(page)
+        assert "Nobody carries naloxone" in said
+        assert "On another team at the same time: K17" in said
+        assert "Crew of one: a second member is missing" in said
+        assert "Nobody on site may assess" in said
+        assert "2 to look at" in said
+
+
+async def test_others_are_answered_while_a_file_is_gone_through(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    begun, go, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+    at = Work.at
+
+    def held(work: Work, done: int, of: int | None = None) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert go.wait(PATIENCE_S)
+        at(work, done, of)
+
+    monkeypatch.setattr(Work, "at", held)
+    rows = "".join(f"K{n},Open Door,lcsw\n" for n in range(50))
+    upload = asyncio.ensure_future(admin.upload("people", f"code,agency,provider_type\n{rows}"))
+    await begun.wait()
+    # It can't end before these are answered.
+    assert (await admin.http.get("/healthz")).status_code == 200
+    assert "Alameda" in await admin.open("")
+    assert not upload.done()
+    go.set()
+    shown = await upload
+    assert "50 to add" in text_of(shown.text)
+
+
+async def test_of_a_long_file_the_first_rows_are_shown_and_all_are_counted(house: House) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    rows = "".join(f"K{n},{'Open Door' if n % 2 else 'Nowhere'},lcsw\n" for n in range(1_400))
+    shown = await admin.upload("people", f"code,agency,provider_type\n{rows}")
+    said = text_of(shown.text)
+    assert "1,400 rows read" in said
+    assert "700 to add" in said
+    assert "700 not usable" in said
+    assert "400 more rows are counted, but not shown" in said
+    assert len(kinds(shown.text)) == 1_000
+
+
+async def test_a_file_that_holds_days_of_both_orders_is_refused(house: House) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    heads = "code,agency,provider_type,licence_until\n"
+    rows = (
+        "K1,Open Door,lcsw,12/25/2028\nK2,Open Door,lcsw,25/12/2028\nK3,Open Door,lcsw,6/7/2028\n"
+    )
+    refused = await admin.upload("people", heads + rows)
+    assert refused.status_code == 422
+    assert "Row 2 has its month first and row 3 its day" in text_of(refused.text)
+    guessed = await admin.upload("people", heads + rows.splitlines()[2] + "\n")
+    assert "read with their month first" in text_of(guessed.text)
