@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from crisis.errors import CrisisError, NotFound, NotSignedIn
-from crisis.roles import DESK, FIELD, Role
+from crisis.roles import DESK, FIELD, STAFFING, Role
 from dispatch.store.identity import Principal
 from web.auth import Auth
 
@@ -60,6 +60,7 @@ PAGES: Mapping[str, Page] = {
     "/sign-in": Page("sign-in", "Sign in", is_open=True),
     "/board": Page("board", "Board"),
     "/phone": Page("phone", "My shift", is_app=True),
+    "/follow-up": Page("follow-up", "Follow-up"),
     "/reports": Page("reports", "Reports"),
     "/account": Page("account", "Account"),
 }
@@ -308,6 +309,10 @@ def first_page(principal: Principal) -> str:
         return "/board"
     if roles & _FIELD_FIRST:
         return "/phone"
+    if Role.FOLLOW_UP_WORKER in roles:
+        return "/follow-up"
+    if roles & STAFFING and not roles & {Role.LEAD, Role.COMPLIANCE}:
+        return "/admin"
     return "/reports"
 
 

@@ -5,24 +5,10 @@ import { dateTime, time } from "../format.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import type { Answer, Encounter, IncidentView, OpenedIncident, OpenedRecords } from "../wire.ts";
-import { endReason, plain, word } from "./codes.ts";
+import { endReason, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { named, readable, shownValue } from "./records.ts";
 import { needWords, placeWords } from "./words.ts";
-
-/** Written by people: not the rankings that lie beside them, and of an address only what holds now. */
-function readable(opened: OpenedRecords): OpenedRecords["records"] {
-  const address = opened.records.findLast((record) => record.head.kind === "address");
-  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || record === address));
-}
-
-/** What a record's field is called; one that isn't known here is read as it stands. */
-const FIELDS = ["address", "name", "callback", "safe_to_call", "safe_to_text", "relation", "language", "interpreter", "pronouns", "access"] as const;
-function named(field: string): string {
-  const known = FIELDS.find((one) => one === field);
-  return known === undefined ? plain(field) : say(`field_${known}`);
-}
-
-const asText = (value: unknown): string => (typeof value === "string" ? value : value === true ? t("answer_yes") : value === false ? t("answer_no") : String(value));
 
 export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly incident: OpenedIncident; readonly records: OpenedRecords }; one: IncidentView | undefined }) {
   const whole = opened.incident.incident;
@@ -45,8 +31,8 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
             .filter(([, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && value !== "unknown"))
             .map(([name, value]) => (
               <div key={`${record.head.id} ${name}`} class="pairs">
-                <dt>{name === "text" ? word2(record.head.kind) : named(name)}</dt>
-                <dd>{name === "relation" ? word("caller_relation", String(value)) : asText(value)}</dd>
+                <dt>{named(name, record.head.kind)}</dt>
+                <dd>{shownValue(name, value)}</dd>
               </div>
             )),
         )}
@@ -116,5 +102,3 @@ function Other({ desk, id }: { desk: Desk; id: string }) {
     </button>
   );
 }
-
-const word2 = (kind: string): string => (kind === "narrative" ? t("narrative") : kind === "note" ? t("note") : plain(kind));

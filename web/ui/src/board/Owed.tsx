@@ -102,7 +102,7 @@ function Row({ desk, one, isOpen, isLate, onToggle }: { desk: Desk; one: Obligat
 }
 
 /** One choice says what came of it; whether that meets it, was a try or ends it follows from the word. */
-function Settle({ one }: { one: ObligationView }) {
+export function Settle({ one }: { one: ObligationView }) {
   const isContact = CONTACTS.includes(one.kind);
   const outcomes = choices("followup_outcome");
   const met = isContact ? outcomes.filter((code) => code.flags.includes("reached")) : [];

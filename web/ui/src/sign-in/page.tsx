@@ -22,7 +22,7 @@ function SignIn() {
     const fields = new FormData(form);
     isSending.value = true;
     trouble.value = null;
-    const body = { username: String(fields.get("username")), password: String(fields.get("password")), mode: "cookie" } as const;
+    const body = { username: String(fields.get("username")), password: String(fields.get("password")), mode: "cookie", device: deviceName(navigator.userAgent) } as const;
     const until = Date.now() + CROWD_MS;
     try {
       while (!(await isIn(body, until))) trouble.value = t("busy");
@@ -64,8 +64,16 @@ function SignIn() {
   );
 }
 
+/** How the person's own list of sessions tells this browser from their others. */
+function deviceName(agent: string): string {
+  const found = (names: readonly (readonly [RegExp, string])[]): string => names.find(([sign]) => sign.test(agent))?.[1] ?? "";
+  const browser = found([[/Edg\//, "Edge"], [/Firefox\//, "Firefox"], [/Chrome\//, "Chrome"], [/Safari\//, "Safari"]]);
+  const system = found([[/Android/, "Android"], [/iPhone|iPad/, "iOS"], [/Windows/, "Windows"], [/Mac OS X/, "macOS"], [/Linux/, "Linux"]]);
+  return [browser, system].filter((part) => part !== "").join(", ");
+}
+
 /** Try once; `false` = there was a crowd, and it is waited for a moment. */
-async function isIn(body: { username: string; password: string; mode: "cookie" }, until: number): Promise<boolean> {
+async function isIn(body: { username: string; password: string; mode: "cookie"; device: string }, until: number): Promise<boolean> {
   try {
     await api.call(postSession, { body });
     return true;

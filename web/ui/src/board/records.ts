@@ -1,0 +1,27 @@
+// Private records as people read them: which to show, and what their fields are called.
+
+import { t } from "../messages/board.ts";
+import { t as say } from "../messages/desk.ts";
+import type { OpenedRecords } from "../wire.ts";
+import { plain, word } from "./codes.ts";
+
+/** Written by people: not the rankings that lie beside them, and of an address only what holds now. */
+export function readable(opened: OpenedRecords): OpenedRecords["records"] {
+  const address = opened.records.findLast((record) => record.head.kind === "address");
+  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || record === address));
+}
+
+const FIELDS = ["address", "name", "callback", "safe_to_call", "safe_to_text", "relation", "language", "interpreter", "pronouns", "access"] as const;
+
+/** What a record's field is called; one that isn't known here is read as it stands. */
+export function named(field: string, kind: string): string {
+  if (field === "text") return kind === "narrative" ? t("narrative") : kind === "note" ? t("note") : plain(kind);
+  const known = FIELDS.find((one) => one === field);
+  return known === undefined ? plain(field) : say(`field_${known}`);
+}
+
+/** A field's value in words. */
+export function shownValue(field: string, value: unknown): string {
+  if (field === "relation") return word("caller_relation", String(value));
+  return typeof value === "string" ? value : value === true ? t("answer_yes") : value === false ? t("answer_no") : String(value);
+}

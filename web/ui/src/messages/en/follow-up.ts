@@ -1,0 +1,18 @@
+export default {
+  title: "Follow-up",
+  none: "Nothing is owed to anybody now.",
+  mine: "Yours ({n})",
+  free: "Nobody's yet ({n})",
+  others: "Colleagues' ({n})",
+  tries: { one: "one try", other: "{n} tries" },
+  last_try: "last {time}",
+  take: "Take it over",
+  no_incident: "It belongs to no incident.",
+  settle: "What came of it",
+  about: "Incident {number}",
+  ended: "How it ended",
+  not_recorded: "Not recorded",
+  no_records: "Nothing was written down of the person.",
+  note: "Note",
+  add_note: "Add the note",
+} as const;
