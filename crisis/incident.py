@@ -52,6 +52,7 @@ from crisis.incident_events import (
     SlotDropped,
     SlotEscalated,
     SlotWoken,
+    Subject,
     SubjectAdded,
     TeamDetermined,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "IncidentSplit",
     "IncidentState",
     "IncidentTakenInHand",
+    "Join",
     "NoDispatchDetermined",
     "NoteAdded",
     "OwnEvent",
@@ -186,12 +188,22 @@ class Flag(Value, frozen=True, kw_only=True):
     times: int = 1
 
 
-class Subject(Value, frozen=True, kw_only=True):
-    """A person in crisis; ``record`` says who, ``None`` = unknown, which is normal."""
+class Join(Value, frozen=True, kw_only=True):
+    """What came with an incident that was merged into this one; a split takes it back.
 
-    id: SubjectId
-    label: str = "1"
-    record: RecordId | None = None
+    Attributes:
+        determined_at, due_at: its clock, ``due_at`` by the stricter of both standards.
+        theirs: what was known of it; ``None`` = an older log doesn't tell.
+        subjects, partners, slots: what was added here because of it.
+    """
+
+    other: IncidentId
+    determined_at: datetime | None = None
+    due_at: datetime | None = None
+    theirs: Situation | None = None
+    subjects: tuple[SubjectId, ...] = ()
+    partners: tuple[PartnerResponseId, ...] = ()
+    slots: tuple[SlotNo, ...] = ()
 
 
 class Encounter(Value, frozen=True, kw_only=True):
@@ -228,7 +240,8 @@ class Incident(Value, frozen=True, kw_only=True):
         determined_at: the regulatory clock's start: the earliest of its own and all merged ones.
         own_determined_at, own_due_at: its own, kept for a split.
         due_at: ``determined_at`` + the standard; ``None`` = not determined.
-        absorbed: incidents merged into this one.
+        absorbed, joins: incidents merged into this one, and what came with each.
+        alone: what was known before the first of them came; ``None`` = none is merged into it.
         sought_since: when the service last learnt that a team must be found; ``None`` = never.
         owner: who answers for it, since ``owner_since``; ``None`` = the supervisor.
         pending_owner, handed_over_at: who was asked to take it over, and when. These instants, and
@@ -239,7 +252,7 @@ class Incident(Value, frozen=True, kw_only=True):
         flags: what went wrong by waiting, and when it was told.
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
         hazards: those noted; what endangers a team is ``danger``, which everybody is shown.
-        clinical, danger, touched, encounters' codes: private.
+        clinical, danger, touched, joins, alone, encounters' codes: private.
     """
 
     id: IncidentId
@@ -270,6 +283,8 @@ class Incident(Value, frozen=True, kw_only=True):
     reason: str | None = None
     merged_into: IncidentId | None = None
     absorbed: tuple[IncidentId, ...] = ()
+    joins: tuple[Join, ...] = ()
+    alone: Situation | None = None
     acuity: Acuity | None = None
     needs: tuple[Need, ...] = ()
     hazards: tuple[Hazard, ...] = ()

@@ -15,12 +15,15 @@ from crisis.ids import (
     CallId,
     EncounterId,
     IncidentId,
+    PartnerResponseId,
     RecordId,
     SlotNo,
     SubjectId,
     UserId,
 )
-from crisis.shapes import EventBody
+from crisis.partner import PartnerResponse
+from crisis.shapes import EventBody, Value
+from crisis.situation import Situation
 from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
 
 
@@ -212,6 +215,14 @@ class NoteAdded(EventBody, frozen=True, kw_only=True):
     record: RecordId
 
 
+class Subject(Value, frozen=True, kw_only=True):
+    """A person in crisis; ``record`` says who, ``None`` = unknown, which is normal."""
+
+    id: SubjectId
+    label: str = "1"
+    record: RecordId | None = None
+
+
 class SubjectAdded(EventBody, frozen=True, kw_only=True):
     """A person in crisis, perhaps unknown; who they are is an encrypted record."""
 
@@ -271,34 +282,54 @@ class IncidentCancelled(EventBody, frozen=True, kw_only=True):
 
 
 class IncidentMerged(EventBody, frozen=True, kw_only=True):
-    """The same situation as ``into``, which takes over its calls."""
+    """The same situation as ``into``, which takes over its calls and its open ``partners``."""
 
     incident_id: IncidentId
     into: IncidentId
+    partners: tuple[PartnerResponseId, ...] = ()
 
 
 class IncidentAbsorbed(EventBody, frozen=True, kw_only=True):
-    """The other side of a merge: this one keeps the earliest determination of both."""
+    """The other side of a merge: this one keeps the earliest determination of both.
+
+    Attributes:
+        determined_at, due_at: the other's; ``due_at`` by the stricter of both standards.
+        theirs: what was known of the other, so that a split can take just that back.
+        subjects: its people, each with a label that is free here.
+        partners: its open responses, which go on here.
+        slots: those that were added here, because the other asked for more teams.
+    """
+
+    SEALED: ClassVar[tuple[str, ...]] = ("theirs",)
 
     incident_id: IncidentId
     other: IncidentId
     determined_at: datetime | None = None
     due_at: datetime | None = None
     calls: tuple[CallId, ...] = ()
+    theirs: Situation | None = None
+    subjects: tuple[Subject, ...] = ()
+    partners: tuple[PartnerResponse, ...] = ()
+    slots: tuple[SlotNo, ...] = ()
 
 
 class IncidentSplit(EventBody, frozen=True, kw_only=True):
-    """A merge was wrong: the merged incident stands on its own again."""
+    """A merge was wrong: the merged incident stands on its own again.
+
+    ``partners``: the responses that it had handed on, as they stand now.
+    """
 
     incident_id: IncidentId
     other: IncidentId
     wake_at: datetime | None = None
+    partners: tuple[PartnerResponse, ...] = ()
 
 
 class IncidentReleased(EventBody, frozen=True, kw_only=True):
     """The other side of a split: the absorbing incident gives the other's clock back.
 
-    ``determined_at`` is the earliest of its own and those still merged into it.
+    ``determined_at`` is the earliest of its own and those still merged into it. ``subjects``:
+    people who go with the other.
     """
 
     incident_id: IncidentId
@@ -306,6 +337,7 @@ class IncidentReleased(EventBody, frozen=True, kw_only=True):
     determined_at: datetime | None = None
     due_at: datetime | None = None
     calls: tuple[CallId, ...] = ()
+    subjects: tuple[SubjectId, ...] = ()
 
 
 class IncidentFlagged(EventBody, frozen=True, kw_only=True):

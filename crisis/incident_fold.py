@@ -29,6 +29,7 @@ from crisis.incident import (
     Incident,
     IncidentEvent,
     IncidentState,
+    Join,
     Slot,
     Subject,
 )
@@ -280,7 +281,9 @@ def _under(incident: Incident, standard: Standard) -> Incident:
     return _change(
         incident,
         standard=standard,
-        due_at=None if start is None else start + span,
+        due_at=_earliest(
+            None if start is None else start + span, *(join.due_at for join in incident.joins)
+        ),
         own_due_at=None if own is None else own + span,
     )
 
@@ -400,21 +403,41 @@ def _cancelled(incident: Incident, event: IncidentCancelled, at: datetime) -> In
 
 def _merged(incident: Incident, event: IncidentMerged, at: datetime) -> Incident:
     state = step(TRANSITIONS, incident.state, type(event), "incident")
-    return _change(incident, state=state, ended_at=at, merged_into=event.into)
+    return _change(
+        incident,
+        state=state,
+        ended_at=at,
+        merged_into=event.into,
+        partners=tuple(p for p in incident.partners if p.id not in event.partners),
+    )
 
 
 def _absorbed(incident: Incident, event: IncidentAbsorbed, at: datetime) -> Incident:
-    earliest = incident.determined_at
-    due = incident.due_at
-    if event.determined_at is not None and (earliest is None or event.determined_at < earliest):
-        earliest, due = event.determined_at, event.due_at
+    join = Join(
+        other=event.other,
+        determined_at=event.determined_at,
+        due_at=event.due_at,
+        theirs=event.theirs,
+        subjects=tuple(subject.id for subject in event.subjects),
+        partners=tuple(partner.id for partner in event.partners),
+        slots=event.slots,
+    )
     return _change(
         incident,
         absorbed=(*incident.absorbed, event.other),
-        determined_at=earliest,
-        due_at=due,
+        joins=(*incident.joins, join),
+        alone=incident.alone or incident.situation,
+        determined_at=_earliest(incident.determined_at, event.determined_at),
+        # Nobody was ever promised help later than by a merge.
+        due_at=_earliest(incident.due_at, event.due_at),
         calls=(*incident.calls, *event.calls),
+        subjects=(*incident.subjects, *event.subjects),
+        partners=(*incident.partners, *event.partners),
     )
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((at for at in instants if at is not None), default=None)
 
 
 def _split(incident: Incident, event: IncidentSplit, at: datetime) -> Incident:
@@ -427,17 +450,30 @@ def _split(incident: Incident, event: IncidentSplit, at: datetime) -> Incident:
     )
     slots = tuple(msgspec.structs.replace(s, wake_at=event.wake_at) for s in incident.slots)
     return _change(
-        incident, state=state, ended_at=None, merged_into=None, slots=slots, outcome=None
+        incident,
+        state=state,
+        ended_at=None,
+        merged_into=None,
+        slots=slots,
+        outcome=None,
+        partners=(*incident.partners, *event.partners),
     )
 
 
 def _released(incident: Incident, event: IncidentReleased, at: datetime) -> Incident:
+    gone = tuple(j for j in incident.joins if j.other == event.other)
+    partners = {one for join in gone for one in join.partners}
+    joins = tuple(j for j in incident.joins if j not in gone)
     return _change(
         incident,
         absorbed=tuple(i for i in incident.absorbed if i != event.other),
+        joins=joins,
+        alone=incident.alone if joins else None,
         determined_at=event.determined_at,
         due_at=event.due_at,
         calls=tuple(c for c in incident.calls if c not in event.calls),
+        subjects=tuple(s for s in incident.subjects if s.id not in event.subjects),
+        partners=tuple(p for p in incident.partners if p.id not in partners),
     )
 
 

@@ -45,6 +45,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         # incidents
         "incident_amended": "your incident changed",
         "close_proposed": "an incident can be closed",
+        "merged": "your incident is part of another one now",
         "split": "incidents were separated",
         "ownership_offered": "an incident is handed to you",
         "ownership_accepted": "your handover was accepted",

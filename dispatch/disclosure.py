@@ -7,6 +7,8 @@ is seen to by whoever asks. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from crisis.board import Board
 from crisis.call import Call
 from crisis.errors import Invalid, NotAllowed
@@ -66,8 +68,18 @@ def _is_on_it(actor: Actor, incident: Incident) -> bool:
     return me is not None and any(me in run.crew for run in incident.assignments)
 
 
-def require_access(actor: Actor, incident: Incident, board: Board, purpose: str | None) -> None:
+def require_access(
+    actor: Actor,
+    incident: Incident,
+    board: Board,
+    purpose: str | None,
+    part_of: Sequence[Incident] = (),
+) -> None:
     """Refuse who may not open the incident, or must say why.
+
+    Args:
+        part_of: what it was merged into, one after the other. Whoever may open one of them may
+            open it: what was absorbed is part of their own. It opens nothing the other way round.
 
     Raises:
         NotAllowed: ``not_your_incident``, ``purpose_needed``.
@@ -75,9 +87,10 @@ def require_access(actor: Actor, incident: Incident, board: Board, purpose: str 
     """
     if purpose is not None and purpose not in PURPOSES:
         raise Invalid("unknown_purpose", "Not a purpose.", purposes=sorted(PURPOSES))
-    if is_own(actor, incident, board):
+    whole = (incident, *part_of)
+    if any(is_own(actor, one, board) for one in whole):
         return
-    if not _may_with_purpose(actor, incident, board):
+    if not any(_may_with_purpose(actor, one, board) for one in whole):
         raise NotAllowed("not_your_incident", "This incident is not yours to open.")
     if purpose is None:
         raise NotAllowed(

@@ -49,9 +49,15 @@ def _new_standard(d: Deciding, incident: Incident, situation: Situation) -> Stan
     return response_standard(situation.place.area_class, on, d.rules.standards).stored()
 
 
-def apply_amendment(d: Deciding, incident: Incident, situation: Situation) -> list[dict[str, Any]]:
-    """Amend the incident, tell every team concerned, rank anew; return what to warn of."""
-    d.emit(amendment(d, incident, situation, _new_standard(d, incident, situation)))
+def apply_amendment(
+    d: Deciding, incident: Incident, situation: Situation, *, keeps_standard: bool = False
+) -> list[dict[str, Any]]:
+    """Amend the incident, tell every team concerned, rank anew; return what to warn of.
+
+    ``keeps_standard``: the deadline doesn't hang on it; a merge and a split have set it already.
+    """
+    standard = None if keeps_standard else _new_standard(d, incident, situation)
+    d.emit(amendment(d, incident, situation, standard))
     after = d.incident(incident.id)
     for offer in after.offers:
         if offer.is_pending:

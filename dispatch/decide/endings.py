@@ -8,36 +8,25 @@ both, so that no clock ever starts anew.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from crisis.assignment import AssignmentCancelled, Status, has_arrived
-from crisis.call import CallJoined
-from crisis.commands import CancelIncident, CloseIncident, Command, MergeIncident, SplitIncident
-from crisis.danger import settled
-from crisis.errors import Conflict, Invalid, NotFound
-from crisis.ids import CallId, IncidentId
+from crisis.commands import CancelIncident, CloseIncident, Command
+from crisis.errors import Conflict, Invalid
+from crisis.ids import IncidentId, SlotNo
 from crisis.incident import (
     Incident,
-    IncidentAbsorbed,
     IncidentCancelled,
     IncidentClosed,
-    IncidentMerged,
-    IncidentReleased,
-    IncidentSplit,
     IncidentState,
 )
 from crisis.offer import OfferWithdrawn
-from crisis.situation import joined
-from crisis.standards import response_due
-from dispatch.decide import dues, owed
-from dispatch.decide.amendment import apply_amendment
+from dispatch.decide import dues
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.keeping import tell_owner
 from dispatch.decide.situation import warning
 from dispatch.decide.team_free import team_is_free
-from dispatch.decide.waking import first_wake
 
 
 def stage_of(incident: Incident) -> str:
@@ -66,10 +55,12 @@ def require_unsettled(incident: Incident) -> None:
         )
 
 
-def withdraw_offers(d: Deciding, incident: Incident, reason: str) -> None:
-    """Take back every question that is still open, and tell the teams."""
+def withdraw_offers(
+    d: Deciding, incident: Incident, reason: str, *, slot: SlotNo | None = None
+) -> None:
+    """Take back every question that is still open (about a slot), and tell the teams."""
     for offer in incident.offers:
-        if offer.is_pending:
+        if offer.is_pending and slot in {None, offer.slot}:
             d.emit(
                 OfferWithdrawn(
                     incident_id=incident.id, offer_id=offer.id, reason=reason, wake_at=None
@@ -190,136 +181,7 @@ def propose_close(d: Deciding, incident_id: IncidentId) -> bool:
     return done
 
 
-def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
-    """Let an incident be part of another, which keeps the earliest clock of both."""
-    incident, into = d.incident(c.incident_id), d.incident(c.into)
-    _check_merge(incident, into)
-    withdraw_offers(d, incident, "incident_merged")
-    calls = d.incident(incident.id).calls
-    d.emit(IncidentMerged(incident_id=incident.id, into=into.id))
-    d.emit(
-        IncidentAbsorbed(
-            incident_id=into.id,
-            other=incident.id,
-            determined_at=incident.determined_at,
-            due_at=_due_at(into, incident.determined_at),
-            calls=calls,
-        )
-    )
-    _rejoin(d, calls, into.id)
-    absorbing = d.incident(into.id)
-    both = settled(joined(absorbing.situation, incident.situation), d.rules.codes)
-    warnings = []
-    if both != absorbing.situation:
-        warnings = apply_amendment(d, absorbing, both)
-    dues.end_waiting(d, incident.id, "merged")
-    owed.next_waiting_contact(d, d.incident(into.id))
-    after = d.incident(into.id)
-    return {
-        "incident_id": incident.id,
-        "into": into.id,
-        "determined_at": after.determined_at,
-        "due_at": after.due_at,
-        "warnings": warnings,
-    }
-
-
-def _due_at(incident: Incident, start: datetime | None) -> datetime | None:
-    """Return when a team is due whose clock began at ``start``: by the standard of this place."""
-    if start is None or incident.standard is None:
-        return None
-    return response_due(start, incident.standard)
-
-
-def _check_merge(incident: Incident, into: Incident) -> None:
-    if incident.id == into.id:
-        raise Invalid("merge_with_itself", "An incident can't be merged into itself.")
-    require_unsettled(incident)
-    require_unsettled(into)
-    if incident.open_runs:
-        swaps = not into.open_runs and not _served_before(into, incident)
-        raise Conflict(
-            "merge_open_runs",
-            f"Teams are on incident {incident.number}; merge {into.number} into it instead."
-            if swaps
-            else f"Teams are on incident {incident.number}; cancel or divert them first, or merge "
-            "when they are done.",
-            assignment_ids=[str(run.id) for run in incident.open_runs],
-            other_way_round=swaps,
-        )
-    if _served_before(incident, into):
-        swaps = not into.open_runs
-        raise Conflict(
-            "merge_served",
-            f"A team has been at incident {incident.number}, and what it did counts there; merge "
-            f"{into.number} into it {'instead' if swaps else 'when the teams on that are done'}.",
-            other_way_round=swaps,
-        )
-    if incident.determined_at is not None and into.state is not IncidentState.DETERMINED:
-        raise Conflict(
-            "merge_undetermined",
-            f"Incident {incident.number} is determined and {into.number} is not: merge the other "
-            "way round, so that the search for a team goes on.",
-            other_way_round=True,
-        )
-
-
-def _served_before(one: Incident, other: Incident) -> bool:
-    """Whether a valid team was at the one, and at the other later or never.
-
-    The one's arrival is then the first of both, and must be that of the incident that stays.
-    """
-    first, second = one.first_on_scene_at, other.first_on_scene_at
-    return first is not None and (second is None or first < second)
-
-
-def _rejoin(d: Deciding, calls: tuple[CallId, ...], incident_id: IncidentId) -> None:
-    """Let the calls that are still open belong to another incident."""
-    for call_id in calls:
-        if call_id in d.board.calls:
-            d.emit(CallJoined(call_id=call_id, incident_id=incident_id))
-
-
-def split(d: Deciding, c: SplitIncident) -> dict[str, Any]:
-    """Take back a merge: both stand on their own again, each with its own clock."""
-    incident = d.incident(c.incident_id)
-    if c.other not in incident.absorbed:
-        raise NotFound("not_merged", "That incident is not part of this one.")
-    require_unsettled(incident)
-    other = d.incident(c.other)
-    # Its own determination may have been the earliest of all; then the others' count again.
-    remaining = [d.incident(one) for one in incident.absorbed if one != other.id]
-    starts = [incident.own_determined_at, *(one.determined_at for one in remaining)]
-    determined_at = min((start for start in starts if start is not None), default=None)
-    calls = tuple(call for call in other.calls if call in incident.calls)
-    d.emit(
-        IncidentSplit(incident_id=other.id, other=incident.id, wake_at=first_wake(d, other)),
-    )
-    d.emit(
-        IncidentReleased(
-            incident_id=incident.id,
-            other=other.id,
-            determined_at=determined_at,
-            due_at=_due_at(incident, determined_at),
-            calls=calls,
-        )
-    )
-    _rejoin(d, calls, other.id)
-    after = d.incident(other.id)
-    owed.next_waiting_contact(d, after)
-    tell_owner(d, after, "split")
-    return {
-        "incident_id": incident.id,
-        "other": other.id,
-        "state": after.state,
-        "due_at": after.due_at,
-        "warnings": [],
-    }
-
-
 HANDLERS: Mapping[type[Command], Handler] = {
     CancelIncident: cancel,
     CloseIncident: close,
-    MergeIncident: merge,
-    SplitIncident: split,
 }

@@ -38,13 +38,12 @@ from crisis.incident import (
     SubjectAdded,
     TeamDetermined,
 )
-from crisis.offer import OfferWithdrawn
 from crisis.partner import PartnerState
 from crisis.situation import Situation
 from crisis.standards import local_day, response_due, response_standard
 from crisis.states import Source
 from crisis.triage import Place
-from dispatch.decide import dues, endings, flags, keeping, owed, partners
+from dispatch.decide import dues, endings, flags, joining, keeping, owed, partners
 from dispatch.decide.amendment import amendment, apply_amendment
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
@@ -333,14 +332,7 @@ def drop_slot(d: Deciding, c: DropSlot) -> dict[str, Any]:
         raise Conflict(
             "last_slot", "It is the only team asked for; cancel the incident instead.", slot=c.slot
         )
-    for offer in incident.slot_offers(c.slot):
-        d.emit(
-            OfferWithdrawn(
-                incident_id=incident.id, offer_id=offer.id, reason="incident_changed", wake_at=None
-            ),
-            at=d.now,
-        )
-        d.notify(f"team:{offer.team_id}", "offer_withdrawn", incident=incident)
+    endings.withdraw_offers(d, incident, "incident_changed", slot=c.slot)
     reason = d.code("slot_drop_reason", c.reason)
     d.emit(SlotDropped(incident_id=incident.id, slot=c.slot, reason=reason))
     after = d.incident(incident.id)
@@ -361,6 +353,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     AddSlot: add_slot,
     DropSlot: drop_slot,
     **endings.HANDLERS,
+    **joining.HANDLERS,
     **keeping.HANDLERS,
     **flags.HANDLERS,
 }

@@ -153,22 +153,26 @@ def person_waits(incident: Incident) -> bool:
     return not any(run.meets_need and has_arrived(run) for run in incident.assignments)
 
 
-def next_waiting_contact(d: Deciding, incident: Incident) -> ObligationId | None:
+def next_waiting_contact(
+    d: Deciding, incident: Incident, *, by: datetime | None = None
+) -> ObligationId | None:
     """Let the next contact with a waiting person arise, the acuity's interval from now.
 
     From when it is known that the person waits: what is told late has been missed by nobody yet.
 
-    Returns ``None`` where none is owed: nobody waits, one is open already, or back-entry.
+    ``by``: it was promised for then; ``None`` = it was not. Returns ``None`` where none is owed:
+    nobody waits, one is open already, or back-entry.
     """
     if not person_waits(incident) or incident.back_entered or d.is_back_entry:
         return None
     if open_of_kind(d, incident.id, ObligationKind.WAITING_CONTACT):
         return None
     every_s = d.policy_of(incident).waiting.contact_every_s.of(incident.acuity or Acuity.EMERGENT)
+    due_at = d.in_s(every_s)
     return arise(
         d,
         ObligationKind.WAITING_CONTACT,
-        d.in_s(every_s),
+        due_at if by is None else min(by, due_at),
         rule="waiting.contact_every_s",
         incident_id=incident.id,
     )

@@ -18,8 +18,9 @@ from crisis.danger import Danger
 from crisis.errors import Unavailable
 from crisis.events import REGISTRY, Body, Event, incident_of, type_of
 from crisis.ids import CommandId, CountyId, UserId
-from crisis.incident import Encounter, Incident
+from crisis.incident import Encounter, Incident, Join
 from crisis.shapes import EventBody
+from crisis.situation import Situation
 from crisis.states import Source
 from crisis.triage import Clinical
 from dispatch.store.pool import Record
@@ -184,9 +185,12 @@ class PrivateIncident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     clinical: Clinical = Clinical()
     danger: Danger = Danger()
     touched: dict[str, int] = {}
+    joins: tuple[Join, ...] = ()
+    alone: Situation | None = None
     encounters: tuple[Encounter, ...] = ()
 
 
+_PRIVATE_FIELDS = PrivateIncident.__struct_fields__
 _incident_decoder = msgspec.json.Decoder(Incident)
 _private_decoder = msgspec.json.Decoder(PrivateIncident)
 
@@ -196,12 +200,7 @@ def sealed_incident(incident: Incident, keys: CountyKeys) -> tuple[Incident, str
 
     An erased incident stays as it is: there is no key, and nothing left to hide.
     """
-    private = PrivateIncident(
-        clinical=incident.clinical,
-        danger=incident.danger,
-        touched=incident.touched,
-        encounters=incident.encounters,
-    )
+    private = PrivateIncident(**{name: getattr(incident, name) for name in _PRIVATE_FIELDS})
     if incident.clinical.erased or private == PrivateIncident():
         return incident, None
     seal = _seal_of(keys, incident.id)

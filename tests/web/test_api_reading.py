@@ -133,6 +133,41 @@ async def test_the_crew_opens_what_it_is_asked_and_runs_to(site: Site) -> None:
     assert (await phone.get(f"{path}/records")).status_code == 200
 
 
+async def test_a_crew_reads_what_was_merged_into_its_incident_and_no_other_crew_does(
+    site: Site, admin: Admin
+) -> None:
+    desk = await site.client(Role.SUPERVISOR, Role.ADMIN)
+    blue, on_blue = await site.team(desk, "Blue 1")
+    _, on_red = await site.team(desk, "Red 1")
+    crew = await site.client(Role.RESPONDER, responder_id=on_blue)
+    strangers = await site.client(Role.RESPONDER, responder_id=on_red)
+    absorbed, incident_id = await _incident(site, desk), await site.determined(desk)
+    offer = await desk.do(
+        f"/incidents/{incident_id}/offers", team_id=str(blue), override_reason="knows_area"
+    )
+    await crew.do(f"/offers/{offer['offer_id']}/accept")
+    paths = [f"/incidents/{absorbed}{part}" for part in ("", "/timeline", "/records")]
+    for path in paths:
+        assert problem(await crew.get(path), 403) == "not_your_incident"
+    await desk.do(f"/incidents/{absorbed}/merge", into=incident_id)
+    for path in paths:
+        assert (await crew.get(path)).status_code == 200, path
+        assert problem(await strangers.get(path), 403) == "not_your_incident"
+    whole = (await crew.get(f"/incidents/{incident_id}")).json()
+    assert [one["id"] for one in whole["absorbed"]] == [absorbed]
+    assert len(whole["incident"]["subjects"]) == 1
+    records = (await crew.get(f"/incidents/{incident_id}/records")).json()["records"]
+    told = [record["fields"] for record in records]
+    assert any("gate 7" in fields.values() for fields in told)
+    assert any(fields.get("name") == CANARY for fields in told)
+    assert any(f"spoke with {CANARY}" in fields.values() for fields in told)
+    assert ("record_read", None) in await _readings(admin, absorbed)
+    await desk.do(f"/incidents/{incident_id}/split", other=absorbed)
+    for path in paths:
+        assert problem(await crew.get(path), 403) == "not_your_incident"
+    assert CANARY not in (await crew.get(f"/incidents/{incident_id}/records")).text
+
+
 async def test_what_is_unknown_is_unknown_to_readers_too(site: Site) -> None:
     desk = await site.client(Role.SUPERVISOR)
     for path in ("", "/timeline", "/records", "/recommendations"):

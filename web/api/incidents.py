@@ -36,11 +36,12 @@ Labels = dict[UserId, str]
 class OpenedIncident(Struct, frozen=True, kw_only=True):
     """An incident with its private part: the exact point and the clinical facts.
 
-    ``phase``: what it is waiting for.
+    ``phase``: what it is waiting for. ``absorbed``: what was merged into it, and into that.
     """
 
     phase: Phase
     incident: Incident
+    absorbed: list[Incident]
     labels: Labels
 
 
@@ -52,7 +53,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
 
 class OpenedRecords(Struct, frozen=True, kw_only=True):
-    """Private records, opened; oldest first."""
+    """Private records, opened; oldest first, of what was merged into an incident before its own."""
 
     records: list[OpenRecord]
     labels: Labels
@@ -83,8 +84,22 @@ async def _opened(asked: Asked) -> tuple[Incident, _Reading]:
     purpose = convert(asked.query, _Purpose).purpose
     county = asked.county
     incident = await county.incident(incident_id)
-    require_access(actor, incident, county.board, purpose)
+    part_of = []
+    into = incident.merged_into
+    while into is not None:
+        part_of.append(await county.incident(into))
+        into = part_of[-1].merged_into
+    require_access(actor, incident, county.board, purpose, part_of)
     return incident, _Reading(actor, asked.now, purpose)
+
+
+async def _absorbed(asked: Asked, incident: Incident) -> list[Incident]:
+    """Return everything that was merged into the incident, however far back."""
+    found: list[Incident] = []
+    for one in incident.absorbed:
+        other = await asked.county.incident(one)
+        found += [*await _absorbed(asked, other), other]
+    return found
 
 
 async def _note(asked: Asked, reading: _Reading, what: str, incident_id: IncidentId) -> None:
@@ -104,10 +119,21 @@ async def _note(asked: Asked, reading: _Reading, what: str, incident_id: Inciden
 async def read_incident(asked: Asked) -> Response:
     """Answer with the whole incident."""
     incident, reading = await _opened(asked)
-    await _note(asked, reading, "incident_read", incident.id)
-    people = {incident.owner, incident.pending_owner, incident.in_hand_by}
+    absorbed = await _absorbed(asked, incident)
+    for one in (incident, *absorbed):
+        await _note(asked, reading, "incident_read", one.id)
+    people = {
+        who
+        for one in (incident, *absorbed)
+        for who in (one.owner, one.pending_owner, one.in_hand_by)
+    }
     return answer(
-        OpenedIncident(phase=incident.phase, incident=incident, labels=await _labels(asked, people))
+        OpenedIncident(
+            phase=incident.phase,
+            incident=incident,
+            absorbed=absorbed,
+            labels=await _labels(asked, people),
+        )
     )
 
 
@@ -121,9 +147,13 @@ async def read_timeline(asked: Asked) -> Response:
 
 
 async def read_incident_records(asked: Asked) -> Response:
-    """Answer with the incident's records, those of its calls included."""
+    """Answer with the incident's records and of what is part of it, of its calls as well."""
     incident, reading = await _opened(asked)
-    heads = await list_records(asked.node.database, asked.county_id, incident.id)
+    heads = [
+        head
+        for one in (*await _absorbed(asked, incident), incident)
+        for head in await list_records(asked.node.database, asked.county_id, one.id)
+    ]
     calls = [await _call(asked, call_id) for call_id in incident.calls]
     callers = [call.caller_record for call in calls if call.caller_record is not None]
     return await _records(asked, reading, [*(head.id for head in heads), *callers])

@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -811,6 +811,8 @@ export interface Incident {
   readonly reason: string | null;
   readonly merged_into: string | null;
   readonly absorbed: readonly string[];
+  readonly joins: readonly Join[];
+  readonly alone: Situation | null;
   readonly acuity: Acuity | null;
   readonly needs: readonly Need[];
   readonly hazards: readonly Hazard[];
@@ -837,6 +839,10 @@ export interface IncidentAbsorbed {
   readonly determined_at: string | null;
   readonly due_at: string | null;
   readonly calls: readonly string[];
+  readonly theirs: Situation | null;
+  readonly subjects: readonly Subject[];
+  readonly partners: readonly PartnerResponse[];
+  readonly slots: readonly number[];
 }
 
 /** Place, acuity, needs or hazards became known better; the clock keeps. */
@@ -889,11 +895,12 @@ export interface IncidentList {
   readonly next_below: number | null;
 }
 
-/** The same situation as ``into``, which takes over its calls. */
+/** The same situation as ``into``, which takes over its calls and its open ``partners``. */
 export interface IncidentMerged {
   readonly type: "incident_merged";
   readonly incident_id: string;
   readonly into: string;
+  readonly partners: readonly string[];
 }
 
 /** What an incident asks of a crew; build it with ``incident_needs``. */
@@ -929,6 +936,7 @@ export interface IncidentReleased {
   readonly determined_at: string | null;
   readonly due_at: string | null;
   readonly calls: readonly string[];
+  readonly subjects: readonly string[];
 }
 
 /** A merge was wrong: the merged incident stands on its own again. */
@@ -937,6 +945,7 @@ export interface IncidentSplit {
   readonly incident_id: string;
   readonly other: string;
   readonly wake_at: string | null;
+  readonly partners: readonly PartnerResponse[];
 }
 
 /** Somebody says that they see to it: until then the ladder stands and no alarm rings again. */
@@ -994,6 +1003,17 @@ export interface IncidentView {
   readonly lacks_handoff: boolean;
   readonly flags: readonly FlagView[];
   readonly referral_source: string;
+}
+
+/** What came with an incident that was merged into this one; a split takes it back. */
+export interface Join {
+  readonly other: string;
+  readonly determined_at: string | null;
+  readonly due_at: string | null;
+  readonly theirs: Situation | null;
+  readonly subjects: readonly string[];
+  readonly partners: readonly string[];
+  readonly slots: readonly number[];
 }
 
 /** One month and area class. */
@@ -1353,10 +1373,11 @@ export interface OpenSession {
 export interface OpenedIncident {
   readonly phase: Phase;
   readonly incident: Incident;
+  readonly absorbed: readonly Incident[];
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Private records, opened; oldest first. */
+/** Private records, opened; oldest first, of what was merged into an incident before its own. */
 export interface OpenedRecords {
   readonly records: readonly OpenRecord[];
   readonly labels: Readonly<Record<string, string>>;
@@ -1768,6 +1789,15 @@ export interface ShiftView {
   readonly started_at: string | null;
   readonly crew: readonly MemberView[];
   readonly telehealth_second: boolean;
+}
+
+/** Everything that an amendment may change. */
+export interface Situation {
+  readonly place: Place;
+  readonly acuity: Acuity | null;
+  readonly needs: readonly Need[];
+  readonly hazards: readonly Hazard[];
+  readonly clinical: Clinical;
 }
 
 /** The need for one team. */
@@ -2989,6 +3019,9 @@ export const CodesShape: Shape = { d: {}, p: { sets: { m: CodeSetShape } } };
 export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null} };
 export const NeedShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardShape: Shape = { d: {"source": "caller", "noted_at": null} };
+export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
+export const SituationShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
+export const JoinShape: Shape = { d: {"determined_at": null, "due_at": null, "theirs": null, "subjects": [], "partners": [], "slots": []}, p: { theirs: SituationShape } };
 export const SlotShape: Shape = { d: {"rung": 0, "escalations": 0, "wake_at": null, "climb_at": null, "climbed": 0, "exhausted_at": null, "dropped": null} };
 export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, "reason": null, "eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
@@ -2999,10 +3032,9 @@ export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason":
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
 export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": "", "times": 1} };
-export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
-export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape } };
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "alone": null, "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, alone: SituationShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
+export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape, absorbed: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
 export const CandidateShape: Shape = { d: {"on_time": null, "surely_on_time": null, "is_fastest": false, "asked_before": false, "fix_age_s": null, "adjustments": [], "reasons": [], "coverage_loss": null}, p: { reasons: ReasonShape } };
@@ -3024,9 +3056,10 @@ export const OwnerChangedShape: Shape = { d: {"reason": "accepted"} };
 export const SubjectAddedShape: Shape = { d: {"record": null, "label": "1"} };
 export const EncounterRecordedShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const IncidentClosedShape: Shape = { d: {"reason": null} };
-export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": []} };
-export const IncidentSplitShape: Shape = { d: {"wake_at": null} };
-export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": []} };
+export const IncidentMergedShape: Shape = { d: {"partners": []} };
+export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "theirs": null, "subjects": [], "partners": [], "slots": []}, p: { theirs: SituationShape, subjects: SubjectShape, partners: PartnerResponseShape } };
+export const IncidentSplitShape: Shape = { d: {"wake_at": null, "partners": []}, p: { partners: PartnerResponseShape } };
+export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "subjects": []} };
 export const IncidentFlaggedShape: Shape = { d: {"about": ""} };
 export const OfferMadeShape: Shape = { d: {"eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const OfferAcceptedShape: Shape = { d: {"crew": [], "said_by": null} };
@@ -3066,7 +3099,7 @@ export const ShiftEndedShape: Shape = { d: {"reason": "scheduled"} };
 export const CredentialShape: Shape = { d: {"number": null, "effective_from": null, "expires_on": null} };
 export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
-export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
+export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_merged": IncidentMergedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const TimelineShape: Shape = { d: {}, p: { events: EventShape } };
 export const RungShape: Shape = { d: {"delay_s": 0.0} };
 export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "person_s": {"emergent": 120, "urgent": 300, "routine": 900}, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
@@ -3662,7 +3695,7 @@ export interface CodeSets {
   readonly obligation_outcome: "done" | "recorded" | "status_report";
   readonly obligation_stage: "en_route" | "on_scene" | "transport";
   readonly override_reason: "end_of_shift" | "keep_coverage" | "knows_area" | "knows_person" | "language_culture" | "other" | "position_doubtful" | "safety" | "skills" | "supervisor_order" | "team_asked" | "traffic_road" | "workload" | (string & {});
-  readonly owner_change_reason: "absent" | "accepted" | "taken_over";
+  readonly owner_change_reason: "absent" | "accepted" | "merged" | "taken_over";
   readonly partner_kind: "adult_protective_services" | "child_welfare" | "ems" | "fire" | "furs" | "law_enforcement" | "neighboring_county" | "other" | "partner_team" | "psap_911" | "tribal_authority" | (string & {});
   readonly partner_outcome: "arrest" | "deceased" | "hold" | "left_with_team" | "not_found" | "not_needed" | "other" | "refused" | "resolved" | "scene_secured" | "transported" | "unknown" | (string & {});
   readonly partner_reason: "duress" | "fire" | "hold" | "jurisdiction" | "life_threat" | "medical" | "missing_person" | "no_team" | "other" | "protection" | "transport" | "tribal_protocol" | "unsafe_scene" | "violence" | "weapon" | (string & {});
@@ -3676,7 +3709,7 @@ export interface CodeSets {
   readonly scene_cleared_by: "dispatcher" | "ems_fire" | "facility_staff" | "law_enforcement" | "other" | "supervisor" | "team" | "tribal_authority" | (string & {});
   readonly shift_cancel_reason: "crew_incomplete" | "entered_in_error" | "illness" | "not_started" | "other" | "plan_changed" | "vehicle" | (string & {});
   readonly shift_end_reason: "closed_by_supervisor" | "crew_incomplete" | "early" | "fatigue" | "illness" | "opened_in_error" | "scheduled" | "vehicle" | (string & {});
-  readonly slot_drop_reason: "enough_teams" | "entered_in_error" | "need_changed" | "other" | "run_cancelled" | (string & {});
+  readonly slot_drop_reason: "enough_teams" | "entered_in_error" | "need_changed" | "other" | "run_cancelled" | "split_off" | (string & {});
   readonly spoken_by: "clinician" | "desk" | "dispatcher" | "ems_fire" | "law_enforcement" | "other" | "peer" | "remote_member" | "supervisor" | "team" | (string & {});
   readonly staging_reason: "other" | "tribal_protocol" | "unknown_scene" | "violence" | "waiting_ems_fire" | "waiting_law_enforcement" | "waiting_second_member" | "weapon" | (string & {});
   readonly team_capability: "can_transport" | "no_uniform" | "off_road" | "unmarked_vehicle" | "wheelchair_vehicle" | "woman_on_team" | (string & {});
@@ -3819,6 +3852,7 @@ export type RefusalCode =
   | "merge_undetermined"
   | "merge_with_itself"
   | "merged"
+  | "merged_through"
   | "method_not_allowed"
   | "metrics_token"
   | "mode_not_enough"

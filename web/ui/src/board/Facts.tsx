@@ -13,6 +13,12 @@ import { needWords, placeWords } from "./words.ts";
 export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly incident: OpenedIncident; readonly records: OpenedRecords }; one: IncidentView | undefined }) {
   const whole = opened.incident.incident;
   const point = whole.clinical.point;
+  const { absorbed } = opened.incident;
+  // What was merged into it is part of it: whose word it is, is said before each.
+  const from = (id: string | null): string => {
+    const other = absorbed.find((one) => one.id === id);
+    return other === undefined ? "" : `#${other.number} · `;
+  };
   const asked = Object.entries(whole.clinical.screening).filter(([, answer]) => answer !== "not_asked");
   const fact = (name: string, value: string | null | undefined) =>
     value ? (
@@ -31,7 +37,10 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
             .filter(([, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && value !== "unknown"))
             .map(([name, value]) => (
               <div key={`${record.head.id} ${name}`} class="pairs">
-                <dt>{named(name, record.head.kind)}</dt>
+                <dt>
+                  {from(record.head.incident_id)}
+                  {named(name, record.head.kind)}
+                </dt>
                 <dd>{shownValue(name, value)}</dd>
               </div>
             )),
@@ -67,7 +76,12 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
         </p>
       ))}
       {one?.back_entered && <p class="quiet">{t("back_entered")}</p>}
-      {whole.merged_into !== null && <Other desk={desk} id={whole.merged_into} />}
+      {whole.merged_into !== null && (
+        <Other desk={desk} id={whole.merged_into} words={say("merged_into", { number: desk.numberOf(whole.merged_into) ?? "…" })} />
+      )}
+      {absorbed.map((one) => (
+        <Other key={one.id} desk={desk} id={one.id} words={say("merged_from", { number: one.number })} />
+      ))}
     </section>
   );
 }
@@ -93,12 +107,11 @@ function endingWords(one: Encounter): string {
     .join(" · ");
 }
 
-/** Into which incident it was merged. */
-function Other({ desk, id }: { desk: Desk; id: string }) {
-  const number = desk.live.of("incident").at(id).value?.number;
+/** Another incident that it is part of, or that is part of it. */
+function Other({ desk, id, words }: { desk: Desk; id: string; words: string }) {
   return (
     <button type="button" class="link" onClick={() => desk.open(id)}>
-      {say("merged_into", { number: number ?? "…" })}
+      {words}
     </button>
   );
 }

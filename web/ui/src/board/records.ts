@@ -5,10 +5,10 @@ import { t as say } from "../messages/desk.ts";
 import type { OpenedRecords } from "../wire.ts";
 import { plain, word } from "./codes.ts";
 
-/** Written by people: not the rankings that lie beside them, and of an address only what holds now. */
+/** Written by people: not the rankings that lie beside them, and of each incident's addresses only what holds now. */
 export function readable(opened: OpenedRecords): OpenedRecords["records"] {
-  const address = opened.records.findLast((record) => record.head.kind === "address");
-  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || record === address));
+  const newest = new Map(opened.records.filter(({ head }) => head.kind === "address").map((record) => [record.head.incident_id, record]));
+  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || newest.get(record.head.incident_id) === record));
 }
 
 const FIELDS = ["address", "name", "callback", "safe_to_call", "safe_to_text", "relation", "language", "interpreter", "pronouns", "access"] as const;

@@ -34,16 +34,22 @@ async function load(incident: TeamIncidentView): Promise<void> {
     const [whole, { records }] = await Promise.all([api.call(getIncident, { path }), api.call(getIncidentRecords, { path })]);
     if (opened.peek()?.of !== of) return;
     const { point } = whole.incident.clinical;
-    // Records come oldest first: the last word of a kind counts.
+    const told = (name: string) => records.filter((one) => typeof one.fields?.[name] === "string");
+    const words = (one: (typeof records)[number] | undefined, name: string): string | null => (one === undefined ? null : String(one.fields?.[name]));
+    // Records come oldest first. Of each incident that is part of this one, the last word counts; its own comes first.
     const said = (name: string): string | null => {
-      const found = records.findLast((one) => typeof one.fields?.[name] === "string");
-      return found ? String(found.fields?.[name]) : null;
+      const last = new Map(told(name).map((one) => [one.head.incident_id, words(one, name)]));
+      const own = last.get(incident.id);
+      const all = new Set([...(own === undefined ? [] : [own]), ...last.values()]);
+      return all.size === 0 ? null : [...all].join(" · ");
     };
+    const { address_record } = whole.incident.place;
+    const address = told("address").find((one) => one.head.id === address_record) ?? told("address").at(-1);
     opened.value = {
       of,
       state: "there",
       point: point ? { lat: point.lat_deg, lon: point.lon_deg } : null,
-      address: said("address"),
+      address: words(address, "address"),
       access: said("access"),
       story: said("narrative") ?? said("text"),
       people: whole.incident.subjects.map(({ id, label, record }) => ({

@@ -393,4 +393,5 @@ export default {
   partner_untold: "They don't know this yet",
   partner_told: "They were told",
   event_partner_briefed: "Partner told of the danger",
+  alert_merged: "Your incident is part of another one now",
 } as const;

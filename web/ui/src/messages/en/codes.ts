@@ -298,4 +298,5 @@ export default {
   hazard_source_ems_fire: "EMS or fire",
   hazard_source_premise_history: "Earlier visits to this place",
   hazard_source_other_agency: "Another agency",
+  slot_drop_reason_split_off: "The incident that asked for it was split off",
 };

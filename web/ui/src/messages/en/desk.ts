@@ -189,4 +189,5 @@ export default {
   field_interpreter: "Interpreter",
   field_pronouns: "Pronouns",
   field_access: "Way in",
+  merged_from: "Part of it: incident {number}",
 } as const;

@@ -395,5 +395,6 @@ const es: Catalog<typeof en> = {
   partner_untold: "Todavía no lo saben",
   partner_told: "Ya se les dijo",
   event_partner_briefed: "Se informó del peligro al servicio",
+  alert_merged: "Su incidente ahora es parte de otro",
 };
 export default es;

@@ -300,5 +300,6 @@ const es: Catalog<typeof en> = {
   hazard_source_ems_fire: "Ambulancia o bomberos",
   hazard_source_premise_history: "Visitas anteriores a este lugar",
   hazard_source_other_agency: "Otra agencia",
+  slot_drop_reason_split_off: "Se separó el incidente que lo pidió",
 };
 export default es;

@@ -191,6 +191,7 @@ const es: Catalog<typeof en> = {
   field_interpreter: "Intérprete",
   field_pronouns: "Pronombres",
   field_access: "Acceso",
+  merged_from: "Forma parte: incidente {number}",
 };
 
 export default es;

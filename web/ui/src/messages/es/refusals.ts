@@ -171,6 +171,7 @@ const es = {
   view_not_yours: "Su función no abre esta vista.",
   stale_version: "Alguien cambió esto después de que usted lo miró. Mire cómo está ahora y diga otra vez lo que falta cambiar.",
   added_and_removed: "Lo mismo no puede agregarse y quitarse a la vez.",
+  merged_through: "Ese incidente llegó como parte de otro: sepárelo primero.",
 } as const satisfies Partial<Readonly<Record<RefusalCode, string>>>;
 
 /** The codes that every language has a sentence for. */

@@ -23,6 +23,7 @@ const es = {
   hazard_screened: "El peligro sigue: la evaluación dice que sí. Si ya pasó, responda “no”.",
   unseen_kept: "Lo que otros agregaron se queda; quítelo por su nombre.",
   partner_not_told: "Cambió lo que se sabe del peligro: dígaselo al servicio que se pidió.",
+  slots_joined: "El otro pedía más equipos: se buscan aquí.",
 };
 
 /** The codes that every language has a sentence for. */

@@ -395,5 +395,6 @@ const vi: Catalog<typeof en> = {
   partner_untold: "Họ chưa biết điều này",
   partner_told: "Đã báo cho họ",
   event_partner_briefed: "Đã báo nguy hiểm cho đối tác",
+  alert_merged: "Sự việc của bạn nay thuộc một sự việc khác",
 };
 export default vi;

@@ -300,5 +300,6 @@ const vi: Catalog<typeof en> = {
   hazard_source_ems_fire: "Cấp cứu hoặc cứu hỏa",
   hazard_source_premise_history: "Những lần đến trước",
   hazard_source_other_agency: "Cơ quan khác",
+  slot_drop_reason_split_off: "Sự việc cần đội đó đã được tách ra",
 };
 export default vi;

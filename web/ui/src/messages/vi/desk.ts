@@ -191,6 +191,7 @@ const vi: Catalog<typeof en> = {
   field_interpreter: "Phiên dịch",
   field_pronouns: "Đại từ",
   field_access: "Lối vào",
+  merged_from: "Gồm cả sự việc {number}",
 };
 
 export default vi;

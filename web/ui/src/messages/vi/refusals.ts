@@ -170,5 +170,6 @@ const vi: Said = {
   view_not_yours: "Vai trò của bạn không mở được màn hình này.",
   stale_version: "Có người đã thay đổi điều này sau khi bạn xem. Hãy xem lại và chỉ nói những gì còn phải đổi.",
   added_and_removed: "Không thể vừa thêm vừa bỏ cùng một điều.",
+  merged_through: "Sự việc đó là một phần của sự việc khác: hãy tách sự việc kia trước.",
 };
 export default vi;

@@ -24,5 +24,6 @@ const vi: Warned = {
   hazard_screened: "Mối nguy vẫn còn: phần sàng lọc trả lời “có”. Nếu đã hết, hãy trả lời “không”.",
   unseen_kept: "Điều người khác thêm vào vẫn được giữ; hãy bỏ từng điều theo tên.",
   partner_not_told: "Thông tin nguy hiểm đã đổi: hãy báo cho đối tác đã được gọi.",
+  slots_joined: "Sự việc kia cần thêm đội: đang tìm ở đây.",
 };
 export default vi;
