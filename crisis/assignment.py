@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 
 import msgspec
 
+from crisis.claim_events import AssignmentMoved, AssignmentRestored, ClaimDenied
 from crisis.errors import IllegalTransition
 from crisis.ids import (
     AssignmentId,
@@ -27,28 +27,10 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
+from crisis.run_status import Status as Status
 from crisis.shapes import EventBody, Value
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember
-
-
-class Status(StrEnum):
-    """Where a run stands; also what a team may report."""
-
-    ACCEPTED = "accepted"
-    EN_ROUTE = "en_route"
-    STAGED = "staged"
-    ON_SCENE = "on_scene"
-    CONTACT = "contact"
-    ASSESSED = "assessed"
-    TRANSPORTING = "transporting"
-    AT_DESTINATION = "at_destination"
-    HANDED_OFF = "handed_off"
-    CLEARED = "cleared"
-    READY = "ready"
-    DIVERTED = "diverted"
-    CANCELLED = "cancelled"
-
 
 #: The order of a run. Staging is a side step and stands outside it.
 RUN: tuple[Status, ...] = (
@@ -167,6 +149,7 @@ class ReportDisputed(EventBody, frozen=True, kw_only=True):
     """A field report that can't be believed; kept as it came, it changes nothing.
 
     ``occurred`` is the claimed instant; ``reason`` a code (outside_skew, not_your_run, ...).
+    ``claimed_at``: the crew says so of a run that was over, as of then; a person says what is so.
     """
 
     incident_id: IncidentId
@@ -175,6 +158,7 @@ class ReportDisputed(EventBody, frozen=True, kw_only=True):
     occurred: datetime
     reason: str
     by_team: TeamId | None = None
+    claimed_at: datetime | None = None
 
 
 class MilestoneCorrected(EventBody, frozen=True, kw_only=True):
@@ -256,6 +240,9 @@ AssignmentEvent = (
     | HazardsAcknowledged
     | AssignmentDiverted
     | AssignmentCancelled
+    | AssignmentRestored
+    | AssignmentMoved
+    | ClaimDenied
     | CrewSwapped
 )
 
@@ -283,6 +270,9 @@ class Assignment(Value, frozen=True, kw_only=True):
             ``None`` = not arrived.
         qualified_at: the earliest instant at which a valid team of this run was on scene, which
             stops the regulatory clock; ``None`` = not yet.
+        claimed: status → earliest instant that the crew has reported after the run was over, until
+            a person says what is so.
+        moved_to: the run that goes on in its place; ``None`` = none does.
     """
 
     id: AssignmentId
@@ -305,6 +295,8 @@ class Assignment(Value, frozen=True, kw_only=True):
     shortfalls: tuple[str, ...] = ()
     arrival_shortfalls: tuple[str, ...] | None = None
     qualified_at: datetime | None = None
+    claimed: dict[Status, datetime] = {}
+    moved_to: AssignmentId | None = None
 
     def stint_at(self, instant: datetime) -> CrewStint | None:
         """Return the crew of an instant; before the first its own; ``None`` = not known."""
@@ -402,15 +394,44 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
                 run,
                 disputed=run.disputed + 1,
                 arrival_disputed=run.arrival_disputed or _claims_arrival(run, event),
+                claimed=_with_claim(run, event),
             )
         case HazardsAcknowledged():
             return replace(run, acknowledged=max(run.acknowledged, event.version))
         case CrewSwapped():
             return _swapped(run, event, at)
-        case AssignmentDiverted():
-            return _ended(run, Status.DIVERTED, event.reason, at)
-        case AssignmentCancelled():
-            return _ended(run, Status.CANCELLED, event.reason, at)
+        case AssignmentDiverted() | AssignmentCancelled():
+            diverted = isinstance(event, AssignmentDiverted)
+            state = Status.DIVERTED if diverted else Status.CANCELLED
+            return _ended(run, state, event.reason, at)
+        case AssignmentRestored() | AssignmentMoved() | ClaimDenied():
+            return _settled(run, event, at)
+
+
+def _settled(
+    run: Assignment, event: AssignmentRestored | AssignmentMoved | ClaimDenied, at: datetime
+) -> Assignment:
+    """Return the run after a person has said whether its crew is there."""
+    if isinstance(event, AssignmentRestored):
+        return _restored(run, event, at)
+    if isinstance(event, AssignmentMoved):
+        return msgspec.structs.replace(run, moved_to=event.to_assignment, claimed={})
+    return msgspec.structs.replace(run, claimed={})
+
+
+def _restored(run: Assignment, event: AssignmentRestored, at: datetime) -> Assignment:
+    return msgspec.structs.replace(
+        run,
+        slot=event.slot,
+        state=event.state,
+        milestones=event.milestones,
+        moved_at=max(event.milestones.values(), default=at),
+        end_reason=None,
+        qualified_at=event.qualified_at,
+        arrival_shortfalls=event.shortfalls,
+        arrival_disputed=False,
+        claimed={},
+    )
 
 
 def _swapped(run: Assignment, event: CrewSwapped, at: datetime) -> Assignment:
@@ -444,6 +465,13 @@ def _requalified(run: Assignment, event: MilestoneCorrected) -> datetime | None:
     if run.qualified_at == run.milestones.get(Status.ON_SCENE):
         return event.instant
     return max(run.qualified_at, event.instant)
+
+
+def _with_claim(run: Assignment, event: ReportDisputed) -> dict[Status, datetime]:
+    if event.claimed_at is None:
+        return run.claimed
+    earliest = min(event.claimed_at, run.claimed.get(event.status, event.claimed_at))
+    return {**run.claimed, event.status: earliest}
 
 
 def _claims_arrival(run: Assignment, event: ReportDisputed) -> bool:

@@ -23,6 +23,7 @@ from crisis.assignment import (
     StatusReported,
 )
 from crisis.call import Call, CallEvent, evolve_call
+from crisis.claim_events import AssignmentRestored
 from crisis.duress import Duress, DuressEvent, DuressResolved, evolve_duress
 from crisis.events import Event
 from crisis.ids import (
@@ -37,7 +38,14 @@ from crisis.ids import (
     ShiftId,
     TeamId,
 )
-from crisis.incident import Incident, IncidentOpened, OwnEvent
+from crisis.incident import (
+    HoldSettled,
+    Incident,
+    IncidentOpened,
+    IncidentReturned,
+    OwnEvent,
+    SearchHeld,
+)
 from crisis.incident_fold import evolve_incident
 from crisis.obligation import Obligation, ObligationEvent, evolve_obligation
 from crisis.offer import (
@@ -278,7 +286,8 @@ def _of_call(board: Board, event: Event) -> Iterator[Change]:
 def _of_incident(board: Board, event: Event) -> Iterator[Change]:
     body: Any = event.body
     before = _known(board.incidents, body.incident_id, event)
-    if before is not None or not event.off_board:
+    returns = isinstance(body, IncidentReturned) and body.whole is not None
+    if before is not None or returns or not event.off_board:
         after = evolve_incident(before, body, event.occurred_at, event.recorded_at)
         yield Change("incidents", after, after.is_open)
         yield from _of_busy_team(board, after, event)
@@ -303,6 +312,12 @@ def _of_busy_team(board: Board, incident: Incident, event: Event) -> Iterator[Ch
             yield Change("teams", replace(team, run=run), True)
         case AssignmentDiverted() | AssignmentCancelled():
             yield from _freed(board, incident, body.assignment_id)
+        case AssignmentRestored() if body.state is not Status.READY:
+            yield from _of_restored(board, incident, body.assignment_id)
+        case SearchHeld():
+            yield from _of_claim(board, body.team_id, body.assignment_id, holds=True)
+        case HoldSettled():
+            yield from _of_claim(board, body.team_id, body.assignment_id, holds=False)
         case StatusReported() if body.moves and body.status is Status.READY:
             yield from _freed(board, incident, body.assignment_id)
         case _:
@@ -314,6 +329,26 @@ def _freed(board: Board, incident: Incident, assignment_id: AssignmentId) -> Ite
     team = board.teams.get(run.team_id) if run is not None else None
     if team is not None and team.run == (incident.id, assignment_id):
         yield Change("teams", msgspec.structs.replace(team, run=None), True)
+
+
+def _of_restored(board: Board, incident: Incident, assignment_id: AssignmentId) -> Iterator[Change]:
+    run = incident.assignment(assignment_id)
+    team = board.teams.get(run.team_id) if run is not None else None
+    if team is not None:
+        yield Change("teams", msgspec.structs.replace(team, run=(incident.id, assignment_id)), True)
+
+
+def _of_claim(
+    board: Board, team_id: TeamId, assignment_id: AssignmentId, *, holds: bool
+) -> Iterator[Change]:
+    """Keep in step which runs each team reports being on though they are over."""
+    team = board.teams.get(team_id)
+    if team is None:
+        return
+    claims = tuple(one for one in team.claims if one != assignment_id)
+    if holds:
+        claims = (*claims, assignment_id)
+    yield Change("teams", msgspec.structs.replace(team, claims=claims), team.is_open)
 
 
 def _freed_now(change: Change, event: Event) -> Change:
@@ -338,6 +373,7 @@ def _frees_a_team(event: Event) -> bool:
             | TeamAvailable()
             | LoanReturned()
             | DuressResolved()
+            | HoldSettled()
         ):
             return True
         case StatusReported(status=Status.READY, moves=True):

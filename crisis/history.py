@@ -33,7 +33,10 @@ class History:
         if revived is not None:
             board = board.holding(revived.kind, revived.entity)
         board, changes = apply(board, event)
-        if revived is not None:
+        back = revived is not None and any(
+            change.on_board and change.entity.id == revived.entity.id for change in changes
+        )
+        if revived is not None and not back:
             board = board.without(revived.kind, revived.entity)
         for change in changes:
             entity_id: UUID = change.entity.id

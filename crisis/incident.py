@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 from crisis.assignment import Assignment, AssignmentEvent, Status
 from crisis.danger import Danger
@@ -26,11 +27,14 @@ from crisis.ids import (
     RecordId,
     SlotNo,
     SubjectId,
+    TeamId,
     UserId,
 )
 from crisis.incident_events import (
     CallAttached,
     EncounterRecorded,
+    HoldReminded,
+    HoldSettled,
     IncidentAbsorbed,
     IncidentAmended,
     IncidentArchived,
@@ -40,25 +44,27 @@ from crisis.incident_events import (
     IncidentMerged,
     IncidentOpened,
     IncidentReleased,
+    IncidentReopened,
     IncidentSplit,
     IncidentTakenInHand,
     NoDispatchDetermined,
     NoteAdded,
     OwnerChanged,
     OwnerOffered,
-    OwnEvent,
     ScreeningStarted,
+    SearchHeld,
     SlotAdded,
     SlotDropped,
     SlotEscalated,
     SlotWoken,
+    SmallEvent,
     Subject,
     SubjectAdded,
     TeamDetermined,
 )
 from crisis.offer import Offer, OfferEvent
 from crisis.partner import PartnerEvent, PartnerResponse
-from crisis.shapes import Value
+from crisis.shapes import EventBody, Value
 from crisis.situation import Situation
 from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
 
@@ -69,6 +75,9 @@ __all__ = [
     "Encounter",
     "EncounterRecorded",
     "Flag",
+    "Hold",
+    "HoldReminded",
+    "HoldSettled",
     "Incident",
     "IncidentAbsorbed",
     "IncidentAmended",
@@ -80,6 +89,8 @@ __all__ = [
     "IncidentMerged",
     "IncidentOpened",
     "IncidentReleased",
+    "IncidentReopened",
+    "IncidentReturned",
     "IncidentSplit",
     "IncidentState",
     "IncidentTakenInHand",
@@ -91,6 +102,7 @@ __all__ = [
     "OwnerOffered",
     "Phase",
     "ScreeningStarted",
+    "SearchHeld",
     "Slot",
     "SlotAdded",
     "SlotDropped",
@@ -131,8 +143,6 @@ class Phase(StrEnum):
 
 #: Nothing more will happen but late facts, corrections and obligations.
 SETTLED = frozenset({IncidentState.CLOSED, IncidentState.CANCELLED, IncidentState.MERGED})
-
-IncidentEvent = OwnEvent | OfferEvent | AssignmentEvent | PartnerEvent
 
 _I = IncidentState
 #: Only the events that change the stored state, or that some state forbids.
@@ -186,6 +196,23 @@ class Flag(Value, frozen=True, kw_only=True):
     about: str = ""
     at: datetime
     times: int = 1
+
+
+class Hold(Value, frozen=True, kw_only=True):
+    """A crew whose run was over reports being there, and nobody has settled whether it is.
+
+    Attributes:
+        assignment_id: its run, which may be of an incident that was merged into this one.
+        status: the newest of what it reports.
+        until: when people are told again; ``reminded``: how often they were.
+    """
+
+    assignment_id: AssignmentId
+    team_id: TeamId
+    status: Status
+    since: datetime
+    until: datetime
+    reminded: int = 0
 
 
 class Join(Value, frozen=True, kw_only=True):
@@ -250,6 +277,7 @@ class Incident(Value, frozen=True, kw_only=True):
             ``None`` = nobody, or they have left.
         amended_at: when the present version became known; ``None`` = as opened.
         flags: what went wrong by waiting, and when it was told.
+        holds: crews that report being there though their runs are over; the search waits for them.
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
         hazards: those noted; what endangers a team is ``danger``, which everybody is shown.
         clinical, danger, touched, joins, alone, encounters' codes: private.
@@ -297,6 +325,7 @@ class Incident(Value, frozen=True, kw_only=True):
     subjects: tuple[Subject, ...] = ()
     encounters: tuple[Encounter, ...] = ()
     flags: tuple[Flag, ...] = ()
+    holds: tuple[Hold, ...] = ()
     clinical: Clinical = Clinical()
     danger: Danger = Danger()
     touched: dict[str, int] = {}
@@ -419,3 +448,19 @@ class Incident(Value, frozen=True, kw_only=True):
 _NOT_ON_SCENE = frozenset(
     {Status.ACCEPTED, Status.EN_ROUTE, Status.STAGED, Status.CLEARED, Status.READY}
 )
+
+
+class IncidentReturned(EventBody, frozen=True, kw_only=True):
+    """An incident that had left the board is on it again, because something of it is open.
+
+    ``whole``: as it stood, for boards that had let go of it; private, ``None`` = erased since.
+    """
+
+    SEALED: ClassVar[tuple[str, ...]] = ("whole",)
+
+    incident_id: IncidentId
+    whole: Incident | None = None
+
+
+OwnEvent = SmallEvent | IncidentReturned
+IncidentEvent = OwnEvent | OfferEvent | AssignmentEvent | PartnerEvent

@@ -19,9 +19,11 @@ from crisis.ids import (
     RecordId,
     SlotNo,
     SubjectId,
+    TeamId,
     UserId,
 )
 from crisis.partner import PartnerResponse
+from crisis.run_status import Status
 from crisis.shapes import EventBody, Value
 from crisis.situation import Situation
 from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
@@ -352,13 +354,62 @@ class IncidentFlagged(EventBody, frozen=True, kw_only=True):
     about: str = ""
 
 
+class SearchHeld(EventBody, frozen=True, kw_only=True):
+    """A crew whose run was over reports being there: nobody is asked until a person settles it.
+
+    It is told of the incident that is open: the run may be of one that was merged into it.
+
+    Attributes:
+        status: the newest of what the crew reports.
+        until: when people are told again unless somebody has settled it.
+    """
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    team_id: TeamId
+    status: Status
+    until: datetime
+
+
+class HoldReminded(EventBody, frozen=True, kw_only=True):
+    """Nobody has settled whether the crew is there: people were told, and will be at ``until``."""
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    until: datetime
+
+
+class HoldSettled(EventBody, frozen=True, kw_only=True):
+    """A person has said whether the crew is there; the search for a team goes on as it must."""
+
+    incident_id: IncidentId
+    assignment_id: AssignmentId
+    team_id: TeamId
+    there: bool
+    by: UserId | None = None
+
+
+class IncidentReopened(EventBody, frozen=True, kw_only=True):
+    """It had ended and goes on, with its clock as if it had never ended.
+
+    Attributes:
+        reason: code.
+        wake_at: when a team is sought for what nobody meets; ``None`` = a person offers.
+    """
+
+    incident_id: IncidentId
+    reason: str
+    wake_at: datetime | None = None
+
+
 class IncidentArchived(EventBody, frozen=True, kw_only=True):
     """Settled, and nothing of it is open: it leaves the board and stays in the database."""
 
     incident_id: IncidentId
 
 
-OwnEvent = (
+#: All but the one that holds a whole incident; see ``incident.OwnEvent``.
+SmallEvent = (
     IncidentOpened
     | ScreeningStarted
     | TeamDetermined
@@ -382,5 +433,9 @@ OwnEvent = (
     | IncidentSplit
     | IncidentReleased
     | IncidentFlagged
+    | SearchHeld
+    | HoldReminded
+    | HoldSettled
+    | IncidentReopened
     | IncidentArchived
 )

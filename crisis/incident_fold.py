@@ -19,15 +19,18 @@ from crisis.assignment import (
     AssignmentEvent,
     evolve_assignment,
 )
+from crisis.claim_events import AssignmentRestored
 from crisis.codes import code_sets
 from crisis.danger import Danger, danger_of
-from crisis.ids import RecordId, SlotNo
+from crisis.ids import AssignmentId, RecordId, SlotNo
 from crisis.incident import (
     TRANSITIONS,
     Encounter,
     Flag,
+    Hold,
     Incident,
     IncidentEvent,
+    IncidentReturned,
     IncidentState,
     Join,
     Slot,
@@ -36,6 +39,8 @@ from crisis.incident import (
 from crisis.incident_events import (
     CallAttached,
     EncounterRecorded,
+    HoldReminded,
+    HoldSettled,
     IncidentAbsorbed,
     IncidentAmended,
     IncidentArchived,
@@ -45,6 +50,7 @@ from crisis.incident_events import (
     IncidentMerged,
     IncidentOpened,
     IncidentReleased,
+    IncidentReopened,
     IncidentSplit,
     IncidentTakenInHand,
     NoDispatchDetermined,
@@ -52,6 +58,7 @@ from crisis.incident_events import (
     OwnerChanged,
     OwnerOffered,
     ScreeningStarted,
+    SearchHeld,
     SlotAdded,
     SlotDropped,
     SlotEscalated,
@@ -118,6 +125,8 @@ def evolve_incident(
 def _evolved(incident: Incident | None, event: IncidentEvent, at: datetime) -> Incident:
     if isinstance(event, IncidentOpened):
         return _opened(event, at)
+    if incident is None and isinstance(event, IncidentReturned) and event.whole is not None:
+        incident = event.whole
     if incident is None:
         raise AssertionError("only IncidentOpened begins an incident")
     if isinstance(event, _OFFER_EVENTS):
@@ -205,6 +214,8 @@ def _with_assignment(incident: Incident, event: AssignmentEvent, at: datetime) -
         return _with_slot(after, run.slot, escalations=0, climb_at=None, climbed=tried)
     if isinstance(event, AssignmentEntered):
         return _with_slot(after, run.slot, wake_at=None)
+    if isinstance(event, AssignmentRestored):
+        return _with_slot(after, run.slot, wake_at=None, exhausted_at=None, dropped=None)
     if isinstance(event, AssignmentDiverted | AssignmentCancelled):
         return _with_slot(after, run.slot, wake_at=event.wake_at)
     return after
@@ -443,11 +454,7 @@ def _earliest(*instants: datetime | None) -> datetime | None:
 def _split(incident: Incident, event: IncidentSplit, at: datetime) -> Incident:
     if incident.state is not IncidentState.MERGED:
         step({}, incident.state, type(event), "incident")
-    state = (
-        IncidentState.DETERMINED
-        if incident.own_determined_at
-        else (IncidentState.SCREENING if incident.screening_at else IncidentState.RECEIVED)
-    )
+    state = _before_the_end(incident)
     slots = tuple(msgspec.structs.replace(s, wake_at=event.wake_at) for s in incident.slots)
     return _change(
         incident,
@@ -458,6 +465,13 @@ def _split(incident: Incident, event: IncidentSplit, at: datetime) -> Incident:
         outcome=None,
         partners=(*incident.partners, *event.partners),
     )
+
+
+def _before_the_end(incident: Incident) -> IncidentState:
+    """Return how it stood before it was settled."""
+    if incident.own_determined_at:
+        return IncidentState.DETERMINED
+    return IncidentState.SCREENING if incident.screening_at else IncidentState.RECEIVED
 
 
 def _released(incident: Incident, event: IncidentReleased, at: datetime) -> Incident:
@@ -483,6 +497,56 @@ def _flagged(incident: Incident, event: IncidentFlagged, at: datetime) -> Incide
     times = 1 if known is None else known.times + 1
     flag = Flag(flag=event.flag, about=event.about, at=at, times=times)
     return _change(incident, flags=(*others, flag))
+
+
+def _held(incident: Incident, event: SearchHeld, at: datetime) -> Incident:
+    known = next((h for h in incident.holds if h.assignment_id == event.assignment_id), None)
+    hold = Hold(
+        assignment_id=event.assignment_id,
+        team_id=event.team_id,
+        status=event.status,
+        since=at if known is None else known.since,
+        until=event.until,
+        reminded=0 if known is None else known.reminded,
+    )
+    return _change(incident, holds=(*_holds_but(incident, event.assignment_id), hold))
+
+
+def _holds_but(incident: Incident, run_id: AssignmentId) -> tuple[Hold, ...]:
+    return tuple(hold for hold in incident.holds if hold.assignment_id != run_id)
+
+
+def _reminded(incident: Incident, event: HoldReminded, at: datetime) -> Incident:
+    holds = tuple(
+        msgspec.structs.replace(hold, until=event.until, reminded=hold.reminded + 1)
+        if hold.assignment_id == event.assignment_id
+        else hold
+        for hold in incident.holds
+    )
+    return _change(incident, holds=holds)
+
+
+def _settled(incident: Incident, event: HoldSettled, at: datetime) -> Incident:
+    return _change(incident, holds=_holds_but(incident, event.assignment_id))
+
+
+def _reopened(incident: Incident, event: IncidentReopened, at: datetime) -> Incident:
+    if not incident.is_settled:
+        step({}, incident.state, type(event), "incident")
+    slots = tuple(msgspec.structs.replace(s, wake_at=event.wake_at) for s in incident.slots)
+    return _change(
+        incident,
+        state=_before_the_end(incident),
+        ended_at=None,
+        outcome=None,
+        reason=None,
+        merged_into=None,
+        slots=slots,
+    )
+
+
+def _returned(incident: Incident, event: IncidentReturned, at: datetime) -> Incident:
+    return _change(incident, archived=False)
 
 
 def _archived(incident: Incident, event: IncidentArchived, at: datetime) -> Incident:
@@ -512,5 +576,10 @@ _OWN: dict[type, Callable[[Incident, Any, datetime], Incident]] = {
     IncidentSplit: _split,
     IncidentReleased: _released,
     IncidentFlagged: _flagged,
+    SearchHeld: _held,
+    HoldReminded: _reminded,
+    HoldSettled: _settled,
+    IncidentReopened: _reopened,
+    IncidentReturned: _returned,
     IncidentArchived: _archived,
 }

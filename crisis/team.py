@@ -244,6 +244,7 @@ class Team(Value, frozen=True, kw_only=True):
         shift_id: the running shift; ``None`` = off shift.
         offer: the pending offer (with its incident) that it was asked; at most one.
         run: the open assignment (with its incident); at most one.
+        claims: runs that were over when it reported being there; see ``incident.Hold``.
         available_since: when it was last able to be asked; ``None`` = not now.
         lent_to: county that borrows it; ``None`` = at home.
         freed_at: when the server last learnt that it may be asked (again), or that its crew is
@@ -266,6 +267,7 @@ class Team(Value, frozen=True, kw_only=True):
     telehealth: TelehealthSecond | None = None
     offer: tuple[IncidentId, OfferId] | None = None
     run: tuple[IncidentId, AssignmentId] | None = None
+    claims: tuple[AssignmentId, ...] = ()
     duty_since: datetime | None = None
     available_since: datetime | None = None
     lent_to: CountyId | None = None
@@ -278,8 +280,13 @@ class Team(Value, frozen=True, kw_only=True):
 
     @property
     def is_free(self) -> bool:
-        """Whether it may be asked: available, with no pending offer and no open run."""
-        return self.duty is Duty.AVAILABLE and self.offer is None and self.run is None
+        """Whether it may be asked: available, with no pending offer, open run or open claim."""
+        return (
+            self.duty is Duty.AVAILABLE
+            and self.offer is None
+            and self.run is None
+            and not self.claims
+        )
 
 
 def evolve_team(team: Team | None, event: TeamEvent, at: datetime) -> Team:

@@ -42,6 +42,12 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "run_diverted": "you are sent elsewhere",
         "arrival_not_qualifying": "an arrival does not stop the clock",
         "report_disputed": "a report from the field needs review",
+        "crew_reports_there": "a crew reports being there, though its run was over",
+        "crew_there_unsettled": "nobody has settled whether a crew is there",
+        "crew_goes_on": "a crew goes on to where it was called off from",
+        "accepted_too_late": "a crew accepted an offer that was over when it arrived",
+        "run_restored": "your run goes on",
+        "claim_denied": "dispatch says that your run is over, call them if you are there",
         # incidents
         "incident_amended": "your incident changed",
         "close_proposed": "an incident can be closed",

@@ -253,7 +253,8 @@ class CountyRunner:
     def _advance(self, before: Board, after: Board, changes: Sequence[Change]) -> None:
         self._head.board = after
         for change in changes:
-            if change.kind == "incidents" and not change.on_board:
+            gone = change.kind == "incidents" and not change.on_board
+            if gone and change.entity.id not in after.incidents:
                 self._head.keys.forget(change.entity.id)
         self._publish(
             GroupDone(county_id=self.county_id, before=before, after=after, changes=changes)
@@ -418,8 +419,11 @@ class CountyRunner:
                 group.check.append(env.command_id)
             return _Outcome(refusal=refusal)
         after = decision.board
+        # What came back for good stays.
+        back = {change.entity.id: change.on_board for change in decision.changes}
         for kind, entity in revived:
-            after = after.without(kind, entity)
+            if not back.get(entity.id):
+                after = after.without(kind, entity)
         if off_board:
             # What the group itself took off the board has its key, or gets it with the group.
             group.revived.update(off_board - {change.entity.id for change in group.changes})

@@ -26,6 +26,7 @@ from crisis.commands import (
     FlagIncident,
     MissObligation,
     OverdueKind,
+    RemindClaim,
 )
 from crisis.ids import IncidentId, SlotNo, timer_command_id
 from crisis.incident import IncidentState
@@ -66,9 +67,9 @@ class Overdue(Value, frozen=True, kw_only=True):
     """Something due that nobody has seen to, which is a fault of the clockwork.
 
     Attributes:
-        kind: duress, offer, search, obligation, shift or flag.
+        kind: duress, offer, search, obligation, shift, flag or claim.
         subject: id of the alarm, offer, obligation or shift; ``<incident>/<slot>`` of a search,
-            ``<incident>/<flag>`` of a mark.
+            ``<incident>/<flag>`` of a mark, ``<incident>/<run>`` of a crew's claim.
         due_at: when it was due.
         late_s: seconds since then.
         incident_id: what it is about; ``None`` = about none.
@@ -84,8 +85,16 @@ class Overdue(Value, frozen=True, kw_only=True):
 #: One deadline: when, what kind of thing (its order among equals), the thing itself, and the rung
 #: that an alarm or a search will take, else 0. A plain tuple: thousands are made each second.
 _Deadline = tuple[datetime, int, Any, int]
-_ALARM, _OFFER, _SEARCH, _OWED, _SHIFT, _FLAG = range(6)
-_KINDS: tuple[OverdueKind, ...] = ("duress", "offer", "search", "obligation", "shift", "flag")
+_ALARM, _OFFER, _SEARCH, _OWED, _SHIFT, _FLAG, _CLAIM = range(7)
+_KINDS: tuple[OverdueKind, ...] = (
+    "duress",
+    "offer",
+    "search",
+    "obligation",
+    "shift",
+    "flag",
+    "claim",
+)
 
 #: A search that found nobody is repeated because teams were freed no sooner than this.
 SEARCH_AGAIN = timedelta(seconds=15)
@@ -132,6 +141,7 @@ def _deadlines(board: Board, rules: Rules) -> Iterator[_Deadline]:
     yield from _alarms(board)
     yield from _offers(board)
     yield from _searches(board)
+    yield from _claims(board)
     yield from _owed(board)
     yield from _shifts(board)
     yield from _flags(board, rules)
@@ -168,6 +178,8 @@ def _searches(board: Board) -> Iterator[_Deadline]:
     for incident in board.incidents.values():
         if incident.state is not IncidentState.DETERMINED or incident.back_entered:
             continue
+        if incident.holds:
+            continue  # a person settles first whether a crew is there already
         for slot in incident.slots:
             at = slot.wake_at or incident.own_determined_at or incident.received_at
             if slot.exhausted_at is not None and newest is not None and newest >= slot.exhausted_at:
@@ -178,6 +190,13 @@ def _searches(board: Board) -> Iterator[_Deadline]:
                     at = min(at, max(freed[since], slot.exhausted_at + SEARCH_AGAIN))
             if slot in incident.waiting_slots():
                 yield at, _SEARCH, (incident, slot), slot.rung + 1
+
+
+def _claims(board: Board) -> Iterator[_Deadline]:
+    """Crews that report being there, unsettled: told again and again until somebody has."""
+    for incident in board.incidents.values():
+        for hold in incident.holds:
+            yield hold.until, _CLAIM, (incident, hold), hold.reminded
 
 
 def _freed(board: Board) -> list[datetime]:
@@ -234,12 +253,15 @@ def _name(deadline: _Deadline) -> str:
     if order == _FLAG:
         incident, mark = thing
         return f"{incident.id}/{mark.flag}/{mark.about}"
+    if order == _CLAIM:
+        incident, hold = thing
+        return f"{incident.id}/{hold.assignment_id}"
     return str(thing.id)
 
 
 def _incident_of(board: Board, deadline: _Deadline) -> IncidentId | None:
     _, order, thing, _ = deadline
-    if order in {_SEARCH, _FLAG}:
+    if order in {_SEARCH, _FLAG, _CLAIM}:
         about: IncidentId = thing[0].id
         return about
     if order == _OFFER:
@@ -262,6 +284,9 @@ def _calls_for(board: Board, deadline: _Deadline) -> Due:
     elif order == _FLAG:
         incident, mark = thing
         command = FlagIncident(incident_id=incident.id, flag=mark.flag, about=mark.about)
+    elif order == _CLAIM:
+        incident, hold = thing
+        command = RemindClaim(incident_id=incident.id, assignment_id=hold.assignment_id)
     else:
         command = EndShift(shift_id=thing.id)
     return TimerCommand(

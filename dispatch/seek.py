@@ -275,7 +275,7 @@ def _queue(board: Board, rules: Rules, now: datetime) -> Iterator[_Waiting]:
     """
     for incident in board.incidents.values():
         start = incident.determined_at
-        if start is None or incident.back_entered:
+        if start is None or incident.back_entered or incident.holds:
             continue
         acuity = incident.acuity or Acuity.EMERGENT
         policy = rules.policy_of(incident.policy_version)

@@ -9,7 +9,7 @@ from crisis.ids import IncidentId
 from crisis.roles import SYSTEM
 
 #: What may wait for an instant.
-OverdueKind = Literal["duress", "offer", "search", "obligation", "shift", "flag"]
+OverdueKind = Literal["duress", "offer", "search", "obligation", "shift", "flag", "claim"]
 
 
 class AlarmOverlooked(Command, frozen=True, kw_only=True):

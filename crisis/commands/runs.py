@@ -9,7 +9,7 @@ from msgspec import Meta
 from crisis.assignment import Status
 from crisis.commands.base import Aware, Code, Codes, Command, Crew, Short, Text
 from crisis.ids import AssignmentId, EncounterId, IncidentId, SlotNo, SubjectId, TeamId
-from crisis.roles import DISPATCH, FIELD, Role
+from crisis.roles import DISPATCH, FIELD, SYSTEM, Role
 from crisis.shapes import Value
 from crisis.staffing import TelehealthSecond
 
@@ -135,6 +135,25 @@ class CancelAssignment(Command, frozen=True, kw_only=True):
     assignment_id: AssignmentId
     reason: Code
     still_needed: bool = True
+
+
+class SettleClaim(Command, frozen=True, kw_only=True):
+    """A crew whose run was over reports being there: say whether it is.
+
+    ``there``: the run is restored, and the crew's times count; else what it reports is disputed.
+    """
+
+    ROLES = DISPATCH
+    assignment_id: AssignmentId
+    there: bool
+
+
+class RemindClaim(Command, frozen=True, kw_only=True):
+    """Timer: nobody has settled whether the crew is there."""
+
+    ROLES = SYSTEM
+    incident_id: IncidentId
+    assignment_id: AssignmentId
 
 
 class CorrectMilestone(Command, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from dispatch.decide.overlooked import HANDLERS as OVERLOOKED
 from dispatch.decide.partners import HANDLERS as PARTNERS
 from dispatch.decide.past import HANDLERS as PAST
 from dispatch.decide.roster import HANDLERS as ROSTER
+from dispatch.decide.settling import HANDLERS as SETTLING
 from dispatch.decide.situation import warning
 
 __all__ = ["HANDLERS", "Decision", "Notice", "RecordDraft", "Rules", "decide"]
@@ -41,6 +42,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     **PARTNERS,
     **PAST,
     **ROSTER,
+    **SETTLING,
 }
 
 

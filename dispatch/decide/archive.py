@@ -26,12 +26,13 @@ def archive_if_settled(d: Deciding, incident_id: IncidentId) -> bool:
 
 
 def can_leave(board: Board, incident: Incident) -> bool:
-    """Whether the incident is settled and nothing of it is open."""
+    """Whether the incident is settled and nothing of it is open, no crew's claim either."""
     return (
         incident.is_settled
         and not incident.open_runs
         and not any(offer.is_pending for offer in incident.offers)
         and not any(partner.is_open for partner in incident.partners)
         and not incident.lacks_handoff
+        and not incident.holds
         and (incident.merged_into is None or incident.merged_into not in board.incidents)
     )

@@ -30,9 +30,9 @@ from crisis.commands import (
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId
 from crisis.incident import Encounter, Incident
-from dispatch.decide import dues, encounters, interventions
+from dispatch.decide import claims, dues, encounters, interventions
 from dispatch.decide.archive import archive_if_settled
-from dispatch.decide.belief import NOT_YOURS, dispute, why_disputed
+from dispatch.decide.belief import NOT_YOURS, dispute, keep_disputed, why_disputed
 from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import clock_stop, codes_of, reason_of
 from dispatch.decide.endings import propose_close
@@ -75,7 +75,7 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
     if run.is_open and not is_late(run, c.status, d.occurred_at):
         _check_forward(d, incident, run, c)
     warnings = let_happen(d, incident, run, c)
-    return _told(d, incident, c.assignment_id, warnings)
+    return _told(d, incident, run.id, warnings)
 
 
 def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportStatus) -> None:
@@ -130,6 +130,7 @@ def let_happen(
     )
     warnings += dues.moved_warnings(dues.owe_after(d, incident, run.id))
     dues.follow_run(d, incident.id, run.id, run.state)
+    warnings += claims.note_report(d, incident, run, c.status)
     after = d.run(run.id)[1]
     if has_arrived(after) and Status.ON_SCENE not in after.milestones:
         warnings.append(
@@ -193,7 +194,11 @@ def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
         if not run.is_open and reason != NOT_YOURS:
             # Whom they met is no less true, and nobody will tell it again.
             _recorded(d, incident, run, c)
-        return dispute(d, incident, run, Status.CLEARED, reason)
+        answer = dispute(d, incident, run, Status.CLEARED, reason)
+        now_incident, now_run = d.run(run.id)
+        if c.ready and now_run.claimed:
+            keep_disputed(d, now_incident, now_run, Status.READY, reason)
+        return answer
     check_voice(d, c.said_by)
     recorded = _recorded(d, incident, run, c)
     warnings = [told for one in recorded for told in encounters.warnings_of(d, one)]
@@ -251,6 +256,7 @@ def record_encounter(d: Deciding, c: RecordEncounter) -> dict[str, Any]:
     encounter = encounters.record(
         d, incident.id, run.id, c.encounter, thing="encounter", encounter_id=c.encounter_id
     )
+    claims.note_encounter(d, incident, run, contacted=encounter.contacted)
     return {
         "incident_id": incident.id,
         "assignment_id": run.id,

@@ -15,6 +15,7 @@ from crisis.errors import Disputed
 from crisis.incident import Incident
 from crisis.roles import Role
 from crisis.run_times import Contradiction, contradiction
+from dispatch.decide import claims
 from dispatch.decide.context import Deciding
 from dispatch.decide.keeping import tell_owner
 
@@ -62,7 +63,7 @@ def why_disputed(d: Deciding, incident: Incident, run: Assignment, status: Statu
     """
     actor = d.env.actor
     by_desk = actor.is_desk or actor.has(Role.ADMIN)
-    if not by_desk and actor.team_id != run.team_id:
+    if not by_desk and not _is_own(d, run):
         return NOT_YOURS
     if d.out_of_bounds is not None:
         return "outside_skew"
@@ -77,14 +78,24 @@ def why_disputed(d: Deciding, incident: Incident, run: Assignment, status: Statu
     return None
 
 
-def dispute(
-    d: Deciding, incident: Incident, run: Assignment, status: Status, reason: str
-) -> dict[str, Any]:
-    """Keep the report as it came, tell the desk, and answer that it isn't believed.
+def _is_own(d: Deciding, run: Assignment) -> bool:
+    """Whether it is the actor's team's run, or they were on its crew at any time.
 
-    That a team says it is there, against what the board says, can't wait.
+    Whoever was on its crew keeps it: their shift may have been ended while they are out.
     """
+    actor = d.env.actor
+    if actor.team_id == run.team_id:
+        return True
+    crews = [*(m.responder_id for stint in run.stints for m in stint.members), *run.crew]
+    return actor.responder_id is not None and actor.responder_id in crews
+
+
+def keep_disputed(
+    d: Deciding, incident: Incident, run: Assignment, status: Status, reason: str
+) -> datetime:
+    """Keep the report as it came; return the instant that it claims."""
     claimed = d.env.occurred_at or d.now
+    is_theirs = reason != NOT_YOURS
     d.emit(
         ReportDisputed(
             incident_id=incident.id,
@@ -93,14 +104,27 @@ def dispute(
             occurred=claimed,
             reason=reason,
             by_team=d.env.actor.team_id,
+            claimed_at=claims.claimed_at(d, incident, run, status) if is_theirs else None,
         ),
         at=d.now,
     )
+    return claimed
+
+
+def dispute(
+    d: Deciding, incident: Incident, run: Assignment, status: Status, reason: str
+) -> dict[str, Any]:
+    """Keep the report as it came, tell the desk, and answer that it isn't believed.
+
+    That a team says it is there, against what the board says, can't wait.
+    """
+    claimed = keep_disputed(d, incident, run, status, reason)
     if reason != NOT_YOURS:
         urgency = "now" if status in ARRIVED else "soon"
         d.notify("role:dispatcher", "report_disputed", urgency=urgency, incident=incident)
         if incident.owner is not None:
             tell_owner(d, incident, "report_disputed", urgency)
+        claims.note_disputed(d, incident, run, status)
     return d.refuse_but_keep(
         Disputed(
             "disputed",

@@ -32,7 +32,7 @@ from crisis.commands import (
 from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound
 from crisis.events import Body, Event, subject_of
 from crisis.ids import AssignmentId, IncidentId, OfferId, RecordId, derived
-from crisis.incident import Incident
+from crisis.incident import Incident, IncidentReturned
 from crisis.policy import CountyPolicy
 from crisis.reach import require_reach
 from crisis.roles import Role
@@ -307,12 +307,32 @@ class Deciding:
         return self.incident(incident_id)
 
     def run(self, assignment_id: AssignmentId) -> tuple[Incident, Assignment]:
-        """Return the run and its incident, or raise ``NotFound``."""
+        """Return the run and its incident, or raise ``NotFound``.
+
+        A run that goes on as another one (``AssignmentMoved``) is that other one.
+        """
         incident = self.incident_of_run(assignment_id)
         run = incident.assignment(assignment_id)
         if run is None:
             raise AssertionError("the board's index names a run that its incident lacks")
+        if run.moved_to is not None and run.moved_to in self.board.runs:
+            return self.run(run.moved_to)
         return incident, run
+
+    def come_back(self, incident: Incident) -> bool:
+        """Put an incident that had left the board on it again, for good.
+
+        Returns whether it is on the board: one that was erased can't come back.
+        """
+        if incident.id not in self._off_board:
+            return True
+        if incident.clinical.erased:
+            return False
+        self.emit(
+            IncidentReturned(incident_id=incident.id, whole=self.incident(incident.id)), at=self.now
+        )
+        self._off_board -= {incident.id}
+        return True
 
     def decision(self) -> Decision:
         """Return everything that was emitted, recorded and notified."""

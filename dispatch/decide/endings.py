@@ -23,6 +23,7 @@ from crisis.incident import (
 from crisis.offer import OfferWithdrawn
 from dispatch.decide import dues
 from dispatch.decide.archive import archive_if_settled
+from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.keeping import tell_owner
 from dispatch.decide.situation import warning
@@ -74,6 +75,7 @@ def cancel(d: Deciding, c: CancelIncident) -> dict[str, Any]:
     """Call the whole incident off."""
     incident = d.incident(c.incident_id)
     require_unsettled(incident)
+    require_settled_claims(d, incident)
     kind = d.rules.codes.require("cancel_reason", c.reason)
     if kind.flags and "cancels_incident" not in kind.flags:
         raise Invalid(
@@ -129,6 +131,7 @@ def close(d: Deciding, c: CloseIncident) -> dict[str, Any]:
             "Nobody has determined whether a team must go; determine, or cancel the incident.",
             state=incident.state.value,
         )
+    require_settled_claims(d, incident)
     busy = [run for run in incident.open_runs if run.state is not Status.CLEARED]
     if busy:
         raise Conflict(

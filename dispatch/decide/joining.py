@@ -37,6 +37,7 @@ from crisis.situation import Situation, joined, learnt_since, parted
 from crisis.standards import response_due
 from dispatch.decide import dues, owed
 from dispatch.decide.amendment import apply_amendment
+from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.endings import require_unsettled, withdraw_offers
 from dispatch.decide.keeping import tell_owner
@@ -51,6 +52,7 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
     """Let an incident be part of another, which keeps the earliest clock of both."""
     incident, into = d.incident(c.incident_id), d.incident(c.into)
     _check_merge(incident, into)
+    require_settled_claims(d, incident)
     contact = _contact_due(d, incident)
     withdraw_offers(d, incident, "incident_merged")
     incident = d.incident(incident.id)
@@ -204,6 +206,7 @@ def split(d: Deciding, c: SplitIncident) -> dict[str, Any]:
     incident = d.incident(c.incident_id)
     other = _part_of(d, incident, c.other)
     require_unsettled(incident)
+    require_settled_claims(d, incident)
     leaving = next(join for join in incident.joins if join.other == other.id)
     learnt, back = _taken_apart(d, incident, other.id)
     contact = _contact_due(d, incident)

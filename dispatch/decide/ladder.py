@@ -17,6 +17,7 @@ from crisis.incident import Incident, IncidentTakenInHand, Slot, SlotEscalated
 from crisis.policy import CountyPolicy, Rung, RungKind
 from crisis.roles import Role
 from crisis.triage import Acuity
+from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.keeping import owner_address
 
@@ -83,6 +84,7 @@ def _waiting(d: Deciding, c: EscalateSlot) -> tuple[Incident, Slot]:
     slot = incident.slot(c.slot)
     if slot is None:
         raise NotFound("unknown_slot", "The incident has no such slot.", slot=c.slot)
+    require_settled_claims(d, incident)
     if slot not in incident.waiting_slots():
         raise Conflict("slot_met", "The slot doesn't wait for a team now.", slot=c.slot)
     if c.rung != slot.rung + 1:

@@ -36,6 +36,7 @@ from crisis.roles import Role
 from crisis.staffing import CrewAssessment
 from crisis.team import Duty, Team
 from crisis.triage import Acuity
+from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import assess, codes_of, reason_of
 from dispatch.decide.situation import warning
@@ -60,6 +61,7 @@ def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
         raise NotFound("unknown_team", "There is no such team in this county.")
     _check_override(d, c)
     beside = c.override_reason is not None and not d.env.actor.has(Role.SYSTEM)
+    require_settled_claims(d, incident, override=c.override_reason if beside else None)
     slot = slot_for(incident, c.slot, may_ask_beside=beside)
     if c.rung is not None and c.rung != slot.rung + 1:
         raise Conflict(
@@ -219,7 +221,10 @@ def _expired(offer: Offer) -> OfferClosed:
 
 def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
     """Take it, by the server's clock: after the expiry it is refused, whatever a phone says."""
-    incident, offer = _pending(d, c.offer_id)
+    try:
+        incident, offer = _pending(d, c.offer_id)
+    except OfferClosed as closed:
+        return _too_late(d, c, closed)
     check_voice(d, c.said_by)
     if d.now > offer.expires_at:
         raise _expired(offer)
@@ -266,6 +271,22 @@ def accept(d: Deciding, c: AcceptOffer) -> dict[str, Any]:
         "version": incident.version,
         "warnings": [reason_of(shortfall) for shortfall in lacks],
     }
+
+
+def _too_late(d: Deciding, c: AcceptOffer, closed: OfferClosed) -> dict[str, Any]:
+    """Refuse an acceptance; where the crew had said it in time, the desk hears that it may go.
+
+    Raises:
+        OfferClosed: as it was given.
+    """
+    incident = d.incident_of_offer(c.offer_id)
+    offer = incident.offer(c.offer_id)
+    is_own = offer is not None and d.env.actor.team_id == offer.team_id
+    over_at = offer.answered_at if offer is not None else None
+    if not is_own or over_at is None or d.out_of_bounds is not None or d.occurred_at >= over_at:
+        raise closed
+    d.notify("role:dispatcher", "accepted_too_late", incident=incident)
+    return d.refuse_but_keep(closed)
 
 
 def withdraw_others(d: Deciding, incident: Incident, slot: SlotNo, taken: OfferId | None) -> None:

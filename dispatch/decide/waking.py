@@ -75,6 +75,7 @@ def why_not_free(d: Deciding, team: Team) -> list[dict[str, Any]]:
         (team.duty is Duty.UNAVAILABLE, "unavailable", "The team is not available."),
         (team.duty is Duty.ENDING, "shift_ending", "The team's shift has come to its end."),
         (team.run is not None, "on_a_run", "The team is on a run."),
+        (bool(team.claims), "reports_being_there", "The team reports being at an incident."),
         (team.offer is not None, "offer_pending", "The team has an offer that waits for answer."),
         (team.lent_to is not None, "lent", "The team is on loan to another county."),
         (in_danger, "in_duress", "The team has an open alarm."),

@@ -166,6 +166,19 @@ class FlagView(_Part, frozen=True, kw_only=True):
     times: int = 1
 
 
+class ClaimView(_Part, frozen=True, kw_only=True):
+    """A crew that reports being there though its run was over; nobody has settled it.
+
+    ``status``: the newest of what it reports; ``until``: when people are told again.
+    """
+
+    assignment_id: UUID
+    team_id: UUID
+    status: str
+    since: datetime
+    until: datetime
+
+
 class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     """An incident for the desk.
 
@@ -179,6 +192,7 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
         pending_owner, handed_over_at: who was asked to take it over, and when.
         in_hand_by, in_hand_until: who said that they see to it, and until when they are left to it.
         amended_at: when the present version became known; ``None`` = as opened.
+        claims: crews that report being there; nobody is asked until a person settles it.
     """
 
     id: UUID
@@ -224,6 +238,7 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     is_unacknowledged: bool = False
     lacks_handoff: bool = False
     flags: tuple[FlagView, ...] = ()
+    claims: tuple[ClaimView, ...] = ()
     referral_source: str = "unknown"
 
 
@@ -272,7 +287,10 @@ class AgencyIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
 
 
 class WallIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
-    """A row on the wall: what endangers teams, but no place, no need, no team."""
+    """A row on the wall: what endangers teams, but no place, no need, no team.
+
+    ``claimed``: a crew reports being there though its run was over.
+    """
 
     id: UUID
     number: int
@@ -285,6 +303,7 @@ class WallIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     due_at: datetime | None = None
     first_on_scene_at: datetime | None = None
     waiting_since: datetime | None = None
+    claimed: bool = False
 
 
 class AskedView(_Part, frozen=True, kw_only=True):

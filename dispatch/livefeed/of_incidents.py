@@ -21,6 +21,7 @@ from crisis.triage import Need, Place
 from dispatch.livefeed.entities import (
     AgencyIncidentView,
     CellView,
+    ClaimView,
     DangerView,
     FlagView,
     HazardView,
@@ -238,7 +239,21 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         flags=tuple(
             FlagView(flag=f.flag, about=f.about, at=f.at, times=f.times) for f in incident.flags
         ),
+        claims=_claims(incident),
         referral_source=incident.referral_source,
+    )
+
+
+def _claims(incident: Incident) -> tuple[ClaimView, ...]:
+    return tuple(
+        ClaimView(
+            assignment_id=hold.assignment_id,
+            team_id=hold.team_id,
+            status=hold.status,
+            since=hold.since,
+            until=hold.until,
+        )
+        for hold in incident.holds
     )
 
 
@@ -307,4 +322,5 @@ def wall_incident(incident: Incident, board: Board, _: UUID | None) -> WallIncid
         due_at=incident.due_at,
         first_on_scene_at=incident.first_on_scene_at,
         waiting_since=_waiting_since(incident),
+        claimed=bool(incident.holds),
     )

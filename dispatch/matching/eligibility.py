@@ -298,6 +298,7 @@ class Asking:
             frozenset(hazards),
         )
         self._responders = board.responders
+        self._runs = board.runs
         self._asked = _asked_before(incident, slot)
         self._in_danger = {alarm.team_id for alarm in board.duress.values() if alarm.is_open}
         self._zones: dict[tuple[str, ...], tuple[Reason, ...]] = {}
@@ -319,10 +320,8 @@ class Asking:
         found: tuple[Reason, ...] = ()
         if duty is not Duty.AVAILABLE or team.retired or team.lent_to is not None:
             found = self._on_duty(team)
-        if team.offer is not None:
-            found += self._busy(ReasonCode.BUSY_OFFER, "Asked about", team.offer[0])
-        if team.run is not None:
-            found += self._busy(ReasonCode.BUSY_RUN, "On a run:", team.run[0])
+        if not team.is_free:
+            found += self._elsewhere(team)
         if team.id in self._in_danger:
             found += _IN_DURESS
         if team.zones and self.point is not None:
@@ -352,6 +351,18 @@ class Asking:
             case Duty.AVAILABLE:
                 pass
         return found if team.lent_to is None else found + _LENT
+
+    def _elsewhere(self, team: Team) -> tuple[Reason, ...]:
+        """Return what it is asked about, runs to, or reports being at though its run is over."""
+        found: tuple[Reason, ...] = ()
+        if team.offer is not None:
+            found += self._busy(ReasonCode.BUSY_OFFER, "Asked about", team.offer[0])
+        if team.run is not None:
+            found += self._busy(ReasonCode.BUSY_RUN, "On a run:", team.run[0])
+        for run_id in team.claims:
+            if (at := self._runs.get(run_id)) is not None:
+                found += self._busy(ReasonCode.BUSY_RUN, "Reports being at", at)
+        return found
 
     def _busy(self, code: ReasonCode, what: str, incident_id: IncidentId) -> tuple[Reason, ...]:
         made = self._busy_with.get((code, incident_id))

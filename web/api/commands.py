@@ -99,6 +99,7 @@ OPERATIONS: list[Operation] = [
         ("/assignments/{assignment_id}/clear", c.ClearAssignment),
         ("/assignments/{assignment_id}/divert", c.DivertAssignment),
         ("/assignments/{assignment_id}/cancel", c.CancelAssignment),
+        ("/assignments/{assignment_id}/claim", c.SettleClaim),
         ("/assignments/{assignment_id}/milestones", c.CorrectMilestone),
         ("/assignments/{assignment_id}/crew", c.SwapCrew),
         ("/encounters/{encounter_id}", c.RecordEncounter),

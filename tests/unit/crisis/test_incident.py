@@ -30,6 +30,8 @@ from crisis.incident import (
     TRANSITIONS,
     CallAttached,
     EncounterRecorded,
+    HoldReminded,
+    HoldSettled,
     Incident,
     IncidentAbsorbed,
     IncidentAmended,
@@ -41,6 +43,8 @@ from crisis.incident import (
     IncidentMerged,
     IncidentOpened,
     IncidentReleased,
+    IncidentReopened,
+    IncidentReturned,
     IncidentSplit,
     IncidentState,
     IncidentTakenInHand,
@@ -51,6 +55,7 @@ from crisis.incident import (
     OwnEvent,
     Phase,
     ScreeningStarted,
+    SearchHeld,
     SlotAdded,
     SlotDropped,
     SlotEscalated,
@@ -354,14 +359,44 @@ ALWAYS: tuple[OwnEvent, ...] = (
     ),
     IncidentAbsorbed(incident_id=ME, other=OTHER, determined_at=at(-5), due_at=at(55)),
     IncidentFlagged(incident_id=ME, flag="unassigned"),
+    SearchHeld(
+        incident_id=ME,
+        assignment_id=AssignmentId(UUID(int=301)),
+        team_id=TeamId(UUID(int=2)),
+        status=Status.ON_SCENE,
+        until=at(9),
+    ),
+    HoldReminded(incident_id=ME, assignment_id=AssignmentId(UUID(int=301)), until=at(12)),
+    HoldSettled(
+        incident_id=ME,
+        assignment_id=AssignmentId(UUID(int=301)),
+        team_id=TeamId(UUID(int=2)),
+        there=False,
+    ),
+    IncidentReturned(incident_id=ME),
 )
 
 
 def test_every_own_event_has_its_place_in_the_table_or_beside_it() -> None:
-    apart = {IncidentOpened, IncidentSplit, IncidentReleased, IncidentArchived}
+    apart = {IncidentOpened, IncidentSplit, IncidentReleased, IncidentArchived, IncidentReopened}
     tried = {type(event) for event in (*TABLED, *ALWAYS)}
     assert tried | apart == set(get_args(OwnEvent))
     assert {type(event) for event in TABLED} == {event for _, event in TRANSITIONS}
+
+
+@pytest.mark.parametrize("end", [CLOSED, CANCELLED, MERGED], ids=lambda e: type(e).__name__)
+def test_what_is_opened_again_stands_as_before_its_end_with_its_clock(end: IncidentEvent) -> None:
+    before = after(determined())
+    again = evolve_incident(
+        evolve_incident(before, end, at(30)),
+        IncidentReopened(incident_id=ME, reason="crew_there"),
+        at(40),
+    )
+    assert again.state is IncidentState.DETERMINED
+    assert (again.determined_at, again.due_at) == (before.determined_at, before.due_at)
+    assert (again.ended_at, again.outcome, again.merged_into) == (None, None, None)
+    with pytest.raises(IllegalTransition):
+        evolve_incident(again, IncidentReopened(incident_id=ME, reason="crew_there"), at(41))
 
 
 def test_every_step_outside_the_table_is_refused_by_name() -> None:

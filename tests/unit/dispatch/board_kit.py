@@ -34,7 +34,7 @@ from crisis.commands import (
 )
 from crisis.duress import DuressEvent
 from crisis.errors import CrisisError
-from crisis.events import Body, Event, type_of
+from crisis.events import Body, Event, incident_of, type_of
 from crisis.ids import (
     AgencyId,
     AssignmentId,
@@ -59,6 +59,7 @@ from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, ShiftStarted, Team, TeamRecorded
 from crisis.triage import Acuity, Answer
 from dispatch.decide import Decision, Rules, decide
+from dispatch.incoming import not_on_board
 from geo.point import Point
 from geo.zone import AreaMap
 from tests.unit.dispatch.vocabulary import strange_words
@@ -212,9 +213,20 @@ class County:
         self._commands += 1
         env = envelope(command, number=self._commands if number is None else number, **how)
         before = self.board
-        decision = decide(before, env, self.now, self.rules)
-        if not any(event.off_board for event in decision.events):
-            assert fold_all(before, decision.events) == decision.board
+        gone = self._what_left(command)
+        held = before
+        for incident in gone:
+            held = held.holding("incidents", incident)
+        ids = frozenset(incident.id for incident in gone)
+        decision = decide(held, env, self.now, self.rules, ids)
+        # As the service does: what was only brought back for this leaves again.
+        stays = {change.entity.id: change.on_board for change in decision.changes}
+        after = decision.board
+        for incident in gone:
+            if not stays.get(incident.id):
+                after = after.without("incidents", incident)
+        assert fold_all(before, decision.events) == after
+        decision = msgspec.structs.replace(decision, board=after)
         for seq, event in enumerate(decision.events, start=before.seq + 1):
             assert event.seq == seq and event.command_id == env.command_id
             assert strange_words(event.body, self.rules.codes) == []
@@ -222,6 +234,18 @@ class County:
         self.log.extend(decision.events)
         self.last = decision
         return decision
+
+    def _what_left(self, command: Command) -> list[Incident]:
+        """What the command is about and that has left the board."""
+        missing = not_on_board(self.board, command)
+        known: dict[UUID, IncidentId] = {}
+        for body in (event.body for event in self.log):
+            about = None if isinstance(body, _ELSEWHERE) else incident_of(body)
+            for name in ("incident_id", "assignment_id", "offer_id"):
+                if about is not None and hasattr(body, name):
+                    known[getattr(body, name)] = about
+        found = {known[one] for one in missing if one in known}
+        return [self.gone(one) for one in sorted(found)]
 
     def refused(self, code: str, command: Command, **how: Any) -> CrisisError:
         """Assert that ``command`` is refused with ``code`` and return the refusal."""

@@ -21,6 +21,7 @@ from crisis.commands import (
     DeclineOffer,
     EncounterInput,
     ReportStatus,
+    SettleClaim,
 )
 from crisis.errors import CrisisError
 from crisis.ids import (
@@ -69,6 +70,7 @@ class Busy(Chaos):
             self._next_status,
             self._fact,
             self._chaos,
+            self._settle,
         ]
         try:
             self.random.choice(likely)()
@@ -135,6 +137,12 @@ class Busy(Chaos):
         elif status is not None:
             report = ReportStatus(assignment_id=run_id, status=status, briefed_by="dispatcher")
             self.county.do(report, by=on_team(team.id))
+
+    def _settle(self) -> None:
+        held = self._any(h for i in self.board.incidents.values() for h in i.holds)
+        if held is not None:
+            there = self.random.random() < 0.5
+            self.county.do(SettleClaim(assignment_id=held.assignment_id, there=there))
 
     def _fact(self) -> None:
         team = self.random.choice(self.teams)

@@ -49,6 +49,7 @@ from crisis.commands import (
     RequestPartner,
     ResolveDuress,
     SetDuty,
+    SettleClaim,
     SplitIncident,
     StartScreening,
     StartShift,
@@ -512,6 +513,13 @@ class Walk:
         if (incident := self._incident()) is not None and not self.deaf:
             self.do(TakeInHand(incident_id=incident.id))
 
+    def settle(self) -> None:
+        """Somebody says whether a crew is there whose run was over."""
+        held = [hold for incident in self.board.incidents.values() for hold in incident.holds]
+        if held:
+            there = self.draw.random() < 0.5
+            self.do(SettleClaim(assignment_id=self.draw.choice(held).assignment_id, there=there))
+
     def partner(self) -> None:
         """A partner is asked, takes it, or refuses."""
         if (incident := self._incident()) is None:
@@ -556,6 +564,8 @@ class Walk:
         self.checked += 1
         coming = tuple(due(self.board, self.now + self.horizon, self.rules))
         sought = {(w.incident_id, w.slot) for w in coming if isinstance(w, WakeUp)}
+        # Held for a crew that says it is there: people are told until one of them settles it.
+        held = {c.incident_id for c in _commands(coming, "RemindClaim")}
         flagged = {(c.incident_id, c.flag) for c in _commands(coming, "FlagIncident")}
         expiring = {c.offer_id for c in _commands(coming, "ExpireOffer")}
         waiting: dict[tuple[Any, SlotNo], datetime] = {}
@@ -575,7 +585,9 @@ class Walk:
                 elif not incident.slot_offers(slot.no):
                     key = (incident.id, slot.no)
                     waiting[key] = self.waiting_since.get(key, self.now)
-                    self._check_waiting(incident, slot, waiting[key], key in sought)
+                    self._check_waiting(
+                        incident, slot, waiting[key], key in sought or incident.id in held
+                    )
         self.waiting_since = waiting
 
     def _check_waiting(
@@ -623,6 +635,7 @@ _ACTS = {
     "join": 3,
     "own": 3,
     "hold": 3,
+    "settle": 2,
     "partner": 2,
     "danger": 1,
 }

@@ -46,10 +46,12 @@ from crisis.commands import (
     PlaceInput,
     RaiseDuress,
     RecordEncounter,
+    RemindClaim,
     ReportStatus,
     RequestPartner,
     ResolveDuress,
     SetDuty,
+    SettleClaim,
     SplitIncident,
     StartScreening,
     SwapCrew,
@@ -73,6 +75,7 @@ from crisis.run_times import left_at
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity, Hazard
+from dispatch.escalate import WakeUp, due, next_due
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     LEAD,
@@ -96,7 +99,7 @@ PAPERS = {"by": SUPERVISOR, "source": Source.BACK_ENTRY, "reason": "system_outag
 WEIGHTS = (
     *(2, 1, 6, 2, 1, 1, 1, 1, 1, 2),  # incidents
     *(8, 4, 8, 3, 1, 1, 1, 2),  # offers
-    *(10, 6, 2, 2, 3, 2, 1, 1, 2, 2, 3),  # runs
+    *(10, 6, 2, 2, 3, 2, 1, 1, 2, 2, 3, 2, 1),  # runs
     *(2, 1, 1, 3, 4),  # teams
     *(2, 2, 1, 1, 1),  # partners, owners
 )
@@ -219,6 +222,14 @@ class Chaos:
             ),
             lambda: (self._entered(incident, team, b), PAPERS),
             lambda: (
+                SettleClaim(assignment_id=self.pick(self._claimed(), a), there=b % 2 == 0),
+                {},
+            ),
+            lambda: (
+                RemindClaim(incident_id=incident, assignment_id=self.pick(self._claimed(), a)),
+                {"by": SERVICE},
+            ),
+            lambda: (
                 SetDuty(team_id=team, duty="available" if b % 2 else "unavailable", reason="break"),
                 {},
             ),
@@ -296,6 +307,9 @@ class Chaos:
         going = [team.run[1] for team in self.board.teams.values() if team.run]
         return going if going and n % 8 else list(self.board.runs)
 
+    def _claimed(self) -> list[AssignmentId]:
+        return list(_held(self.board))
+
     def _report(self, run: AssignmentId, n: int) -> ReportStatus:
         return ReportStatus(
             assignment_id=run,
@@ -339,6 +353,23 @@ Steps = st.lists(
     min_size=10,
     max_size=70,
 )
+
+
+def _held(board: Board) -> dict[AssignmentId, TeamId]:
+    return {h.assignment_id: h.team_id for i in board.incidents.values() for h in i.holds}
+
+
+def check_claims(chaos: Chaos) -> None:
+    """A crew that reports being there is known to its team, and held for until a due instant."""
+    board = chaos.board
+    known = {run: team.id for team in board.teams.values() for run in team.claims}
+    assert known == _held(board)
+    for one in due(board, chaos.county.now, chaos.county.rules):
+        assert not isinstance(one, WakeUp) or not board.incidents[one.incident_id].holds
+    untils = [hold.until for i in board.incidents.values() for hold in i.holds]
+    if untils:
+        at = next_due(board, chaos.county.rules)
+        assert at is not None and at <= min(untils)
 
 
 def states(chaos: Chaos) -> Iterator[Incident]:
@@ -396,14 +427,16 @@ def check_forward(before: Incident, after: Incident) -> None:
         was = before.assignment(run.id)
         if was is None or was.state is run.state:
             continue
-        assert was.is_open, "a run that is over stays over"
-        if run.state in RUN and was.state in RUN:
+        restored = any(hold.assignment_id == run.id for hold in before.holds)
+        assert was.is_open or restored, "a run that is over stays over, unless its crew is there"
+        if run.state in RUN and was.state in RUN and not restored:
             assert RUN.index(run.state) > RUN.index(was.state)
 
 
 def check_board(chaos: Chaos, before: dict[IncidentId, Incident]) -> None:
     board = chaos.board
     check_teams(board)
+    check_claims(chaos)
     assert {o: i.id for i in board.incidents.values() for o in (x.id for x in i.offers)} == (
         board.offers
     )

@@ -144,6 +144,7 @@ def _cases() -> Iterator[Case]:
     yield from _of_partners()
     yield from _of_offers()
     yield from _of_runs()
+    yield from _of_claims()
     yield from _of_roster()
     yield from _of_the_rest()
 
@@ -359,6 +360,20 @@ def _of_runs() -> Iterator[Case]:
         encounters=(),
     )
     yield case(later, called_off, SUPERVISOR, Source.BACK_ENTRY)
+
+
+def _of_claims() -> Iterator[Case]:
+    county = _county()
+    incident, team = county.determined(), county.team()
+    run = county.running(incident, team)
+    county.do(c.CancelAssignment(assignment_id=run, reason="team_vehicle"))
+    county.wait(60)
+    report = c.ReportStatus(assignment_id=run, status=Status.ON_SCENE)
+    county.do(report, by=on_team(team))
+    for there in (True, False):
+        yield case(county, c.SettleClaim(assignment_id=run, there=there))
+    county.wait(600)
+    yield case(county, c.RemindClaim(incident_id=incident, assignment_id=run), SERVICE)
 
 
 def _of_roster() -> Iterator[Case]:

@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -161,6 +161,8 @@ export interface Assignment {
   readonly shortfalls: readonly string[];
   readonly arrival_shortfalls: readonly string[] | null;
   readonly qualified_at: string | null;
+  readonly claimed: Readonly<Partial<Record<Status, string>>>;
+  readonly moved_to: string | null;
 }
 
 /** The team accepted: the run begins. */
@@ -210,6 +212,27 @@ export interface AssignmentEntered {
   readonly shortfalls: readonly string[];
   readonly override_reason: string | null;
   readonly said_by: string | null;
+}
+
+/** The run goes on as one of the incident that its own was merged into. */
+export interface AssignmentMoved {
+  readonly type: "assignment_moved";
+  readonly incident_id: string;
+  readonly assignment_id: string;
+  readonly to_incident: string;
+  readonly to_assignment: string;
+}
+
+/** A person says that the crew is there: the run that had ended goes on, or was done after all. */
+export interface AssignmentRestored {
+  readonly type: "assignment_restored";
+  readonly incident_id: string;
+  readonly assignment_id: string;
+  readonly slot: number;
+  readonly state: Status;
+  readonly milestones: Readonly<Partial<Record<Status, string>>>;
+  readonly qualified_at: string | null;
+  readonly shortfalls: readonly string[] | null;
 }
 
 /** Nothing is missing up to ``seq``. */
@@ -366,6 +389,22 @@ export interface CheckInPolicy {
   readonly transport_s: number;
   readonly lone_on_scene_s: number;
   readonly grace_s: number;
+}
+
+/** A person says that the crew is not there: what it claimed is disputed and counts nothing. */
+export interface ClaimDenied {
+  readonly type: "claim_denied";
+  readonly incident_id: string;
+  readonly assignment_id: string;
+}
+
+/** A crew that reports being there though its run was over; nobody has settled it. */
+export interface ClaimView {
+  readonly assignment_id: string;
+  readonly team_id: string;
+  readonly status: string;
+  readonly since: string;
+  readonly until: string;
 }
 
 /** The private part of a triage: exact point and clinical facts. */
@@ -680,7 +719,7 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | IncidentTakenInHand | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | IncidentArchived | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | IncidentTakenInHand | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | SearchHeld | HoldReminded | HoldSettled | IncidentReopened | IncidentArchived | IncidentReturned | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | AssignmentRestored | AssignmentMoved | ClaimDenied | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
 }
 
 /** A team that may not go, with every reason. */
@@ -781,6 +820,34 @@ export interface HazardsAcknowledged {
   readonly said_by: string | null;
 }
 
+/** A crew whose run was over reports being there, and nobody has settled whether it is. */
+export interface Hold {
+  readonly assignment_id: string;
+  readonly team_id: string;
+  readonly status: Status;
+  readonly since: string;
+  readonly until: string;
+  readonly reminded: number;
+}
+
+/** Nobody has settled whether the crew is there: people were told, and will be at ``until``. */
+export interface HoldReminded {
+  readonly type: "hold_reminded";
+  readonly incident_id: string;
+  readonly assignment_id: string;
+  readonly until: string;
+}
+
+/** A person has said whether the crew is there; the search for a team goes on as it must. */
+export interface HoldSettled {
+  readonly type: "hold_settled";
+  readonly incident_id: string;
+  readonly assignment_id: string;
+  readonly team_id: string;
+  readonly there: boolean;
+  readonly by: string | null;
+}
+
 /** The whole state of one incident. */
 export interface Incident {
   readonly id: string;
@@ -825,6 +892,7 @@ export interface Incident {
   readonly subjects: readonly Subject[];
   readonly encounters: readonly Encounter[];
   readonly flags: readonly Flag[];
+  readonly holds: readonly Hold[];
   readonly clinical: Clinical;
   readonly danger: Danger;
   readonly touched: Readonly<Record<string, number>>;
@@ -939,6 +1007,21 @@ export interface IncidentReleased {
   readonly subjects: readonly string[];
 }
 
+/** It had ended and goes on, with its clock as if it had never ended. */
+export interface IncidentReopened {
+  readonly type: "incident_reopened";
+  readonly incident_id: string;
+  readonly reason: string;
+  readonly wake_at: string | null;
+}
+
+/** An incident that had left the board is on it again, because something of it is open. */
+export interface IncidentReturned {
+  readonly type: "incident_returned";
+  readonly incident_id: string;
+  readonly whole: Incident | null;
+}
+
 /** A merge was wrong: the merged incident stands on its own again. */
 export interface IncidentSplit {
   readonly type: "incident_split";
@@ -1002,6 +1085,7 @@ export interface IncidentView {
   readonly is_unacknowledged: boolean;
   readonly lacks_handoff: boolean;
   readonly flags: readonly FlagView[];
+  readonly claims: readonly ClaimView[];
   readonly referral_source: string;
 }
 
@@ -1639,6 +1723,7 @@ export interface ReportDisputed {
   readonly occurred: string;
   readonly reason: string;
   readonly by_team: string | null;
+  readonly claimed_at: string | null;
 }
 
 /** A person who may serve on a team, with what they are trained and licensed for. */
@@ -1718,6 +1803,16 @@ export interface Rung {
 export interface ScreeningStarted {
   readonly type: "screening_started";
   readonly incident_id: string;
+}
+
+/** A crew whose run was over reports being there: nobody is asked until a person settles it. */
+export interface SearchHeld {
+  readonly type: "search_held";
+  readonly incident_id: string;
+  readonly assignment_id: string;
+  readonly team_id: string;
+  readonly status: Status;
+  readonly until: string;
 }
 
 /** A rate with its parts. */
@@ -1933,6 +2028,7 @@ export interface Team {
   readonly telehealth: TelehealthSecond | null;
   readonly offer: readonly [string, string] | null;
   readonly run: readonly [string, string] | null;
+  readonly claims: readonly string[];
   readonly duty_since: string | null;
   readonly available_since: string | null;
   readonly lent_to: number | null;
@@ -2142,6 +2238,7 @@ export interface WallIncidentView {
   readonly due_at: string | null;
   readonly first_on_scene_at: string | null;
   readonly waiting_since: string | null;
+  readonly claimed: boolean;
 }
 
 /** A team on the wall. */
@@ -2905,6 +3002,15 @@ export interface SetDutyBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
+/** A crew whose run was over reports being there: say whether it is. */
+export interface SettleClaimBody {
+  readonly there: boolean;
+  readonly occurred_at?: string | null | undefined;
+  readonly sent_at?: string | null | undefined;
+  readonly by_voice?: boolean | undefined;
+  readonly back_entry_reason?: string | null | undefined;
+}
+
 /** ``mode``: a cookie for pages, a bearer token for devices. */
 export interface SignInBody {
   readonly username: string;
@@ -3027,13 +3133,14 @@ export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, 
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null}, p: { stints: CrewStintShape } };
+export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
 export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": "", "times": 1} };
+export const HoldShape: Shape = { d: {"reminded": 0} };
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "alone": null, "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, alone: SituationShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, clinical: ClinicalShape, danger: DangerShape } };
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "alone": null, "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, alone: SituationShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape, absorbed: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
@@ -3061,6 +3168,9 @@ export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at
 export const IncidentSplitShape: Shape = { d: {"wake_at": null, "partners": []}, p: { partners: PartnerResponseShape } };
 export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "subjects": []} };
 export const IncidentFlaggedShape: Shape = { d: {"about": ""} };
+export const HoldSettledShape: Shape = { d: {"by": null} };
+export const IncidentReopenedShape: Shape = { d: {"wake_at": null} };
+export const IncidentReturnedShape: Shape = { d: {"whole": null}, p: { whole: IncidentShape } };
 export const OfferMadeShape: Shape = { d: {"eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const OfferAcceptedShape: Shape = { d: {"crew": [], "said_by": null} };
 export const OfferDeclinedShape: Shape = { d: {"wake_at": null, "said_by": null} };
@@ -3069,11 +3179,12 @@ export const OfferWithdrawnShape: Shape = { d: {"wake_at": null} };
 export const AssignmentBegunShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": []}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const AssignmentEnteredShape: Shape = { d: {"crew": [], "members": [], "telehealth": null, "shortfalls": [], "override_reason": null, "said_by": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const StatusReportedShape: Shape = { d: {"moves": true, "device_at": null, "said_by": null, "cleared_scene_by": null, "briefed_by": null, "staging_reason": null, "staging_record": null, "shortfalls": null, "qualifies": true, "completed_at": null} };
-export const ReportDisputedShape: Shape = { d: {"by_team": null} };
+export const ReportDisputedShape: Shape = { d: {"by_team": null, "claimed_at": null} };
 export const MilestoneCorrectedShape: Shape = { d: {"by": null, "shortfalls": null, "judged": false, "qualified_at": null} };
 export const HazardsAcknowledgedShape: Shape = { d: {"said_by": null} };
 export const AssignmentDivertedShape: Shape = { d: {"to_incident": null, "wake_at": null} };
 export const AssignmentCancelledShape: Shape = { d: {"wake_at": null} };
+export const AssignmentRestoredShape: Shape = { d: {"qualified_at": null, "shortfalls": null} };
 export const CrewSwappedShape: Shape = { d: {"members": [], "telehealth": null, "shortfalls": [], "reason": "other", "qualifies": false, "judged": false, "qualified_at": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const PartnerRequestedShape: Shape = { d: {"requested_by": "dispatcher", "handoff": false, "danger": 0} };
 export const PartnerAcknowledgedShape: Shape = { d: {"record": null} };
@@ -3099,7 +3210,7 @@ export const ShiftEndedShape: Shape = { d: {"reason": "scheduled"} };
 export const CredentialShape: Shape = { d: {"number": null, "effective_from": null, "expires_on": null} };
 export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
-export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_merged": IncidentMergedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
+export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_merged": IncidentMergedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "hold_settled": HoldSettledShape, "incident_reopened": IncidentReopenedShape, "incident_returned": IncidentReturnedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "assignment_restored": AssignmentRestoredShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const TimelineShape: Shape = { d: {}, p: { events: EventShape } };
 export const RungShape: Shape = { d: {"delay_s": 0.0} };
 export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "person_s": {"emergent": 120, "urgent": 300, "routine": 900}, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
@@ -3125,7 +3236,7 @@ export const ResponseTimesShape: Shape = { d: {}, p: { lines: LineShape } };
 export const RespondersShape: Shape = { d: {}, p: { responders: ResponderShape } };
 export const GrantShape: Shape = { d: {"agency_id": null, "responder_id": null, "scopes": null} };
 export const WhoAmIShape: Shape = { d: {}, p: { grants: GrantShape } };
-export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
+export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null} };
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
 export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
@@ -3138,7 +3249,7 @@ export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
 export const PartnerViewShape: Shape = { d: {"handoff": false, "danger": 0, "acknowledged_at": null, "arrived_at": null} };
 export const FlagViewShape: Shape = { d: {"about": "", "times": 1} };
-export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, flags: FlagViewShape } };
+export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "claims": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, flags: FlagViewShape } };
 export const MemberViewShape: Shape = { d: {"mode": "onsite"} };
 export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
@@ -3148,7 +3259,7 @@ export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": nul
 export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
 export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { hazards: HazardViewShape, danger: DangerViewShape, offers: OfferViewShape, runs: RunViewShape } };
 export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, runs: RunViewShape, partners: PartnerViewShape } };
-export const WallIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null}, p: { hazards: HazardViewShape, danger: DangerViewShape } };
+export const WallIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "claimed": false}, p: { hazards: HazardViewShape, danger: DangerViewShape } };
 export const WallTeamViewShape: Shape = { d: {"since": null} };
 export const ProblemShape: Shape = { d: {"type": "about:blank", "facts": {}} };
 
@@ -3612,6 +3723,11 @@ export const setDuty: Operation<{ team_id: string }, undefined, SetDutyBody, Ans
   name: "setDuty", method: "POST", path: "/api/v1/teams/{team_id}/duty", command: true, shape: null,
 };
 
+/** A crew whose run was over reports being there: say whether it is. */
+export const settleClaim: Operation<{ assignment_id: string }, undefined, SettleClaimBody, Answered> = {
+  name: "settleClaim", method: "POST", path: "/api/v1/assignments/{assignment_id}/claim", command: true, shape: null,
+};
+
 /** ``other`` was merged into this one by mistake. */
 export const splitIncident: Operation<{ incident_id: string }, undefined, SplitIncidentBody, Answered> = {
   name: "splitIncident", method: "POST", path: "/api/v1/incidents/{incident_id}/split", command: true, shape: null,
@@ -3703,6 +3819,7 @@ export interface CodeSets {
   readonly presence: "onsite" | "telehealth_audio" | "telehealth_video";
   readonly provider_type: "advanced_emt" | "amft" | "aod_counselor" | "apcc" | "asw" | "clinical_nurse_specialist" | "community_health_worker" | "community_paramedic" | "driver" | "emt" | "interpreter" | "law_enforcement_officer" | "lcsw" | "licensed_vocational_nurse" | "lmft" | "lpcc" | "mental_health_rehabilitation_specialist" | "nurse_practitioner" | "occupational_therapist" | "other_not_qualifying" | "other_qualified_provider" | "paramedic" | "peer_support_specialist" | "pharmacist" | "physician" | "physician_assistant" | "psychiatric_technician" | "psychologist" | "psychologist_waivered" | "registered_nurse" | "student_trainee" | (string & {});
   readonly referral_source: "board_and_care" | "bystander_business" | "child_welfare" | "clinic_bh_provider" | "county_line" | "ems_fire" | "family_friend" | "furs" | "hospital_ed" | "law_enforcement_on_scene" | "line_988" | "managed_care_plan" | "neighboring_county" | "other" | "primary_care" | "probation" | "psap_911" | "school_college" | "self" | "shelter_outreach" | "tribal_ihcp" | "unknown" | (string & {});
+  readonly reopen_reason: "crew_there" | (string & {});
   readonly risk_answer: "no" | "not_asked" | "unknown" | "yes";
   readonly risk_item: "altered_consciousness" | "animals" | "children_present" | "contagion" | "firearm_access" | "grave_disability_signs" | "homicidal_ideation" | "intoxication" | "medical_symptoms" | "missing_person" | "named_target" | "others_on_scene_hostile" | "overdose_ingestion" | "restraining_order" | "self_injury" | "suicidal_ideation" | "suicide_attempt_now" | "suicide_intent" | "suicide_means" | "suicide_plan" | "violence_history" | "violence_now" | "weapon_on_scene" | "withdrawal" | (string & {});
   readonly safety_plan: "updated" | "verbal" | "with_supports" | "written" | "written_no_copy" | (string & {});
@@ -3772,6 +3889,7 @@ export type RefusalCode =
   | "cancel_reason_missing"
   | "cancelled_met_nobody"
   | "check_in_by_hand"
+  | "claim_open"
   | "cleared_by_missing"
   | "client_gone"
   | "clock_off"
@@ -3892,6 +4010,7 @@ export type RefusalCode =
   | "not_yourself"
   | "note_empty"
   | "nothing_to_confirm"
+  | "nothing_to_settle"
   | "occurred_in_future"
   | "occurred_too_early"
   | "off_shift"
@@ -3958,6 +4077,7 @@ export type RefusalCode =
   | "team_has_shifts"
   | "team_lent"
   | "team_not_eligible"
+  | "team_on_another_run"
   | "team_on_shift"
   | "team_was_on_a_run"
   | "times_out_of_order"

@@ -8,6 +8,7 @@ import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { getIncident, getIncidentRecords, getIncidentTimeline, type IncidentView, type OpenedIncident, type OpenedRecords, type Timeline as Told } from "../wire.ts";
+import { Claim } from "./Claims.tsx";
 import { CorrectTime, Divert, type PastRun } from "./Correct.tsx";
 import type { Desk } from "./desk.ts";
 import { Encounters } from "./Encounter.tsx";
@@ -77,6 +78,13 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
     <section class="panel detail" aria-label={t("incident_no", { number: one?.number ?? opened.value?.incident.incident.number ?? 0 })}>
       {one === undefined ? <PastHead desk={desk} id={id} opened={opened.value?.incident} /> : <Head desk={desk} one={one} labels={opened.value?.incident.labels ?? {}} />}
       <div class="scroll" tabIndex={0} role="group" aria-label={t("incident_no", { number: one?.number ?? 0 })}>
+        {one && one.claims.length > 0 && (
+          <div class="alarms">
+            {one.claims.map((claim) => (
+              <Claim key={claim.assignment_id} desk={desk} incident={one} claim={claim} />
+            ))}
+          </div>
+        )}
         <ToldOf desk={desk} id={id} />
         {one && <Using desk={desk} one={one} opened={opened.value?.incident} onDone={() => turn.value++} />}
         {one === undefined && opened.value && <UsingPast desk={desk} opened={opened.value.incident} onDone={() => turn.value++} />}

@@ -149,6 +149,11 @@ function Row({ desk, one, isCursor, isOpen }: { desk: Desk; one: IncidentView; i
             <Icon name="clock" /> {t("no_team_for")} <Since from={one.waiting_since} />
           </span>
         )}
+        {one.claims.map((claim) => (
+          <span key={claim.assignment_id} class="alarm-words">
+            {desk.callSign(claim.team_id)} {t("claim_there")}
+          </span>
+        ))}
         {one.is_exhausted && <span class="alarm-words">{t("nobody_left")}</span>}
         {one.lacks_handoff && <span class="alarm-words">{t("handoff_open")}</span>}
       </span>

@@ -51,6 +51,7 @@ export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; off
         </span>
         {offer.eta_s !== null && <span class="quiet">{t("eta_of", { eta: minutes(offer.eta_s) })}</span>}
         {one.slots.length > 1 && <span class="quiet">{t("slot_no", { n: offer.slot })}</span>}
+        {one.claims.length > 0 && <span class="alarm-words">{t("claim_offer")}</span>}
       </header>
       <div class="acts">
         <Act run={(key) => api.call(acceptOffer, { path, body: { by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>{t("accepted_by_voice")}</Act>

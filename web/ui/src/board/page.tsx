@@ -13,6 +13,7 @@ import { api, type Session } from "../session.ts";
 import { followLive, startPage } from "../start.tsx";
 import { acknowledgeDuress } from "../wire.ts";
 import { answer, Calls, openCalls } from "./Calls.tsx";
+import { Claims, openClaims } from "./Claims.tsx";
 import { loadCodes } from "./codes.ts";
 import { Desk } from "./desk.ts";
 import { Detail } from "./Detail.tsx";
@@ -27,7 +28,7 @@ import { MapPanel, type MapHandle } from "./MapPanel.tsx";
 import { Notices } from "./Notices.tsx";
 import { Owed } from "./Owed.tsx";
 import { Paper } from "./Paper.tsx";
-import { isHeard, mayBeHeard, startSound, toggleSound } from "./sound.ts";
+import { isHeard, mayBeHeard, startSound, toggleSound, unlock } from "./sound.ts";
 import { Teams } from "./Teams.tsx";
 
 function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => void }) {
@@ -47,6 +48,7 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
         <Filters desk={desk} onNew={onNew} />
       </Bar>
       <Alarms desk={desk} />
+      <Claims desk={desk} />
       <div class="strip">
         <Calls desk={desk} />
         <Notices desk={desk} />
@@ -66,7 +68,19 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
         <Teams desk={desk} />
         {desk.showsKeys.value && <Help desk={desk} />}
       </main>
+      <Silent desk={desk} />
     </div>
+  );
+}
+
+/** Says in large letters that no alarm can be heard; over the page, so that nothing moves when it goes. */
+function Silent({ desk }: { desk: Desk }) {
+  if (mayBeHeard.value) return null;
+  const isUrgent = openAlarms(desk).length > 0 || openClaims(desk).length > 0;
+  return (
+    <button type="button" class={`silent ${isUrgent ? "urgent" : ""}`} onClick={unlock}>
+      <Icon name="bell" /> {t("sound_blocked")}
+    </button>
   );
 }
 

@@ -1,8 +1,9 @@
 // What is heard: one pattern per class, made here, so that no file has to load in an emergency.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { AlertFrame } from "../wire.ts";
 import type { Desk } from "./desk.ts";
+import { openClaims } from "./Claims.tsx";
 import { openAlarms } from "./Duress.tsx";
 
 const KEPT_UNDER = "crisis.board.sound";
@@ -29,20 +30,39 @@ let context: AudioContext | null = null;
 /** Whether the browser lets this page be heard: not before the person has touched it. */
 export const mayBeHeard = signal(navigator.userActivation.hasBeenActive);
 
+/** The one context, made only once it may sound: made earlier, browsers complain of it. */
+function audio(): AudioContext {
+  if (context === null) {
+    const made = new AudioContext();
+    // The device may be taken away later: then the page says so again.
+    made.addEventListener("statechange", () => (mayBeHeard.value = made.state === "running"));
+    context = made;
+  }
+  return context;
+}
+
+/** The person has touched the page: from now on it may sound. */
+export function unlock(): void {
+  if (!navigator.userActivation.hasBeenActive) return;
+  const made = audio();
+  if (made.state === "running") mayBeHeard.value = true;
+  else void made.resume().then(() => (mayBeHeard.value = made.state === "running"), () => undefined);
+}
+
 function play(pattern: Pattern): void {
   if (!mayBeHeard.peek()) return;
-  context ??= new AudioContext();
-  if (context.state === "suspended") void context.resume().catch(() => undefined);
-  let at = context.currentTime + 0.02;
+  const made = audio();
+  if (made.state !== "running") void made.resume().catch(() => undefined);
+  let at = made.currentTime + 0.02;
   for (const [hertz, ms] of pattern) {
     if (hertz > 0) {
-      const tone = context.createOscillator();
-      const gain = context.createGain();
+      const tone = made.createOscillator();
+      const gain = made.createGain();
       tone.frequency.value = hertz;
       gain.gain.setValueAtTime(0.0001, at);
       gain.gain.exponentialRampToValueAtTime(0.25, at + 0.015);
       gain.gain.exponentialRampToValueAtTime(0.0001, at + ms / 1000);
-      tone.connect(gain).connect(context.destination);
+      tone.connect(gain).connect(made.destination);
       tone.start(at);
       tone.stop(at + ms / 1000);
     }
@@ -52,30 +72,40 @@ function play(pattern: Pattern): void {
 
 const REPEAT_MS = 4000;
 
+/** Repeat a pattern while `isSo`, at once when it begins and when the page first may be heard. */
+function repeatWhile(isSo: () => boolean, pattern: Pattern): void {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  effect(() => {
+    clearInterval(timer);
+    if (!isSo() || !mayBeHeard.value) return;
+    play(pattern);
+    timer = setInterval(() => play(pattern), REPEAT_MS);
+  });
+}
+
 /** Sound for alerts, ringing calls and alarms, for as long as the page is open. */
 export function startSound(desk: Desk): void {
-  for (const kind of ["pointerdown", "keydown"] as const) {
-    addEventListener(kind, () => (mayBeHeard.value = navigator.userActivation.hasBeenActive), { passive: true });
-  }
+  for (const kind of ["pointerdown", "pointerup", "keydown"] as const) addEventListener(kind, unlock, { passive: true });
   desk.live.onAlert((alert) => {
     if (isHeard.peek() && !alert.template.startsWith("duress")) play(PATTERNS[alert.urgency]);
   });
+  const ringingNow = computed(() => [...desk.live.of("call").all.value.values()].filter((call) => call.state === "offered").length);
   let ringing = 0;
   effect(() => {
-    const now = [...desk.live.of("call").all.value.values()].filter((call) => call.state === "offered").length;
+    const now = ringingNow.value;
     if (now > ringing && isHeard.peek()) play(PATTERNS.call);
     ringing = now;
   });
-  // An alarm that nobody has in hand is repeated, and no toggle silences it.
-  let timer: ReturnType<typeof setInterval> | null = null;
+  // What came while the page could not be heard is heard now, once.
   effect(() => {
-    const isRaw = openAlarms(desk).some((one) => one.acknowledged_at === null);
-    if (isRaw && timer === null) {
-      play(PATTERNS.duress);
-      timer = setInterval(() => play(PATTERNS.duress), REPEAT_MS);
-    } else if (!isRaw && timer !== null) {
-      clearInterval(timer);
-      timer = null;
-    }
+    if (!mayBeHeard.value || !isHeard.peek()) return;
+    const waits = desk.live.alerts.peek().some((alert) => alert.urgency === "now" && !alert.template.startsWith("duress"));
+    if (ringingNow.peek() > 0) play(PATTERNS.call);
+    else if (waits) play(PATTERNS.now);
   });
+  // An alarm that nobody has in hand is repeated, and so is a crew that reports being there; no toggle silences them.
+  const isRaw = computed(() => openAlarms(desk).some((one) => one.acknowledged_at === null));
+  const isClaimed = computed(() => openClaims(desk).length > 0);
+  repeatWhile(() => isRaw.value, PATTERNS.duress);
+  repeatWhile(() => !isRaw.value && isClaimed.value, PATTERNS.now);
 }

@@ -245,6 +245,8 @@ export default {
   alert_offer_amended: "The offer was changed. Read it again.",
   alert_incident_amended: "The incident was changed. Read it again.",
   alert_run_cancelled: "Your run was called off.",
+  alert_run_restored: "Dispatch has your run back: go on.",
+  alert_claim_denied: "Dispatch takes your run to be over. If you are there, call them now.",
   alert_run_diverted: "You are sent elsewhere.",
   alert_partner_coming: "The partner is coming.",
   alert_partner_on_scene: "The partner is there.",

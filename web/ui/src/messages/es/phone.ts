@@ -247,6 +247,8 @@ const es: Catalog<typeof en> = {
   alert_offer_amended: "La oferta cambió. Léala de nuevo.",
   alert_incident_amended: "El incidente cambió. Léalo de nuevo.",
   alert_run_cancelled: "Su salida fue cancelada.",
+  alert_run_restored: "La central restableció su salida: continúe.",
+  alert_claim_denied: "Para la central su salida terminó. Si está allí, llame ahora.",
   alert_run_diverted: "Se le envía a otro lugar.",
   alert_partner_coming: "El socio viene en camino.",
   alert_partner_on_scene: "El socio ya llegó.",

@@ -247,6 +247,8 @@ const vi: Catalog<typeof en> = {
   alert_offer_amended: "Đề nghị đã thay đổi. Hãy đọc lại.",
   alert_incident_amended: "Sự việc đã thay đổi. Hãy đọc lại.",
   alert_run_cancelled: "Chuyến của bạn đã bị hủy.",
+  alert_run_restored: "Điều phối đã khôi phục chuyến đi của bạn: hãy tiếp tục.",
+  alert_claim_denied: "Điều phối cho rằng chuyến đi của bạn đã kết thúc. Nếu bạn đang ở đó, hãy gọi ngay.",
   alert_run_diverted: "Bạn được điều đi nơi khác.",
   alert_partner_coming: "Đối tác đang đến.",
   alert_partner_on_scene: "Đối tác đã tới.",
