@@ -261,6 +261,10 @@ class CountyPolicy(Value, frozen=True, kw_only=True):
     version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     effective_from: Annotated[datetime, msgspec.Meta(tz=True)]
     zone: str = "America/Los_Angeles"
+    #: the dispatch desk's telephone number, for crews whose page can't reach it; "" = none is shown
+    desk_phone: Annotated[
+        str, msgspec.Meta(pattern=r"^(\+?[0-9][0-9 ().-]{1,23}(,[0-9]{1,8})?)?$")
+    ] = ""
     #: a licensed professional outside the crew can be reached by any team, day and night
     lpha_on_call: bool = True
     offers: OfferPolicy = OfferPolicy()

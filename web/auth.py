@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -238,6 +238,11 @@ def _not_signed_in() -> NotSignedIn:
 # Over HTTP
 
 
+#: So long a browser still shows a session that is over: it opens nothing, but whoever calls for
+#: help is known by it, and a device can be told to forget what it keeps.
+_KNOWN_AFTER = timedelta(days=30)
+
+
 class Auth:
     """Signs people in and says who sends a request.
 
@@ -294,6 +299,10 @@ class Auth:
                 raise
             return await self._registry.principal_of_ended(secret)
 
+    async def forget_ended(self) -> None:
+        """Let sessions that were ended here count no more, at once on this node."""
+        await self._registry.refresh()
+
     async def redeem_ticket(self, principal: Principal, ticket: str) -> None:
         """Use up the ticket with which a page opens its socket.
 
@@ -337,8 +346,8 @@ class Auth:
             await self._sessions.end_session(before.session_id, by=before.account_id)
             await self._registry.refresh()
         response = _json(_who(principal))
-        life_s = int(self._sessions.rules.cookie_life.total_seconds())
-        _set_cookie(response, request.scope, secret, life_s)
+        life = self._sessions.rules.cookie_life + _KNOWN_AFTER
+        _set_cookie(response, request.scope, secret, int(life.total_seconds()))
         new_mark = self._sessions.mark_for(body.username, mark)
         if new_mark is not None:
             known_s = int(KNOWN_FOR.total_seconds())

@@ -47,19 +47,21 @@ class Page(NamedTuple):
         title: shown until the page names itself, in English.
         is_open: also to nobody signed in.
         is_app: a phone may install it.
+        has_calls: whoever opens it may need help when it can't: whom to call stands in its HTML.
     """
 
     name: str
     title: str
     is_open: bool = False
     is_app: bool = False
+    has_calls: bool = False
 
 
 #: Path → page. One that isn't built yet is no page.
 PAGES: Mapping[str, Page] = {
-    "/sign-in": Page("sign-in", "Sign in", is_open=True),
+    "/sign-in": Page("sign-in", "Sign in", is_open=True, has_calls=True),
     "/board": Page("board", "Board"),
-    "/phone": Page("phone", "My shift", is_app=True),
+    "/phone": Page("phone", "My shift", is_app=True, has_calls=True),
     "/follow-up": Page("follow-up", "Follow-up"),
     "/reports": Page("reports", "Reports"),
     "/account": Page("account", "Account"),
@@ -147,6 +149,8 @@ def shell(page: Page, manifest: Mapping[str, Any]) -> str:
         title=html.escape(page.title),
         links="\n".join([*icons, *links]),
         script=f"/static/{built['js']}",
+        calls=_CALLS if page.has_calls else "",
+        boot=_BOOT if page.has_calls else "",
     )
 
 
@@ -166,11 +170,24 @@ _DOCUMENT = """\
 <script type="module" src="{script}"></script>
 </head>
 <body>
-<div id="app"></div>
+{calls}<div id="app">{boot}</div>
 <noscript>This page needs JavaScript.</noscript>
 </body>
 </html>
 """
+#: The desk's number is put in by the page, where the county has told it; no number is ever made up.
+_CALLS = """\
+<nav class="calls" aria-label="Call">
+<a data-call="desk" href="tel:" hidden></a>
+<a data-call="911" href="tel:911">911</a>
+<a data-call="988" href="tel:988">988</a>
+</nav>
+"""
+#: Shown after some seconds, where no script has begun to draw: in each language, as none is known.
+_BOOT = """\
+<div class="boot"><p>This page could not start. If you need help, call.</p>
+<p lang="es">Esta página no pudo abrirse. Si necesita ayuda, llame.</p>
+<p lang="vi">Trang này không mở được. Nếu cần giúp đỡ, hãy gọi.</p></div>"""
 _PLAIN = """\
 <!doctype html>
 <html lang="en">

@@ -192,7 +192,7 @@ class SessionRegistry:
                 raise NotSignedIn("not_signed_in", "Sign in first.")
             now, mono = self._clock.now(), self._clock.monotonic()
             if not found.is_alive(now):
-                _refuse_ended()
+                _refuse_ended(found)
             if generation == self._generation:
                 self._remember(_Known(key, found, now, mono))
                 return found.principal
@@ -370,5 +370,7 @@ class SessionRegistry:
         self._touched_mono = mono
 
 
-def _refuse_ended() -> NoReturn:
-    raise NotSignedIn("session_expired", "The session has ended; sign in again.")
+def _refuse_ended(found: FoundSession) -> NoReturn:
+    """Say that it is over; a session that somebody ended is to leave nothing on its device."""
+    facts = {"forget": True} if found.is_revoked else {}
+    raise NotSignedIn("session_expired", "The session has ended; sign in again.", **facts)

@@ -8,7 +8,7 @@ seconds from the account log.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, LiteralString
 from uuid import UUID
@@ -17,7 +17,7 @@ import msgspec
 
 from crisis.clock import Clock, IdSource, new_id, secret_token
 from crisis.errors import Conflict, Invalid, NotFound
-from crisis.ids import AgencyId, CountyId, UserId
+from crisis.ids import AgencyId, CountyId, ResponderId, UserId
 from crisis.roles import DESK, Role
 
 from .attempts import keys_of
@@ -29,6 +29,7 @@ from .identity import (
     TOKEN_PREFIX,
     Account,
     Colleague,
+    Device,
     Grant,
     OpenSession,
     Token,
@@ -332,6 +333,26 @@ class Accounts:
                 or row["last_seen_at"] + timedelta(seconds=row["idle_s"]) > now
             )
         )
+
+    async def devices_of(
+        self, county_id: int, responder_ids: Collection[ResponderId]
+    ) -> tuple[Device, ...]:
+        """Return where people of the roster are signed in."""
+        rows = await self._run(
+            "devices_of_responders", county_id, list(responder_ids), self._clock.now()
+        )
+        return tuple(Device(**dict(row)) for row in rows)
+
+    async def erase_devices(
+        self, county_id: int, responder_id: ResponderId, *, by: UserId | None = None
+    ) -> int:
+        """End every session of somebody in the roster: what their devices keep is erased.
+
+        Returns:
+            How many ended, those included that had run out by themselves.
+        """
+        now = self._clock.now()
+        return len(await self._run("end_sessions_of_responder", county_id, responder_id, now, by))
 
     async def end_sessions(
         self, account_id: UserId, *, keep: UUID | None = None, by: UserId | None = None

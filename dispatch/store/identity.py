@@ -107,6 +107,20 @@ class FoundSession(NamedTuple):
         return self.idle_s is None or now < self.last_seen_at + timedelta(seconds=self.idle_s)
 
 
+class Device(Value, frozen=True, kw_only=True):
+    """Where somebody of the roster is signed in.
+
+    Attributes:
+        label: how colleagues see the person.
+        device: as the client named it; may be empty.
+    """
+
+    responder_id: ResponderId
+    label: str
+    device: str
+    last_seen_at: datetime
+
+
 class Account(Value, frozen=True, kw_only=True):
     """An account as lists show it; ``disabled_at`` ``None`` = in use."""
 

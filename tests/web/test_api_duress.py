@@ -136,7 +136,7 @@ async def test_who_lost_every_role_still_calls_for_help(site: Site) -> None:
     phone = await site.sign_in(name)
     account_id = UUID((await phone.get("/session")).json()["account_id"])
     await site.node.accounts.revoke(account_id, ALAMEDA)  # type: ignore[arg-type]
-    await site.node.auth._registry.refresh()
+    await site.node.auth.forget_ended()
     answer = await phone.post("/duress", {}, headers={"x-county": str(ALAMEDA)})
     assert answer.status_code == 200, answer.text
     (alarm,) = alarms(site)

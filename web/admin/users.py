@@ -24,6 +24,8 @@ from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
 from web.cli.text import new_password
 
 _ROLES = sorted(GRANTABLE, key=list(Role).index)
+#: What one button does: take all roles here, lock, unlock, a new password, sign out everywhere.
+_SWITCHES = frozenset({"revoke", "disable", "enable", "password", "erase"})
 _GRANTED = ("role", "agency", "responder")
 
 
@@ -121,15 +123,20 @@ class UserPages:
         return done(desk, "user", "users")
 
     async def switch(self, desk: Desk) -> Response:
-        """Take all roles here, lock or unlock an account, or give it a new password."""
+        """Take all roles here, lock or unlock, give a new password, or have its devices erased."""
         desk.require_admin()
         account = await self._account(desk)
         what = desk.request.path_params["what"]
-        if desk.form is None or what not in {"revoke", "disable", "enable", "password"}:
+        if desk.form is None or what not in _SWITCHES:
             raise NotFound("unknown_path", "There is no such page.")
         accounts, me = desk.node.accounts, desk.principal.account_id
-        if account.account_id == me and what != "password":
+        if account.account_id == me and what not in {"password", "erase"}:
             raise _own()
+        if what == "erase":
+            # Whoever it is that asks keeps the page that they ask from.
+            await accounts.end_sessions(account.account_id, keep=desk.principal.session_id, by=me)
+            await self.refresh()
+            return done(desk, "erased", "users")
         if what == "revoke":
             await accounts.revoke(account.account_id, desk.county_id, by=me)
             await self.refresh()

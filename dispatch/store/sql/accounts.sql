@@ -278,6 +278,35 @@ SELECT DISTINCT 'sessions_ended', account_id, $4::uuid
 FROM ended
 RETURNING log_id;
 
+-- name: devices_of_responders
+-- Where people of the roster are signed in, by name; ended and run out sessions are not.
+-- role: worker
+-- params: $1 county_id int, $2 responder_ids uuid[], $3 at timestamptz
+SELECT g.responder_id, a.label, s.device, s.last_seen_at
+FROM account_grants g
+JOIN accounts a USING (account_id)
+JOIN sessions s USING (account_id)
+WHERE g.county_id = $1 AND g.responder_id = ANY($2::uuid[])
+    AND s.purpose <> 'integration' AND s.revoked_at IS NULL AND s.expires_at > $3
+ORDER BY a.label, s.last_seen_at DESC;
+
+-- name: end_sessions_of_responder
+-- End all sessions of somebody in the roster, those that ran out too: their devices forget.
+-- role: worker
+-- params: $1 county_id int, $2 responder_id uuid, $3 at timestamptz, $4 by_account_id uuid
+WITH ended AS (
+    UPDATE sessions s
+    SET revoked_at = $3
+    FROM account_grants g
+    WHERE g.county_id = $1 AND g.responder_id = $2
+        AND s.account_id = g.account_id AND s.revoked_at IS NULL
+    RETURNING s.session_id, s.account_id
+)
+INSERT INTO account_log (what, account_id, session_id, by_account_id)
+SELECT 'session_ended', account_id, session_id, $4
+FROM ended
+RETURNING log_id;
+
 -- name: touch_sessions
 -- Note when sessions were last used; rows that another node is writing are left to it.
 -- role: worker

@@ -26,7 +26,10 @@ POLICY_NAMES = {"policy", "policy_of", "policy_at"}
 #: Says to people where the numbers of the estimate come from; the policy's page shows it.
 FOR_PEOPLE = {"travel.source"}
 #: Settings of which only the pages decide something, and where.
-IN_PAGES = {"waiting.unassigned_mark_s": "web/ui/src/board/List.tsx"}
+IN_PAGES = {
+    "desk_phone": "web/ui/src/phone/phone.ts",
+    "waiting.unassigned_mark_s": "web/ui/src/board/List.tsx",
+}
 
 Group = type[msgspec.Struct]
 

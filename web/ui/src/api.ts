@@ -87,8 +87,8 @@ const LONGEST_PAUSE_MS = 8000;
 export class Api {
   /** The county that requests act in; needed by accounts with several. */
   county: number | null = null;
-  /** Called when the session has ended. */
-  onSignedOut: () => void = () => undefined;
+  /** Called when the session has ended, with what the service said of it. */
+  onSignedOut: (why: Refusal) => void = () => undefined;
   private readonly options: Required<ApiOptions>;
 
   constructor(options: ApiOptions = {}) {
@@ -161,7 +161,7 @@ export class Api {
     }
     const refusal = new Refusal(problem ?? unknownProblem(response.status));
     // A wrong password is no ended session.
-    if (refusal.status === 401 && refusal.code !== "bad_credentials") this.onSignedOut();
+    if (refusal.status === 401 && refusal.code !== "bad_credentials") this.onSignedOut(refusal);
     throw refusal;
   }
 }

@@ -24,7 +24,7 @@ export interface Entry {
   readonly key: string;
   readonly operation: string;
   readonly path: Readonly<Record<string, string>>;
-  /** Without when it happened and when it is sent; emptied once it was received. */
+  /** Without when it happened and when it is sent; emptied once it was received, never before. */
   readonly body: Readonly<Record<string, unknown>>;
   /** Whose it is: never sent in another person's name. */
   readonly account: string;
@@ -39,6 +39,8 @@ export interface Entry {
   readonly no: number;
   readonly state: Progress;
   readonly refusal: Problem | null;
+  /** What the county warned of when it took it, until the person has read that. */
+  readonly warnings: readonly Warning[];
   /** What the person did, as a word of the page's own: stays when the body is emptied. */
   readonly what: string;
   /** Up to where the county's log holds it; `null` = not received, or refused. */
@@ -47,6 +49,12 @@ export interface Entry {
   readonly answeredAt: string | null;
   /** Until then it isn't sent and may be taken back, by the device's clock; `null` = not held. */
   readonly heldUntil: string | null;
+}
+
+/** Something to know that blocked nothing: a stable code, and the county's sentence in English. */
+export interface Warning {
+  readonly code: string;
+  readonly sentence: string;
 }
 
 /** Where entries are kept. */
@@ -75,7 +83,7 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
 /** So long other things wait for an alarm that is on its way. */
 const ALARM_FIRST_MS = 2000;
-/** Received and refused entries stay in view until dismissed, at most so many. */
+/** Received entries stay in view, at most so many; refused ones, and warnings, until they are read. */
 const DONE_KEPT = 30;
 
 export class Outbox {
@@ -160,6 +168,7 @@ export class Outbox {
       no: this.next++,
       state: "saved",
       refusal: null,
+      warnings: [],
       what: given.what ?? "",
       seq: null,
       answeredAt: null,
@@ -226,6 +235,27 @@ export class Outbox {
     await this.options.shelf.remove(key);
   }
 
+  /** The person has read what it was warned of. */
+  async heed(key: string): Promise<void> {
+    const entry = this.find(key);
+    if (entry !== undefined && entry.warnings.length > 0) await this.change({ ...entry, warnings: [] });
+  }
+
+  /**
+   * Send once more what was refused, as it was typed and as of when it happened.
+   *
+   * It is another act: it gets a key of its own, and the refused one makes room for it.
+   */
+  async again(key: string): Promise<void> {
+    const entry = this.find(key);
+    if (entry === undefined || entry.state !== "refused") return;
+    const anew: Entry = { ...entry, key: newKey(), no: this.next++, state: "saved", refusal: null, answeredAt: null };
+    await this.options.shelf.put(anew).catch(() => (this.forgetful.value = true));
+    this.entriesSignal.value = [...this.entriesSignal.peek(), anew];
+    await this.dismiss(key);
+    this.send();
+  }
+
   private find(key: string): Entry | undefined {
     return this.entriesSignal.peek().find((one) => one.key === key);
   }
@@ -258,11 +288,11 @@ export class Outbox {
       if (!entry.urgent) await this.letAlarmsGo();
       await this.change({ ...entry, state: "sending" });
       try {
-        const { seq } = await this.deliver(entry);
+        const { seq, result } = await this.deliver(entry);
         this.trouble.value = "none";
         failures = 0;
         // What it said may be private and is now where it belongs.
-        await this.change({ ...entry, state: "received", body: {}, seq, answeredAt: this.deviceTime() });
+        await this.change({ ...entry, state: "received", body: {}, seq, warnings: warningsIn(result), answeredAt: this.deviceTime() });
         await this.tidy();
       } catch (error) {
         if (error instanceof Refusal && error.status === 401) {
@@ -273,7 +303,7 @@ export class Outbox {
         }
         if (error instanceof Refusal && error.status < 500 && error.status !== 429) {
           this.trouble.value = "none";
-          await this.change({ ...entry, state: "refused", body: {}, refusal: problemOf(error), answeredAt: this.deviceTime() });
+          await this.change({ ...entry, state: "refused", refusal: problemOf(error), answeredAt: this.deviceTime() });
         } else {
           this.trouble.value = "unreachable";
           await this.change({ ...entry, state: "saved" });
@@ -344,46 +374,24 @@ export class Outbox {
   }
 
   private async tidy(): Promise<void> {
-    const done = this.entriesSignal.peek().filter((one) => one.state === "received");
+    const done = this.entriesSignal.peek().filter((one) => one.state === "received" && one.warnings.length === 0);
     const old = done.slice(0, Math.max(0, done.length - DONE_KEPT));
     for (const entry of old) await this.dismiss(entry.key);
   }
 }
 
 /** What entries kept by an earlier version of the page lack. */
-const BLANK = { what: "", countyAt: null, seq: null, answeredAt: null, heldUntil: null } as const;
+const BLANK = { what: "", countyAt: null, seq: null, answeredAt: null, heldUntil: null, warnings: [] as readonly Warning[] } as const;
+
+function warningsIn(result: Readonly<Record<string, unknown>>): readonly Warning[] {
+  const found = result["warnings"];
+  if (!Array.isArray(found)) return [];
+  return found.flatMap((one: Partial<Record<keyof Warning, unknown>>) => (typeof one.sentence === "string" ? [{ code: String(one.code), sentence: one.sentence }] : []));
+}
 
 function problemOf(refusal: Refusal): Problem {
   const { code, detail, facts, status } = refusal;
   return { type: "about:blank", title: "", code, detail, facts, status };
-}
-
-const DATABASE = "crisis-outbox";
-const STORE = "entries";
-
-/** The device's own database. */
-export function deviceShelf(): Shelf {
-  const opened = new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "key" });
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("indexedDB"));
-  });
-  opened.catch(() => undefined);
-  async function run<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-    const transaction = (await opened).transaction(STORE, mode, { durability: "strict" });
-    const request = act(transaction.objectStore(STORE));
-    return new Promise((resolve, reject) => {
-      // Only a transaction that is complete is on the disk.
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onabort = () => reject(transaction.error ?? new Error("aborted"));
-    });
-  }
-  return {
-    load: () => run("readonly", (store) => store.getAll() as IDBRequest<Entry[]>),
-    put: async (entry) => void (await run("readwrite", (store) => store.put(entry))),
-    remove: async (key) => void (await run("readwrite", (store) => store.delete(key))),
-  };
 }
 
 /** A shelf that forgets: for devices that refuse to keep anything, and for tests. */

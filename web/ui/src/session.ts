@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { Api, Refusal } from "./api.ts";
 import { CountyClock } from "./time.ts";
+import { forgetDevice } from "./vault.ts";
 import { COUNTY_NAMES, deleteSession, getSession, postSessionTicket, type Role, type WhoAmI } from "./wire.ts";
 
 export const api = new Api();
@@ -41,10 +42,12 @@ export function nextPath(search: string, origin: string): string {
 /**
  * Ask who is signed in; `null` = the browser is on its way to the sign-in page.
  *
+ * `signedOut`: hears whenever the session turns out to be over, instead of going there.
  * With several counties: the query's `county`, else the one used last on this device, else the first.
  */
-export async function openSession(): Promise<Session | null> {
-  api.onSignedOut = goSignIn;
+export async function openSession(signedOut: (why: Refusal) => void = goSignIn): Promise<Session | null> {
+  api.onSignedOut = signedOut;
+  once.onSignedOut = signedOut;
   let who: WhoAmI;
   try {
     who = await api.call(getSession, {});
@@ -62,9 +65,11 @@ export async function openSession(): Promise<Session | null> {
   return opened;
 }
 
-export async function signOut(): Promise<void> {
+/** Sign out: nothing that a phone kept for its crew stays in this browser. */
+export async function signOut(forget: () => Promise<void> = forgetDevice, next = "/sign-in"): Promise<void> {
   await api.call(deleteSession, {});
-  location.assign("/sign-in");
+  await forget();
+  location.assign(next);
 }
 
 /** The live client has pauses of its own between tries. */

@@ -10,9 +10,12 @@ import { keepTicking } from "./time.ts";
 import type { RoleClass } from "./wire.ts";
 import { Note } from "./components/Note.tsx";
 
-function root(): HTMLElement {
+/** Where a page is drawn. */
+export function root(): HTMLElement {
   const found = document.getElementById("app");
   if (found === null) throw new Error("the page has no #app");
+  // What stands there is for pages that never come so far.
+  found.querySelector(".boot")?.remove();
   return found;
 }
 

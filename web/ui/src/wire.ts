@@ -489,6 +489,7 @@ export interface CountyPolicy {
   readonly version: string;
   readonly effective_from: string;
   readonly zone: string;
+  readonly desk_phone: string;
   readonly lpha_on_call: boolean;
   readonly offers: OfferPolicy;
   readonly duress: DuressPolicy;
@@ -567,6 +568,19 @@ export interface DangerView {
   readonly not_asked: readonly string[];
   readonly scene_known: boolean;
   readonly is_clear: boolean;
+}
+
+/** Where somebody of the roster is signed in. */
+export interface Device {
+  readonly responder_id: string;
+  readonly label: string;
+  readonly device: string;
+  readonly last_seen_at: string;
+}
+
+/** Where a team's crew is signed in. */
+export interface Devices {
+  readonly devices: readonly Device[];
 }
 
 /** When a person may pull a team on the road away: for a higher class, never by itself. */
@@ -685,6 +699,11 @@ export interface EncounterRecorded {
   readonly law_enforcement: string | null;
   readonly mandated_reports: readonly string[];
   readonly note_record: string | null;
+}
+
+/** How many sessions ended: each device forgets as soon as it hears of it. */
+export interface Erased {
+  readonly sessions: number;
 }
 
 /** The numbers behind ``CalibratedEstimate``, versioned, so that a past ranking can be redone. */
@@ -3228,7 +3247,7 @@ export const LonePolicyShape: Shape = { d: {"allowed": true, "unanswered_is_unkn
 export const TelehealthPolicyShape: Shape = { d: {"allowed": true, "audio_only": true, "marked_delay_s": 900, "approvers": ["supervisor"]} };
 export const ClockPolicyShape: Shape = { d: {"phone_ahead_s": 120.0, "late_report_s": 172800, "desk_back_s": 14400, "back_entry_roles": ["supervisor", "lead", "admin"], "back_entry_days": 14} };
 export const RetentionPolicyShape: Shape = { d: {"positions_days": 90, "command_results_days": 30} };
-export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "lpha_on_call": true, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
+export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "desk_phone": "", "lpha_on_call": true, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
 export const PolicyNowShape: Shape = { d: {}, p: { policy: CountyPolicyShape } };
 export const RefShape: Shape = { d: {"arrival_disputed": false} };
 export const LineShape: Shape = { d: {}, p: { by_arrival: { m: RefShape }, by_determination: { m: RefShape } } };
@@ -3573,6 +3592,11 @@ export const getSessionAll: Operation<undefined, undefined, undefined, OwnSessio
   name: "getSessionAll", method: "GET", path: "/api/v1/session/all", command: false, shape: null,
 };
 
+/** Where a team's crew is signed in. */
+export const getTeamDevices: Operation<{ team_id: string }, undefined, undefined, Devices> = {
+  name: "getTeamDevices", method: "GET", path: "/api/v1/teams/{team_id}/devices", command: false, shape: null,
+};
+
 /** The county's teams, their duty and where they are. */
 export const getTeams: Operation<undefined, undefined, undefined, Teams> = {
   name: "getTeams", method: "GET", path: "/api/v1/teams", command: false, shape: TeamsShape,
@@ -3641,6 +3665,11 @@ export const partnerOnScene: Operation<{ incident_id: string; partner_id: string
 /** Roster a team for a window. */
 export const planShift: Operation<undefined, undefined, PlanShiftBody, Answered> = {
   name: "planShift", method: "POST", path: "/api/v1/shifts", command: true, shape: null,
+};
+
+/** Sign somebody of the roster out everywhere; their devices erase what they keep. */
+export const postResponderEraseDevices: Operation<{ responder_id: string }, undefined, undefined, Erased> = {
+  name: "postResponderEraseDevices", method: "POST", path: "/api/v1/responders/{responder_id}/erase-devices", command: false, shape: null,
 };
 
 /** Sign in: a cookie for pages, a bearer token for devices. */

@@ -266,3 +266,55 @@ test("a device that can't forget what was taken back sends it, and says so", asy
   await settle();
   assert.deepEqual([calls.length, states(outbox)], [1, ["sending"]]);
 });
+
+test("what was refused keeps what was typed, through a restart, until it was read", async () => {
+  const shelf = memoryShelf();
+  const before = phone(shelf);
+  await before.outbox.start();
+  const key = await before.outbox.add(reportStatus, { path: { assignment_id: "a" }, body: { status: "staged", staging_place: "behind the school" }, lane: "a" });
+  await settle();
+  before.calls[0]?.fail(refusal("settled"));
+  await settle();
+  const after = phone(shelf);
+  await after.outbox.start();
+  assert.deepEqual(after.outbox.entries.value[0]?.body, { status: "staged", staging_place: "behind the school" });
+  await after.outbox.dismiss(key);
+  assert.deepEqual(await shelf.load(), []);
+});
+
+test("what was refused goes again as another act, of the same instant", async () => {
+  const { outbox, calls } = phone();
+  await outbox.start();
+  const key = await outbox.add(reportStatus, status("a", "en_route"));
+  await settle();
+  calls[0]?.fail(refusal("settled"));
+  await settle();
+  await outbox.again(key);
+  await settle();
+  assert.deepEqual(calls.map((one) => one.body["status"]), ["en_route", "en_route"]);
+  assert.notEqual(calls[1]?.key, calls[0]?.key);
+  assert.equal(calls[1]?.body["occurred_at"], calls[0]?.body["occurred_at"]);
+  assert.deepEqual(states(outbox), ["sending"]);
+});
+
+test("what the county warned of stays until it was read, however much is said after it", async () => {
+  const shelf = memoryShelf();
+  const { outbox, calls } = phone(shelf);
+  await outbox.start();
+  const warned = { code: "plan_missing", sentence: "No safety plan is recorded." };
+  const key = await outbox.add(reportStatus, status("a", "en_route"));
+  await settle();
+  calls[0]?.answer({ seq: 1, result: { warnings: [warned] } });
+  await settle();
+  for (let n = 1; n <= 40; n++) {
+    await outbox.add(reportStatus, status("a", "on_scene"));
+    await settle();
+    calls[n]?.answer({ seq: n + 1, result: {} });
+    await settle();
+  }
+  const again = phone(shelf);
+  await again.outbox.start();
+  assert.deepEqual(again.outbox.entries.value.find((one) => one.key === key)?.warnings, [warned]);
+  await again.outbox.heed(key);
+  assert.deepEqual(again.outbox.entries.value.find((one) => one.key === key)?.warnings, []);
+});

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Entry } from "../src/outbox.ts";
-import { isAhead, others, shownDuty, shownRun } from "../src/phone/acts.ts";
+import { isAhead, OPERATIONS, others, shownDuty, shownRun } from "../src/phone/acts.ts";
 import { atLeast, begin, BLANK, encounters } from "../src/phone/ending.ts";
 import { mapLink, metres, wind } from "../src/phone/place.ts";
+import { mayGoAgain, needs911, saidIn } from "../src/phone/said.ts";
 import type { RunView } from "../src/wire.ts";
 
 const RUN = { id: "run", status: "en_route", acknowledged: 1 } as RunView;
@@ -22,6 +24,7 @@ const entry = (operation: string, what: string, state: Entry["state"], more: Par
   no,
   state,
   refusal: null,
+  warnings: [],
   what,
   seq: null,
   answeredAt: null,
@@ -106,4 +109,54 @@ test("of whom the desk learnt meanwhile is asked too, and nothing said is lost",
   const draft = { ...begin("run", 0), people: [{ ...BLANK, disposition: "medical_ed" }] };
   assert.deepEqual(atLeast(draft, 2).people.map((one) => one.disposition), ["medical_ed", ""]);
   assert.equal(atLeast(draft, 1), draft);
+});
+
+const REFUSED = { type: "", title: "", status: 409, code: "settled", detail: "", facts: {} };
+const inWords = (set: string, code: string): string => `${set}:${code}`;
+
+test("of every act that may wait on a phone, what was typed can be read again", () => {
+  const typed: Readonly<Record<string, readonly [Record<string, unknown>, readonly string[]]>> = {
+    acceptOffer: [{}, []],
+    acknowledgeHazards: [{ version: 3 }, []],
+    addNote: [{ text: "Kim took 40 mg." }, ["Kim took 40 mg."]],
+    clearAssignment: [
+      { encounters: [{ subject_id: "7f3a1f2e-0000-4000-8000-00000000dead", disposition: "medical_ed", transport: "ems", destination: "Highland", note: "Said no.", mandated_reports: ["child_abuse"] }], ready: true },
+      ["disposition:medical_ed", "transport_mode:ems", "Highland", "Said no.", "mandated_report_kind:child_abuse"],
+    ],
+    completeObligation: [{ outcome: "done", mode: "onsite" }, []],
+    declineOffer: [{ reason: "vehicle" }, ["decline_reason:vehicle"]],
+    endShift: [{ reason: "early" }, ["shift_end_reason:early"]],
+    exceptObligation: [{ reason: "declined" }, ["obligation_exception:declined"]],
+    raiseDuress: [{ cause: "button", team_id: null }, []],
+    recordAttempt: [{ mode: "telehealth_audio" }, []],
+    reportStatus: [{ status: "staged", staging_reason: "weapon" }, ["staging_reason:weapon"]],
+    requestPartner: [{ kind: "ems", reason: "medical" }, ["partner_kind:ems", "partner_reason:medical"]],
+    setDuty: [{ duty: "unavailable", reason: "break" }, ["unavailable_reason:break"]],
+    startTeamShift: [{ ends_at: "2026-03-02T20:00:00Z", crew: [{ responder_id: "7f3a1f2e-0000-4000-8000-00000000dead" }] }, []],
+  };
+  assert.deepEqual(OPERATIONS.map((one) => one.name).sort(), Object.keys(typed).sort());
+  for (const [operation, [body, said]] of Object.entries(typed)) {
+    assert.deepEqual(saidIn(entry(operation, "", "refused", { body, refusal: REFUSED }), inWords), said, operation);
+  }
+});
+
+test("for every act that may wait on a phone there are words for its refusal, in each language", async () => {
+  for (const language of ["en", "es", "vi"]) {
+    const words = ((await import(`../src/messages/${language}/phone.ts`)) as { default: Record<string, unknown> }).default;
+    for (const { name } of OPERATIONS) assert.ok(typeof words[`undone_${name}`] === "string" && typeof words[name === "reportStatus" ? "sent_title" : `act_${name}`] === "string", `${language} ${name}`);
+  }
+});
+
+test("an offer that is gone isn't answered again, and a kept report isn't told twice", () => {
+  const again = (operation: string, code = "settled") => mayGoAgain(entry(operation, "", "refused", { refusal: { ...REFUSED, code } }));
+  assert.deepEqual([again("acceptOffer"), again("addNote"), again("reportStatus", "disputed")], [false, true, false]);
+  assert.ok(needs911(entry("requestPartner", "ems", "refused")));
+});
+
+test("no field that somebody types into is kept by the browser in files of its own", () => {
+  const folder = new URL("../src/phone/", import.meta.url);
+  for (const name of readdirSync(folder).filter((one) => one.endsWith(".tsx"))) {
+    const source = readFileSync(new URL(name, folder), "utf8");
+    for (const [field] of source.matchAll(/<(?:input|textarea|select)\b[^>]*/g)) assert.match(field, /autocomplete="off"/, `${name}: ${field}`);
+  }
 });

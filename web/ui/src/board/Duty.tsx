@@ -4,11 +4,12 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Act } from "../components/Act.tsx";
 import { TeamMark } from "../components/Mark.tsx";
+import { Trouble } from "../components/Note.tsx";
 import { time } from "../format.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api, clock } from "../session.ts";
-import { setDuty } from "../wire.ts";
+import { getTeamDevices, postResponderEraseDevices, setDuty, type Device } from "../wire.ts";
 import { Choose } from "./Choose.tsx";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
@@ -75,6 +76,61 @@ export function Duty({ desk, id }: { desk: Desk; id: string }) {
           </Act>
         </div>
       )}
+      <Phones key={id} id={id} />
+    </div>
+  );
+}
+
+/** Where the crew is signed in: a phone that is lost is made to forget from here. */
+function Phones({ id }: { id: string }) {
+  const known = useSignal<readonly Device[] | null>(null);
+  const picked = useSignal("");
+  const told = useSignal<number | null>(null);
+  const trouble = useSignal<unknown>(null);
+  const look = async (): Promise<void> => {
+    trouble.value = null;
+    try {
+      known.value = (await api.call(getTeamDevices, { path: { team_id: id } })).devices;
+    } catch (error) {
+      trouble.value = error;
+    }
+  };
+  if (known.value === null) {
+    return (
+      <div class="acts">
+        <button type="button" class="button plain" onClick={() => void look()}>
+          {say("phone_lost")}
+        </button>
+        <Trouble trouble={trouble.value} />
+      </div>
+    );
+  }
+  const people = [...new Map(known.value.map((one) => [one.responder_id, one.label]))];
+  return (
+    <div class="acts" data-phones={people.length}>
+      {people.length === 0 && <span class="quiet">{say("phone_none")}</span>}
+      {people.length > 0 && (
+        <select aria-label={say("phone_whose")} value={picked.value} onChange={(event) => (picked.value = event.currentTarget.value)}>
+          <option value="">{say("phone_whose")}</option>
+          {people.map(([person, name]) => (
+            <option key={person} value={person}>
+              {name}
+            </option>
+          ))}
+        </select>
+      )}
+      {picked.value !== "" && (
+        <Act
+          class="danger"
+          run={async () => {
+            told.value = (await api.call(postResponderEraseDevices, { path: { responder_id: picked.value } })).sessions;
+            await look();
+          }}
+        >
+          {say("phone_erase")}
+        </Act>
+      )}
+      {told.value !== null && <span role="status">{say("phone_erased", { n: told.value })}</span>}
     </div>
   );
 }

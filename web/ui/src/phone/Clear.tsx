@@ -1,13 +1,14 @@
 // How it ended: the few things that must be said, in the order in which a crew says them; for each
 // person who was in crisis, one after the other.
 
-import { signal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { Icon } from "../components/Icon.tsx";
 import { t } from "../messages/phone.ts";
 import { clearAssignment } from "../wire.ts";
 import { HOLD_MS } from "./acts.ts";
 import { atLeast, begin, BLANK, encounters, ended, type Draft, type Ending } from "./ending.ts";
 import { Big, columns, Sheet } from "./parts.tsx";
+import { draft } from "./kept.ts";
 import type { Phone } from "./phone.ts";
 import { peopleOf, usePeople } from "./PlaceCard.tsx";
 import type { RunNow } from "./Run.tsx";
@@ -29,24 +30,23 @@ const COMMON = [
 /** For a phone that never heard the county's own list. */
 const NOBODY_MET: ReadonlySet<string> = new Set(["refused_contact", "not_found", "unsafe_no_contact", "deceased"]);
 
-/** Not lost by going back; never kept on the device. */
-const draft = signal<Draft>(begin("", 1));
+/** What was filled in: not lost by going back, nor by switching the phone off. */
+const draftOf = (now: RunNow): Signal<Draft> => draft("clear", now.run.id, begin(now.run.id, 1));
 
 function flagsOf(disposition: string): readonly string[] {
   return codesOf("disposition").find((one) => one.code === disposition)?.flags ?? [];
 }
 
 export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
-  if (draft.peek().run !== now.run.id) draft.value = begin(now.run.id, now.incident.subjects);
+  const form = draftOf(now);
   // Meanwhile the desk may have learnt of more.
-  else draft.value = atLeast(draft.peek(), now.incident.subjects);
-  const d = draft.value;
+  const d = atLeast(form.value, now.incident.subjects);
   const known = usePeople(phone, now.incident);
   const change = (change: Partial<Draft>): void => {
-    draft.value = { ...draft.peek(), ...change };
+    form.value = { ...atLeast(form.peek(), now.incident.subjects), ...change };
   };
   const set = (one: Partial<Ending>): void =>
-    change({ people: draft.peek().people.map((person, index) => (index === d.open ? { ...person, ...one } : person)) });
+    change({ people: atLeast(form.peek(), now.incident.subjects).people.map((person, index) => (index === d.open ? { ...person, ...one } : person)) });
   const person = d.people[d.open] ?? BLANK;
 
   const choose = (disposition: string): void => {
@@ -98,8 +98,8 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
 
 /** The clear itself, under the thumb as soon as something was said; and what it would leave open. */
 export function ClearDock({ phone, now }: { phone: Phone; now: RunNow }) {
-  const d = draft.value;
-  if (d.run !== now.run.id || ended(d.people).length === 0) return null;
+  const d = atLeast(draftOf(now).value, now.incident.subjects);
+  if (ended(d.people).length === 0) return null;
   const missing = d.people.map((one, index) => lacks(one, d.people.length > 1 ? index + 1 : null)).filter((what) => what !== "");
   const clear = (): void => {
     const known = peopleOf(now.incident).map((one) => one.id);
@@ -184,13 +184,13 @@ function PersonForm({ person: d, set, choose }: PersonProps) {
       {flags.includes("needs_receiver") && (
         <label class="field">
           {t("destination")}
-          <input value={d.destination} onInput={(event) => set({ destination: event.currentTarget.value })} />
+          <input autocomplete="off" value={d.destination} onInput={(event) => set({ destination: event.currentTarget.value })} />
         </label>
       )}
       {met && (
         <label class="field">
           {t("health_plan")}
-          <select value={d.health_plan} onChange={(event) => set({ health_plan: event.currentTarget.value as Ending["health_plan"] })}>
+          <select autocomplete="off" value={d.health_plan} onChange={(event) => set({ health_plan: event.currentTarget.value as Ending["health_plan"] })}>
             <option value="">{t("unknown")}</option>
             <option value="yes">{t("yes")}</option>
             <option value="no">{t("no")}</option>
@@ -212,7 +212,7 @@ function PersonForm({ person: d, set, choose }: PersonProps) {
       </fieldset>
       <label class="field">
         {t("clear_note")}
-        <textarea rows={4} value={d.note} onInput={(event) => set({ note: event.currentTarget.value })} />
+        <textarea autocomplete="off" rows={4} value={d.note} onInput={(event) => set({ note: event.currentTarget.value })} />
       </label>
     </>
   );
@@ -223,7 +223,7 @@ function Choice({ name, set, flag, value, change }: { name: string; set: SetName
   return (
     <label class="field">
       {name}
-      <select value={value} onChange={(event) => change(event.currentTarget.value)}>
+      <select autocomplete="off" value={value} onChange={(event) => change(event.currentTarget.value)}>
         <option value="">{t("choose")}</option>
         {codes.map(({ code }) => (
           <option key={code} value={code}>
@@ -238,7 +238,7 @@ function Choice({ name, set, flag, value, change }: { name: string; set: SetName
 export function Tick({ name, value, change }: { name: string; value: boolean; change: (value: boolean) => void }) {
   return (
     <label class="tick">
-      <input type="checkbox" checked={value} onChange={(event) => change(event.currentTarget.checked)} />
+      <input autocomplete="off" type="checkbox" checked={value} onChange={(event) => change(event.currentTarget.checked)} />
       {name}
     </label>
   );

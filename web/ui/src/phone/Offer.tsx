@@ -9,7 +9,7 @@ import { instant } from "../time.ts";
 import { acceptOffer, declineOffer, type AskedView, type TeamIncidentView } from "../wire.ts";
 import { newest } from "./acts.ts";
 import { Deadline, Hazards, Needs, Whereabouts } from "./Incident.tsx";
-import { Big, ProgressMark, Reasons, Refused, Sheet } from "./parts.tsx";
+import { Big, ProgressMark, Reasons, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 import { shortfallWords } from "./words.ts";
 
@@ -20,7 +20,6 @@ interface Props {
 }
 
 export function OfferScreen({ phone, asked, incident }: Props) {
-  const entry = newest(phone.outbox.entries.value, [acceptOffer, declineOffer], asked.id);
   const isOver = clock.isSet && instant(asked.expires_at) <= clock.second.value;
   // Which need it is stands among the needs already.
   const lacks = asked.shortfalls.filter((code) => !code.endsWith("need_unmet")).map(shortfallWords);
@@ -55,7 +54,6 @@ export function OfferScreen({ phone, asked, incident }: Props) {
         </Note>
       )}
       {incident && <Deadline incident={incident} />}
-      {entry?.state === "refused" && <Refused phone={phone} entry={entry} />}
     </article>
   );
 }

@@ -1,30 +1,31 @@
-// The exact place: asked for when the run begins, noted in the county's audit, held in memory only.
+// The exact place: asked for when the run begins, noted in the county's audit, and kept, encrypted, for
+// as long as the run lasts.
 
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Icon } from "../components/Icon.tsx";
 import { t } from "../messages/phone.ts";
-import { api } from "../session.ts";
+import { api, type Session } from "../session.ts";
 import { getIncident, getIncidentRecords, type RunView, type TeamIncidentView } from "../wire.ts";
 import { Whereabouts } from "./Incident.tsx";
+import { keepPlace, keptPlace, type Opened } from "./kept.ts";
 import type { Phone } from "./phone.ts";
 import { mapLink, type At } from "./place.ts";
 
-interface Opened {
-  /** Incident and version that it is of. */
-  readonly of: string;
+/** What was opened of the run's incident, and how far the asking for it got. */
+interface Known extends Opened {
   readonly state: "loading" | "there" | "missing";
-  readonly point: At | null;
-  readonly address: string | null;
-  readonly access: string | null;
-  readonly story: string | null;
-  /** The people in crisis that are known of, and what they are called, if that is known. */
-  readonly people: readonly { readonly id: string; readonly label: string; readonly name: string | null }[];
 }
 
-const opened = signal<Opened | null>(null);
+const opened = signal<Known | null>(null);
 
-async function load(incident: TeamIncidentView): Promise<void> {
+/** What this phone kept of the place before it was switched off, or lost its network. */
+export function resumePlace(session: Session): void {
+  const kept = keptPlace(session);
+  if (kept !== null) opened.value = { ...kept, state: "missing" };
+}
+
+async function load(phone: Phone, incident: TeamIncidentView): Promise<void> {
   const of = `${incident.id}/${incident.version}`;
   const before = opened.peek();
   const blank = { point: null, address: null, access: null, story: null, people: [] };
@@ -45,9 +46,8 @@ async function load(incident: TeamIncidentView): Promise<void> {
     };
     const { address_record } = whole.incident.place;
     const address = told("address").find((one) => one.head.id === address_record) ?? told("address").at(-1);
-    opened.value = {
+    const found: Opened = {
       of,
-      state: "there",
       point: point ? { lat: point.lat_deg, lon: point.lon_deg } : null,
       address: words(address, "address"),
       access: said("access"),
@@ -58,6 +58,8 @@ async function load(incident: TeamIncidentView): Promise<void> {
         name: nameIn(records.find((one) => one.head.id === record)?.fields),
       })),
     };
+    opened.value = { ...found, state: "there" };
+    keepPlace(phone.session, found);
   } catch {
     if (opened.peek()?.of === of) opened.value = { ...blank, ...opened.peek(), of, state: "missing" };
   }
@@ -78,7 +80,7 @@ export function usePeople(phone: Phone, incident: TeamIncidentView): Opened["peo
   const people = peopleOf(incident);
   const lacksSome = people.length < incident.subjects && phone.live.freshness.value.state === "live";
   useEffect(() => {
-    if (lacksSome && opened.peek()?.state !== "loading") void load(incident);
+    if (lacksSome && opened.peek()?.state !== "loading") void load(phone, incident);
   }, [incident.id, incident.subjects, lacksSome]);
   return people;
 }
@@ -93,7 +95,7 @@ export function target(incident: TeamIncidentView): { at: At; isExact: boolean }
 export function PlaceCard({ phone, incident, run }: { phone: Phone; incident: TeamIncidentView; run: RunView }) {
   const isLive = phone.live.freshness.value.state === "live";
   useEffect(() => {
-    if (isLive && (opened.peek()?.of !== `${incident.id}/${incident.version}` || opened.peek()?.state === "missing")) void load(incident);
+    if (isLive && (opened.peek()?.of !== `${incident.id}/${incident.version}` || opened.peek()?.state === "missing")) void load(phone, incident);
   }, [incident.id, incident.version, run.id, isLive]);
   const known = opened.value?.of.startsWith(incident.id) ? opened.value : null;
   const to = target(incident);
@@ -129,7 +131,7 @@ export function PlaceCard({ phone, incident, run }: { phone: Phone; incident: Te
       {known?.state === "loading" && <p class="quiet">{t("place_loading")}</p>}
       {to && !to.isExact && known?.state !== "loading" && <p class="quiet">{t("place_rough")}</p>}
       {known?.state === "missing" && isLive && (
-        <button type="button" class="button touch" onClick={() => void load(incident)}>
+        <button type="button" class="button touch" onClick={() => void load(phone, incident)}>
           {t("place_again")}
         </button>
       )}

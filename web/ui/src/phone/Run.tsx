@@ -16,12 +16,13 @@ import {
 import { HOLD_MS, MAY_STAGE, NEXT, others, type ShownRun } from "./acts.ts";
 import { Deadline, Hazards, Needs } from "./Incident.tsx";
 import { Owed } from "./Owed.tsx";
+import { draft } from "./kept.ts";
+import { noteOf } from "./notes.ts";
 import { Big, MISTAKE, ProgressMark, Reasons, saidAt, Sent, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 import { PlaceCard } from "./PlaceCard.tsx";
 import { label, mistakeNote, statusWord } from "./words.ts";
 import type { RunView, TeamIncidentView } from "../wire.ts";
-import { signal, useSignal } from "@preact/signals";
 
 export interface RunNow extends ShownRun {
   readonly incident: TeamIncidentView;
@@ -236,7 +237,7 @@ export function MistakeSheet({ phone, now }: Props) {
 const PARTNERS = new Set(["law_enforcement", "ems", "fire", "psap_911"]);
 
 export function PartnerSheet({ phone, now }: Props) {
-  const kind = useSignal<string | null>(null);
+  const kind = draft<string | null>("partner", now.run.id, null);
   const who = kind.value;
   const ask = (reason: string): void => {
     void phone.outbox.add(requestPartner, {
@@ -245,6 +246,7 @@ export function PartnerSheet({ phone, now }: Props) {
       lane: now.run.id,
       what: who ?? "other",
     });
+    kind.value = null;
     phone.home();
   };
   return who === null ? (
@@ -258,11 +260,8 @@ export function PartnerSheet({ phone, now }: Props) {
   );
 }
 
-/** Not lost by going back; never kept on the device. */
-const noteDraft = signal("");
-
 export function NoteSheet({ phone, now }: Props) {
-  const text = noteDraft;
+  const text = noteOf(now.run.id);
   const save = (): void => {
     if (text.value.trim() === "") return;
     void phone.outbox.add(addNote, {
@@ -278,7 +277,7 @@ export function NoteSheet({ phone, now }: Props) {
     <Sheet title={t("note")}>
       <label class="field">
         <span class="quiet">{t("note_hint")}</span>
-        <textarea rows={6} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
+        <textarea rows={6} autocomplete="off" value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
       </label>
       <button type="button" class="button main touch" disabled={text.value.trim() === ""} onClick={save}>
         {t("note_save")}

@@ -13,18 +13,18 @@ import { endShift, setDuty, startTeamShift, type CrewMemberSent, type PresenceMo
 import { Act } from "../components/Act.tsx";
 import { Tick } from "./Clear.tsx";
 import { HOLD_MS } from "./acts.ts";
-import { forgetAll } from "./kept.ts";
+import { draft } from "./kept.ts";
 import { Owed } from "./Owed.tsx";
-import { Big, ProgressMark, Reasons, Refused, Sent, Sheet } from "./parts.tsx";
+import { Big, ProgressMark, Reasons, Sent, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
 import { label } from "./words.ts";
 
 const HOURS = [4, 8, 10, 12, 24] as const;
 
 export function OffShift({ phone }: { phone: Phone }) {
-  const hours = useSignal(12);
-  const naloxone = useSignal(true);
   const last = phone.lastCrew.value;
+  const form = draft("start", last?.team_id ?? "", { hours: 12, naloxone: true });
+  const { hours, naloxone } = form.value;
   const started = phone.outbox.entries.value.findLast((one) => one.operation === startTeamShift.name) ?? null;
   const isStarting = started !== null && (started.state === "saved" || started.state === "sending");
   const now = clock.second.value;
@@ -35,13 +35,13 @@ export function OffShift({ phone }: { phone: Phone }) {
   ): void => void phone.outbox.add(startTeamShift, { path: { team_id }, body, lane: team_id, what: "start" });
   const startAgain = (): void => {
     if (last === null) return;
-    const ends_at = new Date(clock.now() + hours.value * 3_600_000).toISOString();
+    const ends_at = new Date(clock.now() + hours * 3_600_000).toISOString();
     start(last.team_id, {
       ends_at,
       crew: last.crew.map((one) => ({
         responder_id: one.responder_id,
         mode: one.mode as PresenceMode,
-        carries_naloxone: naloxone.value && one.mode === "onsite",
+        carries_naloxone: naloxone && one.mode === "onsite",
       })),
     });
   };
@@ -49,7 +49,6 @@ export function OffShift({ phone }: { phone: Phone }) {
     <article class="shift">
       <h1>{t("off_title")}</h1>
       <p class="quiet">{t("off_hint")}</p>
-      {started?.state === "refused" && <Refused phone={phone} entry={started} />}
       {isStarting && (
         <p class="row" role="status">
           <ProgressMark entry={started} />
@@ -80,7 +79,7 @@ export function OffShift({ phone }: { phone: Phone }) {
           </p>
           <label class="field">
             {t("ends_in")}
-            <select value={String(hours.value)} onChange={(event) => (hours.value = Number(event.currentTarget.value))}>
+            <select autocomplete="off" value={String(hours)} onChange={(event) => (form.value = { ...form.peek(), hours: Number(event.currentTarget.value) })}>
               {HOURS.map((one) => (
                 <option key={one} value={String(one)}>
                   {t("hours", { n: one })}
@@ -88,7 +87,7 @@ export function OffShift({ phone }: { phone: Phone }) {
               ))}
             </select>
           </label>
-          <Tick name={t("naloxone")} value={naloxone.value} change={(value) => (naloxone.value = value)} />
+          <Tick name={t("naloxone")} value={naloxone} change={(value) => (form.value = { ...form.peek(), naloxone: value })} />
           <button type="button" class="button main huge" data-act="start-shift" onClick={startAgain}>
             {t("start_shift")}
           </button>
@@ -128,7 +127,7 @@ export function Waiting({ phone }: { phone: Phone }) {
   const isAway = duty.duty === "unavailable";
   const isEnding = team.duty === "ending";
   const reason = duty.ahead?.what.split(":")[1] ?? team.unavailable_reason;
-  const isLive = phone.live.freshness.value.state === "live";
+  const isLive = phone.canSend.value;
   const hasAlarm = picture.duress.some((one) => one.state !== "resolved");
   return (
     <article class="shift">
@@ -226,7 +225,6 @@ export function Position({ phone }: { phone: Phone }) {
 
 export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boolean; set: (isOn: boolean) => void } }) {
   const picture = phone.picture.value;
-  const waits = phone.outbox.entries.value.some((one) => one.state === "saved" || one.state === "sending");
   return (
     <Sheet title={t("menu")}>
       <p>
@@ -253,17 +251,31 @@ export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boole
         <Icon name="person" />
         {common("account")}
       </a>
-      {waits && <Note tone="warn">{t("sign_out_waits")}</Note>}
-      <Act
-        class="touch"
-        run={async () => {
-          await signOut();
-          phone.live.stop();
-          forgetAll();
-        }}
-      >
+      <SignOut phone={phone} />
+    </Sheet>
+  );
+}
+
+/** Signing out and forgetting leave nothing on this phone: what was not sent would be lost with it. */
+function SignOut({ phone }: { phone: Phone }) {
+  const waits = phone.outbox.entries.value.filter((one) => one.state === "saved" || one.state === "sending").length;
+  const isMeant = useSignal(false);
+  const mayGo = waits === 0 || isMeant.value;
+  return (
+    <>
+      {waits > 0 && (
+        <>
+          <Note tone="warn">{t("sign_out_waits", { n: waits })}</Note>
+          <Tick name={t("lose_it")} value={isMeant.value} change={(value) => (isMeant.value = value)} />
+        </>
+      )}
+      <Act class="touch" disabled={!mayGo} run={() => signOut(() => phone.end(), "/sign-in?next=/phone")}>
         {common("sign_out")}
       </Act>
-    </Sheet>
+      <p class="quiet">{t("erase_hint")}</p>
+      <Act class="touch danger" disabled={!mayGo} run={() => phone.erase()}>
+        {t("erase")}
+      </Act>
+    </>
   );
 }

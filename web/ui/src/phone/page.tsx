@@ -4,7 +4,8 @@ import "../base.css";
 import "./phone.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
-import { Unreachable } from "../api.ts";
+import { Refusal, Unreachable } from "../api.ts";
+import { followCalls } from "../calls.ts";
 import { Icon } from "../components/Icon.tsx";
 import { TeamMark } from "../components/Mark.tsx";
 import { Note } from "../components/Note.tsx";
@@ -13,16 +14,20 @@ import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
 import { keepShell } from "../offline.ts";
 import { api, clock, goSignIn, openSession, session as current, type Session } from "../session.ts";
+import { root } from "../start.tsx";
 import { startTheme } from "../theme.ts";
 import { keepTicking } from "../time.ts";
 import { ClearDock, ClearSheet } from "./Clear.tsx";
 import { CrewAlarms, Duress } from "./Duress.tsx";
-import { keepSession, keptSession } from "./kept.ts";
+import { Fault, Gone } from "./Fault.tsx";
+import { changePerson, forgetAll, keepSession, keptSession, openKept, unsent } from "./kept.ts";
 import { DeclineSheet, OfferDock, OfferScreen } from "./Offer.tsx";
-import { Heard, Refused, Undo } from "./parts.tsx";
-import { Phone } from "./phone.ts";
+import { Heard, Undo } from "./parts.tsx";
+import { Phone, type Erased } from "./phone.ts";
+import { resumePlace } from "./PlaceCard.tsx";
 import { MistakeSheet, NoteSheet, OtherSheet, PartnerSheet, RunDock, RunScreen, SceneClearedSheet, StageSheet } from "./Run.tsx";
 import { EndShiftSheet, MoreSheet, OffShift, Position, UnavailableSheet, Waiting, WaitingDock } from "./Shift.tsx";
+import { CallButtons, Told } from "./Told.tsx";
 import { alertWords, loadCodes } from "./words.ts";
 
 /** So long the network may take before the phone starts with what it remembers. */
@@ -46,18 +51,13 @@ function App({ phone }: { phone: Phone }) {
   const offer = phone.offer.value;
   const run = phone.run.value;
   const fresh = phone.live.freshness.value;
-  const isSignedOut = fresh.state === "signed_out" || phone.outbox.standing.value === "signed_out";
   const isHome = phone.screen.value === "home";
-  // What an offer's or a run's own place shows already isn't said twice.
-  const refused = phone.unsettled.value.filter(
-    (one) => one.state === "refused" && one.path["offer_id"] !== offer?.asked.id && one.operation !== "startTeamShift",
-  );
   return (
     <>
       <header class="top">
         <div class="who">
           <strong>{picture?.team.call_sign ?? phone.session.who.label}</strong>
-          {picture && !isHome && <TeamMark status={run?.status ?? picture.team.status} />}
+          {picture && !isHome && (run !== null || phone.canSend.value) && <TeamMark status={run?.status ?? picture.team.status} />}
         </div>
         <button type="button" class="button plain touch" data-act="more" aria-label={t("menu")} onClick={() => (isHome ? phone.open("more") : phone.home())}>
           <Icon name={isHome ? "person" : "close"} />
@@ -65,13 +65,27 @@ function App({ phone }: { phone: Phone }) {
       </header>
       <Heard phone={phone} />
       <main>
-        {isSignedOut && (
+        {phone.isSignedOut.value ? (
           <Note tone="alarm">
             <p>{t("session_over")}</p>
-            <button type="button" class="button touch" onClick={goSignIn}>
-              {common("sign_in_again")}
-            </button>
+            <div class="row">
+              <button type="button" class="button touch" onClick={goSignIn}>
+                {common("sign_in_again")}
+              </button>
+              <CallButtons with911={true} />
+            </div>
           </Note>
+        ) : (
+          !phone.canSend.value &&
+          fresh.state !== "connecting" &&
+          !(fresh.state === "stopped" && fresh.reason === "no_team") && (
+            <Note tone="warn">
+              <p>{t("out_of_reach")}</p>
+              <div class="row">
+                <CallButtons with911={true} />
+              </div>
+            </Note>
+          )
         )}
         {!phone.keeps.value && <Note tone="warn">{t("shelf_bad")}</Note>}
         {fresh.state === "stopped" && fresh.reason === "reload" && (
@@ -83,9 +97,7 @@ function App({ phone }: { phone: Phone }) {
           </Note>
         )}
         {fresh.state === "stopped" && fresh.reason !== "reload" && fresh.reason !== "no_team" && <Note tone="alarm">{common("fresh_stopped")}</Note>}
-        {refused.map((entry) => (
-          <Refused key={entry.key} phone={phone} entry={entry} />
-        ))}
+        <Told phone={phone} />
         <CrewAlarms phone={phone} />
         <Alerts phone={phone} />
         <Body phone={phone} />
@@ -180,38 +192,64 @@ function Alerts({ phone }: { phone: Phone }) {
   );
 }
 
-function pause(ms: number): Promise<null> {
-  return new Promise((resolve) => setTimeout(() => resolve(null), ms));
+function pause(ms: number): Promise<"away"> {
+  return new Promise((resolve) => setTimeout(() => resolve("away"), ms));
 }
 
-/** Who works with this phone; without a network, who worked with it last. `null` = signing in. */
+/** The session is over: why, decides whether this phone still keeps what its crew needs. */
+function signedOut(why: Refusal): void {
+  if (isErased) return;
+  // Ended by somebody, not run out by itself: the phone may be in other hands.
+  if (why.facts["forget"] === true) void erase({ isTold: true, lost: unsent() });
+  // It ran out, or the browser lost its secret at a kill: the crew goes on, signs in again, and can
+  // still call for help. What is kept opens for nobody else.
+  else if (phone === null) goSignIn();
+}
+let phone: Phone | null = null;
+let isErased = false;
+
+async function erase(how: Erased): Promise<void> {
+  isErased = true;
+  const ending = phone;
+  phone = null;
+  if (ending !== null) await ending.end();
+  else await forgetAll();
+  drawGone(how);
+}
+
+function drawGone(how: Erased): void {
+  render(<Gone how={how} />, root());
+}
+
+/** Who works with this phone; without a network, who worked with it last. `null` = the session is over. */
 async function whoever(): Promise<Session | null> {
   const kept = keptSession();
-  const asked = openSession();
+  const asked = openSession(signedOut);
+  const isOther = (found: Session): boolean => kept !== null && kept.who.account_id !== found.who.account_id;
   asked.then(
-    (found) => {
+    async (found) => {
       if (found === null) return;
-      // Somebody else signed in on this phone, and the network told so late.
-      if (kept !== null && current.peek()?.who.account_id !== found.who.account_id) location.reload();
+      if (isOther(found)) await changePerson();
       keepSession(found);
+      // The network told so late: what is on the screen is another's.
+      if (isOther(found) && current.peek() === kept) location.reload();
     },
     () => undefined,
   );
   if (kept === null) return asked;
-  const first = await Promise.race([asked.then((found) => found ?? "sign_in").catch(() => null), navigator.onLine ? pause(PATIENCE_MS) : null]);
-  if (first === "sign_in") return null;
-  if (first !== null) return first;
+  const first = await Promise.race([asked.catch(() => "away" as const), navigator.onLine ? pause(PATIENCE_MS) : "away" as const]);
+  if (first !== "away") return first !== null && isOther(first) ? asked.then(() => first) : first;
   api.county = kept.county;
   current.value = kept;
   return kept;
 }
 
 async function start(): Promise<void> {
-  const root = document.getElementById("app");
-  if (root === null) throw new Error("the page has no #app");
   startTheme();
   await startLocale();
+  followCalls();
   keepTicking(clock);
+  const isLasting = await openKept();
   let session: Session | null;
   try {
     session = await whoever();
@@ -221,24 +259,35 @@ async function start(): Promise<void> {
       <main>
         <Note tone="warn">
           <p>{common("unreachable")}</p>
-          <button class="button touch" type="button" onClick={() => location.reload()}>
-            {common("try_again")}
-          </button>
+          <div class="row">
+            <button class="button touch" type="button" onClick={() => location.reload()}>
+              {common("try_again")}
+            </button>
+            <CallButtons with911={true} />
+          </div>
         </Note>
       </main>,
-      root,
+      root(),
     );
     return;
   }
   if (session === null) return;
   void loadCodes();
-  const phone = await Phone.begin(session);
+  resumePlace(session);
+  phone = await Phone.begin(session, isLasting, signedOut, drawGone);
   document.addEventListener("visibilitychange", () => {
     // A lock ends when the page is hidden.
     if (awake.peek() && document.visibilityState === "visible") void keepAwake(true);
   });
-  render(<App phone={phone} />, root);
+  render(
+    <Fault>
+      <App phone={phone} />
+    </Fault>,
+    root(),
+  );
   void keepShell();
+  // A browser short of room may drop what isn't asked to last.
+  void navigator.storage?.persist?.();
 }
 
 void start();

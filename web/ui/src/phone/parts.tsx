@@ -10,7 +10,7 @@ import type { Entry } from "../outbox.ts";
 import { t } from "../messages/phone.ts";
 import { HOLD_MS } from "./acts.ts";
 import type { Phone } from "./phone.ts";
-import { codesOf, label, refusalWords, statusWord, type SetName } from "./words.ts";
+import { codesOf, label, statusWord, type SetName } from "./words.ts";
 import type { Status } from "../wire.ts";
 
 const PROGRESS: Readonly<Record<Entry["state"], readonly [tone: string, icon: IconName]>> = {
@@ -82,24 +82,6 @@ export function Big({ act, kind = "main", press, children }: BigProps) {
     <button type="button" class={`button huge ${kind}`} data-act={act} disabled={isDeaf.value} onClick={tap}>
       {children}
     </button>
-  );
-}
-
-/** Why an act was refused, until it was read. */
-export function Refused({ phone, entry }: { phone: Phone; entry: Entry }) {
-  return (
-    <div class="note alarm refused" role="alert">
-      <Icon name="alarm" />
-      <div>
-        <strong>
-          {actWords(entry)} · {t("refused")}
-        </strong>
-        <p>{entry.refusal && refusalWords(entry.refusal)}</p>
-        <button type="button" class="button touch" onClick={() => void phone.outbox.dismiss(entry.key)}>
-          {t("dismiss")}
-        </button>
-      </div>
-    </div>
   );
 }
 

@@ -2,15 +2,33 @@
 // stands before the person. Must not know how it is drawn.
 
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
-import { Api } from "../api.ts";
+import { Api, type Refusal } from "../api.ts";
 import { Live, type Freshness } from "../live.ts";
-import { deviceShelf, memoryShelf, Outbox, type Entry, type Shelf } from "../outbox.ts";
+import { Outbox, type Entry } from "../outbox.ts";
+import { hearDeskPhone } from "../calls.ts";
 import { api, clock, liveTicket, type Session } from "../session.ts";
 import { CountyClock, instant, type Instant } from "../time.ts";
-import { clearAssignment, getMyShifts, getPolicy, startTeamShift, type MyShift, type TeamIncidentView } from "../wire.ts";
+import { clearAssignment, deleteSession, getMyShifts, getPolicy, startTeamShift, type MyShift, type TeamIncidentView } from "../wire.ts";
 import { isAhead, OPERATIONS, shownDuty, shownRun } from "./acts.ts";
 import { Bell } from "./bell.ts";
-import { forgetPicture, keepCheckIn, keepClock, keepCrew, keepPicture, keptCheckIn, keptClock, keptCrew, keptPicture, type CheckIn, type LastCrew, type Picture } from "./kept.ts";
+import {
+  endShift,
+  entryShelf,
+  forgetAll,
+  forgetPlace,
+  holdsShift,
+  keepCheckIn,
+  keepClock,
+  keepCrew,
+  keepPicture,
+  keptCheckIn,
+  keptClock,
+  keptCrew,
+  keptPicture,
+  type CheckIn,
+  type LastCrew,
+  type Picture,
+} from "./kept.ts";
 import { Tracker } from "./position.ts";
 
 export type Screen =
@@ -32,6 +50,11 @@ const LOOK_EVERY_MS = 15_000;
 /** A check-in rings so long before it is due. */
 const REMIND_MS = 60_000;
 
+/** So long the county may be silent before nothing is promised any more. */
+const HEARD_WITHIN_MS = 30_000;
+/** So long after its shift a phone that heard nothing more still keeps what it needs for a run. */
+const OVERTIME_MS = 12 * 3_600_000;
+
 /** How often at most the county's clock is kept on the device. */
 const KEEP_CLOCK_MS = 5000;
 
@@ -48,14 +71,12 @@ class HeardClock extends CountyClock {
   }
 }
 
-async function shelfThatWorks(): Promise<{ shelf: Shelf; isLasting: boolean }> {
-  const shelf = deviceShelf();
-  try {
-    await shelf.load();
-    return { shelf, isLasting: true };
-  } catch {
-    return { shelf: memoryShelf(), isLasting: false };
-  }
+/** What a phone says once it has forgotten everything. */
+export interface Erased {
+  /** Whether the county had it done, or its person. */
+  readonly isTold: boolean;
+  /** How many acts were not received before. */
+  readonly lost: number;
 }
 
 export class Phone {
@@ -82,14 +103,18 @@ export class Phone {
   readonly checkIn = signal<CheckIn | null>(null);
   private readonly kept = signal<Picture | null>(null);
 
-  private constructor(session: Session, shelf: Shelf, isLasting: boolean) {
+  private readonly erased: (how: Erased) => void;
+
+  private constructor(session: Session, isLasting: boolean, signedOut: (why: Refusal) => void, erased: (how: Erased) => void) {
     this.session = session;
+    this.erased = erased;
     // One try at a time: the outbox itself knows when to try again, and says so.
     const sender = new Api({ tries: 1 });
     sender.county = api.county;
+    sender.onSignedOut = signedOut;
     this.outbox = new Outbox({
       api: sender,
-      shelf,
+      shelf: entryShelf(),
       account: session.who.account_id,
       county: session.county,
       operations: OPERATIONS,
@@ -111,14 +136,15 @@ export class Phone {
     if (word !== null) clock.resume(word);
     this.checkIn.value = keptCheckIn(session);
     this.kept.value = keptPicture(session);
+    this.letLapse();
     this.heardAt.value = this.kept.value?.heardAt ?? null;
     this.lastCrew.value = keptCrew(session);
     this.keeps = computed(() => isLasting && !this.outbox.forgets.value);
   }
 
-  static async begin(session: Session): Promise<Phone> {
-    const { shelf, isLasting } = await shelfThatWorks();
-    const phone = new Phone(session, shelf, isLasting);
+  /** `isLasting`: what is kept outlives the page. `signedOut`: hears why the session is over; `erased`: that nothing is left. */
+  static async begin(session: Session, isLasting: boolean, signedOut: (why: Refusal) => void, erased: (how: Erased) => void): Promise<Phone> {
+    const phone = new Phone(session, isLasting, signedOut, erased);
     await phone.outbox.start();
     phone.listen();
     phone.live.start();
@@ -177,10 +203,15 @@ export class Phone {
     return picture === null ? null : shownDuty(picture.team.duty, this.outbox.entries.value, picture.seq);
   });
 
-  /** What the county doesn't know yet, or said no to; newest first. */
-  readonly unsettled = computed(() =>
-    this.outbox.entries.value.filter((one) => one.state !== "received").reverse(),
-  );
+  /** Whether the session is over: it still calls for help, and does nothing else. */
+  readonly isSignedOut = computed(() => this.live.freshness.value.state === "signed_out" || this.outbox.standing.value === "signed_out");
+
+  /** Whether what is said here goes out now, and an offer comes in. */
+  readonly canSend = computed(() => {
+    const heard = this.heardAt.value;
+    const isRecent = heard !== null && Math.abs(this.deviceNow.value - heard) < HEARD_WITHIN_MS;
+    return this.live.freshness.value.state === "live" && isRecent && this.outbox.standing.value === "none";
+  });
 
   /** Newest alarm of this phone that is still open, here or there. */
   readonly alarm = computed((): Entry | null => {
@@ -216,6 +247,27 @@ export class Phone {
     if (isBack && entry.operation === clearAssignment.name) this.open("clear");
   }
 
+  /** Listen and send no more. */
+  private stop(): void {
+    this.live.stop();
+    this.tracker.follow(null);
+    this.bell.stop();
+  }
+
+  /** The session was ended by its person: nothing stays here. */
+  async end(): Promise<void> {
+    this.stop();
+    await forgetAll();
+  }
+
+  /** Forget everything, with or without a network; the session ends too where it can be told. */
+  async erase(): Promise<void> {
+    const lost = this.outbox.entries.peek().filter((one) => one.state === "saved" || one.state === "sending").length;
+    await this.end();
+    this.erased({ isTold: false, lost });
+    await api.call(deleteSession, {}).catch(() => undefined);
+  }
+
   private hear(): void {
     const now = Date.now();
     this.heardAt.value = now;
@@ -232,7 +284,10 @@ export class Phone {
       this.deviceNow.value = Date.now();
       this.tracker.tick();
     }, 1000);
-    setInterval(() => this.lookForShift(), LOOK_EVERY_MS);
+    setInterval(() => {
+      this.lookForShift();
+      this.letLapse();
+    }, LOOK_EVERY_MS);
     const wake = (): void => {
       this.live.wake();
       this.lookForShift();
@@ -321,7 +376,9 @@ export class Phone {
   /** Off shift no socket tells the county's time; a shift's end is set by it. */
   private async tellTime(): Promise<void> {
     try {
-      clock.sync((await api.call(getPolicy, {})).now);
+      const { now, policy } = await api.call(getPolicy, {});
+      clock.sync(now);
+      hearDeskPhone(policy.desk_phone);
       this.hear();
     } catch {
       // Then this device's own clock serves until the county is heard.
@@ -340,21 +397,36 @@ export class Phone {
 
   private remember(): void {
     const picture = this.picture.value;
-    if (this.live.freshness.value.state === "connecting" || this.live.seq.value === 0) {
-      if (this.fresh.state === "stopped") forgetPicture();
+    const fresh = this.live.freshness.value;
+    if (fresh.state === "stopped") {
+      // Nobody is on shift here, or this person's rights ended; not where the page is merely too old.
+      if (fresh.reason !== "reload") this.shiftIsOver();
       return;
     }
-    if (picture === null) {
-      forgetPicture();
-      return;
-    }
+    if (fresh.state === "connecting" || this.live.seq.value === 0) return;
+    if (picture === null) return this.shiftIsOver();
     keepPicture(this.session, picture);
+    if (picture.team.run === null) forgetPlace();
     const { team } = picture;
     if (team.crew.length === 0) return;
     const planned = [...this.live.of("shift").all.value.values()].filter((one) => one.started_at === null);
     const crew = { team_id: team.id, call_sign: team.call_sign, crew: team.crew, planned };
     this.lastCrew.value = crew;
     keepCrew(this.session, crew);
+  }
+
+  /** What the shift held on this phone goes with its key. */
+  private shiftIsOver(): void {
+    if (!holdsShift()) return;
+    this.kept.value = null;
+    void endShift();
+  }
+
+  /** Nobody told this phone that its shift is over, and long ago it must have been. */
+  private letLapse(): void {
+    const ends = this.kept.peek()?.team.shift_ends_at ?? null;
+    const isHeard = this.live.freshness.peek().state === "live";
+    if (!isHeard && ends !== null && clock.isSet && clock.now() - instant(ends) > OVERTIME_MS) this.shiftIsOver();
   }
 
   private ringFor(): void {

@@ -2,6 +2,10 @@
 export default {
   product: "Crisis dispatch",
   account: "Your account: where you are signed in, password",
+  calls: "Call",
+  call_desk: "Call the desk",
+  call_911: "Call 911",
+  call_988: "Call 988",
   sign_out: "Sign out",
   sign_in_again: "Sign in again",
   language: "Language",

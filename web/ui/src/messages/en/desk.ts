@@ -128,6 +128,11 @@ export default {
   duty_available: "Available again",
   duty_back_at: "back {time}",
   teams_off: { one: "{n} off shift", other: "{n} off shift" },
+  phone_lost: "Phone lost?",
+  phone_none: "Nobody of this crew is signed in.",
+  phone_whose: "Whose phone?",
+  phone_erase: "Sign out and erase",
+  phone_erased: { one: "{n} session ended; the phone erases itself when it is heard.", other: "{n} sessions ended; the phones erase themselves when they are heard." },
   duty_off: "The team is off shift.",
 
   find: "Find an incident",

@@ -4,6 +4,10 @@ import type en from "../en/common.ts";
 const es: Catalog<typeof en> = {
   product: "Despacho de crisis",
   account: "Su cuenta: dónde tiene la sesión iniciada, contraseña",
+  calls: "Llamar",
+  call_desk: "Llamar al despacho",
+  call_911: "Llamar al 911",
+  call_988: "Llamar al 988",
   sign_out: "Cerrar sesión",
   sign_in_again: "Iniciar sesión de nuevo",
   language: "Idioma",

@@ -130,6 +130,11 @@ const es: Catalog<typeof en> = {
   duty_available: "Disponible de nuevo",
   duty_back_at: "vuelve {time}",
   teams_off: { one: "{n} fuera de turno", other: "{n} fuera de turno" },
+  phone_lost: "¿Teléfono perdido?",
+  phone_none: "Nadie de este equipo tiene la sesión iniciada.",
+  phone_whose: "¿De quién es el teléfono?",
+  phone_erase: "Cerrar sesión y borrar",
+  phone_erased: { one: "{n} sesión terminada; el teléfono se borra en cuanto se le oye.", other: "{n} sesiones terminadas; los teléfonos se borran en cuanto se les oye." },
   duty_off: "El equipo está fuera de turno.",
 
   find: "Buscar un incidente",

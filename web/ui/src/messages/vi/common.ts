@@ -4,6 +4,10 @@ import type en from "../en/common.ts";
 const vi: Catalog<typeof en> = {
   product: "Điều phối khủng hoảng",
   account: "Tài khoản: nơi đang đăng nhập, mật khẩu",
+  calls: "Gọi",
+  call_desk: "Gọi trung tâm",
+  call_911: "Gọi 911",
+  call_988: "Gọi 988",
   sign_out: "Đăng xuất",
   sign_in_again: "Đăng nhập lại",
   language: "Ngôn ngữ",

@@ -130,6 +130,11 @@ const vi: Catalog<typeof en> = {
   duty_available: "Sẵn sàng lại",
   duty_back_at: "trở lại {time}",
   teams_off: { other: "{n} ngoài ca" },
+  phone_lost: "Mất máy?",
+  phone_none: "Không ai trong đội đang đăng nhập.",
+  phone_whose: "Máy của ai?",
+  phone_erase: "Đăng xuất và xóa",
+  phone_erased: { other: "Đã kết thúc {n} phiên; máy tự xóa ngay khi liên lạc được." },
   duty_off: "Đội không trong ca.",
 
   find: "Tìm sự việc",

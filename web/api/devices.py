@@ -1,0 +1,86 @@
+"""Phones of crews: where they are signed in, and how one that is lost is made to forget.
+
+Whoever ends a session has its device erase what it keeps, the next time that it is heard. Must not
+know how a device keeps it.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from crisis.errors import NotAllowed, NotFound
+from crisis.ids import ResponderId, TeamId
+from crisis.roles import DISPATCH, Role
+from dispatch.store.identity import Device
+from web.api.routes import Asked, Operation
+from web.api.wire import answer
+
+
+class Devices(Struct, frozen=True, kw_only=True):
+    """Where a team's crew is signed in."""
+
+    devices: list[Device]
+
+
+class Erased(Struct, frozen=True, kw_only=True):
+    """How many sessions ended: each device forgets as soon as it hears of it."""
+
+    sessions: int
+
+
+async def list_devices(asked: Asked) -> Response:
+    """Answer with where the team's crew is signed in."""
+    _require_desk(asked)
+    team = asked.county.board.teams.get(TeamId(asked.id("team_id")))
+    if team is None:
+        raise NotFound("unknown_team", "There is no such team in this county.")
+    crew = [member.responder_id for member in team.crew if _is_mine(asked, member.responder_id)]
+    return answer(
+        Devices(devices=list(await asked.node.accounts.devices_of(asked.county_id, crew)))
+    )
+
+
+async def erase_devices(asked: Asked) -> Response:
+    """End every session of somebody in the roster."""
+    _require_desk(asked)
+    responder_id = ResponderId(asked.id("responder_id"))
+    if not _is_mine(asked, responder_id):
+        raise NotFound("unknown_responder", "There is no such person in this county's roster.")
+    by = asked.principal.account_id
+    ended = await asked.node.accounts.erase_devices(asked.county_id, responder_id, by=by)
+    await asked.node.auth.forget_ended()
+    return answer(Erased(sessions=ended))
+
+
+def _require_desk(asked: Asked) -> None:
+    if not asked.actor.has(*DISPATCH, Role.ADMIN):
+        raise NotAllowed("role", "The phones of crews are for those who dispatch them.")
+
+
+def _is_mine(asked: Asked, responder_id: ResponderId) -> bool:
+    """Whether they stand in the roster, and in the actor's agency where it is limited to one."""
+    person = asked.county.board.responders.get(responder_id)
+    return person is not None and asked.actor.agency_id in {None, person.agency_id}
+
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/teams/{team_id}/devices",
+        summary="Where a team's crew is signed in.",
+        tag="session",
+        run=list_devices,
+        answer=Devices,
+        needs="view:devices",
+    ),
+    Operation(
+        method="POST",
+        path="/responders/{responder_id}/erase-devices",
+        summary="Sign somebody of the roster out everywhere; their devices erase what they keep.",
+        tag="session",
+        run=erase_devices,
+        answer=Erased,
+        needs="erase_devices",
+    ),
+]
