@@ -32,6 +32,7 @@ from crisis.ids import (
 )
 from crisis.incident_events import (
     CallAttached,
+    DeadlineMoved,
     EncounterRecorded,
     HoldReminded,
     HoldSettled,
@@ -72,6 +73,7 @@ __all__ = [
     "SETTLED",
     "TRANSITIONS",
     "CallAttached",
+    "DeadlineMoved",
     "Encounter",
     "EncounterRecorded",
     "Flag",
@@ -156,7 +158,7 @@ TRANSITIONS: Mapping[tuple[IncidentState, type], IncidentState] = {
     **{(s, IncidentAmended): s for s in (_I.RECEIVED, _I.SCREENING, _I.DETERMINED)},
     **{(s, IncidentCancelled): _I.CANCELLED for s in (_I.RECEIVED, _I.SCREENING, _I.DETERMINED)},
     **{(s, IncidentMerged): _I.MERGED for s in (_I.RECEIVED, _I.SCREENING, _I.DETERMINED)},
-    **{(_I.DETERMINED, e): _I.DETERMINED for e in (SlotAdded, SlotDropped)},
+    **{(_I.DETERMINED, e): _I.DETERMINED for e in (SlotAdded, SlotDropped, DeadlineMoved)},
     **{(_I.DETERMINED, e): _I.DETERMINED for e in (SlotEscalated, SlotWoken)},
 }
 

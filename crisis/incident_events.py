@@ -108,8 +108,8 @@ class IncidentAmended(EventBody, frozen=True, kw_only=True):
     """Place, acuity, needs or hazards became known better; the clock keeps.
 
     ``version`` counts from 2 (1 = as opened). Every field holds the value after the amendment. A
-    determined incident whose place turns out to be of another area class has another ``standard``,
-    counted from the same determination; ``None`` = the standard stays.
+    determined incident whose place turned out to be of another area class had another ``standard``
+    by it in old logs (since then that is ``DeadlineMoved``); ``None`` = the standard stays.
     """
 
     SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger")
@@ -123,6 +123,19 @@ class IncidentAmended(EventBody, frozen=True, kw_only=True):
     standard: Standard | None = None
     clinical: Clinical = Clinical()
     danger: Danger | None = None
+
+
+class DeadlineMoved(EventBody, frozen=True, kw_only=True):
+    """The incident is under another response standard, counted from the same determination.
+
+    ``reason``: a code; ``was``: the deadline until now.
+    """
+
+    incident_id: IncidentId
+    standard: Standard
+    was: datetime
+    due_at: datetime
+    reason: str
 
 
 class SlotAdded(EventBody, frozen=True, kw_only=True):
@@ -415,6 +428,7 @@ SmallEvent = (
     | TeamDetermined
     | NoDispatchDetermined
     | IncidentAmended
+    | DeadlineMoved
     | SlotAdded
     | SlotDropped
     | SlotEscalated

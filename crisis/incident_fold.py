@@ -38,6 +38,7 @@ from crisis.incident import (
 )
 from crisis.incident_events import (
     CallAttached,
+    DeadlineMoved,
     EncounterRecorded,
     HoldReminded,
     HoldSettled,
@@ -299,6 +300,11 @@ def _under(incident: Incident, standard: Standard) -> Incident:
     )
 
 
+def _deadline_moved(incident: Incident, event: DeadlineMoved, at: datetime) -> Incident:
+    step(TRANSITIONS, incident.state, type(event), "incident")
+    return _under(incident, event.standard)
+
+
 def _slot_added(incident: Incident, event: SlotAdded, at: datetime) -> Incident:
     step(TRANSITIONS, incident.state, type(event), "incident")
     slot = Slot(no=event.slot, wake_at=event.wake_at)
@@ -558,6 +564,7 @@ _OWN: dict[type, Callable[[Incident, Any, datetime], Incident]] = {
     TeamDetermined: _determined,
     NoDispatchDetermined: _no_dispatch,
     IncidentAmended: _amended,
+    DeadlineMoved: _deadline_moved,
     SlotAdded: _slot_added,
     SlotDropped: _slot_dropped,
     SlotEscalated: _slot_escalated,

@@ -60,6 +60,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "unassigned": "an incident waits without a team",
         "unowned": "an incident has no owner",
         "deadline_warning": "a response deadline comes near",
+        "deadline_moved": "a response deadline is another one now",
         "deadline_breached": "a response deadline has passed",
         "handoff_unacknowledged": "nobody has taken a hand-off",
         "handover_unanswered": "nobody has accepted your handover",

@@ -222,7 +222,7 @@ def as_table(
         _arrived_table(report),
         _determined_table(report),
         _not_judged_table(report),
-        "".join(textwrap.fill(note, width) + "\n" for note in (*_NOTES, *_disputed(report))),
+        "".join(textwrap.fill(note, width) + "\n" for note in (*_NOTES, *_doubts(report))),
     ]
     if with_responses:
         parts.append("".join(_responses_text(report, width)))
@@ -239,8 +239,10 @@ def _responses_text(report: ResponseTimes, width: int) -> Iterator[str]:
         yield "* entered afterwards\n"
 
 
-def _disputed(report: ResponseTimes) -> Iterator[str]:
-    """Yield which responses have a disputed arrival: it counts as none until somebody judges it."""
+def _doubts(report: ResponseTimes) -> Iterator[str]:
+    """Yield what the figures rest on that nobody has verified, or judged yet."""
+    if report.unverified:
+        yield f"Standards that no published page states: {', '.join(report.unverified)}."
     numbers = {r.number for _, _, _, refs in _listed(report) for r in refs if r.arrival_disputed}
     if numbers:
         listed = ", ".join(f"#{number}" for number in sorted(numbers))

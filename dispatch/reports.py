@@ -230,7 +230,10 @@ class Line(Value, frozen=True, kw_only=True):
 
 
 class ResponseTimes(Value, frozen=True, kw_only=True):
-    """The report. ``until`` is exclusive; both are local midnights as instants."""
+    """The report. ``until`` is exclusive; both are local midnights as instants.
+
+    ``unverified``: the response standards in force that no published page states, by name.
+    """
 
     county_id: int
     zone: str
@@ -238,6 +241,7 @@ class ResponseTimes(Value, frozen=True, kw_only=True):
     until: datetime
     as_of: datetime
     lines: tuple[Line, ...]
+    unverified: tuple[str, ...] = ()
 
 
 def response_times(
@@ -248,6 +252,7 @@ def response_times(
     until: datetime,
     as_of: datetime,
     zone: ZoneInfo,
+    unverified: Iterable[str] = (),
 ) -> ResponseTimes:
     """Return the report of a period.
 
@@ -256,6 +261,7 @@ def response_times(
         since: first instant, included.
         until: first instant after it.
         as_of: judged as of this instant.
+        unverified: names of standards; those of response times are shown.
     """
     judged = [(r, fate_of(r, as_of)) for r in responses]
     judged.sort(key=lambda x: x[0].number)
@@ -275,6 +281,7 @@ def response_times(
         until=until,
         as_of=as_of,
         lines=tuple(lines),
+        unverified=tuple(name for name in unverified if name.startswith("response.")),
     )
 
 

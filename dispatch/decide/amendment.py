@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from crisis.danger import danger_of
-from crisis.incident import Incident, IncidentAmended, SlotWoken
+from crisis.incident import DeadlineMoved, Incident, IncidentAmended, SlotWoken
 from crisis.situation import Situation
-from crisis.standards import local_day, response_standard
+from crisis.standards import local_day, response_due, response_standard
 from crisis.triage import Standard
 from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import assess, reason_of
@@ -20,9 +20,7 @@ from dispatch.decide.situation import warning
 from dispatch.decide.waking import is_persons_turn
 
 
-def amendment(
-    d: Deciding, incident: Incident, situation: Situation, standard: Standard | None = None
-) -> IncidentAmended:
+def amendment(d: Deciding, incident: Incident, situation: Situation) -> IncidentAmended:
     """Return the event that brings the incident to ``situation``."""
     return IncidentAmended(
         incident_id=incident.id,
@@ -31,22 +29,55 @@ def amendment(
         acuity=situation.acuity,
         needs=situation.needs,
         hazards=situation.hazards,
-        standard=standard,
         clinical=situation.clinical,
         danger=danger_of(situation, d.rules.codes, incident.danger),
     )
 
 
 def _new_standard(d: Deciding, incident: Incident, situation: Situation) -> Standard | None:
-    """Return the response standard of a place that turned out to be of another class.
+    """Return the response standard of a place that turned out to be another, of another class.
 
-    ``None`` = it stays. The clock is the same: only how soon a team must be there is another.
+    ``None`` = it stays. The clock is the same, and so is the day whose standards hold: only how
+    soon a team must be there is another.
     """
     start = incident.own_determined_at
     if start is None or situation.place.area_class is incident.place.area_class:
         return None
     on = local_day(start, d.policy_of(incident).tz())
     return response_standard(situation.place.area_class, on, d.rules.standards).stored()
+
+
+def _move_deadline(d: Deciding, incident: Incident, standard: Standard) -> list[dict[str, Any]]:
+    """Put the incident under another standard, and tell everybody whose deadline it is."""
+    start, was = incident.determined_at, incident.due_at
+    if start is None or was is None:
+        return []
+    due_at = response_due(start, standard)
+    d.emit(
+        DeadlineMoved(
+            incident_id=incident.id,
+            standard=standard,
+            was=was,
+            due_at=due_at,
+            reason="place_changed",
+        )
+    )
+    after = d.incident(incident.id)
+    tell_owner(d, after, "deadline_moved", "now")
+    asked = [offer.team_id for offer in after.offers if offer.is_pending]
+    for team_id in dict.fromkeys([*(run.team_id for run in after.open_runs), *asked]):
+        d.notify(f"team:{team_id}", "deadline_moved", incident=after)
+    if due_at > was:
+        d.notify("role:supervisor", "deadline_moved", urgency="soon", incident=after)
+    return [
+        warning(
+            "deadline_moved",
+            f"By the place as it is known now a team must come within {standard.minutes} minutes "
+            "of the determination.",
+            was=was.isoformat(),
+            due_at=due_at.isoformat(),
+        )
+    ]
 
 
 def apply_amendment(
@@ -57,12 +88,12 @@ def apply_amendment(
     ``keeps_standard``: the deadline doesn't hang on it; a merge and a split have set it already.
     """
     standard = None if keeps_standard else _new_standard(d, incident, situation)
-    d.emit(amendment(d, incident, situation, standard))
+    d.emit(amendment(d, incident, situation))
+    warnings = [] if standard is None else _move_deadline(d, d.incident(incident.id), standard)
     after = d.incident(incident.id)
     for offer in after.offers:
         if offer.is_pending:
             d.notify(f"team:{offer.team_id}", "offer_amended", incident=after)
-    warnings = []
     for run in after.open_runs:
         d.notify(f"team:{run.team_id}", "incident_amended", incident=after)
         team = d.board.teams[run.team_id]

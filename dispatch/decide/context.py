@@ -7,7 +7,7 @@ that what the handler reads next is what the log will say. Must not know the dat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,7 +37,7 @@ from crisis.policy import CountyPolicy
 from crisis.reach import require_reach
 from crisis.roles import Role
 from crisis.shapes import Value
-from crisis.standards import Standards
+from crisis.standards import Standards, local_day
 from crisis.states import Source
 from geo.zone import AreaMap
 
@@ -50,6 +50,8 @@ class Rules(Value, frozen=True, kw_only=True):
         policies: every version there ever was, by its name: what has begun runs on under its own.
         codes: the code sets of the day, with the county's own changes.
         areas: the county's class and the finer polygons that it has loaded.
+        day: the local day that codes and areas are of; ``None`` = of any.
+        of_day: the codes and areas of another day; ``None`` = they are the same on every day.
         lpha_reachable: whether a licensed professional can be reached by any crew now.
     """
 
@@ -59,6 +61,19 @@ class Rules(Value, frozen=True, kw_only=True):
     areas: AreaMap
     policies: Mapping[str, CountyPolicy] = {}
     lpha_reachable: bool = True
+    day: date | None = None
+    of_day: Callable[[date], tuple[CodeSets, AreaMap]] | None = None
+
+    def at(self, instant: datetime) -> Rules:
+        """Return these rules with the code sets and areas that were in force at ``instant``.
+
+        The policy stays: what has begun runs on under its own. Standards hold all days' facts.
+        """
+        on = local_day(instant, self.policy.tz())
+        if self.of_day is None or on == self.day:
+            return self
+        codes, areas = self.of_day(on)
+        return msgspec.structs.replace(self, codes=codes, areas=areas, day=on)
 
     def policy_of(self, version: str) -> CountyPolicy:
         """Return the policy of that version; one that nobody knows (any more) = the newest."""
@@ -483,6 +498,9 @@ def begin(
         if not from_the_field or refusal.code not in _OUT_OF_BOUNDS:
             raise
         d.out_of_bounds = refusal
+    if d.is_back_entry:
+        # What was written down then is judged by the words and places of then.
+        d.rules = rules.at(d.occurred_at)
     return d
 
 

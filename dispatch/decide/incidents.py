@@ -300,7 +300,9 @@ def amend(d: Deciding, c: AmendIncident) -> dict[str, Any]:
 def _told(d: Deciding, incident: Incident, c: Telling) -> Told:
     """Return what is known after what was told of an incident that is there already."""
     said = said_in(c, incident.touched)
-    return told(d, incident.id, incident.situation, said, incident.version)
+    return told(
+        d, incident.id, incident.situation, said, incident.version, incident.own_determined_at
+    )
 
 
 def add_slot(d: Deciding, c: AddSlot) -> dict[str, Any]:

@@ -6,6 +6,7 @@ handlers that open, determine and amend an incident. Must not know who may be se
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -49,12 +50,19 @@ def each_once(warnings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def told(
-    d: Deciding, incident_id: IncidentId, before: Situation, said: Said, version: int = 1
+    d: Deciding,
+    incident_id: IncidentId,
+    before: Situation,
+    said: Said,
+    version: int = 1,
+    clock: datetime | None = None,
 ) -> Told:
     """Return the situation after what was said.
 
     Args:
         version: of the incident, at present.
+        clock: when it was determined; ``None`` = not before now. The class of a place belongs to it
+            and that instant: from then on only another place asks for another class.
 
     Raises:
         Invalid: ``unknown_code``, ``need_names_no_team``, ``added_and_removed``,
@@ -69,8 +77,12 @@ def told(
     place, point = before.place, clinical.point
     if said.place is not None:
         place, point = _placed(d, incident_id, before, said.place, merging)
+    if clock is None:
+        place = _classed(d, place, point, d.occurred_at)
+    elif point != clinical.point:
+        place = _classed(d, place, point, clock)
     after = Situation(
-        place=_classed(d, place, point),
+        place=place,
         acuity=merging.value("acuity", before.acuity, said.acuity),
         needs=merging.needs(before.needs),
         hazards=_noted(d, merging.hazards(before.hazards), before.hazards),
@@ -155,7 +167,8 @@ def _placed(
         record = d.record("address", "address", incident_id, typed)
         address = merging.value("address", address, None if record is None else str(record))
     point = merging.value("point", before.clinical.point, given.point)
-    place = Place(
+    place = msgspec.structs.replace(
+        was,
         cell=None if point is None else coarse(point),
         location_type=location_type,
         excluded_setting="excluded_setting" in kind.flags,
@@ -164,15 +177,18 @@ def _placed(
     return place, point
 
 
-def _classed(d: Deciding, place: Place, point: Point | None) -> Place:
-    """Return the place with its class: by the finer polygon that holds it, else its county's."""
-    on = local_day(d.occurred_at, d.policy.tz())
+def _classed(d: Deciding, place: Place, point: Point | None, at: datetime) -> Place:
+    """Return the place with its class of that instant.
+
+    By the finer polygon that holds it, else its county's.
+    """
+    on = local_day(at, d.policy.tz())
     try:
         default = county_class(f"{d.board.county_id:05d}", on)
     except LookupError:
         # No class can be told of the county: without a polygon the stricter standard holds.
         default = _UNCLASSED
-    found = classify(point, default, d.rules.areas)
+    found = classify(point, default, d.rules.at(at).areas)
     if found is _UNCLASSED:
         return msgspec.structs.replace(place, area_class=None, area_method="", area_version="")
     return msgspec.structs.replace(

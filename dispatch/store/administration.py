@@ -1,8 +1,8 @@
-"""What administrators set up before anybody dispatches: counties, agencies, policies and zones.
+"""What administrators set up before anybody dispatches: counties, agencies, policies and editions.
 
 Decides what each of them must look like in the database. Teams, people and shifts are no part of
-it: they are commands. Running nodes take over policies and zones within seconds, and serve a county
-that was added from its first command on.
+it: they are commands. Running nodes take over policies and editions of zones, standards and code
+sets within seconds, and serve a county that was added from its first command on.
 """
 
 from __future__ import annotations
@@ -14,15 +14,28 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from crisis.codes import packaged as packaged_codes
+from crisis.editions import (
+    CodesEdition,
+    Edition,
+    EditionKind,
+    check_codes,
+    check_standards,
+    day_of,
+    in_force,
+    merged_codes,
+)
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AgencyId, CountyId, UserId
 from crisis.policy import CountyPolicy, from_stored, to_mapping
 from crisis.shapes import Value
+from crisis.standards import Standards
+from crisis.standards import packaged as packaged_standards
 from geo.counties import counties, county_class
 from geo.geojson import GeoJsonError, parse_zones
 from geo.zone import AreaClass, Zone
 
-from .pool import County, Database, Worker
+from .pool import Connection, County, Database, Record, Worker
 from .sql import load
 
 COUNTIES, LOG, SQL = load("counties"), load("log"), load("administration")
@@ -167,6 +180,26 @@ class ZoneLine(Value, frozen=True, kw_only=True):
     area_class: AreaClass | None
 
 
+def require_new(version: str, known: Sequence[str]) -> None:
+    """Refuse an edition's name that is none, or that another one of the kind has.
+
+    Raises:
+        Invalid: ``bad_edition``, ``edition_taken``.
+    """
+    if not 1 <= len(version) <= 64 or version != version.strip() or not version.isprintable():
+        raise Invalid("bad_edition", "An edition's name has 1 to 64 characters, like 2026-11.")
+    if version in known:
+        raise _taken(version)
+
+
+def _taken(version: str) -> Invalid:
+    return Invalid(
+        "edition_taken",
+        f"There is an edition {version} already; a changed one needs another name.",
+        version=version,
+    )
+
+
 def check_zones(version: str, geojson: bytes, known: Sequence[ZoneLine]) -> tuple[Zone, ...]:
     """Return the zones of a new edition, none of which is written yet.
 
@@ -177,14 +210,7 @@ def check_zones(version: str, geojson: bytes, known: Sequence[ZoneLine]) -> tupl
     Raises:
         Invalid: ``bad_zones`` or ``bad_edition``: what is wrong with the file, or with its name.
     """
-    if not 1 <= len(version) <= 64 or version != version.strip() or not version.isprintable():
-        raise Invalid("bad_edition", "An edition's name has 1 to 64 characters, like 2026-11.")
-    if any(one.version == version for one in known):
-        raise Invalid(
-            "edition_taken",
-            f"There is an edition {version} already; a changed one needs another name.",
-            version=version,
-        )
+    require_new(version, [one.version for one in known])
     try:
         zones = parse_zones(geojson)
     except GeoJsonError as error:
@@ -201,22 +227,32 @@ def check_zones(version: str, geojson: bytes, known: Sequence[ZoneLine]) -> tupl
 
 
 async def add_zones(
-    database: Database, county_id: CountyId, version: str, geojson: bytes
+    database: Database,
+    county_id: CountyId,
+    version: str,
+    geojson: bytes,
+    *,
+    effective_from: date | None = None,
+    by: UserId | None = None,
 ) -> list[ZoneLine]:
-    """Load an edition of a county's zones; the last by name of the edition is in force.
+    """Load an edition of a county's zones, in force from its day on.
+
+    ``effective_from``: ``None`` = the day that its name tells.
 
     Raises:
-        Invalid: see ``check_zones``.
+        Invalid: see ``check_zones``; ``edition_undated``.
     """
     version = version.strip()
     zones = check_zones(version, geojson, await list_zones(database, county_id))
+    day = effective_from or day_of_edition(version)
     geometries = _geometries(msgspec.json.decode(geojson))
     lines = [
         ZoneLine(version=version, name=zone.name, area_class=zone.area_class) for zone in zones
     ]
     async with database.tx(County(county_id)) as con:
+        await _write_edition(con, county_id, EditionKind.ZONES, version, day, b"{}", by)
         for line, geometry in zip(lines, geometries, strict=True):
-            added = await con.fetchval(
+            await con.execute(
                 SQL["write_zone"],
                 county_id,
                 version,
@@ -224,18 +260,112 @@ async def add_zones(
                 line.area_class.value if line.area_class else None,
                 msgspec.json.encode(geometry),
             )
-            if added is None:
-                # Somebody else has loaded it in this moment.
-                raise Invalid(
-                    "edition_taken",
-                    f"There is an edition {version} already; a changed one needs another name.",
-                    version=version,
-                )
     return lines
 
 
-async def read_zones(database: Database, county_id: CountyId) -> tuple[str | None, list[Zone]]:
-    """Return the name of the edition in force and its zones; ``None`` = the county has none."""
+def day_of_edition(version: str) -> date:
+    """Return from which day an edition holds whose name tells it.
+
+    Raises:
+        Invalid: ``edition_undated``.
+    """
+    day = day_of(version)
+    if day is None:
+        raise Invalid("edition_undated", "Say from which day this edition holds.", version=version)
+    return day
+
+
+async def _write_edition(
+    con: Connection,
+    county_id: CountyId,
+    kind: EditionKind,
+    version: str,
+    day: date,
+    body: bytes,
+    by: UserId | None,
+) -> None:
+    added = await con.fetchval(LOG["write_edition"], county_id, kind.value, version, day, body, by)
+    if added is None:
+        # Loaded before, or by somebody else in this moment.
+        raise _taken(version)
+
+
+async def add_standards(
+    database: Database, county_id: CountyId, given: Standards, *, by: UserId | None = None
+) -> None:
+    """Load an edition of a county's regulatory facts; each holds from its own day on.
+
+    Raises:
+        Invalid: ``bad_standards``, ``bad_edition``, ``edition_taken``.
+    """
+    known = await list_standards(database, county_id)
+    require_new(given.version, [one.version for one in known])
+    check_standards(packaged_standards(), known, given)
+    day = min(fact.effective_from for fact in given.facts)
+    async with database.tx(County(county_id)) as con:
+        body = msgspec.json.encode(given)
+        kind = EditionKind.STANDARDS
+        await _write_edition(con, county_id, kind, given.version, day, body, by)
+
+
+async def add_codes(
+    database: Database, county_id: CountyId, given: CodesEdition, *, by: UserId | None = None
+) -> None:
+    """Load an edition of a county's code sets; each change holds from its own day on.
+
+    Raises:
+        Invalid: ``bad_codes``, ``bad_edition``, ``edition_taken``.
+    """
+    earlier = await list_codes(database, county_id)
+    require_new(given.version, [one.version for one in earlier])
+    check_codes(merged_codes(packaged_codes(), earlier)[0], given)
+    async with database.tx(County(county_id)) as con:
+        day, body = given.effective_from, msgspec.json.encode(given)
+        await _write_edition(con, county_id, EditionKind.CODES, given.version, day, body, by)
+
+
+async def list_editions(database: Database, county_id: CountyId) -> list[Edition]:
+    """Return all editions that a county has loaded, in the order of their loading."""
+    return [edition_of(row) for row in await _editions(database, county_id)]
+
+
+async def list_standards(database: Database, county_id: CountyId) -> list[Standards]:
+    """Return a county's editions of standards, in the order of their loading."""
+    rows = await _editions(database, county_id)
+    bodies = [row["body"] for row in rows if row["kind"] == EditionKind.STANDARDS]
+    return [msgspec.json.decode(body, type=Standards) for body in bodies]
+
+
+async def list_codes(database: Database, county_id: CountyId) -> list[CodesEdition]:
+    """Return a county's editions of code sets, in the order of their loading."""
+    rows = await _editions(database, county_id)
+    bodies = [row["body"] for row in rows if row["kind"] == EditionKind.CODES]
+    return [msgspec.json.decode(body, type=CodesEdition) for body in bodies]
+
+
+async def _editions(database: Database, county_id: CountyId) -> list[Record]:
+    async with database.tx(County(county_id), mode="read") as con:
+        return list(await con.fetch(LOG["read_editions"], county_id))
+
+
+def edition_of(row: Record) -> Edition:
+    """Return the edition of a row."""
+    return Edition(
+        kind=EditionKind(row["kind"]),
+        version=row["version"],
+        effective_from=row["effective_from"],
+        loaded_at=row["loaded_at"],
+    )
+
+
+async def read_zones(
+    database: Database, county_id: CountyId, on: date
+) -> tuple[str | None, list[Zone]]:
+    """Return the edition that holds on a local day and its zones; ``None`` = none does."""
+    zones = [e for e in await list_editions(database, county_id) if e.kind is EditionKind.ZONES]
+    edition = in_force(zones, on)
+    if edition is None:
+        return None, []
     async with database.tx(County(county_id), mode="read") as con:
         rows = await con.fetch(LOG["read_zones"], county_id)
     features = [
@@ -246,11 +376,12 @@ async def read_zones(database: Database, county_id: CountyId) -> tuple[str | Non
             "geometry": msgspec.Raw(row["geometry"].encode()),
         }
         for row in rows
+        if row["version"] == edition.version
     ]
     if not features:
-        return None, []
+        return edition.version, []
     text = msgspec.json.encode({"type": "FeatureCollection", "features": features})
-    return rows[0]["version"], list(parse_zones(text))
+    return edition.version, list(parse_zones(text))
 
 
 def _geometries(document: Mapping[str, Any]) -> list[Any]:
@@ -260,7 +391,7 @@ def _geometries(document: Mapping[str, Any]) -> list[Any]:
 
 
 async def list_zones(database: Database, county_id: CountyId) -> list[ZoneLine]:
-    """Return all editions of a county's zones, the one in force first."""
+    """Return the zones of all of a county's editions, the last by its name first."""
     async with database.tx(County(county_id), mode="read") as con:
         rows = await con.fetch(SQL["list_zones"], county_id)
     return [

@@ -697,6 +697,37 @@ GRANT INSERT, SELECT, UPDATE ON counties TO crisis_app;
 GRANT SELECT ON counties TO crisis_state_report;
 GRANT SELECT ON counties TO crisis_worker;
 
+-- What a county has loaded: of zones the polygons stand in ``county_zones``, of the others the body
+-- holds all. Never changed; a later edition takes over from its day on.
+CREATE TABLE county_editions (
+    county_id integer NOT NULL,
+    kind text NOT NULL,
+    version text NOT NULL,
+    -- the first local day on which something of it holds
+    effective_from date NOT NULL,
+    body jsonb NOT NULL DEFAULT '{}'::jsonb,
+    loaded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    -- the account; NULL: from the command line
+    loaded_by uuid,
+    CONSTRAINT county_editions_pkey PRIMARY KEY (county_id, kind, version),
+    CONSTRAINT county_editions_kind_check CHECK (kind = ANY (ARRAY['zones'::text, 'standards'::text, 'codes'::text]))
+);
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON county_editions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON county_editions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE county_editions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE county_editions FORCE ROW LEVEL SECURITY;
+CREATE POLICY all_counties ON county_editions TO crisis_worker
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY own_county ON county_editions TO crisis_app
+    USING (county_id = NULLIF(current_setting('app.county'::text, true), ''::text)::integer)
+    WITH CHECK (county_id = NULLIF(current_setting('app.county'::text, true), ''::text)::integer);
+CREATE POLICY report_reads ON county_editions FOR SELECT TO crisis_state_report
+    USING (current_setting('app.state_wide'::text, true) = 'on'::text OR county_id = NULLIF(current_setting('app.county'::text, true), ''::text)::integer);
+GRANT INSERT, SELECT ON county_editions TO crisis_app;
+GRANT SELECT ON county_editions TO crisis_state_report;
+GRANT SELECT ON county_editions TO crisis_worker;
+
 -- The head of each county's log. The row's lock is what makes one writer at a time. Every group of
 -- commands updates it: a small row apart, without checks (each is parsed anew by every statement),
 -- with room for its versions on its own page.
@@ -1318,6 +1349,7 @@ ALTER TABLE account_grants ADD CONSTRAINT grant_names_an_agency FOREIGN KEY (cou
 ALTER TABLE account_log ADD CONSTRAINT account_log_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id);
 ALTER TABLE account_log ADD CONSTRAINT account_log_by_account_id_fkey FOREIGN KEY (by_account_id) REFERENCES accounts(account_id);
 ALTER TABLE agencies ADD CONSTRAINT agencies_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);
+ALTER TABLE county_editions ADD CONSTRAINT county_editions_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);
 ALTER TABLE county_heads ADD CONSTRAINT county_heads_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);
 ALTER TABLE county_policies ADD CONSTRAINT county_policies_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);
 ALTER TABLE county_zones ADD CONSTRAINT county_zones_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);

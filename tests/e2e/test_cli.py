@@ -339,6 +339,38 @@ def test_a_policy_and_zones_are_loaded_in_versions(on_server: Cli) -> None:
     loaded = cli("county", "zones", "Kern", "--load", zones, "--edition", "2027-01")
     assert re.search(r"2027-01 +City +urban", loaded.stdout)
     cli("county", "zones", "Kern", "--load", zones, "--edition", "2027-01", expect=3)
+    # The day that the name tells, or another; a name without one needs one.
+    undated = cli("county", "zones", "Kern", "--load", zones, "--edition", "new", expect=3)
+    assert "from which day" in undated.stderr
+    cli("county", "zones", "Kern", "--load", zones, "--edition", "new", "--from", "2099-01-01")
+    listed = cli("county", "zones", "Kern").stdout
+    assert re.search(r"new +City +urban +2099-01-01 +no", listed)
+
+    bulletin = cli.file(
+        "bulletin.toml",
+        'version = "BHIN 99-001"\n[[fact]]\nkey = "response.rural.minutes"\nvalue = 90\n'
+        'effective_from = 2099-01-01\nsource = "page 3"\nverified = true\n',
+    )
+    tried = cli("county", "standards", "Kern", "--load", bulletin, "--dry-run").stdout
+    assert "Nothing was changed" in tried and "90" in tried
+    cli("county", "standards", "Kern", "--load", bulletin)
+    shown = cli("county", "standards", "Kern").stdout
+    assert re.search(r"response.rural.minutes +120 +2023-01-01 +yes", shown)
+    assert re.search(r"response.rural.minutes +90 +2099-01-01 +yes", shown)
+    assert re.search(r"response.unclassified.minutes +60 +2023-01-01 +NO", shown)
+    cli("county", "standards", "Kern", "--load", bulletin, expect=3)
+
+    words = cli.file(
+        "words.toml",
+        'version = "2099-01"\n[[code]]\nset = "referral_source"\ncode = "school_line"\n'
+        'label = "School line"\neffective_from = 2099-01-01\n',
+    )
+    cli("county", "codes", "Kern", "--load", words)
+    assert re.search(r"school_line +2099-01-01 +School line", cli("county", "codes", "Kern").stdout)
+    wrong = cli.file("w.toml", 'version = "x"\n')
+    assert "empty" in cli("county", "codes", "Kern", "--load", wrong, expect=3).stderr
+    found = cli("doctor").stdout
+    assert "not verified: followup.counted_from" in found and "BHIN 99-001" in found
 
 
 def test_a_report_of_an_empty_county_says_so_in_every_form(on_server: Cli) -> None:

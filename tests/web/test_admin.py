@@ -8,7 +8,7 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from crisis.roles import Role
 from dispatch.config import load
 from dispatch.store import administration
 from dispatch.store.identity import Grant
-from dispatch.store.pool import Database
+from dispatch.store.pool import County, Database
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, PASSWORD, create_county
 from web.admin.language import words_in
 from web.admin.tokens import SCOPES
@@ -606,6 +606,117 @@ async def test_zones_that_cannot_be_used_are_told(
     assert refused.status_code == 422
     assert why in text_of(refused.text)
     assert await administration.list_zones(house.node.database, ALAMEDA) == []
+
+
+async def test_zones_dated_ahead_hold_from_their_day_on(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    await load_zones(admin, "2026-01", AREAS)
+    shown = await admin.send("/zones", edition="2099-01", geojson=areas(HILLS))
+    assert "It does not hold yet: only from 2099-01-01 on" in text_of(shown.text)
+    await load_zones(admin, "2099-01", areas(HILLS))
+    listed = text_of(await admin.open("/zones"))
+    assert "Edition 2026-01, in force" in listed
+    assert "2099-01 2099-01-01 to come 1" in listed
+    assert house.node.service.county(ALAMEDA).rules().areas.version == "2026-01"
+    # A name that tells no day needs one.
+    undated = await admin.send("/zones", edition="new areas", geojson=AREAS)
+    assert undated.status_code == 422
+    assert "from which day" in text_of(undated.text)
+    dated = await admin.send(
+        "/zones", edition="new areas", effective_from="2098-05-06", geojson=AREAS
+    )
+    assert "It holds until edition 2099-01 takes over on 2099-01-01" in text_of(dated.text)
+
+
+BULLETIN = """
+version = "BHIN 27-001"
+[[fact]]
+key = "response.rural.minutes"
+value = 90
+effective_from = 2026-01-01
+source = "BHIN 27-001, page 3"
+verified = true
+"""
+WORDS = """
+version = "2026-01"
+[[code]]
+set = "referral_source"
+code = "school_line"
+label = "School line"
+effective_from = 2026-01-01
+[[set]]
+set = "disposition"
+source = "BHIN 27-001, page 9"
+verified = true
+effective_from = 2026-01-01
+"""
+
+
+async def load_rules(admin: Person, kind: str, text: str) -> httpx.Response:
+    """Look at an edition of standards or codes and load it."""
+    shown = await admin.send("/rules", kind=kind, edition=text)
+    assert shown.status_code == 200, text_of(shown.text)
+    sent = {"kind": kind, "edition": text, "shown": field_of(shown.text, "shown")}
+    return await admin.send("/rules", **sent)
+
+
+async def test_standards_and_codes_are_shown_before_they_are_loaded_and_hold_at_once(
+    house: House,
+) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    before = text_of(await admin.open("/rules"))
+    assert "response.unclassified.minutes 60 2023-01-01 not verified" in before
+    shown = await admin.send("/rules", kind="standards", edition=BULLETIN)
+    assert "response.rural.minutes 120 90 2026-01-01" in text_of(shown.text)
+    rules = house.node.service.county(ALAMEDA).rules
+    assert rules().standards.version == "2026-11"
+    loaded = await load_rules(admin, "standards", BULLETIN)
+    assert loaded.headers["location"] == f"/admin/{ALAMEDA}/rules?said=rules"
+    assert rules().standards.number("response.rural.minutes", date(2026, 1, 1)) == 90
+    await load_rules(admin, "codes", WORDS)
+    assert "school_line" in rules().codes["referral_source"]
+    listed = text_of(await admin.open("/rules"))
+    for part in ("BHIN 27-001", "referral_source school_line 2026-01-01 School line 2026-01"):
+        assert part in listed, part
+    now = {
+        (one.kind, one.version): one.effective_from
+        for one in await administration.list_editions(house.node.database, ALAMEDA)
+    }
+    assert now == {
+        ("standards", "BHIN 27-001"): date(2026, 1, 1),
+        ("codes", "2026-01"): date(2026, 1, 1),
+    }
+    async with house.node.database.tx(County(ALAMEDA), mode="read") as con:
+        by = await con.fetch("SELECT DISTINCT loaded_by FROM county_editions")
+    assert len(by) == 1 and by[0]["loaded_by"] is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "why"),
+    [
+        ("standards", "", "Choose a TOML file"),
+        ("", BULLETIN, "Say whether the file holds"),
+        ("standards", WORDS, "The standards can't be read"),
+        ("codes", BULLETIN, "The code sets can't be read"),
+        ("standards", BULLETIN.replace("rural", "lunar"), "no standard of the service"),
+        ("codes", WORDS.replace("referral_source", "nope"), "no such set"),
+    ],
+)
+async def test_rules_that_cannot_be_used_are_told(
+    house: House, kind: str, text: str, why: str
+) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    refused = await admin.send("/rules", kind=kind, edition=text)
+    assert refused.status_code == 422
+    assert why in text_of(refused.text)
+    assert await administration.list_editions(house.node.database, ALAMEDA) == []
+
+
+async def test_only_an_administrator_loads_rules(house: House) -> None:
+    supervisor = await house.person("sue", Role.SUPERVISOR)
+    assert "Load an edition" not in await supervisor.open("/rules")
+    sent = await supervisor.send("/rules", kind="standards", edition=BULLETIN)
+    assert sent.status_code == 403
 
 
 async def test_only_an_administrator_loads_zones(house: House) -> None:

@@ -11,6 +11,7 @@ from web.admin.imports import ImportPages
 from web.admin.pages import Pages, Writer
 from web.admin.policy import PolicyPages
 from web.admin.roster import RosterPages
+from web.admin.rules import RulePages
 from web.admin.tokens import TokenPages
 from web.admin.users import UserPages
 from web.admin.zones import ZonePages
@@ -35,6 +36,7 @@ def admin_routes(
         *RosterPages(pages).routes(),
         *users.routes(),
         *ZonePages(pages).routes(),
+        *RulePages(pages).routes(),
         *PolicyPages(pages).routes(),
         *TokenPages(pages, refresh).routes(),
         *ImportPages(pages, users).routes(),

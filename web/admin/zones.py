@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from crisis.editions import Edition, EditionKind
 from crisis.errors import CrisisError
 from crisis.standards import local_day
 from dispatch.store import administration
@@ -29,6 +31,8 @@ from web.admin.drawing import Drawing, draw, kind_of, square_miles
 from web.admin.language import Words
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, status_of
 
+#: What its form sends.
+_SENT = ("edition", "effective_from", "geojson", "shown")
 #: The county is judged at so many places along each side of its box.
 _SAMPLES = 32
 #: A zone's outline is looked up at so many of its corners.
@@ -44,8 +48,7 @@ class ZonePages:
 
     def routes(self) -> list[BaseRoute]:
         """Return them."""
-        fields = ("edition", "geojson", "shown")
-        return [self._pages.route("/zones", self.zones, fields=fields, is_long=True)]
+        return [self._pages.route("/zones", self.zones, fields=_SENT, is_long=True)]
 
     async def zones(self, desk: Desk) -> Response:
         """Show the edition in force; of a file that was sent what it would change; load it."""
@@ -53,6 +56,7 @@ class ZonePages:
             return await self._list(desk)
         desk.require_admin()
         edition, text = desk.form.text("edition"), desk.form.raw("geojson").strip()
+        since = desk.form.text("effective_from")
         known = await administration.list_zones(desk.node.database, desk.county_id)
         try:
             if not text:
@@ -60,22 +64,31 @@ class ZonePages:
             zones = await asyncio.to_thread(
                 administration.check_zones, edition, text.encode(), known
             )
+            day = date_of(since) if since else administration.day_of_edition(edition)
         except (CrisisError, ValueError) as error:
             return await self._list(desk, edition, error)
-        shown = _digest(edition, text, known)
+        shown = _digest(edition, text, known, day)
         if desk.form.text("shown") != shown:
-            return await self._check(desk, edition, text, zones, known, shown)
-        await administration.add_zones(desk.node.database, desk.county_id, edition, text.encode())
+            return await self._check(desk, edition, text, zones, known, shown, day)
+        await administration.add_zones(
+            desk.node.database,
+            desk.county_id,
+            edition,
+            text.encode(),
+            effective_from=day,
+            by=desk.principal.account_id,
+        )
         await desk.county.read_rules()
         return done(desk, "zones", "zones")
 
     async def _list(
         self, desk: Desk, name: str | None = None, trouble: Trouble | None = None
     ) -> Response:
-        edition, zones = await administration.read_zones(desk.node.database, desk.county_id)
-        known = await administration.list_zones(desk.node.database, desk.county_id)
-        counts = Counter(one.version for one in known if one.version != edition)
         today = local_day(desk.now, desk.zone)
+        edition, zones = await administration.read_zones(desk.node.database, desk.county_id, today)
+        known = await administration.list_zones(desk.node.database, desk.county_id)
+        counts = Counter(one.version for one in known)
+        others = [one for one in await editions_of(desk) if one.version != edition]
         drawing = await asyncio.to_thread(draw, _outline(desk), zones)
         return self._page(
             desk,
@@ -86,7 +99,15 @@ class ZonePages:
             edition=edition,
             drawing=drawing,
             rows=[_row(desk.words, zone) for zone in zones],
-            earlier=sorted(counts.items(), reverse=True),
+            others=[
+                {
+                    "version": one.version,
+                    "from": one.effective_from.isoformat(),
+                    "count": counts[one.version],
+                    "is_ahead": one.effective_from > today,
+                }
+                for one in sorted(others, key=lambda one: one.effective_from, reverse=True)
+            ],
             name=today.isoformat() if name is None else name,
         )
 
@@ -98,9 +119,14 @@ class ZonePages:
         zones: Sequence[Zone],
         known: Sequence[ZoneLine],
         shown: str,
+        day: date,
     ) -> Response:
         words = desk.words
-        in_force, before = await administration.read_zones(desk.node.database, desk.county_id)
+        # What it takes over from: the one that would hold without it.
+        then = max(day, local_day(desk.now, desk.zone))
+        _, before = await administration.read_zones(desk.node.database, desk.county_id, then)
+        later = [one for one in await editions_of(desk) if one.effective_from > day]
+        following = min(later, key=lambda one: one.effective_from, default=None)
         seen = await asyncio.to_thread(
             _compare, _outline(desk), _default(desk), before, zones, edition
         )
@@ -117,9 +143,10 @@ class ZonePages:
             edition=edition,
             geojson=text,
             shown=shown,
+            effective_from=day.isoformat(),
             drawing=seen.drawing,
             counts=Counter(kind_of(zone) for zone in zones),
-            warnings=_warnings(desk, edition, in_force, zones, seen),
+            warnings=_warnings(desk, day, following, zones, seen),
             shares=[
                 {
                     "name": words.code("area_class", kind.value),
@@ -134,7 +161,7 @@ class ZonePages:
                 words("zones.gone", names=", ".join(sorted(set(old) - {z.name for z in zones})))
                 if set(old) - {z.name for z in zones}
                 else words("zones.none_gone"),
-                words("policy.reaches"),
+                words("zones.holds", day=day.isoformat()),
             ],
             rows=[
                 {
@@ -237,12 +264,40 @@ def _default(desk: Desk) -> Classification:
         )
 
 
+async def editions_of(desk: Desk) -> list[Edition]:
+    """Return the county's editions of zones."""
+    known = await administration.list_editions(desk.node.database, desk.county_id)
+    return [one for one in known if one.kind is EditionKind.ZONES]
+
+
+def date_of(text: str) -> date:
+    """Return a day of a form.
+
+    Raises:
+        Fault: ``day``.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Fault("day") from None
+
+
 def _warnings(
-    desk: Desk, edition: str, in_force: str | None, zones: Sequence[Zone], seen: _Seen
+    desk: Desk,
+    day: date,
+    following: Edition | None,
+    zones: Sequence[Zone],
+    seen: _Seen,
 ) -> list[str]:
     words, found = desk.words, []
-    if in_force is not None and edition < in_force:
-        found.append(words("zones.not_last", version=in_force))
+    today = local_day(desk.now, desk.zone)
+    if day > today:
+        found.append(words("zones.not_yet", day=day.isoformat()))
+    if following is not None and following.effective_from <= today:
+        found.append(words("zones.not_last", version=following.version))
+    elif following is not None:
+        until = following.effective_from.isoformat()
+        found.append(words("zones.until", version=following.version, day=until))
     if not any(zone.area_class for zone in zones):
         found.append(words("zones.no_class"))
     if seen.outside:
@@ -286,7 +341,7 @@ def _percent(words: Words, share: float) -> str:
     return words("unit.percent", n=99 if 0.99 < share < 1 else math.floor(share * 100 + 0.5))
 
 
-def _digest(edition: str, text: str, known: Sequence[ZoneLine]) -> str:
+def _digest(edition: str, text: str, known: Sequence[ZoneLine], day: date) -> str:
     """Return what tells this file, in a county as it stands, from any other."""
-    whole = msgspec.json.encode([edition, text, known])
+    whole = msgspec.json.encode([edition, text, known, day])
     return blake2b(whole, digest_size=16).hexdigest()

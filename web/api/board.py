@@ -12,6 +12,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from crisis.codes import CodeSet
+from crisis.editions import Unverified, unverified
 from crisis.errors import NotAllowed
 from crisis.policy import CountyPolicy
 from crisis.responder import Responder
@@ -62,6 +63,22 @@ class Codes(Struct, frozen=True, kw_only=True):
     on: date
     version: str
     sets: dict[str, CodeSet]
+
+
+class RulesNow(Struct, frozen=True, kw_only=True):
+    """The rules of the county's day.
+
+    Attributes:
+        standards, zones, codes: their versions.
+        unverified: what no published page states in so many words, facts first.
+    """
+
+    now: datetime
+    on: date
+    standards: str
+    zones: str
+    codes: str
+    unverified: tuple[Unverified, ...]
 
 
 class PolicyNow(Struct, frozen=True, kw_only=True):
@@ -147,6 +164,23 @@ async def read_policy(asked: Asked) -> Response:
     return answer(PolicyNow(now=now, policy=asked.county.rules(now).policy))
 
 
+async def read_rules(asked: Asked) -> Response:
+    """Answer with which rules are in force, and what of them nobody has verified."""
+    _ = asked.actor
+    now = asked.now
+    rules = asked.county.rules(now)
+    return answer(
+        RulesNow(
+            now=now,
+            on=rules.codes.on,
+            standards=rules.standards.version,
+            zones=rules.areas.version,
+            codes=rules.codes.catalogue.version,
+            unverified=unverified(rules.standards, rules.codes),
+        )
+    )
+
+
 OPERATIONS: list[Operation] = [
     Operation(
         method="GET",
@@ -199,6 +233,15 @@ OPERATIONS: list[Operation] = [
         tag="board",
         run=read_policy,
         answer=PolicyNow,
+        needs="view:policy",
+    ),
+    Operation(
+        method="GET",
+        path="/rules",
+        summary="Which standards, zones and code sets are in force; what of them is not verified.",
+        tag="board",
+        run=read_rules,
+        answer=RulesNow,
         needs="view:policy",
     ),
 ]

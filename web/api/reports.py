@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from starlette.responses import Response
 
+from crisis.editions import unverified
 from crisis.errors import NotAllowed
 from crisis.roles import Role
 from crisis.standards import local_day
@@ -48,12 +49,19 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
         raise NotAllowed("role", "A county's figures are for its lead, supervisors and auditors.")
     query: _Asked = convert(asked.query, _Asked)
     now = asked.now
-    zone = asked.county.rules(now).policy.tz()
+    rules = asked.county.rules(now)
+    zone = rules.policy.tz()
     first, last = days_of(query.since, query.until, local_day(now, zone))
     since, until = period(first, last, zone)
     responses = await read_responses(asked.node.database, asked.county_id, since, until)
     report = response_times(
-        asked.county_id, responses, since=since, until=until, as_of=now, zone=zone
+        asked.county_id,
+        responses,
+        since=since,
+        until=until,
+        as_of=now,
+        zone=zone,
+        unverified=[one.name for one in unverified(rules.standards, rules.codes)],
     )
     return report, query
 

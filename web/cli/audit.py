@@ -10,7 +10,7 @@ import argparse
 from crisis.errors import NotFound
 from dispatch.store import administration, audit
 from web.cli.context import opened
-from web.cli.counties import served
+from web.cli.served import served
 from web.cli.text import Exit, Usage, say
 
 _VERIFY = """\

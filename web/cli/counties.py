@@ -1,4 +1,4 @@
-"""``crisis-dispatch county`` and ``agency``: which counties are served, by whom, by which rules.
+"""``crisis-dispatch county`` and ``agency``: which counties are served, by whom, by which policy.
 
 Must not know how counties work.
 """
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from crisis.errors import NotFound
 from crisis.ids import CountyId
 from crisis.policy import CountyPolicy, diff, from_toml, policy_at
 from crisis.standards import local_day
@@ -18,16 +17,16 @@ from dispatch.imports.accounts import agencies_of
 from dispatch.imports.rows import Column, Row, Step, split
 from dispatch.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
-from dispatch.store.pool import Database
+from web.cli import editions
 from web.cli.context import Opened, opened
 from web.cli.imports import ImportedFile, add_import
-from web.cli.text import Exit, Usage, columns, say
+from web.cli.served import served
+from web.cli.text import Exit, columns, file_text, say
 
 COLUMNS = (
     Column("county", "name or FIPS code", is_required=True),
     Column("agencies", "names of its agencies, separated by semicolons"),
 )
-_LATER = "A running service takes this up within seconds."
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,18 +62,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     policy.add_argument("--dry-run", action="store_true", help="only show what would change")
     policy.set_defaults(run=county_policy)
 
-    zones = acts.add_parser(
-        "zones",
-        help="list a county's zones, or load an edition of them",
-        description="List a county's zones, or load an edition from a GeoJSON file. A feature's "
-        "properties: name, and area_class (urban or rural) where it decides the response standard. "
-        "The last edition by its name is in force.",
-    )
-    zones.add_argument("county", metavar="COUNTY")
-    zones.add_argument("--load", type=Path, metavar="FILE.geojson", help="add this edition")
-    zones.add_argument("--edition", help="its name, like 2026-11; needed with --load")
-    zones.set_defaults(run=county_zones)
-
+    editions.add(acts)
     add_import(acts, "counties", COLUMNS, import_counties)
 
     agency = commands.add_parser(
@@ -94,26 +82,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         parser.add_argument("--county", required=True, help="name or FIPS code")
 
 
-async def served(database: Database, text: str) -> tuple[CountyId, str]:
-    """Return the id and name of a county that this database serves.
-
-    Raises:
-        Invalid: it is no county.
-        NotFound: ``county_not_served``.
-    """
-    county = await served_county(database, text)
-    return county.county_id, county.name
-
-
-async def served_county(database: Database, text: str) -> administration.ServedCounty:
-    """Return a county that this database serves; raises as ``served`` does."""
-    county_id, name = administration.find_county(text)
-    for county in await administration.list_counties(database):
-        if county.county_id == county_id:
-            return county
-    raise NotFound("county_not_served", f"{name} is not served here yet; run: county add '{name}'")
-
-
 async def add_county(args: argparse.Namespace) -> Exit:
     """Add a county."""
     county_id, name = administration.find_county(args.county)
@@ -125,7 +93,7 @@ async def add_county(args: argparse.Namespace) -> Exit:
         is_shared = here.is_shared
     say(f"{name} ({county_id}) is served{'' if is_new else ' already'}.")
     if is_new and is_shared:
-        say(_LATER)
+        say(editions.LATER)
     return Exit.OK
 
 
@@ -148,7 +116,7 @@ async def county_policy(args: argparse.Namespace) -> Exit:
         if args.load is None:
             _show_policy(name, versions, in_force)
             return Exit.OK
-        policy = from_toml(_text(args.load))
+        policy = from_toml(file_text(args.load))
         _show_changes(in_force, policy)
         if not args.dry_run:
             await administration.add_policy(here.database, county_id, policy)
@@ -156,7 +124,7 @@ async def county_policy(args: argparse.Namespace) -> Exit:
         say("Nothing was changed.")
     else:
         say(f"{name} has policy {policy.version} from {policy.effective_from.isoformat()}.")
-        say(_LATER)
+        say(editions.LATER)
     return Exit.OK
 
 
@@ -173,33 +141,6 @@ def _show_changes(before: CountyPolicy, after: CountyPolicy) -> None:
     for change in diff(before, after):
         was, now = (msgspec.json.encode(value).decode() for value in (change.before, change.after))
         say(f"  {change.path}: {was} -> {now}")
-
-
-async def county_zones(args: argparse.Namespace) -> Exit:
-    """Show or load zones."""
-    if args.load is not None and not args.edition:
-        raise Usage("Give the edition a name: --edition 2026-11.")
-    async with opened(args) as here:
-        county_id, name = await served(here.database, args.county)
-        if args.load is not None:
-            geojson = _text(args.load).encode()
-            added = await administration.add_zones(here.database, county_id, args.edition, geojson)
-            say(f"{name} has {len(added)} zones of edition {args.edition}.")
-            say(_LATER)
-        lines = await administration.list_zones(here.database, county_id)
-    rows = [(one.version, one.name, one.area_class or "-") for one in lines]
-    say(columns(("edition", "zone", "class"), rows) if rows else f"{name} has no zones of its own.")
-    return Exit.OK
-
-
-def _text(path: Path) -> str:
-    try:
-        # As editors on Windows save it, too: with a byte order mark.
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise Usage(f"{path} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise Usage(f"{path} isn't UTF-8.") from None
 
 
 async def add_agency(args: argparse.Namespace) -> Exit:

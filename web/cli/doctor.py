@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crisis.clock import MachineClock
+from crisis.editions import EditionKind, unverified
 from crisis.errors import CrisisError
 from dispatch.config import Settings, SettingsError
+from dispatch.rulebook import Rulebook
 from dispatch.secret import is_key
 from dispatch.store import administration
 from dispatch.store.binaries import EmbeddedError, choose_account, choose_programs, find_programs
@@ -224,6 +226,8 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             except CrisisError as error:
                 yield Finding(Mark.FAIL, check.__name__.strip("_"), str(error))
                 return
+        async for finding in _rules(database):
+            yield finding
         yield await _seals(settings, database)
 
 
@@ -273,6 +277,28 @@ async def _seals(settings: Settings, database: Database) -> Finding:
         return Finding(Mark.FAIL, "seals", "not tried: the key can't be used")
     told = "the key opens the private data" if has_any else "nothing is sealed yet"
     return Finding(Mark.OK, "seals", told)
+
+
+async def _rules(database: Database) -> AsyncIterator[Finding]:
+    """Say of each county what of its rules nobody has verified, and what no longer fits."""
+    for county in await administration.list_counties(database):
+        book = await Rulebook.load(database, county.county_id)
+        rules = book.at(county.now(MachineClock().now()))
+        open_ = unverified(rules.standards, rules.codes)
+        facts = [one.name for one in open_ if one.kind is EditionKind.STANDARDS]
+        sets = sum(one.kind is EditionKind.CODES for one in open_)
+        told = f"{county.name}: standards {rules.standards.version}, zones {rules.areas.version}"
+        if open_:
+            yield Finding(
+                Mark.WARN,
+                "rules",
+                f"{told}; not verified: {', '.join(facts) or 'no standard'}; {sets} code sets "
+                "(crisis-dispatch county standards)",
+            )
+        else:
+            yield Finding(Mark.OK, "rules", f"{told}; all verified")
+        for problem in book.left_out:
+            yield Finding(Mark.WARN, "codes", f"{county.name}: left out: {problem}")
 
 
 async def _counties(database: Database) -> Finding:

@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from crisis.clock import FakeClock
 from crisis.codes import code_sets
+from crisis.editions import DAY_ONE
 from crisis.errors import Conflict, Invalid
 from crisis.ids import CountyId
 from crisis.roles import Role
@@ -297,7 +298,7 @@ async def _set_up(
 ) -> None:
     await administration.add_county(database, county_id, local_day(clock.now()))
     if zones is not None:
-        await administration.add_zones(database, county_id, "replay", zones)
+        await administration.add_zones(database, county_id, "replay", zones, effective_from=DAY_ONE)
     await administration.add_agency(database, county_id, "Simulated crisis services")
     if resimulated:
         await administration.add_policy(database, county_id, simulated_policy())

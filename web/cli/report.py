@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from datetime import date
 
+from crisis.editions import unverified
 from crisis.standards import local_day
 from dispatch.periods import days_of
 from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
@@ -17,8 +17,8 @@ from dispatch.reports import period, response_times
 from dispatch.rulebook import Rulebook
 from dispatch.store.reporting import read_responses
 from web.cli.context import opened
-from web.cli.counties import served_county
-from web.cli.text import Exit
+from web.cli.served import served_county
+from web.cli.text import Exit, day_of_text
 
 _RESPONSE_TIMES = """\
 Response times against the standard (60 minutes urban, 120 rural, from the determination that a team
@@ -47,8 +47,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     times.add_argument("--county", required=True, help="name or FIPS code")
-    times.add_argument("--since", type=_day, metavar="DAY", help="first day, like 2026-07-01")
-    times.add_argument("--until", type=_day, metavar="DAY", help="last day, included")
+    times.add_argument(
+        "--since", type=day_of_text, metavar="DAY", help="first day, like 2026-07-01"
+    )
+    times.add_argument("--until", type=day_of_text, metavar="DAY", help="last day, included")
     times.add_argument("--format", choices=("table", "csv", "json"), default="table")
     times.add_argument(
         "--list",
@@ -58,13 +60,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     times.set_defaults(run=report_response_times)
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no day; write it like 2026-07-01") from None
-
-
 async def report_response_times(args: argparse.Namespace) -> Exit:
     """Print the report."""
     async with opened(args) as here:
@@ -72,10 +67,19 @@ async def report_response_times(args: argparse.Namespace) -> Exit:
         county_id, name = county.county_id, county.name
         rulebook = await Rulebook.load(here.database, county_id)
         as_of = county.now(here.machine.now())
-        zone = rulebook.at(as_of).policy.tz()
+        rules = rulebook.at(as_of)
+        zone = rules.policy.tz()
         since, until = period(*days_of(args.since, args.until, local_day(as_of, zone)), zone)
         responses = await read_responses(here.database, county_id, since, until)
-    report = response_times(county_id, responses, since=since, until=until, as_of=as_of, zone=zone)
+    report = response_times(
+        county_id,
+        responses,
+        since=since,
+        until=until,
+        as_of=as_of,
+        zone=zone,
+        unverified=[one.name for one in unverified(rules.standards, rules.codes)],
+    )
     match args.format:
         case "json":
             text = as_json(report).decode()

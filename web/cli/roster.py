@@ -29,8 +29,8 @@ from dispatch.sheets.times import Order
 from dispatch.store import administration
 from dispatch.store.names import read_names
 from web.cli.context import opened
-from web.cli.counties import served
 from web.cli.imports import ImportedFile, add_import
+from web.cli.served import served
 from web.cli.text import Exit, as_usage, columns, say
 
 #: Whoever may run the command line on this machine has the database anyway.

@@ -6,10 +6,12 @@ not know what any command does.
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from enum import IntEnum
 from pathlib import Path
 
@@ -96,6 +98,28 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         for row in cells
     )
     return "\n".join(lines)
+
+
+def file_text(path: Path) -> str:
+    """Return what a file says; as editors on Windows save it, too: with a byte order mark.
+
+    Raises:
+        Usage: it can't be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Usage(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise Usage(f"{path} isn't UTF-8.") from None
+
+
+def day_of_text(text: str) -> date:
+    """Return a day as it is typed, for ``argparse``."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no day; write it like 2026-07-01") from None
 
 
 #: Letters and digits that nobody confuses when reading them aloud.

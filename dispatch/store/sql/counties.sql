@@ -7,12 +7,12 @@ JOIN county_heads AS h USING (county_id)
 ORDER BY c.county_id;
 
 -- name: list_rules_marks
--- How many versions of policy and zones of its own each county has: both only ever grow.
+-- How many versions of policy and editions of its own each county has: both only ever grow.
 -- role: worker
 SELECT
     c.county_id,
     (SELECT count(*) FROM county_policies AS p WHERE p.county_id = c.county_id)
-        + (SELECT count(*) FROM county_zones AS z WHERE z.county_id = c.county_id) AS mark
+        + (SELECT count(*) FROM county_editions AS e WHERE e.county_id = c.county_id) AS mark
 FROM counties AS c
 ORDER BY c.county_id;
 

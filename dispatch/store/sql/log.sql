@@ -167,14 +167,26 @@ INSERT INTO county_policies (county_id, version, effective_from, body, created_b
 VALUES ($1, $2, $3, $4, $5);
 
 -- name: read_zones
--- The newest version of a county's own zones.
+-- All editions of a county's own zones.
 -- params: $1 county_id integer
 SELECT version, name, area_class, geometry
 FROM county_zones
 WHERE county_id = $1
-    AND version = (
-        SELECT max(z.version)
-        FROM county_zones AS z
-        WHERE z.county_id = $1
-    )
-ORDER BY name;
+ORDER BY version, name;
+
+-- name: read_editions
+-- All editions of a county's rules, in the order of their loading.
+-- params: $1 county_id integer
+SELECT kind, version, effective_from, body, loaded_at
+FROM county_editions
+WHERE county_id = $1
+ORDER BY loaded_at, kind, version;
+
+-- name: write_edition
+-- Add an edition of a county's rules; nothing where there is one of that name.
+-- params: $1 county_id integer, $2 kind text, $3 version text, $4 effective_from date,
+--   $5 body jsonb, $6 loaded_by uuid
+INSERT INTO county_editions (county_id, kind, version, effective_from, body, loaded_by)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (county_id, kind, version) DO NOTHING
+RETURNING version;

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.codes import code_sets
+from crisis.editions import EditionKind
 from crisis.policy import CountyPolicy, policy_at
 from crisis.standards import local_day
-from dispatch.rulebook import DEFAULT_POLICY, Rulebook, _area_map
-from geo.zone import AreaClass
+from dispatch.rulebook import DEFAULT_POLICY, Rulebook, ZonesEdition, _area_map
+from geo.zone import AreaClass, AreaMap
 
 MARCH = datetime(2026, 3, 6, 20, 0, tzinfo=UTC)
 #: The second begins at noon of the night's next day, the third within the hour of the clock change.
@@ -66,3 +67,31 @@ def test_zones_that_teams_serve_are_loaded_with_or_without_a_class() -> None:
         ("Hills", AreaClass.RURAL),
     ]
     assert areas.version == "2026-1"
+
+
+def _edition(version: str, day: date) -> ZonesEdition:
+    return ZonesEdition(
+        kind=EditionKind.ZONES,
+        version=version,
+        effective_from=day,
+        areas=AreaMap(version=version),
+    )
+
+
+def test_each_day_has_its_edition_of_zones_whenever_it_is_asked_for() -> None:
+    book = Rulebook(6001, zones=[_edition("a", date(2026, 3, 1)), _edition("b", date(2026, 3, 7))])
+    midnight = datetime(2026, 3, 7, 8, tzinfo=UTC)
+    assert book.at(midnight).areas.version == "b"
+    assert book.at(midnight - timedelta(microseconds=1)).areas.version == "a"
+    assert book.at(datetime(2026, 2, 1, tzinfo=UTC)).areas.version == "none"
+    # From the rules of one day those of another can be asked, and come back the same.
+    now = book.at(midnight + timedelta(days=30))
+    assert now.at(MARCH).areas.version == "a"
+    assert now.at(midnight).areas.version == now.areas.version == "b"
+    assert now.at(midnight + timedelta(days=30)) is now
+
+
+def test_rules_without_editions_are_the_packaged_ones_of_the_day() -> None:
+    book = Rulebook(6001)
+    assert book.at(MARCH).codes is code_sets(local_day(MARCH))
+    assert book.left_out == ()

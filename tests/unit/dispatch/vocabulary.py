@@ -63,6 +63,7 @@ VOCABULARY: dict[str, str | tuple[str, ...] | frozenset[str] | re.Pattern[str]] 
     "IncidentCancelled.stage": "cancel_stage",
     "IncidentCancelled.reason": "cancel_reason",
     "IncidentReopened.reason": "reopen_reason",
+    "DeadlineMoved.reason": "deadline_reason",
     "IncidentFlagged.flag": "incident_flag",
     "IncidentFlagged.about": re.compile(r"[0-9a-fT:.+/-]{0,60}"),
     "OfferMade.override_reason": "override_reason",

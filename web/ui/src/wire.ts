@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -32,6 +32,9 @@ export type DuressState = (typeof DURESS_STATE_WORDS)[number];
 
 export const DUTY_WORDS = ["off_shift", "available", "unavailable", "ending"] as const;
 export type Duty = (typeof DUTY_WORDS)[number];
+
+export const EDITION_KIND_WORDS = ["zones", "standards", "codes"] as const;
+export type EditionKind = (typeof EDITION_KIND_WORDS)[number];
 
 export const ENTITY_KIND_WORDS = ["call", "counts", "duress", "incident", "obligation", "shift", "team"] as const;
 export type EntityKind = (typeof ENTITY_KIND_WORDS)[number];
@@ -570,6 +573,16 @@ export interface DangerView {
   readonly is_clear: boolean;
 }
 
+/** The incident is under another response standard, counted from the same determination. */
+export interface DeadlineMoved {
+  readonly type: "deadline_moved";
+  readonly incident_id: string;
+  readonly standard: Standard;
+  readonly was: string;
+  readonly due_at: string;
+  readonly reason: string;
+}
+
 /** Where somebody of the roster is signed in. */
 export interface Device {
   readonly responder_id: string;
@@ -738,7 +751,7 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | IncidentTakenInHand | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | SearchHeld | HoldReminded | HoldSettled | IncidentReopened | IncidentArchived | IncidentReturned | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | AssignmentRestored | AssignmentMoved | ClaimDenied | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | DeadlineMoved | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | IncidentTakenInHand | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | SearchHeld | HoldReminded | HoldSettled | IncidentReopened | IncidentArchived | IncidentReturned | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | AssignmentRestored | AssignmentMoved | ClaimDenied | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
 }
 
 /** A team that may not go, with every reason. */
@@ -1784,12 +1797,23 @@ export interface ResponseTimes {
   readonly until: string;
   readonly as_of: string;
   readonly lines: readonly Line[];
+  readonly unverified: readonly string[];
 }
 
 /** How long things are kept that are no records, days. */
 export interface RetentionPolicy {
   readonly positions_days: number;
   readonly command_results_days: number;
+}
+
+/** The rules of the county's day. */
+export interface RulesNow {
+  readonly now: string;
+  readonly on: string;
+  readonly standards: string;
+  readonly zones: string;
+  readonly codes: string;
+  readonly unverified: readonly Unverified[];
 }
 
 /** A team's run. */
@@ -2215,6 +2239,13 @@ export interface TravelTime {
   readonly high_s: number;
   readonly distance_m: number;
   readonly method: TravelMethod;
+}
+
+/** Something in force that no published page states; ``name``: a fact's key or a set's name. */
+export interface Unverified {
+  readonly kind: EditionKind;
+  readonly name: string;
+  readonly source: string;
 }
 
 /** The person who waits, and the incident nobody has taken. */
@@ -3251,7 +3282,7 @@ export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "de
 export const PolicyNowShape: Shape = { d: {}, p: { policy: CountyPolicyShape } };
 export const RefShape: Shape = { d: {"arrival_disputed": false} };
 export const LineShape: Shape = { d: {}, p: { by_arrival: { m: RefShape }, by_determination: { m: RefShape } } };
-export const ResponseTimesShape: Shape = { d: {}, p: { lines: LineShape } };
+export const ResponseTimesShape: Shape = { d: {"unverified": []}, p: { lines: LineShape } };
 export const RespondersShape: Shape = { d: {}, p: { responders: ResponderShape } };
 export const GrantShape: Shape = { d: {"agency_id": null, "responder_id": null, "scopes": null} };
 export const WhoAmIShape: Shape = { d: {}, p: { grants: GrantShape } };
@@ -3582,6 +3613,11 @@ export const getResponders: Operation<undefined, undefined, undefined, Responder
   name: "getResponders", method: "GET", path: "/api/v1/responders", command: false, shape: RespondersShape,
 };
 
+/** Which standards, zones and code sets are in force; what of them is not verified. */
+export const getRules: Operation<undefined, undefined, undefined, RulesNow> = {
+  name: "getRules", method: "GET", path: "/api/v1/rules", command: false, shape: null,
+};
+
 /** Who is signed in, and what they may act as in which county. */
 export const getSession: Operation<undefined, undefined, undefined, WhoAmI> = {
   name: "getSession", method: "GET", path: "/api/v1/session", command: false, shape: WhoAmIShape,
@@ -3814,6 +3850,7 @@ export interface CodeSets {
   readonly correction_reason: "device_clock" | "late_information" | "pressed_by_mistake" | "records_review" | "wrong_code" | "wrong_incident" | "wrong_team" | "wrong_time" | (string & {});
   readonly crew_change_reason: "illness" | "member_left" | "other" | "second_member_arrived" | "shift_change" | "skills" | "telehealth_second_joined" | (string & {});
   readonly crisis_type: "anxiety_panic_trauma" | "child_behavior" | "dementia" | "depression" | "family_conflict" | "grave_disability" | "grief_disaster" | "harm_to_others" | "idd_autism" | "intoxication_withdrawal" | "mania" | "other" | "overdose_risk" | "psychosis" | "self_harm" | "suicide_risk" | "welfare_check" | (string & {});
+  readonly deadline_reason: "place_changed";
   readonly decline_reason: "conflict_of_interest" | "crew_incomplete" | "end_of_shift" | "fatigue" | "not_ready" | "other" | "road_access" | "safety_concern" | "skills_mismatch" | "too_far" | "vehicle" | (string & {});
   readonly dispatch_reason: "danger_to_others" | "danger_to_self" | "first_responder_asked" | "grave_disability" | "in_person_assessment" | "not_resolved_by_phone" | "other" | (string & {});
   readonly disposition: "arrest" | "deceased" | "detox_sud_facility" | "hold_by_law_enforcement" | "hold_by_other" | "hold_by_team" | "left" | "medical_ed" | "not_found" | "other" | "refused_contact" | "refused_services" | "shelter" | "stabilized_no_further_need" | "stabilized_referral" | "stabilized_safety_plan" | "support_took_over" | "transferred_county" | "transferred_furs" | "unsafe_no_contact" | "voluntary_23_hour" | "voluntary_crisis_residential" | "voluntary_csu" | "voluntary_ed" | "voluntary_psychiatric_admission" | "voluntary_respite" | "voluntary_sobering" | "voluntary_urgent_care" | (string & {});
@@ -3956,6 +3993,7 @@ export type RefusalCode =
   | "duress_acknowledged"
   | "duress_not_acknowledged"
   | "edition_taken"
+  | "edition_undated"
   | "embedded_postgres"
   | "encounter_exists"
   | "encounter_of_other_run"

@@ -34,6 +34,8 @@ function more(body: Event["body"], desk: Desk, kinds: Kinds): string {
   switch (body.type) {
     case "status_reported":
       return common(`team_${body.status}`);
+    case "deadline_moved":
+      return listed(`${timeSeconds(body.was)} → ${timeSeconds(body.due_at)}`, word("deadline_reason", body.reason));
     case "report_disputed":
       return listed(common(`team_${body.status}`), timeSeconds(body.occurred), word("dispute_reason", body.reason));
     case "milestone_corrected":

@@ -8,6 +8,7 @@ import { t } from "../messages/common.ts";
 import { clock, signOut, type Session } from "../session.ts";
 import { setTheme, theme, THEMES, type Theme } from "../theme.ts";
 import { Icon, type IconName } from "./Icon.tsx";
+import { Unverified } from "./Rules.tsx";
 
 const NAMES: Readonly<Record<Locale, string>> = { en: "English", es: "Español", vi: "Tiếng Việt" };
 
@@ -18,6 +19,7 @@ export function Bar({ session, fresh, children }: { session: Session; fresh?: St
       {fresh && <Fresh state={fresh} />}
       {clock.isSet && <time class="figures quiet">{timeSeconds(clock.second.value)}</time>}
       <div class="grow">{children}</div>
+      <Unverified />
       <LanguageChoice />
       <ThemeChoice />
       <a class="quiet" href="/account" title={t("account")}>

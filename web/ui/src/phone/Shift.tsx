@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { Icon } from "../components/Icon.tsx";
 import { LanguageChoice, ThemeChoice } from "../components/Bar.tsx";
+import { Unverified } from "../components/Rules.tsx";
 import { Note } from "../components/Note.tsx";
 import { dateTime, relative, time } from "../format.ts";
 import { t as common } from "../messages/common.ts";
@@ -240,6 +241,7 @@ export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boole
       <div class="row choices">
         <LanguageChoice />
         <ThemeChoice />
+        <Unverified />
       </div>
       {picture?.team.shift_id && (
         <button type="button" class="button touch" data-act="end-shift" onClick={() => phone.open("end_shift")}>

@@ -161,6 +161,7 @@ function Body({ report }: { report: ResponseTimes }) {
         <h2>{t("definitions")}</h2>
         <p>{t("clock_means")}</p>
         <p>{t("spread_means")}</p>
+        {report.unverified.length > 0 && <p class="warn-words">{t("unverified", { list: report.unverified.join(", ") })}</p>}
       </section>
     </>
   );

@@ -190,6 +190,7 @@ export default {
   cancel_reason_crew_no_longer_valid: "Crew no longer valid",
   cancel_reason_entered_in_error: "Entered in error",
   dispute_reason_not_your_run: "By somebody of another team",
+  deadline_reason_place_changed: "The place is another, of another area class",
   dispute_reason_outside_skew: "Its time can't be believed",
   dispute_reason_before_acceptance: "Before the team accepted",
   dispute_reason_before_determination: "Before the need for a team was determined",

@@ -192,6 +192,7 @@ const es: Catalog<typeof en> = {
   cancel_reason_crew_no_longer_valid: "La tripulación ya no es válida",
   cancel_reason_entered_in_error: "Ingresado por error",
   dispute_reason_not_your_run: "De alguien de otro equipo",
+  deadline_reason_place_changed: "El lugar es otro, de otra clase de zona",
   dispute_reason_outside_skew: "Su hora no es creíble",
   dispute_reason_before_acceptance: "Antes de que el equipo aceptara",
   dispute_reason_before_determination: "Antes de determinarse que hacía falta un equipo",

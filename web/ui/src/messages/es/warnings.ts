@@ -4,6 +4,7 @@ const es = {
   contradicts_end: "La salida terminó sin que nadie llegara a la persona; ahora consta una llegada.",
   crew_assumed: "No se conoce ningún turno de entonces: se supone que fueron quienes están ahora en el equipo.",
   crew_no_longer_valid: "Un equipo en camino ya no es válido para este incidente tal como se conoce ahora.",
+  deadline_moved: "Por el lugar tal como se conoce ahora, el plazo de respuesta es otro.",
   destination_missing: "No está anotado quién recibió a la persona.",
   encounter_missing: "No está anotado cómo terminó el encuentro.",
   excluded_setting: "En este tipo de lugar no hay beneficio móvil de Medi-Cal: la respuesta no se cobra ni cuenta en sus tiempos.",

@@ -192,6 +192,7 @@ const vi: Catalog<typeof en> = {
   cancel_reason_crew_no_longer_valid: "Kíp không còn đủ điều kiện",
   cancel_reason_entered_in_error: "Nhập nhầm",
   dispute_reason_not_your_run: "Của người thuộc đội khác",
+  deadline_reason_place_changed: "Địa điểm khác, thuộc loại vùng khác",
   dispute_reason_outside_skew: "Không thể tin giờ này",
   dispute_reason_before_acceptance: "Trước khi đội nhận",
   dispute_reason_before_determination: "Trước khi xác định cần một đội",

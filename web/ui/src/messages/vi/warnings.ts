@@ -5,6 +5,7 @@ const vi: Warned = {
   contradicts_end: "Chuyến đi đã kết thúc mà không ai đến nơi; nay lại ghi là có đến.",
   crew_assumed: "Không biết ca nào lúc đó: coi như những người hiện trong đội đã đi.",
   crew_no_longer_valid: "Một đội đang đi không còn đủ điều kiện cho vụ này như đang biết.",
+  deadline_moved: "Theo địa điểm được biết lúc này, hạn ứng phó đã khác.",
   destination_missing: "Chưa ghi ai tiếp nhận người đó.",
   encounter_missing: "Chưa ghi lần gặp kết thúc thế nào.",
   excluded_setting: "Nơi loại này không có quyền lợi Medi-Cal: chuyến đi không được thanh toán và không tính vào thời gian ứng phó.",
