@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from dispatch.report_basis import Bases
 from dispatch.reports import ALL, Fate, Line, Ref, ResponseTimes, Share, minutes_up
 
 #: Fates as a person reads them.
@@ -60,6 +61,13 @@ _NOTES = (
 )
 
 
+_BASIS_NOTES = (
+    "Rows used and refused: of the calls that came in in the month, in any area; a refused row "
+    "whose time can't be read may be of any month. Can't be measured: used, but without the times. "
+    "At least: if everything that was refused or can't be measured was late.",
+)
+
+
 class Cohort(StrEnum):
     """Which of the two denominators a response stands in."""
 
@@ -67,9 +75,19 @@ class Cohort(StrEnum):
     DETERMINED = "determined"
 
 
-def as_json(report: ResponseTimes) -> bytes:
-    """Return the report as JSON; ``json_schema`` describes it."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+def as_json(report: ResponseTimes, bases: Bases | None = None) -> bytes:
+    """Return the report as JSON; ``json_schema`` describes it.
+
+    Args:
+        bases: of a report made out of a file: the rows behind each line are put beside it.
+    """
+    whole: Any = report
+    if bases is not None:
+        whole = msgspec.to_builtins(report)
+        for line, written in zip(report.lines, whole["lines"], strict=True):
+            written.update(msgspec.to_builtins(bases.in_json(line)))
+        whole["rows"] = {**msgspec.to_builtins(bases.of(ALL)), "reasons": bases.reasons()}
+    return msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n"
 
 
 def json_schema() -> dict[str, Any]:
@@ -113,6 +131,12 @@ _FIGURES = (
     "determined_on_time_percent",
     *(f"determined_{fate}" for fate in (*_BROKEN, *_NOT_JUDGED)),
 )
+_BASIS = (
+    "rows_used",
+    "rows_refused",
+    "responses_not_measurable",
+    "determined_on_time_at_least_percent",
+)
 _RESPONSES = (
     "cohort",
     "month",
@@ -128,9 +152,27 @@ _RESPONSES = (
 )
 
 
-def as_csv(report: ResponseTimes) -> str:
-    """Return one row per month and class, ``all`` included; an empty cell = nothing to divide."""
-    return _csv(_FIGURES, (_figures(line) for line in report.lines))
+def as_csv(report: ResponseTimes, bases: Bases | None = None) -> str:
+    """Return one row per month and class, ``all`` included; an empty cell = nothing to divide.
+
+    Args:
+        bases: see ``as_json``.
+    """
+    if bases is None:
+        return _csv(_FIGURES, (_figures(line) for line in report.lines))
+    return _csv(
+        (*_FIGURES, *_BASIS),
+        (
+            (
+                *_figures(line),
+                bases.of(line.month).used,
+                bases.of(line.month).refused,
+                bases.of(line.month).not_measurable,
+                percent_text(bases.at_least(line), ""),
+            )
+            for line in report.lines
+        ),
+    )
 
 
 def responses_as_csv(report: ResponseTimes) -> str:
@@ -203,7 +245,12 @@ def _listed(report: ResponseTimes) -> Iterator[tuple[Cohort, Line, str, tuple[Re
 
 
 def as_table(
-    report: ResponseTimes, *, title: str, width: int = 100, with_responses: bool = False
+    report: ResponseTimes,
+    *,
+    title: str,
+    width: int = 100,
+    with_responses: bool = False,
+    bases: Bases | None = None,
 ) -> str:
     """Return the report as plain text.
 
@@ -211,18 +258,20 @@ def as_table(
         title: what it is a report of: the county's name.
         width: at which sentences are broken; tables are as wide as they must be, about 95.
         with_responses: below the figures, list the responses behind each of them.
+        bases: see ``as_json``.
     """
     zone = ZoneInfo(report.zone)
     last = report.until.astimezone(zone).date() - timedelta(days=1)
     first = report.since.astimezone(zone).date()
     as_of = report.as_of.astimezone(zone)
+    notes = (*_NOTES, *(_BASIS_NOTES if bases is not None else ()))
     parts = [
         f"Response times, {title}, {first} to {last} ({report.zone})\n"
         f"As of {as_of:%Y-%m-%d %H:%M %Z}.\n",
-        _arrived_table(report),
-        _determined_table(report),
+        _arrived_table(report, bases),
+        _determined_table(report, bases),
         _not_judged_table(report),
-        "".join(textwrap.fill(note, width) + "\n" for note in (*_NOTES, *_doubts(report))),
+        "".join(textwrap.fill(note, width) + "\n" for note in (*notes, *_doubts(report))),
     ]
     if with_responses:
         parts.append("".join(_responses_text(report, width)))
@@ -283,9 +332,24 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> s
     return "\n".join(lines) + "\n"
 
 
-def _arrived_table(report: ResponseTimes) -> str:
+def _basis_heads(bases: Bases | None, *, with_bound: bool = True) -> tuple[str, ...]:
+    if bases is None:
+        return ()
+    return (*(("At least %",) if with_bound else ()), "Rows used", "Rows refused", "Can't measure")
+
+
+def _basis_cells(bases: Bases | None, line: Line, *, with_bound: bool = True) -> tuple[str, ...]:
+    if bases is None:
+        return ()
+    basis = bases.of(line.month)
+    bound = (percent_text(bases.at_least(line)),) if with_bound else ()
+    return (*bound, str(basis.used), str(basis.refused), str(basis.not_measurable))
+
+
+def _arrived_table(report: ResponseTimes, bases: Bases | None) -> str:
     heads = (
         *("Month", "Area", "Standard", "On time", "Arrived", "On time %"),
+        *_basis_heads(bases, with_bound=False),
         *("Mean", "Median", "p90", "Longest", "Not measurable", "Excluded setting"),
     )
     rows = [
@@ -296,6 +360,7 @@ def _arrived_table(report: ResponseTimes) -> str:
             str(line.arrived.numerator),
             str(line.arrived.denominator),
             percent_text(line.arrived),
+            *_basis_cells(bases, line, with_bound=False),
             _minutes_text(line.spread.mean),
             _minutes_text(line.spread.median),
             _minutes_text(line.spread.p90),
@@ -308,8 +373,8 @@ def _arrived_table(report: ResponseTimes) -> str:
     return _table("Arrived: by month of arrival", heads, rows)
 
 
-def _determined_table(report: ResponseTimes) -> str:
-    heads = ("Month", "Area", "On time", "Judged", "On time %")
+def _determined_table(report: ResponseTimes, bases: Bases | None) -> str:
+    heads = ("Month", "Area", "On time", "Judged", "On time %", *_basis_heads(bases))
     rows = [
         (
             line.month,
@@ -317,6 +382,7 @@ def _determined_table(report: ResponseTimes) -> str:
             str(line.determined.numerator),
             str(line.determined.denominator),
             percent_text(line.determined),
+            *_basis_cells(bases, line),
             *(str(_count(line.by_determination, fate)) for fate in _BROKEN),
         )
         for line in report.lines

@@ -333,7 +333,12 @@ def _not_to_ask(incident: Incident, no: SlotNo) -> set[TeamId]:
 
 
 def is_persons_offer(env: Envelope) -> bool:
-    """Whether a person chose the team, so that the ranking must be put beside the choice."""
+    """Whether a person chose the team, so that the ranking must be put beside the choice.
+
+    What is entered afterwards was chosen long ago: who could go now says nothing of it.
+    """
+    if env.source is Source.BACK_ENTRY:
+        return False
     return isinstance(env.command, OfferTeam) and not env.actor.has(Role.SYSTEM)
 
 

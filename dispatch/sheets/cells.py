@@ -107,7 +107,9 @@ def duration(text: str, unit: str) -> timedelta:
     try:
         if whole := re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", plain):
             return timedelta(seconds=_SECONDS[unit] * float(whole[0].replace(",", "")))
-        return timedelta(seconds=_SECONDS[unit] * number(plain))
+        seconds = _SECONDS[unit] * number(plain)
+        # A spreadsheet's fraction of a day is right to about a second.
+        return timedelta(seconds=round(seconds) if unit == "d" else seconds)
     except ValueError:
         pass
     if iso := _ISO.fullmatch(plain):

@@ -1,125 +1,70 @@
-"""Recorded calls, read from a spreadsheet: what happened when, row by row, and what can't be used.
+"""Recorded calls, read from a log: what happened when, and what can't be used.
 
 Decides what a row says and whether it can be true. A bad row is told with its number and reason,
-and never stops the others. What is taken for something else (a word, a time of an autumn night) is
-noted. Must not know how a call is answered.
+and never stops the others; a bad time or place of a row costs that, and not the row. What is taken
+for something else (a word, a time of an autumn night) is noted. Must not know how a call is
+answered.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
+from datetime import timedelta
 from functools import cache
-from itertools import chain
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from crisis.codes import CodeSets
 from crisis.errors import Invalid
-from crisis.shapes import Value
-from dispatch.sheets.times import instants
-from dispatch.sim.words import CONCERNS, SOURCES, Words, plain
+from crisis.names import likely
+from dispatch.sheets.cells import number, told
+from dispatch.sheets.order import settle
+from dispatch.sheets.table import Row, plain, table_of
+from dispatch.sheets.times import Order, is_open_order, order_of
+from dispatch.sim.columns import COLUMNS, HEADS, MORE_COLUMNS, STEMS, Columns, columns_of
+from dispatch.sim.recorded import BadRow, RecordedCall, RecordedOutcome
+from dispatch.sim.rowtimes import FIRST_INSTANT, Read, RowTimes
+from dispatch.sim.units import joined
+from dispatch.sim.words import CONCERNS, OUTCOMES, SOURCES, Words
 from geo.counties import county_zones
 from geo.point import Point
 
-#: The response standard took effect on this day; before it nothing can be measured.
-FIRST_INSTANT = datetime(2023, 1, 1, 8, tzinfo=UTC)
+__all__ = ["COLUMNS", "FIRST_INSTANT", "MORE_COLUMNS", "BadRow", "Reading", "RecordedCall"]
 
-#: Columns that a file must have, and those that it may have, with what they hold.
-COLUMNS: Mapping[str, str] = {
-    "received_at": "when the call came in (required)",
-    "lat": "latitude of the place, degrees north; empty = not known (required)",
-    "lon": "longitude of the place, degrees east, negative in California (required)",
-    "source": "who called: a referral source's code, label or a usual word (required)",
-    "concern": "what it is about: a crisis type's code, label or a usual word (required)",
-    "determined": "when it was determined that a team must go: the regulatory clock's start",
-    "dispatch": "when a team was sent and accepted",
-    "arrival": "when the team arrived: the regulatory clock's stop",
-    "departure": "when the team left",
-    "outcome": "empty, cancelled, unserved (no team ever came) or no_dispatch",
-    "ended": "when it was cancelled or closed; default: the departure",
-}
-REQUIRED = ("received_at", "lat", "lon", "source", "concern")
-_OTHER_NAMES: Mapping[str, str] = {
-    "received": "received_at",
-    "latitude": "lat",
-    "longitude": "lon",
-    "lng": "lon",
-    "determined_at": "determined",
-    "dispatch_at": "dispatch",
-    "dispatched": "dispatch",
-    "dispatched_at": "dispatch",
-    "arrival_at": "arrival",
-    "arrived": "arrival",
-    "arrived_at": "arrival",
-    "departure_at": "departure",
-    "departed": "departure",
-    "departed_at": "departure",
-    "cleared_at": "departure",
-    "ended_at": "ended",
-    "closed_at": "ended",
-}
-#: How a spreadsheet names what separates its cells, in a line before the heads.
-_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 _LONGEST_REASON = 200
-#: How databases write that there is nothing.
-_NOTHING = frozenset({"null", "n/a", "#n/a", "nan", "nat"})
 #: A place may lie so far beyond the state's outermost points: outlines are simplified.
 _BEYOND_DEG = 0.1
-#: A row's instants in the order in which they must lie.
-_ORDER = ("received_at", "determined", "dispatch", "arrival", "departure")
-
-#: From a call to the end of all that came of it; beyond it a year was mistyped.
-_LONGEST = timedelta(days=366)
 #: From the first call to the last; a report is of ten years at most.
 _AGE = timedelta(days=8 * 366)
-
-RecordedOutcome = Literal["", "cancelled", "unserved", "no_dispatch"]
-_OUTCOMES: Mapping[str, RecordedOutcome] = {
-    "": "",
-    "responded": "",
-    "cancelled": "cancelled",
-    "canceled": "cancelled",
-    "unserved": "unserved",
-    "no_dispatch": "no_dispatch",
-}
-#: From which instant a missing determination may be taken.
-AssumedFrom = Literal["received_at", "dispatch"]
+#: Of numbers that are counted in minutes, more than half are fewer than this.
+_MINUTES_MEDIAN = 300
+#: Columns whose words are mapped.
+MAPPED = ("source", "concern", "outcome")
 
 
-class RecordedCall(Value, frozen=True, kw_only=True):
-    """One call as it was; instants are UTC, in the order of the fields, ``None`` = not recorded.
+@dataclass(frozen=True, slots=True)
+class How:
+    """What a file doesn't say of itself, as the user says it.
 
     Attributes:
-        row: its number in a spreadsheet; the heads are row 1.
-        place: ``None`` = not known.
-        source, concern: codes; ``concern`` ``None`` = not said.
-        ended: of a call with an ``outcome``: when it was cancelled or closed.
+        columns: our column → the file's head, where it isn't found by itself.
+        sources, concerns, outcomes: the file's word → code, where it isn't found by itself.
+        assume_determined: what a missing determination is taken from, ``received_at`` or
+            ``dispatch``; ``None`` = it stays missing, and the call isn't followed any further.
+        days: how days that are all numbers are meant; ``None`` = as the file shows.
+        durations: unit of a number whose head names none: h, m or s; ``None`` = minutes, if so
+            they can be.
     """
 
-    row: int
-    place: Point | None
-    source: str
-    concern: str | None
-    received_at: datetime
-    determined: datetime | None = None
-    dispatch: datetime | None = None
-    arrival: datetime | None = None
-    departure: datetime | None = None
-    outcome: RecordedOutcome = ""
-    ended: datetime | None = None
-
-
-class BadRow(Value, frozen=True, kw_only=True):
-    """A row that was not used. ``row``: its number in a spreadsheet; the heads are row 1."""
-
-    row: int
-    reason: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    concerns: Mapping[str, str] = field(default_factory=dict)
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    assume_determined: str | None = None
+    days: Order | None = None
+    durations: str | None = None
 
 
 @dataclass(slots=True)
@@ -127,7 +72,7 @@ class Reading:
     """What a file holds.
 
     Attributes:
-        rows: how many were read; each is in ``calls`` or in ``bad``.
+        calls: of one row, or of several of one incident.
         notes: what was taken for something else, and how often.
     """
 
@@ -138,80 +83,127 @@ class Reading:
     @property
     def rows(self) -> int:
         """How many rows were read."""
-        return len(self.calls) + len(self.bad)
+        return sum(call.row_count for call in self.calls) + len(self.bad)
 
 
 def read_calls(
-    lines: Iterable[str],
-    codes: CodeSets,
-    *,
-    zone: ZoneInfo,
-    columns: Mapping[str, str] | None = None,
-    sources: Mapping[str, str] | None = None,
-    concerns: Mapping[str, str] | None = None,
-    assume_determined: AssumedFrom | None = None,
+    text: str | Iterable[str], codes: CodeSets, *, zone: ZoneInfo, how: How | None = None
 ) -> Reading:
     """Read all rows of a CSV text.
 
     Args:
-        lines: with the heads first.
+        text: with the heads first; whole, or in lines.
         codes: in force.
         zone: of times that name none.
-        columns: our column → the file's head, where it isn't found by itself.
-        sources, concerns: the file's word → code, where it isn't found by itself.
-        assume_determined: what a missing determination is taken from; ``None`` = it stays missing,
-            and the call isn't followed any further.
 
     Raises:
-        Invalid: ``bad_columns``, ``bad_words`` or ``bad_span``: the file can't be read as told.
+        Invalid: ``bad_columns``, ``bad_words``, ``bad_span``, ``file_not_csv``,
+            ``file_too_many_rows`` or ``file_days_mixed``: the file can't be read as told.
     """
-    lines, delimiter = _delimited(lines, columns or {})
-    # Strictly: a quote that is never closed would swallow all rows after it.
-    table = csv.reader(lines, strict=True, delimiter=delimiter)
-    try:
-        heads = next(table, [])
-        places = _columns(heads, columns or {})
-        row_reader = _RowReader(
-            len(heads),
-            places,
-            _words(codes, "referral_source", SOURCES, sources),
-            _words(codes, "crisis_type", CONCERNS, concerns),
-            zone,
-            assume_determined,
-        )
-        reading = Reading(notes=row_reader.notes)
-        # Counted as a spreadsheet does, for which a cell of two lines is one row.
-        for row, cells in enumerate(table, start=2):
-            if not any(cell.strip() for cell in cells):
-                continue
-            try:
-                reading.calls.append(row_reader.read(row, cells))
-            except ValueError as error:
-                reading.bad.append(BadRow(row=row, reason=_shown(str(error))))
-    except csv.Error as error:
-        fault = str(error).replace("unexpected end of data", "a cell's quotes are never closed")
-        raise Invalid("bad_columns", f"Line {table.line_num}: not CSV: {fault}.") from error
+    how = how or How()
+    table = table_of(text, {*HEADS, *map(plain, how.columns.values())})
+    columns = columns_of(table.heads, how.columns)
+    rows = list(table.rows)
+    notes: Counter[str] = Counter()
+    if columns.unused:
+        notes[f"columns not used: {', '.join(_with_likely(columns.unused))}"] += 1
+    times = RowTimes(
+        columns,
+        zone,
+        _orders(columns, rows, how.days, notes),
+        _units(columns, rows, how.durations, notes),
+        how.assume_determined,
+    )
+    reader = _RowReader(len(table.heads), columns.places, _mapped(codes, how), times, notes)
+    reading = Reading(notes=notes)
+    for row, cells in rows:
+        try:
+            reading.calls.append(reader.read(row, cells))
+        except ValueError as error:
+            month = reader.month_of(cells)
+            reading.bad.append(BadRow(row=row, reason=_shown(str(error)), month=month))
+    reading.calls = joined(reading.calls, notes)
     _check_span(reading.calls)
     return reading
 
 
-def _delimited(lines: Iterable[str], given: Mapping[str, str]) -> tuple[Iterable[str], str]:
-    """Return the lines from the heads on, and what separates their cells.
+def _with_likely(heads: Sequence[str]) -> Iterator[str]:
+    for head in heads:
+        near = likely(head, COLUMNS)
+        yield f"{head} ({near}?)" if near else head
 
-    Where a comma stands in numbers, spreadsheets separate by semicolons; some say so in a line
-    before the heads.
-    """
-    rest = iter(lines)
-    first = next(rest, "")
-    said = _SEPARATOR.fullmatch(first.strip("\ufeff\r\n"))
-    if said is not None:
-        return rest, said[1]
-    known = {*COLUMNS, *_OTHER_NAMES, *(plain(head) for head in given.values())}
 
-    def heads_known(delimiter: str) -> int:
-        return sum(plain(head.strip('"\ufeff')) in known for head in first.split(delimiter))
+def _orders(
+    columns: Columns, rows: Sequence[Row], given: Order | None, notes: Counter[str]
+) -> dict[str, Order]:
+    """Settle of each column with days whether they have their month first."""
+    found: dict[str, Order] = {}
+    open_: list[str] = []
+    everything: list[tuple[int, str]] = []
+    names = {"date", *STEMS, *(f"{stem}_date" for stem in STEMS.values())}
+    names |= {f"{stem}_time" for stem in STEMS.values()}
+    for name in sorted(names & columns.places.keys()):
+        place = columns.places[name]
+        cells = [(row.number, row.cells[place]) for row in rows if place < len(row.cells)]
+        everything += cells
+        order, is_guessed = settle(cells, given)
+        found[name] = order
+        if is_guessed:
+            open_.append(name)
+    if open_:
+        # What one column leaves open, the others may show.
+        shows = {shown for _, text in everything if (shown := order_of(text)) is not None}
+        whole = shows.pop() if len(shows) == 1 else None
+        found.update(dict.fromkeys(open_, whole or Order.MONTH_FIRST))
+        if whole is None:
+            count = sum(is_open_order(text) for _, text in everything)
+            notes["days like 6/7/2026 taken as month first; see --days"] += count
+    if given is None and Order.DAY_FIRST in found.values():
+        notes["days like 25/12/2026: the day is taken as first"] += 1
+    return found
 
-    return chain([first], rest), max(",;\t|", key=heads_known)
+
+def _units(
+    columns: Columns, rows: Sequence[Row], given: str | None, notes: Counter[str]
+) -> dict[str, str]:
+    """Settle what a bare number counts in each column with durations."""
+    found: dict[str, str] = {}
+    for name, _, _ in columns.durations():
+        place = columns.places[name]
+        cells = [told(row.cells[place]) for row in rows if place < len(row.cells)]
+        unit = columns.units.get(name) or given
+        found[name] = unit or _guessed(name, [cell for cell in cells if cell], notes)
+    return found
+
+
+def _guessed(name: str, cells: Sequence[str], notes: Counter[str]) -> str:
+    bare = sorted(value for cell in cells if (value := _number(cell)) is not None)
+    if bare:
+        decimals = max(len(re.split(r"[.,]", cell)[-1]) for cell in cells)
+        if bare[-1] < 2 and decimals > 2:
+            notes[f"numbers in {name} taken as fractions of a day, as Excel writes durations"] += 1
+            return "d"
+        if bare[len(bare) // 2] > _MINUTES_MEDIAN:
+            raise Invalid(
+                "bad_columns",
+                f"The numbers in {name} can't be minutes: say what they count with --durations.",
+            )
+        notes[f"numbers in {name} taken as minutes; see --durations"] += 1
+        return "m"
+    parts = [cell.split(":") for cell in cells if cell.count(":") == 1]
+    if parts and any(first.strip().isdigit() and int(first) > 23 for first, _ in parts):
+        notes[f"times like 45:30 in {name} taken as minutes and seconds"] += 1
+        return "m"
+    if parts:
+        notes[f"times like 0:45 in {name} taken as hours and minutes; see --durations"] += 1
+    return "h"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return number(text)
+    except ValueError:
+        return None
 
 
 def _check_span(calls: Sequence[RecordedCall]) -> None:
@@ -228,45 +220,31 @@ def _check_span(calls: Sequence[RecordedCall]) -> None:
         )
 
 
-def _words(
-    codes: CodeSets, name: str, common: Mapping[str, str], given: Mapping[str, str] | None
-) -> Words:
+#: Finds the code of a word; ``None`` = it isn't known.
+_Find = Callable[[str], str | None]
+
+
+def _mapped(codes: CodeSets, how: How) -> dict[str, _Find]:
     try:
-        return Words(codes[name], common, given or {})
+        return {
+            "source": Words(codes["referral_source"], SOURCES, how.sources).code,
+            "concern": Words(codes["crisis_type"], CONCERNS, how.concerns).code,
+            "outcome": _outcomes(how.outcomes),
+        }
     except ValueError as error:
         raise Invalid("bad_words", str(error)) from error
 
 
-def _columns(heads: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
-    """Return which column of the file holds which of ours."""
-    wanted = {name: plain(head) for name, head in given.items()}
-    for name in wanted.keys() - COLUMNS.keys():
-        near = get_close_matches(name, COLUMNS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise Invalid("bad_columns", f"There is no column {name} to map{hint}")
-    found: dict[str, int] = {}
-    for index, head in enumerate(heads):
-        word = plain(head.lstrip("\ufeff"))
-        name = _OTHER_NAMES.get(word, word)
-        names = [wish for wish, wished in wanted.items() if word == wished]
-        if name in COLUMNS and name not in wanted:
-            names.append(name)
-        for one in names:
-            if one in found:
-                raise Invalid(
-                    "bad_columns",
-                    f"Two columns may be {one}: {heads[found[one]]} and {head}. Rename one, or say "
-                    f"which: --column {one}=HEAD",
-                )
-            found[one] = index
-    missing = [name for name in (*REQUIRED, *wanted) if name not in found]
-    if missing:
-        raise Invalid(
-            "bad_columns",
-            f"The file lacks the column {', '.join(dict.fromkeys(missing))}; it has "
-            f"{', '.join(heads) or 'none'}. Map it: --column {missing[0]}=HEAD",
-        )
-    return found
+def _outcomes(given: Mapping[str, str]) -> _Find:
+    said: dict[str, str] = {}
+    for word, meaning in given.items():
+        found = OUTCOMES.get(plain(meaning))
+        if found is None:
+            meanings = ", ".join(sorted(set(OUTCOMES.values())))
+            raise ValueError(f"{meaning} is no outcome; one of: {meanings}")
+        said[plain(word)] = found
+    known = {**OUTCOMES, **said}
+    return lambda text: known.get(plain(text))
 
 
 class _RowReader:
@@ -274,18 +252,28 @@ class _RowReader:
         self,
         width: int,
         places: Mapping[str, int],
-        sources: Words,
-        concerns: Words,
-        zone: ZoneInfo,
-        assume_determined: AssumedFrom | None,
+        words: Mapping[str, _Find],
+        times: RowTimes,
+        notes: Counter[str],
     ) -> None:
         self._width = width
         self._places = places
-        self._sources = sources
-        self._concerns = concerns
-        self._zone = zone
-        self._assume = assume_determined
-        self.notes: Counter[str] = Counter()
+        self._words = words
+        self._times = times
+        self.notes = notes
+
+    def _cells(self, row: Sequence[str]) -> dict[str, str]:
+        return {
+            name: row[place] if place < len(row) else "" for name, place in self._places.items()
+        }
+
+    def month_of(self, row: Sequence[str]) -> str | None:
+        """Return the local month of a row that can't be used; ``None`` = it isn't known either."""
+        try:
+            read = self._times.read(0, self._cells(row))
+        except ValueError:
+            return None
+        return f"{read.times['received_at'].astimezone(self._times.zone):%Y-%m}"
 
     def read(self, row: int, cells: Sequence[str]) -> RecordedCall:
         """Return the call of a row.
@@ -295,105 +283,92 @@ class _RowReader:
         """
         if any(cell.strip() for cell in cells[self._width :]):
             raise ValueError("more cells than heads: is a comma in a cell without quotes?")
-        notes: list[str] = []
-        told = {
-            name: _told(cells[index]) if index < len(cells) else ""
-            for name, index in self._places.items()
-        }
-        times = self._times(told, row, notes)
-        outcome = _OUTCOMES.get(plain(told.get("outcome", "")))
-        if outcome is None:
-            raise ValueError(f"outcome {told['outcome']}: not cancelled, unserved or no_dispatch")
+        raw = self._cells(cells)
+        said = {name: told(cell) for name, cell in raw.items()}
+        read = self._times.read(row, raw)
+        notes = read.notes
+        outcome = self._outcome(said.get("outcome", ""), read, notes)
+        _complete(read, outcome, notes)
         call = RecordedCall(
             row=row,
-            place=_place(told["lat"], told["lon"]),
-            source=self._source(told["source"], notes),
-            concern=self._concern(told["concern"], notes),
+            place=_place(said.get("lat", ""), said.get("lon", ""), notes),
+            source=self._coded("source", said.get("source", ""), notes) or "unknown",
+            concern=self._coded("concern", said.get("concern", ""), notes),
             outcome=outcome,
-            **self._completed(times, outcome, notes),
+            unusable={name: _shown(why) for name, why in read.unusable.items()},
+            incident=plain(said.get("incident", "")),
+            unit=plain(said.get("unit", "")),
+            received_at=read.times["received_at"],
+            determined=read.times.get("determined"),
+            dispatch=read.times.get("dispatch"),
+            arrival=read.times.get("arrival"),
+            departure=read.times.get("departure"),
+            ended=read.times.get("ended"),
         )
+        for why in call.unusable.values():
+            notes.append(f"row {row}: {why}; left out")
         self.notes.update(notes)
         return call
 
-    def _times(self, told: Mapping[str, str], row: int, notes: list[str]) -> dict[str, datetime]:
-        """Return the instants of a row, each not before the one that it must follow."""
-        if not told["received_at"]:
-            raise ValueError("received_at is empty")
-        times: dict[str, datetime] = {}
-        before, its_name = FIRST_INSTANT, ""
-        for name in (*_ORDER, "ended"):
-            if not told.get(name):
-                continue
-            try:
-                possible = instants(told[name], self._zone)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-            chosen = next((one for one in possible if one >= before), possible[-1])
-            if chosen < before:
-                if not its_name:
-                    raise ValueError(f"{name} lies before 2023, when the standard took effect")
-                raise ValueError(f"{name} lies before {its_name}")
-            if len(possible) > 1:
-                which = "first" if chosen == possible[0] else "second"
-                notes.append(
-                    f"row {row}: {name} {told[name]} came twice that night; taken as the {which}"
-                )
-            if chosen - times.get("received_at", chosen) > _LONGEST:
-                raise ValueError(f"{name} lies more than a year after received_at")
-            times[name], before, its_name = chosen, chosen, name
-        return times
-
-    def _completed(
-        self, times: dict[str, datetime], outcome: RecordedOutcome, notes: list[str]
-    ) -> dict[str, datetime]:
-        """Return the instants with those filled in that follow from others."""
-        if "determined" not in times and self._assume in times:
-            times["determined"] = times[self._assume]
-            notes.append(f"determined taken as {self._assume}")
-        if "arrival" in times and "dispatch" not in times:
-            times["dispatch"] = times["arrival"]
-            notes.append("dispatch taken as the arrival")
-        if outcome:
-            _check_outcome(times, outcome)
-        elif "ended" in times:
-            times.setdefault("departure", times.pop("ended"))
-            if "arrival" not in times:
-                raise ValueError("ended without an arrival: say in outcome how it ended")
-        if "departure" in times and "arrival" not in times:
-            del times["departure"]
-            notes.append("departure without an arrival left out")
-        if "determined" not in times and not outcome:
-            notes.append("no determination: followed no further; see --assume-determined")
-        return times
-
-    def _source(self, text: str, notes: list[str]) -> str:
-        if not text:
-            return "unknown"
-        code = self._sources.code(text)
-        if code is None:
-            notes.append(f"source {text!r} taken as other; see --source")
-            return "other"
-        return code
-
-    def _concern(self, text: str, notes: list[str]) -> str | None:
+    def _coded(self, column: str, text: str, notes: list[str]) -> str | None:
         if not text:
             return None
-        code = self._concerns.code(text)
+        code = self._words[column](text)
         if code is None:
-            notes.append(f"concern {text!r} taken as other; see --concern")
+            notes.append(f"{column} {_shown(text)!r} taken as other; see --{column}")
             return "other"
         return code
 
+    def _outcome(self, text: str, read: Read, notes: list[str]) -> RecordedOutcome:
+        found = self._words["outcome"](text) if text else "responded"
+        is_arrival_told = not {"arrival"}.isdisjoint({*read.times, *read.unusable})
+        if found is None and is_arrival_told:
+            # How an encounter ended, in the program's own words: that a team came is what counts.
+            notes.append(f"outcome {_shown(text)!r} taken as responded; see --outcome")
+            found = "responded"
+        if text and found == "responded" and not is_arrival_told:
+            read.unusable["arrival"] = f"outcome {text} says that a team came, and not when"
+        match found:
+            case "cancelled" | "unserved" | "no_dispatch":
+                return found
+            case "responded":
+                return ""
+            case _:
+                raise ValueError(
+                    f"outcome {text}: not cancelled, unserved or no_dispatch; see --outcome"
+                )
 
-def _check_outcome(times: dict[str, datetime], outcome: RecordedOutcome) -> None:
-    """Settle when a call with an outcome ended.
+
+def _complete(read: Read, outcome: RecordedOutcome, notes: list[str]) -> None:
+    """Fill in the instants that follow from others, and leave out what can't be.
 
     Raises:
-        ValueError: the outcome contradicts the times, or no time says when.
+        ValueError: the outcome contradicts the times.
     """
+    times, unusable = read.times, read.unusable
+    if "arrival" in times and "dispatch" not in times:
+        times["dispatch"] = times["arrival"]
+        notes.append("dispatch taken as the arrival")
+    if outcome:
+        _check_outcome(read, outcome)
+    elif "ended" in times:
+        times.setdefault("departure", times.pop("ended"))
+        times.pop("ended", None)
+        if "arrival" not in times and "arrival" not in unusable:
+            raise ValueError("ended without an arrival: say in outcome how it ended")
+    if "departure" in times and "arrival" not in times and "arrival" not in unusable:
+        del times["departure"]
+        notes.append("departure without an arrival left out")
+    if "determined" not in times and not outcome:
+        notes.append("no determination: followed no further; see --assume-determined")
+
+
+def _check_outcome(read: Read, outcome: RecordedOutcome) -> None:
+    times = read.times
+    is_determined = not {"determined"}.isdisjoint({*times, *read.unusable})
     if outcome in ("unserved", "no_dispatch") and "arrival" in times:
         raise ValueError(f"outcome {outcome}, but a team arrived")
-    if outcome == "unserved" and "determined" not in times:
+    if outcome == "unserved" and not is_determined:
         raise ValueError("outcome unserved, but nobody determined that a team must go")
     if outcome == "no_dispatch" and "dispatch" in times:
         raise ValueError("outcome no_dispatch, but a team was sent")
@@ -403,7 +378,7 @@ def _check_outcome(times: dict[str, datetime], outcome: RecordedOutcome) -> None
         elif outcome == "no_dispatch":
             times["ended"] = times.get("determined", times["received_at"])
         else:
-            raise ValueError(f"outcome {outcome} without a time in ended")
+            read.unusable.setdefault("ended", f"outcome {outcome} without a time in ended")
     if "arrival" not in times:
         times.pop("departure", None)
 
@@ -414,27 +389,39 @@ def _shown(reason: str) -> str:
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
 
 
-def _told(cell: str) -> str:
-    text = cell.strip()
-    return "" if text.casefold() in _NOTHING else text
-
-
-def _place(lat: str, lon: str) -> Point | None:
+def _place(lat: str, lon: str, notes: list[str]) -> Point | None:
+    """Return where it was; what is no place is none, and is noted."""
     if not lat and not lon:
         return None
-    told = f"lat {lat or 'empty'}, lon {lon or 'empty'}"
+    said = _shown(f"lat {lat or 'empty'}, lon {lon or 'empty'}")
     try:
-        # Where semicolons separate, a comma stands in numbers.
-        lat_deg, lon_deg = (float(text.replace(",", ".")) for text in (lat, lon))
+        lat_deg, lon_deg = _degrees(lat, "s"), _degrees(lon, "w")
     except ValueError:
-        raise ValueError(f"{told} is no place") from None
-    if _is_in_california(lat_deg, lon_deg):
-        return Point(lat_deg=lat_deg, lon_deg=lon_deg)
-    if _is_in_california(lon_deg, lat_deg):
-        raise ValueError(f"{told} is no place in California: are the two swapped?")
-    if _is_in_california(lat_deg, -lon_deg):
-        raise ValueError(f"{told} is no place in California: does lon lack its minus?")
-    raise ValueError(f"{told} is no place in California")
+        notes.append(f"{said}: no place, taken as not known")
+        return None
+    if lat_deg == lon_deg == 0:
+        notes.append("lat 0, lon 0: no place, taken as not known")
+        return None
+    for at, what in (
+        ((lat_deg, lon_deg), ""),
+        ((lon_deg, lat_deg), "lat and lon are swapped: taken the other way round"),
+        ((lat_deg, -lon_deg), "lon lacks its minus: taken as west"),
+        ((lat_deg, lon_deg - 360), "lon counts on to 360: taken as west"),
+    ):
+        if _is_in_california(*at):
+            notes += [what] if what else []
+            return Point(lat_deg=at[0], lon_deg=at[1])
+    notes.append(f"{said}: no place in California, taken as not known")
+    return None
+
+
+def _degrees(text: str, negative: str) -> float:
+    plain_text = text.replace("\N{DEGREE SIGN}", "").strip()
+    letter = plain_text[-1:].casefold()
+    if letter and letter in "nsew":
+        value = abs(number(plain_text[:-1]))
+        return -value if letter == negative else value
+    return number(plain_text)
 
 
 def _is_in_california(lat_deg: float, lon_deg: float) -> bool:

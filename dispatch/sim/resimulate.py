@@ -39,8 +39,8 @@ from crisis.triage import Acuity
 from dispatch.escalate import next_due
 from dispatch.seek import Seeker
 from dispatch.service import Service
-from dispatch.sim.calls import BadRow, RecordedCall
 from dispatch.sim.desk import Desk, Who
+from dispatch.sim.recorded import RecordedCall
 from dispatch.sim.replay import Account, Progress, receive
 from dispatch.sim.roster import FROM_THE_START, SHIFT, MadeUpTeam, make_team
 from geo.fix import Fix, FixSource
@@ -457,9 +457,5 @@ def _fix(leg: _Leg, now: datetime) -> Fix:
 def _account(answered: Sequence[_Answered], teams: int, now: datetime) -> Account:
     account = Account(teams=teams, last_at=now)
     for one in answered:
-        if one.refusal is not None:
-            account.refused.append(BadRow(row=one.call.row, reason=one.refusal))
-        else:
-            account.replayed += 1
-            account.reached[one.reached or "not received"] += 1
+        account.take(one.call, one.reached or "not received", one.refusal)
     return account

@@ -12,11 +12,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from crisis.commands import Command, EndShift, PlanShift, RecordResponder, RecordTeam, StartShift
-from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
+from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId, derived
 from crisis.responder import Credential, Responder
 from crisis.shapes import Value
 from crisis.team import CrewMember
-from dispatch.sim.desk import Desk, Who
 from geo.point import Point
 
 #: Namespace of everything made up, so that the same simulation names the same things.
@@ -121,38 +120,48 @@ class TeamPool:
         base: of every team; ``None`` = not known.
     """
 
-    def __init__(self, desk: Desk, county_id: int, agency_id: AgencyId, base: Point | None) -> None:
-        self._desk = desk
+    def __init__(self, county_id: int, agency_id: AgencyId, base: Point | None) -> None:
         self._county_id = county_id
         self._agency_id = agency_id
         self._base = base
         self._free: list[MadeUpTeam] = []
         self._shifts: dict[TeamId, tuple[ShiftId, datetime]] = {}
+        self._left_out: set[TeamId] = set()
         #: How many there are.
         self.size = 0
 
-    async def take(self, now: datetime) -> MadeUpTeam:
-        """Return a free team, on duty."""
-        team = self._free.pop() if self._free else await self._make()
+    def take(self, now: datetime, send: Callable[[Command], UUID]) -> MadeUpTeam:
+        """Return a free team, on duty.
+
+        Args:
+            send: sends what that takes; returns the command's id.
+        """
+        team = self._free.pop() if self._free else self._make(send)
         shift = self._shifts.get(team.team_id)
         if shift is not None and now >= shift[1]:
-            await self._desk.send(EndShift(shift_id=shift[0]), Who.ADMIN)
+            send(EndShift(shift_id=shift[0]))
             shift = None
         if shift is None:
             ends_at = now + SHIFT
-            result = await self._desk.send(team.on_shift(ends_at), Who.ADMIN)
-            self._shifts[team.team_id] = (ShiftId(UUID(str(result["shift_id"]))), ends_at)
+            started = send(team.on_shift(ends_at))
+            self._shifts[team.team_id] = (ShiftId(derived(started, "shift")), ends_at)
         return team
 
     def give_back(self, team: MadeUpTeam) -> None:
         """Let the team be taken again."""
-        self._free.append(team)
+        if team.team_id not in self._left_out:
+            self._free.append(team)
 
-    async def _make(self) -> MadeUpTeam:
+    def leave_out(self, team: MadeUpTeam) -> None:
+        """Never let the team be taken again: it isn't known what it is on."""
+        self._left_out.add(team.team_id)
+        self._free = [one for one in self._free if one.team_id != team.team_id]
+
+    def _make(self, send: Callable[[Command], UUID]) -> MadeUpTeam:
         self.size += 1
         team = make_team(self._county_id, self.size, self._agency_id, self._base)
         for command in team.recorded():
-            await self._desk.send(command, Who.ADMIN)
+            send(command)
         return team
 
 

@@ -6,11 +6,11 @@ common other word for it. Must not know what becomes of it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from crisis.codes import CodeSet
+from dispatch.sheets.table import plain
 
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -68,9 +68,44 @@ CONCERNS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def plain(text: str) -> str:
-    """Return a word as codes are written: lower case, one underscore between its parts."""
-    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+#: How a call ended → what a replay knows: responded, cancelled, unserved or no_dispatch.
+OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                *("", "responded", "response", "served", "completed", "complete", "resolved"),
+                *("closed", "arrived", "on_scene", "contacted", "contact_made", "stabilized"),
+                *("transported", "stabilized_in_community", "gone_on_arrival", "goa", "utl"),
+                *("unable_to_locate", "refused", "refused_services", "hold_5150", "5150"),
+            ),
+            "responded",
+        ),
+        **dict.fromkeys(
+            (
+                *("cancelled", "canceled", "cancel", "call_cancelled", "call_canceled"),
+                *("cancelled_by_caller", "canceled_by_caller", "cancelled_en_route"),
+                *("canceled_en_route", "cancelled_enroute", "canceled_enroute", "recalled"),
+                *("disregard", "disregarded", "no_longer_needed", "caller_cancelled"),
+            ),
+            "cancelled",
+        ),
+        **dict.fromkeys(
+            (
+                *("unserved", "not_served", "no_team_available", "no_unit_available"),
+                *("no_units_available", "unable_to_respond"),
+            ),
+            "unserved",
+        ),
+        **dict.fromkeys(
+            (
+                *("no_dispatch", "not_dispatched", "phone_only", "resolved_by_phone"),
+                *("resolved_on_phone", "phone_resolution", "information_only", "info_only"),
+                *("phone_support", "stabilized_by_phone"),
+            ),
+            "no_dispatch",
+        ),
+    }
+)
 
 
 class Words:

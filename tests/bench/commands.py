@@ -124,6 +124,21 @@ async def _compare(
     return rows
 
 
+async def hot_rate(
+    service: Service, county_id: int, hot: Sequence[TeamId], at_once: int, seconds: float
+) -> float:
+    """Return how many commands a second one county takes, so many at once; for other benches."""
+
+    async def command(n: int) -> None:
+        await service.submit(_envelope(county_id, _toggle(hot[n % len(hot)], n // len(hot))))
+
+    return await _rate(_HOT.setdefault(county_id, command), at_once, seconds)
+
+
+#: Each county's work, so that its toggles go on where they ended.
+_HOT: dict[int, Work] = {}
+
+
 def _envelope(county_id: int, command: SetDuty) -> Envelope:
     return Envelope(
         county_id=CountyId(county_id),

@@ -31,19 +31,18 @@ DST_MINUTES = {
     "2026-11-01T01:20-07:00": 50,
     "2026-11-01T08:20:00Z": 55,
 }
-#: Rows that can't be true or be read, by received_at and lat.
+#: Rows that can't be read, by received_at and lat.
 BAD = {
     ("", "38.58"),
-    ("10/04/2026 10:00", "north"),
-    ("10/04/2026 11:00", "38.58"),
     ("13/45/2026 11:00", "38.58"),
-    ("10/05/2026 11:00", "38.58"),
-    ("10/06/2026 11:00", "38.58"),
     ("03/08/2026 02:30", "38.58"),
     ("10/07/2026 11:00", "38.58"),
     ("10/08/2026", "38.58"),
     ("10/09/2022 11:00", "38.58"),
 }
+#: A row whose arrival lies before its determination, and one whose determination lies before its
+#: call: what can't be true costs that time, and the response can't be measured.
+NO_ARRIVAL, NO_DETERMINATION = "10/05/2026 11:00", "10/06/2026 11:00"
 #: The last instant of the file.
 AS_OF = datetime(2026, 11, 15, 23, 15)  # noqa: DTZ001 - a wall clock's
 
@@ -80,6 +79,10 @@ def count_by_hand() -> Counted:
 
 
 def _count_row(counted: Counted, row: dict[str, str]) -> None:
+    if row["received_at"] == NO_ARRIVAL:
+        counted.fates["2026-10", "not_measurable"] += 1
+    if row["received_at"] in (NO_ARRIVAL, NO_DETERMINATION):
+        return
     determined = wall(row["determined"])
     month = f"{determined:%Y-%m}"
     if row["arrival"]:
@@ -184,7 +187,28 @@ def test_bad_rows_are_told_with_their_number_and_reason_and_the_rest_goes_on(
     assert set(told) == count_by_hand().bad_rows
     assert all(told.values())
     assert all(f"row {row}: {reason}" in said for row, reason in told.items())
-    assert "Rows: 200 read = 190 replayed + 10 refused." in said
+    assert "Rows: 200 read = 194 replayed + 6 refused." in said
+    assert "row 159: arrival lies before determined; left out" in said
+    assert "row 171: determined lies before received_at; left out" in said
+
+
+def test_rows_used_and_refused_stand_beside_each_percentage(replayed: Replayed) -> None:
+    report, _, _ = replayed
+    whole = report["rows"]
+    assert (whole["read"], whole["used"], whole["refused"]) == (200, 194, 6)
+    assert whole["not_measurable"] == 2
+    assert {
+        one["what"]: one["count"] for one in whole["reasons"] if "arrival" in one["reason"]
+    } == {"not_measurable": 1}
+    for line in report["lines"]:
+        rows = line["rows"]
+        # What isn't known to be of another month counts in each.
+        assert rows["read"] == rows["used"] + rows["refused"]
+        missing = rows["refused"] + rows["not_measurable"]
+        least = line["determined_at_least"]
+        assert least["numerator"] == line["determined"]["numerator"]
+        assert least["denominator"] == line["determined"]["denominator"] + missing
+        assert least["percent"] <= line["determined"]["percent"]
 
 
 def test_times_that_came_twice_are_told(replayed: Replayed) -> None:
@@ -279,7 +303,7 @@ def test_a_spreadsheet_of_a_foreign_system_is_read_as_it_is(tmp_path: Path) -> N
 def test_bad_rows_do_not_flood_the_terminal(tmp_path: Path) -> None:
     calls, errors = tmp_path / "bad.csv", tmp_path / "errors.csv"
     heads = "received_at,lat,lon,source,concern\n"
-    calls.write_text(heads + "46204.5451388889,38.6,-121.4,self,other\n" * 70)
+    calls.write_text(heads + "soon,38.6,-121.4,self,other\n" * 70)
     done = crisis_dispatch("replay", calls, "--errors", errors)
     assert done.returncode == 1
     assert "row 51: " in done.stderr

@@ -204,7 +204,7 @@ async def _prepared(desk: Desk, name: str, text: str) -> Prepared:
                 return _PLANS[name](roster, row)
 
         found = prepare(rows, kind.columns, plan, lambda done: work.at(done, len(rows)))
-        return Prepared(found, notes, _digest(text, found), accounts)
+        return Prepared(found, notes, _digest(text, found, work), accounts)
 
     return await BESIDE.run(read, desk.work)
 
@@ -221,10 +221,13 @@ async def _carried_out(
     return found, prepared.accounts.made if prepared.accounts else []
 
 
-def _digest(text: str, found: list[Outcome]) -> str:
+def _digest(text: str, found: list[Outcome], work: Work) -> str:
     """Return what tells this file with these outcomes from any other."""
-    told_ = [(one.number, one.kind, one.text) for one in found]
-    return blake2b(msgspec.json.encode([text, told_]), digest_size=16).hexdigest()
+    whole = blake2b(text.encode(), digest_size=16)
+    for one in found:
+        work.at(work.done)
+        whole.update(msgspec.json.encode((one.number, one.kind, one.text)))
+    return whole.hexdigest()
 
 
 def _counted(found: list[Outcome]) -> dict[str, Any]:

@@ -1,22 +1,20 @@
 """``crisis-dispatch replay``: recorded calls through the whole service, then the report.
 
-Decides how a replay is set up: a database of its own marked simulated, a node whose county time
-goes from act to act, sign-ins, and the API over HTTP. What the acts are stands in
-``dispatch.sim``.
+Decides how a replay is set up: a database of its own marked simulated, and a node whose county time
+goes from act to act. What the acts are, and how they are sent, stands in ``dispatch.sim``.
 """
 
 from __future__ import annotations
 
 import argparse
-import codecs
 import csv
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
-from io import StringIO
 from pathlib import Path
 from shutil import rmtree
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,15 +27,17 @@ from crisis.codes import code_sets
 from crisis.editions import DAY_ONE
 from crisis.errors import Conflict, Invalid
 from crisis.ids import CountyId
-from crisis.roles import Role
+from crisis.roles import Actor, Role
 from crisis.standards import local_day
 from dispatch.config import Settings, load
+from dispatch.imports.rows import Column, rows_of, text_of
+from dispatch.report_basis import Bases
 from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
 from dispatch.reports import ResponseTimes, period, response_times
 from dispatch.sim import calls as calls_
-from dispatch.sim.calls import BadRow, Reading, read_calls
+from dispatch.sim.calls import BadRow, How, Reading, read_calls
 from dispatch.sim.desk import Who
-from dispatch.sim.replay import Account, replay
+from dispatch.sim.replay import ROLES, Account, Replay
 from dispatch.sim.resimulate import Resimulation, simulated_policy
 from dispatch.sim.roster import TeamPool, middle
 from dispatch.store import administration
@@ -48,6 +48,7 @@ from dispatch.store.pool import Database
 from dispatch.store.reporting import read_responses
 from geo.counties import OFF_COAST_M, county_zones
 from web.cli.desk import ApiDesk, listening
+from web.cli.imports import days_flag
 from web.cli.text import Exit, Usage, new_password, say, warn
 from web.node import Node, running
 
@@ -59,23 +60,27 @@ _MOST_TOLD = 50
 
 HELP = "run recorded calls through the service and report their response times"
 DESCRIPTION = f"""\
-Run a spreadsheet of recorded calls through the whole service, over its API, in a database of its
-own, without waiting: county time goes from one recorded instant to the next. Then print the
-response-time report and what became of every row.
+Enter a spreadsheet of recorded calls into the whole service, in a database of its own, without
+waiting: county time goes from one recorded instant to the next. Then print the response-time report
+and what became of every row.
 
 As recorded (the default): each call is determined, sent to a team, arrived at and cleared when the
 record says so; the report shows the county's own response times. What isn't recorded isn't made up.
 With --resimulate the same calls are answered anew, by this service's own ranking and N simulated
 teams: what the response times would have been.
 
-The file is CSV with heads, separated by commas, semicolons or tabs. Its columns, by these names (or
-see --column):
+The file is CSV with heads, separated by commas, semicolons, tabs or bars. Its columns, by these or
+usual other names (or see --column); only the first is required:
 {_COLUMNS}
 
-Times: 2026-03-08 13:45, 2026-03-08T21:45:00Z, 3/8/2026 1:45 PM or 08-Mar-2026 13:45 PST; without a
-zone they are local (--zone). Rows may stand in any order. A bad row is told and left out; the rest
-goes on, and that is no failure. Exit code 1: nothing could be replayed, or the service refused what
-a row says.
+{calls_.MORE_COLUMNS}
+
+Times: 2026-03-08 13:45, 2026-03-08T21:45:00Z, 3/8/2026 1:45 PM, 2026/03/08 21:45:00+00, seconds or
+milliseconds since 1970, Excel's numbers of days, ...; without a zone they are local (--zone).
+Nothing may be written as databases do: empty, NULL, N/A, \\N, 1899-12-30, 0000-00-00, ... Rows may
+stand in any order. A bad row is told and left out; a bad time or place costs that alone, and a
+response without the times it needs is counted as not measurable. Rows used and refused stand beside
+each percentage. Exit code 1: nothing could be replayed, or the service refused what a row says.
 """
 
 
@@ -105,11 +110,29 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ("--column", "NAME=HEAD", "which of the file's columns holds one of ours"),
         ("--source", "WORD=CODE", "what a word in the column source means"),
         ("--concern", "WORD=CODE", "what a word in the column concern means"),
+        (
+            "--outcome",
+            "WORD=MEANING",
+            "what a word in the column outcome means: responded, cancelled, unserved or "
+            "no_dispatch",
+        ),
     )
     for flag, form, doc in pairs:
         parser.add_argument(
             flag, type=_pair, action="append", default=[], metavar=form, help=f"{doc}; repeatable"
         )
+    parser.add_argument(
+        "--map",
+        type=Path,
+        metavar="FILE.csv",
+        help="more of these, a row each: kind (column, source, concern or outcome), word, meaning",
+    )
+    days_flag(parser)
+    parser.add_argument(
+        "--durations",
+        choices=("minutes", "seconds", "hours"),
+        help="what numbers count that tell how long something took, where no head says it",
+    )
     parser.add_argument(
         "--assume-determined",
         choices=("received", "dispatch"),
@@ -172,12 +195,11 @@ async def run(args: argparse.Namespace) -> Exit:
         return Exit.FAILED
     begins_at = min(call.received_at for call in reading.calls)
     clock = FakeClock(begins_at - timedelta(hours=1))
-    async with _node(args, county_id, clock) as (node, sign_ins):
-        async with listening(node) as url, ApiDesk(url, county_id, sign_ins) as desk:
-            account = await _replayed(args, node, desk, clock, county_id, reading)
+    async with _node(args, county_id, clock) as node:
+        account = await _replayed(args, node, clock, county_id, reading)
         report = await _report(node, county_id, zone, begins_at, account)
     _tell_bad([*reading.bad, *account.refused], args.errors)
-    _print_report(args, report, f"{county} County")
+    _print_report(args, report, f"{county} County", _bases(reading, account, zone))
     _tell_account(reading, account)
     return Exit.FAILED if account.refused else Exit.OK
 
@@ -190,22 +212,13 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _read(args: argparse.Namespace, zone: ZoneInfo, county_id: CountyId) -> Reading:
-    assumed: Mapping[str, calls_.AssumedFrom] = {"received": "received_at", "dispatch": "dispatch"}
     try:
-        text, note = _decoded(args.file.read_bytes())
+        text, note = text_of(args.file.read_bytes())
         reading = read_calls(
-            StringIO(text, newline=""),
-            code_sets(local_day(calls_.FIRST_INSTANT)),
-            zone=zone,
-            columns=dict(args.column),
-            sources=dict(args.source),
-            concerns=dict(args.concern),
-            assume_determined=assumed.get(args.assume_determined or ""),
+            text, code_sets(local_day(calls_.FIRST_INSTANT)), zone=zone, how=_how(args)
         )
     except OSError as error:
         raise Usage(f"{args.file} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise Usage(f"{args.file} is no text; save it as CSV UTF-8.") from None
     except Invalid as error:
         raise Usage(error.detail) from error
     if note:
@@ -218,25 +231,51 @@ def _read(args: argparse.Namespace, zone: ZoneInfo, county_id: CountyId) -> Read
     return reading
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
-    """Return the text of a file as spreadsheets write it, and what must be said of that.
+_MAP_COLUMNS = (
+    Column("kind", "column, source, concern or outcome", True),
+    Column("word", "as the file has it", True, (), True),
+    Column("meaning", "one of ours", True),
+)
 
-    Raises:
-        UnicodeDecodeError: it is no text.
-    """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16"), ""
+
+def _how(args: argparse.Namespace) -> How:
+    """Return what the user says of the file: by flags, and in a file of their own."""
+    given: dict[str, dict[str, str]] = {name: {} for name in ("column", *calls_.MAPPED)}
+    if args.map is not None:
+        for number, row in _mapped(args.map):
+            if row["kind"] not in given:
+                raise Usage(f"{args.map}, row {number}: {row['kind']} is no kind to map.")
+            if row["kind"] == "column":
+                given["column"][row["meaning"]] = row["word"]
+            else:
+                given[row["kind"]][row["word"]] = row["meaning"]
+    for name, words in given.items():
+        words.update(getattr(args, name))
+    assumed = {"received": "received_at", "dispatch": "dispatch"}
+    return How(
+        columns=given["column"],
+        sources=given["source"],
+        concerns=given["concern"],
+        outcomes=given["outcome"],
+        assume_determined=assumed.get(args.assume_determined or ""),
+        days=args.days,
+        durations=args.durations[0] if args.durations else None,
+    )
+
+
+def _mapped(file: Path) -> list[tuple[int, dict[str, str]]]:
     try:
-        return content.decode("utf-8-sig"), ""
-    except UnicodeDecodeError:
-        return content.decode("cp1252"), "the file isn't UTF-8; read as Windows-1252"
+        text, _ = text_of(file.read_bytes())
+        return list(rows_of(str(file), text, _MAP_COLUMNS))
+    except OSError as error:
+        raise Usage(f"{file} can't be read: {error.strerror}") from error
 
 
 @asynccontextmanager
 async def _node(
     args: argparse.Namespace, county_id: CountyId, clock: FakeClock
-) -> AsyncIterator[tuple[Node, Mapping[Who, tuple[str, str]]]]:
-    """Run a node on a database of its own, with one county and the accounts that act."""
+) -> AsyncIterator[Node]:
+    """Run a node on a database of its own, with one county."""
     keep: Path | None = args.keep
     zones = _zones(args.zones)
     async with AsyncExitStack() as stack:
@@ -252,7 +291,7 @@ async def _node(
         node = await stack.enter_async_context(
             running(settings, database, clock=clock, ticking=False)
         )
-        yield node, await _accounts(node, county_id)
+        yield node
 
 
 def _settings(folder: Path) -> Settings:
@@ -315,10 +354,16 @@ async def _accounts(node: Node, county_id: CountyId) -> Mapping[Who, tuple[str, 
     return sign_ins
 
 
+async def _clerk(node: Node, county_id: CountyId) -> Actor:
+    """Make the account that enters the past."""
+    account_id = await node.accounts.create_account("replay", "Replay", password=new_password())
+    await node.accounts.grant(account_id, Grant(county_id=county_id, roles=ROLES))
+    return Actor(user_id=account_id, roles=ROLES)
+
+
 async def _replayed(
     args: argparse.Namespace,
     node: Node,
-    desk: ApiDesk,
     clock: FakeClock,
     county_id: CountyId,
     reading: Reading,
@@ -327,12 +372,15 @@ async def _replayed(
     places = [call.place for call in reading.calls if call.place is not None]
     with _progress() as progress:
         if args.resimulate:
-            resimulation = Resimulation(
-                node.service, county_id, clock, desk, agency_id, seed=args.seed
-            )
-            return await resimulation.run(reading.calls, args.teams, progress)
-        teams = TeamPool(desk, county_id, agency_id, middle(places))
-        return await replay(reading.calls, clock, desk, teams, progress)
+            sign_ins = await _accounts(node, county_id)
+            async with listening(node) as url, ApiDesk(url, county_id, sign_ins) as desk:
+                resimulation = Resimulation(
+                    node.service, county_id, clock, desk, agency_id, seed=args.seed
+                )
+                return await resimulation.run(reading.calls, args.teams, progress)
+        teams = TeamPool(county_id, agency_id, middle(places))
+        replay = Replay(county_id, clock, teams, await _clerk(node, county_id), node.service.submit)
+        return await replay.run(reading.calls, progress)
 
 
 @contextmanager
@@ -365,15 +413,34 @@ async def _report(
     return response_times(county_id, responses, since=since, until=until, as_of=as_of, zone=zone)
 
 
-def _print_report(args: argparse.Namespace, report: ResponseTimes, title: str) -> None:
+def _bases(reading: Reading, account: Account, zone: ZoneInfo) -> Bases:
+    """Count the rows behind the figures."""
+    bases = Bases()
+    refused = {row.row: row.reason for row in account.refused}
+    for call in reading.calls:
+        month = f"{call.received_at.astimezone(zone):%Y-%m}"
+        if call.row in refused:
+            for _ in range(call.row_count):
+                bases.refuse(month, refused[call.row])
+        else:
+            bases.use(month, call.row_count, call.why_unmeasurable)
+    for row in reading.bad:
+        bases.refuse(row.month, row.reason)
+    return bases
+
+
+def _print_report(
+    args: argparse.Namespace, report: ResponseTimes, title: str, bases: Bases
+) -> None:
     match args.format:
         case "json":
-            sys.stdout.write(as_json(report).decode())
+            sys.stdout.write(as_json(report, bases).decode())
         case "csv":
-            sys.stdout.write(responses_as_csv(report) if args.list else as_csv(report))
+            sys.stdout.write(responses_as_csv(report) if args.list else as_csv(report, bases))
         case _:
             how = "answered anew" if args.resimulate else "as recorded"
-            say(as_table(report, title=f"{title}, {how}", with_responses=args.list))
+            title = f"{title}, {how}"
+            say(as_table(report, title=title, with_responses=args.list, bases=bases))
 
 
 def _tell_bad(bad: list[BadRow], file: Path | None) -> None:
@@ -398,7 +465,13 @@ def _tell_account(reading: Reading, account: Account) -> None:
     refused = len(reading.bad) + len(account.refused)
     how_far = ", ".join(f"{count} {name}" for name, count in account.reached.most_common())
     warn(f"Rows: {reading.rows} read = {account.replayed} replayed + {refused} refused.")
+    if account.responses != account.replayed:
+        warn(f"Responses: {account.responses}, of one row or several.")
     warn(f"Replayed: {how_far or 'none'}; {account.teams} teams.")
+    lost = Counter(filter(None, (call.why_unmeasurable for call in reading.calls)))
+    if lost:
+        listed = ", ".join(f"{count} {why}" for why, count in lost.most_common())
+        warn(f"Not measurable: {listed}.")
     if account.overtaken:
         codes = ", ".join(f"{count} {code}" for code, count in account.overtaken.most_common())
         warn(f"Acts that came too late and were refused: {codes}.")

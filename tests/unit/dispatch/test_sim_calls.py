@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crisis.codes import code_sets
 from crisis.errors import Invalid
-from dispatch.sim.calls import Reading, RecordedCall, read_calls
+from dispatch.sim.calls import How, Reading, RecordedCall, read_calls
 from dispatch.sim.replay import Act, schedule
 from geo.point import Point
 
@@ -24,7 +24,8 @@ PLACE = "38.5,-121.5,self,other"
 
 def read(*rows: str, heads: str = HEADS, **how: Any) -> Reading:
     """Read rows of a file."""
-    return read_calls([heads, *rows], code_sets(date(2026, 1, 1)), zone=PACIFIC, **how)
+    text = "\n".join([heads, *rows])
+    return read_calls(text, code_sets(date(2026, 1, 1)), zone=PACIFIC, how=How(**how))
 
 
 def one(row: str, **how: Any) -> RecordedCall:
@@ -75,21 +76,8 @@ def test_cells_are_separated_as_spreadsheets_separate_them(heads: str, row: str)
     ("row", "why"),
     [
         (f",{PLACE},,,,,,", "received_at is empty"),
-        ("2026-07-01 08:00,-121.5,38.5,self,other,,,,,,", "are the two swapped?"),
-        ("2026-07-01 08:00,38.5,121.5,self,other,,,,,,", "does lon lack its minus?"),
-        ("2026-07-01 08:00,45.5,-122.6,self,other,,,,,,", "no place in California"),
-        ("2026-07-01 08:00,91,-121,self,other,,,,,,", "is no place"),
-        ("2026-07-01 08:00,nan,-121,self,other,,,,,,", "is no place"),
-        ("2026-07-01 08:00,38.5,,self,other,,,,,,", "is no place"),
-        ("2026-07-01 08:00,0,0,self,other,,,,,,", "is no place"),
-        (f"2026-07-01 08:00,{PLACE},2026-07-01 07:59,,,,,", "determined lies before received_at"),
-        (
-            f"2026-07-01 08:00,{PLACE},2026-07-01 08:09,2026-07-01 08:05,,,,",
-            "dispatch lies before determined",
-        ),
         (f"2022-12-31 23:00,{PLACE},,,,,,", "before 2023"),
         (f"2026-07-01 08:00,{PLACE},,,,,lost,", "outcome lost"),
-        (f"2026-07-01 08:00,{PLACE},2026-07-01 08:01,,,,cancelled,", "without a time"),
         (f"2026-07-01 08:00,{PLACE},,,,,unserved,2026-07-01 09:00", "nobody determined"),
         (
             f"2026-07-01 08:00,{PLACE},2026-07-01 08:01,,2026-07-01 08:30,,unserved,"
@@ -101,6 +89,54 @@ def test_cells_are_separated_as_spreadsheets_separate_them(heads: str, row: str)
 )
 def test_a_row_that_cannot_be_true_is_refused_with_its_reason(row: str, why: str) -> None:
     assert why in refused(row)
+
+
+@pytest.mark.parametrize(
+    ("place", "found", "note"),
+    [
+        ("-121.5,38.5", True, "lat and lon are swapped"),
+        ("38.5,121.5", True, "lon lacks its minus"),
+        ("38.5,238.5", True, "lon counts on to 360"),
+        ("38.5 N,121.5 W", True, ""),
+        ("45.5,-122.6", False, "no place in California"),
+        ("91,-121", False, "no place in California"),
+        ("nowhere,-121", False, "no place"),
+        ("38.5,", False, "no place"),
+        ("0,0", False, "lat 0, lon 0"),
+        ("0.0,0.0", False, "lat 0, lon 0"),
+        ("NULL,--", False, ""),
+    ],
+)
+def test_what_is_no_place_costs_the_place_and_not_the_row(
+    place: str, found: bool, note: str
+) -> None:
+    reading = read(f"2026-07-01 08:00,{place},self,other,2026-07-01 08:05,,,,,")
+    [call] = reading.calls
+    assert (call.place == Point(lat_deg=38.5, lon_deg=-121.5)) == found
+    assert call.determined is not None
+    assert any(note in one for one in reading.notes) == bool(note)
+
+
+@pytest.mark.parametrize(
+    ("times", "lost", "kept"),
+    [
+        ("2026-07-01 07:59,,,", "determined", ()),
+        ("2026-07-01 08:09,2026-07-01 08:05,2026-07-01 08:30,", "dispatch", ("arrival",)),
+        ("2026-07-01 08:09,soon,2026-07-01 08:30,", "dispatch", ("determined", "arrival")),
+        ("2026-07-01 08:09,2026-07-01 08:10,2026-07-01,", "arrival", ("determined", "dispatch")),
+        ("2026-07-01 08:09,,2027-08-01 08:30,", "arrival", ("determined",)),
+        ("2026-07-01 08:09,,2026-07-01 08:30,never", "departure", ("determined", "arrival")),
+    ],
+)
+def test_a_bad_secondary_time_costs_that_time_and_not_the_response(
+    times: str, lost: str, kept: tuple[str, ...]
+) -> None:
+    reading = read(f"2026-07-01 08:00,{PLACE},{times},,")
+    [call] = reading.calls
+    assert lost in call.unusable
+    assert all(getattr(call, name) is not None for name in kept)
+    assert (call.why_unmeasurable is not None) == (lost in ("determined", "arrival"))
+    assert any(note.startswith(f"row 2: {lost}") for note in reading.notes)
 
 
 def test_a_reason_that_quotes_a_cell_is_one_short_line_without_control_characters() -> None:
@@ -197,7 +233,7 @@ def test_a_comma_without_quotes_does_not_shift_the_columns() -> None:
 
 def test_a_mistyped_year_neither_stretches_the_report_nor_stops_it_at_its_end() -> None:
     arrived = f"2026-07-01 10:00,{PLACE},2026-07-01 10:05,,2062-07-01 11:00"
-    assert "arrival lies more than a year after" in refused(arrived)
+    assert "arrival lies more than a year after" in one(arrived).unusable["arrival"]
     with pytest.raises(Invalid, match=r"Row 2 is of 2026, row 3 of 2062"):
         read(f"2026-07-01 10:00,{PLACE}", f"2062-07-01 10:00,{PLACE}")
 

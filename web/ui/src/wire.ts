@@ -3838,7 +3838,7 @@ export interface CodeSets {
   readonly acuity: "emergent" | "routine" | "urgent";
   readonly area_class: "rural" | "unclassified" | "urban";
   readonly area_method: "county_class" | "polygon";
-  readonly back_entry_reason: "evacuation" | "network_outage" | "planned_downtime" | "power_outage" | "system_outage" | (string & {});
+  readonly back_entry_reason: "evacuation" | "network_outage" | "other_system" | "planned_downtime" | "power_outage" | "system_outage" | (string & {});
   readonly call_direction: "inbound" | "outbound";
   readonly call_outcome: "information_given" | "other" | "prank" | "referred" | "repeat_contact" | "supported_by_phone" | "wrong_number" | (string & {});
   readonly caller_relation: "bystander" | "family" | "first_responder" | "friend" | "neighbor" | "other" | "parent_guardian" | "partner" | "school_staff" | "self" | "staff" | "unknown" | (string & {});

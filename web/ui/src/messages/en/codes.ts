@@ -2,6 +2,7 @@
 export default {
   back_entry_reason_system_outage: "Outage of the dispatch system",
   back_entry_reason_network_outage: "Outage of the network",
+  back_entry_reason_other_system: "Taken over from another system's log",
   back_entry_reason_power_outage: "Power outage",
   back_entry_reason_evacuation: "Evacuation of the center",
   back_entry_reason_planned_downtime: "Planned downtime",

@@ -4,6 +4,7 @@ import type en from "../en/codes.ts";
 const es: Catalog<typeof en> = {
   back_entry_reason_system_outage: "Caída del sistema de despacho",
   back_entry_reason_network_outage: "Caída de la red",
+  back_entry_reason_other_system: "Tomado del registro de otro sistema",
   back_entry_reason_power_outage: "Corte de luz",
   back_entry_reason_evacuation: "Evacuación del centro",
   back_entry_reason_planned_downtime: "Pausa prevista",

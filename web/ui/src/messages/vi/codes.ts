@@ -4,6 +4,7 @@ import type en from "../en/codes.ts";
 const vi: Catalog<typeof en> = {
   back_entry_reason_system_outage: "Hệ thống điều phối ngừng chạy",
   back_entry_reason_network_outage: "Mất mạng",
+  back_entry_reason_other_system: "Lấy từ nhật ký của hệ thống khác",
   back_entry_reason_power_outage: "Mất điện",
   back_entry_reason_evacuation: "Sơ tán trung tâm",
   back_entry_reason_planned_downtime: "Ngừng theo kế hoạch",
