@@ -123,6 +123,11 @@ def secret_token(n_bytes: int = 32) -> str:
     return secrets.token_urlsafe(n_bytes)
 
 
+def secret_digits(n: int) -> str:
+    """Return ``n`` random digits that nobody can guess, for a person to type."""
+    return f"{secrets.randbelow(10**n):0{n}}"
+
+
 def random_bytes(n: int) -> bytes:
     """Return ``n`` random bytes fit for keys and nonces."""
     return os.urandom(n)

@@ -63,7 +63,7 @@ from crisis.incident_events import (
     SubjectAdded,
     TeamDetermined,
 )
-from crisis.offer import Offer, OfferEvent
+from crisis.offer import Offer, OfferEvent, OfferState
 from crisis.partner import PartnerEvent, PartnerResponse
 from crisis.shapes import EventBody, Value
 from crisis.situation import Situation
@@ -378,6 +378,16 @@ class Incident(Value, frozen=True, kw_only=True):
     def slot_offers(self, no: SlotNo) -> list[Offer]:
         """Return the slot's pending offers."""
         return [o for o in self.offers if o.slot == no and o.is_pending]
+
+    def was_asked(self, no: SlotNo, *, without: Offer | None = None) -> bool:
+        """Whether a team was asked for the slot; a question that was taken back doesn't count.
+
+        ``without``: one that is being taken back now.
+        """
+        return any(
+            offer.slot == no and offer.state is not OfferState.WITHDRAWN and offer is not without
+            for offer in self.offers
+        )
 
     def slot_run(self, no: SlotNo) -> Assignment | None:
         """Return the run that meets the slot's need, ``None`` = unmet."""

@@ -18,7 +18,8 @@ class Role(StrEnum):
     CALL_TAKER = "call_taker"
     DISPATCHER = "dispatcher"
     SUPERVISOR = "supervisor"
-    #: Rung for at night when nobody at the desk answers; gives no right of its own.
+    #: Rung for at night when nobody at the desk answers: sees what the desk sees, takes alarms and
+    #: incidents in hand and writes notes; everything else stays the desk's.
     ON_CALL = "on_call"
     RESPONDER = "responder"
     REMOTE_CLINICIAN = "remote_clinician"
@@ -34,6 +35,8 @@ class Role(StrEnum):
 
 R = Role
 DESK = frozenset({R.CALL_TAKER, R.DISPATCHER, R.SUPERVISOR})
+#: Who answers the county's alarms.
+ANSWERING = DESK | {R.ON_CALL}
 DISPATCH = frozenset({R.DISPATCHER, R.SUPERVISOR})
 FIELD = frozenset({R.RESPONDER})
 STAFFING = frozenset({R.AGENCY_MANAGER, R.SUPERVISOR, R.ADMIN})

@@ -8,10 +8,10 @@ an incident's number. Ways out are adapters: a log file and e-mail here; screens
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, make_msgid
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TextIO
 
@@ -101,6 +101,9 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "note_missed": "a note is overdue",
         "mandated_report_missed": "a mandated report is overdue",
         # the service itself
+        "nobody_reached_supervisor": "an alarm reached no supervisor, call one",
+        "nobody_reached_on_call": "an alarm reached nobody on call, call one",
+        "alert_not_sent": "alarms could not be sent, tell people by other ways",
         "overlooked": "the service has overlooked a deadline, see to it by hand",
     }
 )
@@ -221,8 +224,20 @@ class LogAdapter:
             raise NotDelivered("alert_log_failed", may_retry=True) from error
 
 
-#: Returns the e-mail addresses of a county's recipient (``role:<role>`` and so on); may be empty.
-Addresses = Callable[[int, str], Awaitable[Sequence[str]]]
+class MailBook(Protocol):
+    """Whose e-mail addresses there are, and what is known of them."""
+
+    async def addresses(self, county_id: int, recipient: str) -> Sequence[str]:
+        """Return those of a county's recipient (``role:<role>`` and so on); may be empty."""
+        ...
+
+    async def failed(self, addresses: Sequence[str], error: str) -> None:
+        """Note that nothing gets out to these."""
+        ...
+
+    async def worked(self, addresses: Sequence[str]) -> None:
+        """Note that something got out to these."""
+        ...
 
 
 class MailAdapter:
@@ -231,7 +246,7 @@ class MailAdapter:
     Args:
         tls: ``starttls``, ``tls`` or ``none``.
         sender: an address.
-        addresses: whom a recipient stands for.
+        book: whom a recipient stands for.
         within_s: seconds for each step of the conversation with the server.
         trust: certificates to believe; ``None`` = the system's.
     """
@@ -245,7 +260,7 @@ class MailAdapter:
         port: int,
         tls: str,
         sender: str,
-        addresses: Addresses,
+        book: MailBook,
         user: str | None = None,
         password: Secret | None = None,
         within_s: float = 5.0,
@@ -256,14 +271,14 @@ class MailAdapter:
         self._tls = tls
         self._sender = sender
         self._domain = sender.rpartition("@")[2].strip("> ") or "localhost"
-        self._addresses = addresses
+        self._book = book
         self._user = user
         self._password = password
         self._within_s = within_s
         self._trust = trust
 
     @classmethod
-    def of(cls, settings: Settings, addresses: Addresses) -> MailAdapter | None:
+    def of(cls, settings: Settings, book: MailBook) -> MailAdapter | None:
         """Build it from the settings; ``None`` = no mail server is set."""
         if settings.smtp_host is None or settings.smtp_from is None:
             return None
@@ -272,7 +287,7 @@ class MailAdapter:
             port=settings.smtp_port,
             tls=settings.smtp_tls,
             sender=settings.smtp_from,
-            addresses=addresses,
+            book=book,
             user=settings.smtp_user,
             password=settings.smtp_password,
         )
@@ -283,14 +298,45 @@ class MailAdapter:
         Raises:
             NotDelivered: ``mail_unreachable``, ``mail_refused`` or ``mail_recipients_refused``.
         """
-        to = await self._addresses(alert.county_id, alert.recipient)
+        to = list(await self._book.addresses(alert.county_id, alert.recipient))
         if not to:
             return
         try:
-            await aiosmtplib.send(
-                self._message(alert),
+            refused = await self._send(self._message(alert), to)
+        except NotDelivered as error:
+            if error.code == "mail_recipients_refused":
+                await self._book.failed(to, error.code)
+            raise
+        # Where the server takes only some, the others would never learn that they hear nothing.
+        if refused:
+            await self._book.failed(refused, "mail_recipients_refused")
+        await self._book.worked([one for one in to if one not in refused])
+
+    async def send_test(self, address: str, code: str) -> None:
+        """Send one person the code that tells whether mail reaches them.
+
+        Raises:
+            NotDelivered: as ``send``; then the address is noted as one that nothing reaches.
+        """
+        message = self._to_nobody_else()
+        message["Subject"] = "Crisis dispatch: a test of your alarms"
+        message["Message-ID"] = make_msgid(domain=self._domain)
+        message.set_content(
+            f"Alarms will reach you here. To say that this has arrived, enter the code: {code}\n"
+        )
+        try:
+            await self._send(message, [address])
+        except NotDelivered as error:
+            await self._book.failed([address], error.code)
+            raise
+
+    async def _send(self, message: EmailMessage, to: list[str]) -> list[str]:
+        """Send it, and return those whom the server did not take."""
+        try:
+            refused, _ = await aiosmtplib.send(
+                message,
                 sender=self._sender,
-                recipients=list(to),
+                recipients=to,
                 hostname=self._host,
                 port=self._port,
                 username=self._user,
@@ -312,18 +358,48 @@ class MailAdapter:
             raise NotDelivered("mail_refused", may_retry=True) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise NotDelivered("mail_unreachable", may_retry=True) from error
+        return list(refused)
 
-    def _message(self, alert: Alert) -> EmailMessage:
+    def _to_nobody_else(self) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._sender
         # Colleagues' addresses are nobody's business.
         message["To"] = "undisclosed-recipients:;"
+        message["Auto-Submitted"] = "auto-generated"
+        return message
+
+    def _message(self, alert: Alert) -> EmailMessage:
+        message = self._to_nobody_else()
         message["Subject"] = alert.text
         message["Date"] = format_datetime(alert.created_at)
         # The same for every attempt: mailboxes drop a repeat.
         message["Message-ID"] = f"<{alert.key.replace('/', '.')}@{self._domain}>"
-        message["Auto-Submitted"] = "auto-generated"
         if alert.urgency == "now":
             message["Importance"] = "high"
         message.set_content(alert.text + "\n")
         return message
+
+
+async def mail_problem(settings: Settings, within_s: float = 5.0) -> str | None:
+    """Return why the mail server that is set takes no mail; ``None`` = it does. Sends nothing."""
+    client = aiosmtplib.SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_user,
+        password=None if settings.smtp_password is None else settings.smtp_password.reveal(),
+        local_hostname="localhost",
+        timeout=within_s,
+        use_tls=settings.smtp_tls == "tls",
+        start_tls=settings.smtp_tls == "starttls",
+    )
+    try:
+        async with client:
+            return None
+    except aiosmtplib.SMTPAuthenticationError:
+        return "it refuses the user or the password"
+    except aiosmtplib.SMTPNotSupported:
+        return "it can't be spoken to as the settings say (CRISIS_SMTP_TLS)"
+    except aiosmtplib.SMTPResponseException as error:
+        return f"it refuses ({error.code})"
+    except (aiosmtplib.SMTPException, OSError):
+        return "it does not answer"

@@ -14,7 +14,7 @@ from crisis.call import Call
 from crisis.errors import Invalid, NotAllowed
 from crisis.incident import Incident
 from crisis.obligation import ObligationKind
-from crisis.roles import DESK, Actor, Role
+from crisis.roles import ANSWERING, DESK, Actor, Role
 
 #: Why an incident that isn't one's own may be opened; kept with each reading.
 PURPOSES = frozenset(
@@ -39,9 +39,10 @@ WITH_PURPOSE = DESK | {Role.LEAD, Role.COMPLIANCE, Role.FOLLOW_UP_WORKER}
 def is_own(actor: Actor, incident: Incident, board: Board) -> bool:
     """Whether the incident is the actor's own: at the desk, on their team's run, or owed by them.
 
-    Whoever was on the crew of a run keeps it, for their notes; a desk has all that is on the board.
+    Whoever was on the crew of a run keeps it, for their notes; a desk, and whoever is on
+    call for it, has all that is on the board.
     """
-    if actor.has(*DESK) and actor.agency_id is None:
+    if actor.has(*ANSWERING) and actor.agency_id is None:
         mine = actor.user_id is not None and actor.user_id in {
             incident.owner,
             incident.pending_owner,

@@ -24,6 +24,7 @@ from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown
 from dispatch.supervise import describe
 from web.api import (
     board,
+    channels,
     commands,
     county,
     desk,
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 #: All operations of the API but those that describe it.
 OPERATIONS: tuple[Operation, ...] = (
     *session.OPERATIONS,
+    *channels.OPERATIONS,
     *commands.OPERATIONS,
     *incidents.OPERATIONS,
     *desk.OPERATIONS,

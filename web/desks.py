@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from crisis.board import Board
 from crisis.clock import new_id
-from crisis.commands import Envelope, LeaveDesk
+from crisis.commands import Envelope, LeaveDesk, TakeInHand
 from crisis.errors import CrisisError, ShuttingDown
 from crisis.ids import CommandId, CountyId, UserId
 from crisis.roles import THE_SERVICE
@@ -42,6 +42,17 @@ def owners(board: Board) -> set[UserId]:
     return people
 
 
+def holders(board: Board, now: datetime) -> set[UserId]:
+    """Return who said that they have an incident in hand, and is still left to it."""
+    return {
+        incident.in_hand_by
+        for incident in board.incidents.values()
+        if incident.in_hand_by is not None
+        and incident.in_hand_until is not None
+        and incident.in_hand_until > now
+    }
+
+
 class Desks:
     """Lets people leave the desk who didn't say so themselves."""
 
@@ -62,11 +73,16 @@ class Desks:
 
         The database being away is no fault: it is asked again at the next look.
         """
-        people = owners(self._service.county(county_id).board)
-        if not people:
+        county = self._service.county(county_id)
+        people, busy = owners(county.board), holders(county.board, county.now())
+        if not people | busy:
             return
         try:
             gone = await self._accounts.absent(county_id, people, grace=GRACE)
+            # Who stands in for the desk needs no desk's role to have something in hand.
+            gone += await self._accounts.absent(
+                county_id, busy - set(gone), TakeInHand.ROLES, grace=GRACE
+            )
             for user_id in gone:
                 await self._service.submit(_leave(county_id, user_id))
         except ShuttingDown:

@@ -25,7 +25,17 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 #: Upper edges of the classes of a request's duration, seconds.
 _EDGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: Parts of the node that may count something in ``stats``.
-_PARTS = ("service", "fanout", "feed", "positions", "pokes", "outbox", "live", "sessions")
+_PARTS = (
+    "service",
+    "fanout",
+    "feed",
+    "positions",
+    "pokes",
+    "outbox",
+    "reached",
+    "live",
+    "sessions",
+)
 #: Fields that go up and down; all others only go up.
 _GAUGES = frozenset(
     {"sockets", "views", "slow", "waiting", "queued", "buffered", "open", "in_use", "tracked"}

@@ -27,11 +27,13 @@ from dispatch.config import Settings
 from dispatch.county import GroupDone
 from dispatch.livefeed import Feed, Positions
 from dispatch.positions import FixBuffer
+from dispatch.reach import Reached
 from dispatch.seek import Seeker
 from dispatch.service import Service
 from dispatch.store import audit, positions, upkeep
 from dispatch.store.accounts import Accounts
 from dispatch.store.attempts import Devices
+from dispatch.store.channels import MAIL, Channels
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.identity import SessionRules
 from dispatch.store.keycheck import master_key_for
@@ -86,6 +88,9 @@ class Node:
     fanout: Fanout
     live: Live
     outbox: Outbox
+    channels: Channels
+    mailer: MailAdapter | None
+    reached: Reached
     registry: SessionRegistry
     sessions: Sessions
     pulse: Pulse
@@ -356,21 +361,23 @@ def _forgetting(node: Node) -> Callable[[GroupDone], None]:
 def _outbox(node: Node, alert_log: TextIO | None, *, mail: bool) -> Outbox:
     """Return the outbox; nobody is mailed out of a simulated county."""
 
-    async def addresses(county_id: int, recipient: str) -> tuple[str, ...]:
-        return await node.accounts.addresses(county_id, recipient)
-
+    node.channels = Channels(node.database, node.machine)
     adapters: list[Adapter] = []
     if alert_log is not None:
         adapters.append(LogAdapter(alert_log))
-    mailer = MailAdapter.of(node.settings, addresses) if mail else None
-    if mailer is not None:
-        adapters.append(mailer)
+    node.mailer = MailAdapter.of(node.settings, node.channels) if mail else None
+    if node.mailer is not None:
+        adapters.append(node.mailer)
+        node.channels.kinds = (MAIL,)
+    node.reached = Reached(node.channels, node.service.submit, node.clock)
     return Outbox(
         node.database,
         adapters,
         node.settings.node_name,
         clock=node.clock,
         machine=node.machine,
+        # Of made-up people nobody has to be reached.
+        follows=node.reached if mail else None,
     )
 
 

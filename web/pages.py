@@ -61,6 +61,7 @@ class Page(NamedTuple):
 PAGES: Mapping[str, Page] = {
     "/sign-in": Page("sign-in", "Sign in", is_open=True, has_calls=True),
     "/board": Page("board", "Board"),
+    "/on-call": Page("on-call", "On call"),
     "/phone": Page("phone", "My shift", is_app=True, has_calls=True),
     "/follow-up": Page("follow-up", "Follow-up"),
     "/reports": Page("reports", "Reports"),
@@ -324,6 +325,8 @@ def first_page(principal: Principal) -> str:
     roles = {role for grant in principal.grants.values() for role in grant.roles}
     if roles & DESK:
         return "/board"
+    if Role.ON_CALL in roles and not roles & _FIELD_FIRST:
+        return "/on-call"
     if roles & _FIELD_FIRST:
         return "/phone"
     if Role.FOLLOW_UP_WORKER in roles:

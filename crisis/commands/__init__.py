@@ -21,7 +21,7 @@ from crisis.commands.calls import (
     ResumeCall,
     TransferCall,
 )
-from crisis.commands.clockwork import AlarmOverlooked, OverdueKind
+from crisis.commands.clockwork import AlarmOverlooked, AlarmUnreached, OverdueKind, RungRole
 from crisis.commands.duress import (
     AcknowledgeDuress,
     EscalateDuress,
@@ -113,6 +113,7 @@ __all__ = [
     "AddSlot",
     "AddSubject",
     "AlarmOverlooked",
+    "AlarmUnreached",
     "AmendIncident",
     "AnswerCall",
     "AttachCall",
@@ -171,6 +172,7 @@ __all__ = [
     "RequestPartner",
     "ResolveDuress",
     "ResumeCall",
+    "RungRole",
     "SendHelp",
     "SetDuty",
     "SettleClaim",

@@ -10,6 +10,7 @@ from crisis.roles import SYSTEM
 
 #: What may wait for an instant.
 OverdueKind = Literal["duress", "offer", "search", "obligation", "shift", "flag", "claim"]
+RungRole = Literal["supervisor", "on_call"]
 
 
 class AlarmOverlooked(Command, frozen=True, kw_only=True):
@@ -22,3 +23,14 @@ class AlarmOverlooked(Command, frozen=True, kw_only=True):
     kind: OverdueKind
     due_at: Aware
     incident_id: IncidentId | None = None
+
+
+class AlarmUnreached(Command, frozen=True, kw_only=True):
+    """Timer: an alarm has reached nobody: others are told, nothing changes.
+
+    ``role``: whom a rung meant, of whom nobody could hear it; ``None`` = something could not be
+    sent at all.
+    """
+
+    ROLES = SYSTEM
+    role: RungRole | None = None

@@ -7,7 +7,7 @@ from typing import Literal
 from crisis.commands.base import Code, Command, Short
 from crisis.duress import Doubt
 from crisis.ids import DuressId, ResponderId, TeamId
-from crisis.roles import DESK, SYSTEM, Role
+from crisis.roles import ANSWERING, SYSTEM, Role
 
 
 class RaiseDuress(Command, frozen=True, kw_only=True):
@@ -28,14 +28,14 @@ class RaiseDuress(Command, frozen=True, kw_only=True):
 class AcknowledgeDuress(Command, frozen=True, kw_only=True):
     """I have the alarm in hand."""
 
-    ROLES = DESK
+    ROLES = ANSWERING
     duress_id: DuressId
 
 
 class SendHelp(Command, frozen=True, kw_only=True):
     """Help is on its way to them."""
 
-    ROLES = DESK
+    ROLES = ANSWERING
     duress_id: DuressId
     who: Code
     reference: Short = ""
@@ -44,7 +44,7 @@ class SendHelp(Command, frozen=True, kw_only=True):
 class ResolveDuress(Command, frozen=True, kw_only=True):
     """It is over."""
 
-    ROLES = DESK
+    ROLES = ANSWERING
     duress_id: DuressId
     reason: Code
 

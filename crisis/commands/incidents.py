@@ -9,7 +9,7 @@ from msgspec import Meta
 from crisis.commands.base import Code, Codes, Command, Hazards, Needs, PaperNumber, Short, Text
 from crisis.commands.partners import PartnerInput
 from crisis.ids import CallId, IncidentId, SlotNo, SubjectId, UserId
-from crisis.roles import DESK, DISPATCH, FIELD, SYSTEM, Role
+from crisis.roles import ANSWERING, DESK, DISPATCH, FIELD, SYSTEM, Role
 from crisis.shapes import Value
 from crisis.triage import Acuity, Answer
 from geo.point import Point
@@ -160,7 +160,7 @@ class SplitIncident(Command, frozen=True, kw_only=True):
 class AddNote(Command, frozen=True, kw_only=True):
     """Write something down."""
 
-    ROLES = DESK | FIELD | {Role.REMOTE_CLINICIAN, Role.FOLLOW_UP_WORKER}
+    ROLES = ANSWERING | FIELD | {Role.REMOTE_CLINICIAN, Role.FOLLOW_UP_WORKER}
     incident_id: IncidentId
     text: Text
 
@@ -200,7 +200,7 @@ class AcceptOwnership(Command, frozen=True, kw_only=True):
 class TakeInHand(Command, frozen=True, kw_only=True):
     """Say that one sees to it: the ladder stands and no alarm rings again, for a while."""
 
-    ROLES = DESK | {Role.ON_CALL, Role.LEAD}
+    ROLES = ANSWERING | {Role.LEAD}
     incident_id: IncidentId
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from crisis.ids import SlotNo, TeamId
 from crisis.incident import Incident
-from crisis.offer import Offer, OfferState
+from crisis.offer import Offer
 from crisis.policy import CountyPolicy
 from crisis.team import Duty, Team
 from crisis.triage import Acuity
@@ -56,14 +56,8 @@ def next_wake(d: Deciding, incident: Incident) -> datetime | None:
 def is_persons_turn(
     incident: Incident, no: SlotNo, policy: CountyPolicy, *, without: Offer | None = None
 ) -> bool:
-    """Whether a person is to ask the slot's first team; a question taken back doesn't count.
-
-    ``without``: one that is being taken back now.
-    """
-    return not policy.offers.auto_offer and not any(
-        offer.slot == no and offer.state is not OfferState.WITHDRAWN and offer is not without
-        for offer in incident.offers
-    )
+    """Whether a person is to ask the slot's first team; see ``Incident.was_asked``."""
+    return not policy.offers.auto_offer and not incident.was_asked(no, without=without)
 
 
 def why_not_free(d: Deciding, team: Team) -> list[dict[str, Any]]:

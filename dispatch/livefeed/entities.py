@@ -74,7 +74,9 @@ class SlotView(_Part, frozen=True, kw_only=True):
         state: waiting, offered, assigned or dropped.
         since: when it came into that state.
         tries: how many offers and escalations were made for it.
-        next_try_at: when the service asks the next team by itself; ``None`` = a person asks.
+        next_try_at: when somebody is sought again: the next team, or who is told; while no team was
+            asked and the county lets a person ask the first, until when they should have.
+        asked: whether a team was asked before.
         exhausted_at: since when nobody is left to ask; ``None`` = not so.
     """
 
@@ -83,6 +85,7 @@ class SlotView(_Part, frozen=True, kw_only=True):
     since: datetime
     tries: int = 0
     next_try_at: datetime | None = None
+    asked: bool = False
     exhausted_at: datetime | None = None
 
 

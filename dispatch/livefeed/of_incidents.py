@@ -169,6 +169,7 @@ def _slot(incident: Incident, slot: Slot) -> SlotView:
         since=since,
         tries=slot.rung,
         next_try_at=slot.wake_at,
+        asked=incident.was_asked(slot.no),
         exhausted_at=slot.exhausted_at,
     )
 

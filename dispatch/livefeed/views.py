@@ -26,7 +26,7 @@ PROJECTION_VERSION = 3
 class RoleClass(StrEnum):
     """What kind of view it is; the words are those of the wire."""
 
-    #: Everything of the county, for those who work or lead its desk.
+    #: Everything of the county, for those who work, lead or stand in for its desk.
     DESK = "desk"
     #: One agency's teams, shifts, alarms and runs.
     AGENCY = "agency"
@@ -50,7 +50,7 @@ CLASSES: Mapping[Role, tuple[RoleClass, ...]] = {
     Role.REMOTE_CLINICIAN: (_C.TEAM,),
     Role.FOLLOW_UP_WORKER: (_C.FOLLOW_UP, _C.WALL),
     Role.COMPLIANCE: (_C.WALL,),
-    Role.ON_CALL: (_C.WALL,),
+    Role.ON_CALL: (_C.DESK, _C.WALL),
     Role.ADMIN: (_C.WALL,),
     Role.INTEGRATION: (_C.WALL,),
     Role.SYSTEM: (),

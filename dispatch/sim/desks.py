@@ -42,74 +42,15 @@ def seconds_until(text: str, now: datetime) -> float:
     return (instant(text) - now).total_seconds()
 
 
-class Desk(Life):
-    """A dispatcher who also takes calls.
+class Owner(Life):
+    """Whoever owns incidents works them: to a determination, a team, a close."""
 
-    Args:
-        nth, of: which of how many; calls are shared among them.
-    """
-
-    def __init__(self, world: World, staff: Staff, nth: int, of: int) -> None:
-        super().__init__(world, staff)
-        self._nth, self._of = nth, of
-
-    def _is_mine(self, thing: str) -> bool:
-        return int(self.world.unit(thing) * self._of) == self._nth
-
-    def acts(self) -> Iterator[Act]:
-        """Calls first, then own incidents, then what is owed."""
-        for call in self.board.all("call"):
-            yield from self._of_call(call)
+    def of_own(self) -> Iterator[Act]:
+        """What calls for the owner: the incidents, then what is owed because of them."""
         for incident in self.board.all("incident"):
             yield from self._of_incident(incident)
-        yours = self.board.get("team", self.world.yours)
-        if yours is not None and yours.get("run") is not None:
-            self.world.passed = 0
         for owed in self.board.all("obligation"):
-            yield from self._of_obligation(owed)
-
-    def _of_call(self, call: Entity) -> Iterator[Act]:
-        call_id, path = call["id"], f"/calls/{call['id']}"
-        if call["state"] == "offered" and call.get("direction", "inbound") == "inbound":
-            if f"answered/{call_id}" in self.world.done:
-                return
-            is_mine = self._is_mine(call_id)
-            # A colleague's call only after a while, and each after a while of their own.
-            soon = (6.0, 25.0) if is_mine else (60.0 + 30 * self._nth, 80.0 + 30 * self._nth)
-            room_s = _ANSWER_ROOM_S if is_mine else _COLLEAGUE_ROOM_S + 2.0 * self._nth
-            yield Act(f"answer/{call_id}", soon, lambda: self._answer(path, call_id), room_s)
-        if call["state"] != "on_line":
-            return
-        self.world.done.add(f"answered/{call_id}")
-        if call.get("answered_by") != self.person.id:
-            return
-        heard = self.world.heard.get(call_id)
-        incident_id = call.get("incident_id")
-        if incident_id is not None:
-            incident = self.board.get("incident", incident_id)
-            if incident is None or incident["state"] not in {"received", "screening"}:
-                ended = lambda: self.person.send(f"{path}/end")  # noqa: E731
-                yield Act(f"end/{call_id}", (5.0, 60.0), ended)
-        elif (known := self._same_incident(call_id)) is not None and self._knows_it(call_id):
-            attached = lambda: self.person.send(  # noqa: E731
-                f"/incidents/{known}/calls", {"call_id": call_id}
-            )
-            yield Act(f"attach/{call_id}", (20.0, 60.0), attached)
-        elif heard is None or self._stays_a_call(call_id, heard):
-            talk_s = 120.0 if heard is None else heard.talk_s
-            supported = lambda: self.person.send(  # noqa: E731
-                f"{path}/end", {"outcome": "supported_by_phone"}
-            )
-            yield Act(f"support/{call_id}", (talk_s, talk_s), supported)
-        else:
-            opened = lambda: self._open(call_id, heard)  # noqa: E731
-            yield Act(f"open/{call_id}", (25.0, 60.0), opened)
-
-    def _stays_a_call(self, call_id: str, heard: DemandedCall) -> bool:
-        return heard.by_phone and self.world.unit("kind", call_id) >= _OPENED_BY_PHONE
-
-    def _knows_it(self, call_id: str) -> bool:
-        return self.world.unit("known", call_id) < _KNOWN_AT_ONCE
+            yield from self._of_waiting_contact(owed)
 
     def _same_incident(self, thing: str) -> str | None:
         """Return the open incident about the person whom a call or an incident is about, too."""
@@ -119,33 +60,6 @@ class Desk(Life):
             return None
         incident = self.board.get("incident", incident_id)
         return incident_id if incident is not None and incident["state"] in _OPEN else None
-
-    async def _answer(self, path: str, call_id: str) -> None:
-        """Keep colleagues from it; where it failed, it is still anybody's."""
-        self.world.done.add(f"answered/{call_id}")
-        if await self.person.send(f"{path}/answer") is None:
-            self.world.done.discard(f"answered/{call_id}")
-
-    async def _open(self, call_id: str, heard: DemandedCall) -> None:
-        place = {
-            "point": {"lat_deg": heard.place.lat_deg, "lon_deg": heard.place.lon_deg},
-            "location_type": heard.location_type,
-            "address": "Made-up address, read out by the caller",
-        }
-        body = {
-            "call_id": call_id,
-            "place": place,
-            "concerns": [heard.concern],
-            "screening": SCREENING,
-            "narrative": "Simulated call.",
-        }
-        opened = await self.person.send("/incidents", body)
-        if opened is not None:
-            incident_id = str(opened["incident_id"])
-            self.world.heard[incident_id] = heard
-            self.world.incident_of[call_id] = incident_id
-            if call_id in self.world.first_call:
-                self.world.first_call[incident_id] = self.world.first_call[call_id]
 
     def _of_incident(self, incident: Entity) -> Iterator[Act]:
         incident_id, path = incident["id"], f"/incidents/{incident['id']}"
@@ -192,7 +106,7 @@ class Desk(Life):
             given_up = lambda: self.person.send(f"{path}/close", body)  # noqa: E731
             yield Act(f"unserved/{incident['id']}", (0.0, 300.0), given_up)
         for slot in incident.get("slots", ()):
-            if slot["state"] == "waiting" and slot.get("next_try_at") is None:
+            if slot["state"] == "waiting" and not slot.get("asked"):
                 key = f"offer/{incident['id']}/{slot['no']}/{slot.get('tries', 0)}"
                 offered = lambda: self._offer(path)  # noqa: E731
                 yield Act(key, (8.0, 45.0), offered, room_s=2.0)
@@ -223,7 +137,7 @@ class Desk(Life):
             cancelled = lambda: self.person.send(f"{path}/cancel", body)  # noqa: E731
             yield Act(f"cancel/{incident['id']}", (60.0, 700.0), cancelled)
 
-    def _of_obligation(self, owed: Entity) -> Iterator[Act]:
+    def _of_waiting_contact(self, owed: Entity) -> Iterator[Act]:
         if owed["state"] != "due":
             return
         done = lambda: self.person.send(f"/obligations/{owed['id']}/complete")  # noqa: E731
@@ -232,14 +146,113 @@ class Desk(Life):
             if incident is not None and incident.get("owner") == self.person.id:
                 left_s = max(0.0, seconds_until(owed["lapses_at"], self.now) - 60)
                 yield Act(f"contact/{owed['id']}", (0.6 * left_s, 0.9 * left_s), done)
-        elif owed["kind"] == "callback":
-            owner = owed.get("owner")
-            if owner == self.person.id or (owner is None and self._is_mine(owed["id"])):
-                yield Act(f"callback/{owed['id']}", (20.0, 80.0), done, room_s=2.0)
 
 
-class Supervisor(Life):
-    """Sees to alarms, and to incidents that nobody owns."""
+class Desk(Owner):
+    """A dispatcher who also takes calls.
+
+    Args:
+        nth, of: which of how many; calls are shared among them.
+    """
+
+    def __init__(self, world: World, staff: Staff, nth: int, of: int) -> None:
+        super().__init__(world, staff)
+        self._nth, self._of = nth, of
+
+    def _is_mine(self, thing: str) -> bool:
+        return int(self.world.unit(thing) * self._of) == self._nth
+
+    def acts(self) -> Iterator[Act]:
+        """Calls first, then own incidents, then what is owed."""
+        for call in self.board.all("call"):
+            yield from self._of_call(call)
+        yours = self.board.get("team", self.world.yours)
+        if yours is not None and yours.get("run") is not None:
+            self.world.passed = 0
+        yield from self.of_own()
+        for owed in self.board.all("obligation"):
+            yield from self._of_callback(owed)
+
+    def _of_call(self, call: Entity) -> Iterator[Act]:
+        call_id, path = call["id"], f"/calls/{call['id']}"
+        if call["state"] == "offered" and call.get("direction", "inbound") == "inbound":
+            if f"answered/{call_id}" in self.world.done:
+                return
+            is_mine = self._is_mine(call_id)
+            # A colleague's call only after a while, and each after a while of their own.
+            soon = (6.0, 25.0) if is_mine else (60.0 + 30 * self._nth, 80.0 + 30 * self._nth)
+            room_s = _ANSWER_ROOM_S if is_mine else _COLLEAGUE_ROOM_S + 2.0 * self._nth
+            yield Act(f"answer/{call_id}", soon, lambda: self._answer(path, call_id), room_s)
+        if call["state"] != "on_line":
+            return
+        self.world.done.add(f"answered/{call_id}")
+        if call.get("answered_by") != self.person.id:
+            return
+        heard = self.world.heard.get(call_id)
+        incident_id = call.get("incident_id")
+        if incident_id is not None:
+            incident = self.board.get("incident", incident_id)
+            if incident is None or incident["state"] not in {"received", "screening"}:
+                ended = lambda: self.person.send(f"{path}/end")  # noqa: E731
+                yield Act(f"end/{call_id}", (5.0, 60.0), ended)
+        elif (known := self._same_incident(call_id)) is not None and self._knows_it(call_id):
+            attached = lambda: self.person.send(  # noqa: E731
+                f"/incidents/{known}/calls", {"call_id": call_id}
+            )
+            yield Act(f"attach/{call_id}", (20.0, 60.0), attached)
+        elif heard is None or self._stays_a_call(call_id, heard):
+            talk_s = 120.0 if heard is None else heard.talk_s
+            supported = lambda: self.person.send(  # noqa: E731
+                f"{path}/end", {"outcome": "supported_by_phone"}
+            )
+            yield Act(f"support/{call_id}", (talk_s, talk_s), supported)
+        else:
+            opened = lambda: self._open(call_id, heard)  # noqa: E731
+            yield Act(f"open/{call_id}", (25.0, 60.0), opened)
+
+    def _stays_a_call(self, call_id: str, heard: DemandedCall) -> bool:
+        return heard.by_phone and self.world.unit("kind", call_id) >= _OPENED_BY_PHONE
+
+    def _knows_it(self, call_id: str) -> bool:
+        return self.world.unit("known", call_id) < _KNOWN_AT_ONCE
+
+    async def _answer(self, path: str, call_id: str) -> None:
+        """Keep colleagues from it; where it failed, it is still anybody's."""
+        self.world.done.add(f"answered/{call_id}")
+        if await self.person.send(f"{path}/answer") is None:
+            self.world.done.discard(f"answered/{call_id}")
+
+    async def _open(self, call_id: str, heard: DemandedCall) -> None:
+        place = {
+            "point": {"lat_deg": heard.place.lat_deg, "lon_deg": heard.place.lon_deg},
+            "location_type": heard.location_type,
+            "address": "Made-up address, read out by the caller",
+        }
+        body = {
+            "call_id": call_id,
+            "place": place,
+            "concerns": [heard.concern],
+            "screening": SCREENING,
+            "narrative": "Simulated call.",
+        }
+        opened = await self.person.send("/incidents", body)
+        if opened is not None:
+            incident_id = str(opened["incident_id"])
+            self.world.heard[incident_id] = heard
+            self.world.incident_of[call_id] = incident_id
+            if call_id in self.world.first_call:
+                self.world.first_call[incident_id] = self.world.first_call[call_id]
+
+    def _of_callback(self, owed: Entity) -> Iterator[Act]:
+        owner = owed.get("owner")
+        is_mine = owner == self.person.id or (owner is None and self._is_mine(owed["id"]))
+        if owed["state"] == "due" and owed["kind"] == "callback" and is_mine:
+            done = lambda: self.person.send(f"/obligations/{owed['id']}/complete")  # noqa: E731
+            yield Act(f"callback/{owed['id']}", (20.0, 80.0), done, room_s=2.0)
+
+
+class Supervisor(Owner):
+    """Sees to alarms, and to incidents that nobody owns: takes them over and works them."""
 
     def acts(self) -> Iterator[Act]:
         """Alarms first."""
@@ -249,6 +262,7 @@ class Supervisor(Life):
             is_nobodys = incident.get("owner") is None and not incident.get("pending_owner")
             if incident["state"] in _OPEN and is_nobodys:
                 yield self._take(incident["id"])
+        yield from self.of_own()
 
     def _of_alarm(self, alarm: Entity) -> Iterator[Act]:
         path, key = f"/duress/{alarm['id']}", alarm["id"]

@@ -139,19 +139,25 @@ def _local(day: date, hour: int) -> datetime:
 
 def demo_policy(speed: float, effective_from: datetime) -> CountyPolicy:
     """Return the policy of a demonstration: as by default, with room for a person to answer."""
-    defaults = OfferPolicy().window_s
-    window = PerAcuity(
-        emergent=max(defaults.emergent, _ROOM_S * speed),
-        urgent=max(defaults.urgent, _ROOM_S * speed),
-        routine=max(defaults.routine, _ROOM_S * speed),
-    )
-    alarm, waiting, owed = DuressPolicy(), WaitingPolicy(), ObligationPolicy()
+    asked, alarm, waiting, owed = OfferPolicy(), DuressPolicy(), WaitingPolicy(), ObligationPolicy()
     to_supervisor, to_on_call, to_watchdog = (room * speed for room in _ALARM_ROOM_S)
     by_hand = _ROOM_S * speed
+
+    def of_people(seconds: PerAcuity) -> PerAcuity:
+        return PerAcuity(
+            emergent=max(seconds.emergent, by_hand),
+            urgent=max(seconds.urgent, by_hand),
+            routine=max(seconds.routine, by_hand),
+        )
+
     return CountyPolicy(
         version=f"demo-{speed:g}",
         effective_from=effective_from,
-        offers=OfferPolicy(window_s=window, max_share_of_remaining=0.25),
+        offers=OfferPolicy(
+            window_s=of_people(asked.window_s),
+            person_s=of_people(asked.person_s),
+            max_share_of_remaining=0.25,
+        ),
         duress=DuressPolicy(
             supervisor_after_s=max(alarm.supervisor_after_s, to_supervisor),
             on_call_after_s=max(alarm.on_call_after_s, to_on_call),
@@ -161,6 +167,12 @@ def demo_policy(speed: float, effective_from: datetime) -> CountyPolicy:
             handoff_alert_s=max(waiting.handoff_alert_s, by_hand),
             unowned_alert_s=max(waiting.unowned_alert_s, by_hand),
             unread_change_s=max(waiting.unread_change_s, by_hand),
+            unscreened_s=max(waiting.unscreened_s, by_hand),
+            undecided_s=max(waiting.undecided_s, by_hand),
+            partner_alert_s=max(waiting.partner_alert_s, by_hand),
+            turnout_s=of_people(waiting.turnout_s),
+            alarm_again_s=max(waiting.alarm_again_s, 2 * by_hand),
+            in_hand_s=max(waiting.in_hand_s, 4 * by_hand),
         ),
         obligations=ObligationPolicy(callback_s=max(owed.callback_s, _CALLBACK_ROOM_S * speed)),
     )

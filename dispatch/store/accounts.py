@@ -7,7 +7,6 @@ seconds from the account log.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, LiteralString
@@ -60,7 +59,6 @@ for _name in ("account_grants_county_id_fkey", "token_scopes_county_id_fkey"):
 
 
 _DESK_ROLES = sorted(role.value for role in DESK)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class Accounts:
@@ -143,42 +141,23 @@ class Accounts:
         return tuple(msgspec.convert(dict(row), Colleague) for row in rows)
 
     async def absent(
-        self, county_id: int, account_ids: Iterable[UserId], *, grace: timedelta = timedelta()
+        self,
+        county_id: int,
+        account_ids: Iterable[UserId],
+        roles: Iterable[Role] = DESK,
+        *,
+        grace: timedelta = timedelta(),
     ) -> tuple[UserId, ...]:
-        """Return those of the people who can't act at a county's desk; unknown ids are left out.
+        """Return those of the people who can't act in a county now; unknown ids are left out.
 
         Args:
+            roles: one of which they need to act; those of the desk unless said.
             grace: a session that ran out, not one that was ended, still counts for so long.
         """
         at = self._clock.now() - grace
-        rows = await self._run("list_absent", county_id, list(account_ids), _DESK_ROLES, at)
+        needed = sorted(role.value for role in roles)
+        rows = await self._run("list_absent", county_id, list(account_ids), needed, at)
         return tuple(UserId(row["account_id"]) for row in rows)
-
-    async def set_email(self, account_id: UUID, email: str | None) -> None:
-        """Set where alerts reach the person; ``None`` = nowhere.
-
-        Raises:
-            NotFound: ``no_account``.
-            Invalid: ``bad_email``.
-        """
-        if email is not None and not _EMAIL.fullmatch(email):
-            raise Invalid("bad_email", "An e-mail address looks like name@example.org.")
-        if not await self._run("set_email", account_id, email):
-            raise _no_account()
-
-    async def addresses(self, county_id: int, recipient: str) -> tuple[str, ...]:
-        """Return the addresses of ``role:<role>`` or ``user:<id>`` in a county; may be empty.
-
-        A team has none: its people are told on their phones.
-        """
-        kind, _, name = recipient.partition(":")
-        if kind == "role":
-            rows = await self._run("list_emails", county_id, None, name)
-        elif kind == "user":
-            rows = await self._run("list_emails", county_id, UUID(name), None)
-        else:
-            rows = []
-        return tuple(row["email"] for row in rows)
 
     async def set_password(
         self,
@@ -250,7 +229,7 @@ class Accounts:
     async def forget_failures(self, username: str, address: str = "") -> None:
         """Let somebody try to sign in at once, after delays."""
         keys = keys_of(canonical_username(username), address)
-        await self._run("forget_attempts", list(keys))
+        await self._run("forget_attempts", [keys.place, keys.username, keys.address])
 
     async def issue_token(
         self,

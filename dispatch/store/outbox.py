@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from crisis.clock import Clock, generator, secret_token
+from crisis.errors import CrisisError
 from dispatch.alerts import Adapter, Alert, NotDelivered
 
 from .pool import County, Database, Record, Worker
@@ -23,6 +25,8 @@ from .sql import load
 SQL = load("outbox")
 log = logging.getLogger(__name__)
 
+#: What could not be sent in so many attempts is told, whether or not it is tried again.
+TOLD_AFTER = 3
 #: Longest that one adapter may take for one notice, seconds.
 SEND_WITHIN_S = 20.0
 _FIRST_RETRY_S = 2.0
@@ -68,6 +72,18 @@ class _Attempt:
     fault: Exception | None = field(default=None, repr=False)
 
 
+class Follows(Protocol):
+    """Looks at what becomes of notices; ``dispatch.reach.Reached`` is one."""
+
+    async def sent(self, alert: Alert) -> None:
+        """It has left by every way."""
+        ...
+
+    async def failed(self, alert: Alert) -> None:
+        """It did not get out, for good or for a while."""
+        ...
+
+
 class Outbox:
     """Drains the outbox on one node; ``run`` it under a supervisor.
 
@@ -75,6 +91,7 @@ class Outbox:
         adapters: the ways out; each takes every notice.
         clock: the counties' time: when notices are due and when they are useless.
         machine: the host's time: leases and pauses.
+        follows: looks at what becomes of each; ``None`` = nobody does.
         jitter: draws a number between two others; ``None`` = evenly at random.
         batch: most notices taken at once, >= 1.
         lease_s: seconds that a crashed node's notices wait; must exceed what all adapters take.
@@ -90,6 +107,7 @@ class Outbox:
         *,
         clock: Clock,
         machine: Clock,
+        follows: Follows | None = None,
         jitter: Callable[[float, float], float] | None = None,
         batch: int = 20,
         lease_s: float = 60.0,
@@ -106,6 +124,7 @@ class Outbox:
         self._node = node
         self._clock = clock
         self._machine = machine
+        self._follows = follows
         self._jitter = jitter or generator().uniform
         self._batch = batch
         self._lease_s = lease_s
@@ -113,6 +132,11 @@ class Outbox:
         self._poll_s = poll_s
         self._woken = asyncio.Event()
         self.totals = Drained()
+
+    @property
+    def stats(self) -> Drained:
+        """What became of notices on this node, for the metrics."""
+        return self.totals
 
     def wake(self) -> None:
         """Look at once: a notice was just committed."""
@@ -157,6 +181,8 @@ class Outbox:
         attempts = await asyncio.gather(*(self._attempt(row) for row in rows))
         for attempt in attempts:
             await self._settle(attempt, lease, drained)
+        for attempt in attempts:
+            await self._follow(attempt)
         self.totals += drained
         faults = [attempt.fault for attempt in attempts if attempt.fault is not None]
         if faults:
@@ -225,6 +251,20 @@ class Outbox:
             attempt.error,
             not_again_before,
         )
+
+    async def _follow(self, attempt: _Attempt) -> None:
+        """Let be looked at what became of it; that this fails must keep no notice from leaving."""
+        if self._follows is None:
+            return
+        alert = alert_of(attempt.row)
+        is_over = not attempt.may_retry or attempt.row["attempts"] >= self._most_attempts
+        try:
+            if attempt.error is None:
+                await self._follows.sent(alert)
+            elif is_over or attempt.row["attempts"] == TOLD_AFTER:
+                await self._follows.failed(alert)
+        except CrisisError as error:
+            log.warning("not followed", extra={"action": "outbox", "code": error.code})
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """Return how many notices are due and since when the oldest is; ``None`` = none is."""

@@ -494,8 +494,6 @@ CREATE TABLE accounts (
     username text NOT NULL,
     -- how colleagues see the person; never a caller's name
     label text NOT NULL,
-    -- where alerts go that must reach people away from their screens; NULL: nowhere
-    email text,
     -- argon2id, encoded; NULL: nobody can sign in with a password
     password_hash text,
     password_changed_at timestamp with time zone,
@@ -505,7 +503,6 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT username_taken UNIQUE (username),
     CONSTRAINT accounts_check CHECK (kind = 'person'::text OR password_hash IS NULL),
-    CONSTRAINT accounts_email_check CHECK (email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text),
     CONSTRAINT accounts_kind_check CHECK (kind = ANY (ARRAY['person'::text, 'integration'::text])),
     CONSTRAINT accounts_label_check CHECK (length(label) >= 1 AND length(label) <= 100),
     CONSTRAINT accounts_username_check CHECK (username = lower(username) AND length(username) >= 2 AND length(username) <= 100)
@@ -642,6 +639,35 @@ CREATE POLICY report_reads ON calls FOR SELECT TO crisis_state_report
     USING (current_setting('app.state_wide'::text, true) = 'on'::text OR county_id = NULLIF(current_setting('app.county'::text, true), ''::text)::integer);
 GRANT DELETE, INSERT, SELECT, UPDATE ON calls TO crisis_app;
 GRANT SELECT ON calls TO crisis_state_report;
+
+-- One way out to a person: e-mail now; others need no more than another kind. A way counts as
+-- working once a code that was sent by it came back, and until something couldn't be sent by it.
+CREATE TABLE channels (
+    account_id uuid NOT NULL,
+    -- by which adapter: mail
+    kind text NOT NULL,
+    -- where, as that adapter spells it
+    address text NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    -- who set it; NULL: the command line
+    set_by uuid,
+    -- the code of the last test, as SHA-256; NULL: none waits for its answer
+    code_hash bytea,
+    code_sent_at timestamp with time zone,
+    -- answers that were wrong since; after a few the code is void
+    wrong_codes smallint NOT NULL DEFAULT 0,
+    -- when a code came back; NULL: never tried
+    verified_at timestamp with time zone,
+    -- since when nothing gets out by it, and why; NULL: it does, as far as is known
+    failed_at timestamp with time zone,
+    error text,
+    CONSTRAINT channels_pkey PRIMARY KEY (account_id, kind),
+    CONSTRAINT channels_check CHECK (kind <> 'mail'::text OR address ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text),
+    CONSTRAINT channels_check1 CHECK ((code_hash IS NULL) = (code_sent_at IS NULL)),
+    CONSTRAINT channels_check2 CHECK ((failed_at IS NULL) = (error IS NULL)),
+    CONSTRAINT channels_kind_check CHECK (kind = 'mail'::text)
+);
+GRANT DELETE, INSERT, SELECT, UPDATE ON channels TO crisis_worker;
 
 -- What each command was answered, so that the same command again is answered the same.
 CREATE TABLE command_results (
@@ -1349,6 +1375,8 @@ ALTER TABLE account_grants ADD CONSTRAINT grant_names_an_agency FOREIGN KEY (cou
 ALTER TABLE account_log ADD CONSTRAINT account_log_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id);
 ALTER TABLE account_log ADD CONSTRAINT account_log_by_account_id_fkey FOREIGN KEY (by_account_id) REFERENCES accounts(account_id);
 ALTER TABLE agencies ADD CONSTRAINT agencies_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);
+ALTER TABLE channels ADD CONSTRAINT channels_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id);
+ALTER TABLE channels ADD CONSTRAINT channels_set_by_fkey FOREIGN KEY (set_by) REFERENCES accounts(account_id);
 ALTER TABLE county_editions ADD CONSTRAINT county_editions_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);
 ALTER TABLE county_heads ADD CONSTRAINT county_heads_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);
 ALTER TABLE county_policies ADD CONSTRAINT county_policies_county_id_fkey FOREIGN KEY (county_id) REFERENCES counties(county_id);

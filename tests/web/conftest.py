@@ -18,6 +18,7 @@ from dispatch.positions import FixBuffer
 from dispatch.seek import Seeker
 from dispatch.service import GroupDone, Service
 from dispatch.store.accounts import Accounts
+from dispatch.store.channels import Channels
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
@@ -72,6 +73,7 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             machine=clock,
             feed=feed,
             positions=positions,
+            channels=Channels(database, clock),
         )
         made = Site(node, build_app(node), clock)
         await stack.enter_async_context(made.http)

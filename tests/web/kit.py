@@ -19,11 +19,13 @@ from starlette.types import ASGIApp
 from crisis.clock import Clock, FakeClock, new_id
 from crisis.ids import AgencyId, CountyId, ResponderId, TeamId
 from crisis.roles import Role
+from dispatch.alerts import MailAdapter
 from dispatch.config import Settings
 from dispatch.livefeed import Feed
 from dispatch.positions import FixBuffer
 from dispatch.service import Service
 from dispatch.store.accounts import Accounts
+from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load as load_sql
@@ -51,6 +53,8 @@ class TestNode:
     machine: Clock
     feed: Feed
     positions: FixBuffer
+    channels: Channels
+    mailer: MailAdapter | None = None
     requests: Requests = field(default_factory=Requests)
 
     @property

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from crisis.errors import CrisisError
+from dispatch.reach import RUNGS
 from dispatch.store import administration
 from web.admin.pages import Desk, Pages, done, status_of
+
+_LATELY = timedelta(days=1)
 
 
 class CountyPages:
@@ -46,7 +51,19 @@ class CountyPages:
             policy=desk.county.rules(desk.now).policy,
             figures=figures,
             steps=await self._steps(desk, figures),
+            unreached=await self._unreached(desk),
+            lost=await desk.node.channels.undelivered(desk.county_id, desk.now - _LATELY),
         )
+
+    async def _unreached(self, desk: Desk) -> list[str]:
+        """Return the roles of a ladder's rungs of which nobody hears an alarm away from a screen.
+
+        Only for whoever can mend it; in a simulated county nobody is reached, nor has to be.
+        """
+        if not desk.is_admin:
+            return []
+        reach = await desk.node.channels.reach(desk.county_id, RUNGS)
+        return [one.role.value for one in reach if one.is_untold]
 
     async def _steps(self, desk: Desk, figures: dict[str, int]) -> list[tuple[str, bool]]:
         """Return what a new county needs and whether it is done; empty = all of it is."""

@@ -18,9 +18,11 @@ from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import AgencyId, ResponderId, UserId
 from crisis.roles import Role
 from dispatch.imports.roster import responder_id_of
+from dispatch.store.channels import Channel
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
 from web.admin.forms import Form
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
+from web.api.channels import no_mail
 from web.cli.text import new_password
 
 _ROLES = sorted(GRANTABLE, key=list(Role).index)
@@ -49,6 +51,7 @@ class UserPages:
             route("/users", self.users),
             route("/users/new", self.add, fields=("username", "label", *_GRANTED)),
             route("/users/{id}", self.user, fields=_GRANTED),
+            route("/users/{id}/mail", self.mail, fields=("address", "code", "what")),
             route("/users/{id}/{what}", self.switch),
         ]
 
@@ -57,11 +60,14 @@ class UserPages:
         desk.require_admin()
         agencies = {one.agency_id: one.name for one in await desk.agencies()}
         rows = []
-        for account in await desk.node.accounts.list_accounts(desk.county_id):
+        accounts = await desk.node.accounts.list_accounts(desk.county_id)
+        ways = await desk.node.channels.of(one.account_id for one in accounts)
+        for account in accounts:
             grant = _grant_in(account, desk)
             rows.append(
                 {
                     "account": account,
+                    "ways": ways.get(account.account_id, ()),
                     "roles": ", ".join(desk.words.code("role", one) for one in sorted(grant.roles))
                     if grant
                     else "",
@@ -121,6 +127,34 @@ class UserPages:
             return await self._form(desk, account, desk.form, error)
         await self.refresh()
         return done(desk, "user", "users")
+
+    async def mail(self, desk: Desk) -> Response:
+        """Set where an account's alarms are mailed, send a test, or take the code that came."""
+        desk.require_admin()
+        account = await self._account(desk)
+        if desk.form is None:
+            raise NotFound("unknown_path", "There is no such page.")
+        form, channels = desk.form, desk.node.channels
+        self._require_whole(desk, account)
+        try:
+            match form.text("what"):
+                case "test":
+                    if desk.node.mailer is None:
+                        raise no_mail()
+                    address, code = await channels.begin_test(account.account_id)
+                    await desk.node.mailer.send_test(address, code)
+                    said = "mail_sent"
+                case "code":
+                    await channels.answer_test(account.account_id, form.text("code"))
+                    said = "mail_tried"
+                case _:
+                    given = form.text("address") or None
+                    me = desk.principal.account_id
+                    await channels.set_address(account.account_id, given, by=me)
+                    said = "mail_set"
+        except CrisisError as error:
+            return await self._form(desk, account, _form_of(account, desk), error)
+        return done(desk, said, "users", account.account_id)
 
     async def switch(self, desk: Desk) -> Response:
         """Take all roles here, lock or unlock, give a new password, or have its devices erased."""
@@ -197,8 +231,14 @@ class UserPages:
         form: Form,
         trouble: Trouble | None = None,
     ) -> Response:
+        ways: tuple[Channel, ...] = ()
+        if account is not None:
+            found = await desk.node.channels.of([account.account_id])
+            ways = found.get(account.account_id, ())
         values: dict[str, Any] = {
             "account": account,
+            "ways": ways,
+            "can_mail": desk.node.mailer is not None,
             "form": form,
             "roles": [role.value for role in _ROLES],
             "agencies": await desk.agency_choices(),

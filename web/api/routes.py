@@ -30,11 +30,13 @@ from crisis.errors import CrisisError, Invalid, NotFound
 from crisis.ids import CountyId, TeamId, UserId
 from crisis.roles import Actor
 from crisis.team import Team
+from dispatch.alerts import MailAdapter
 from dispatch.config import Settings
 from dispatch.livefeed import Feed
 from dispatch.positions import FixBuffer
 from dispatch.service import CountyRunner, Service
 from dispatch.store.accounts import Accounts
+from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant, Principal
 from dispatch.store.pool import Database
 from web.api.intake import CommandBody, command_body
@@ -94,6 +96,16 @@ class Node(Protocol):
     @property
     def positions(self) -> FixBuffer:
         """Where teams are."""
+        ...
+
+    @property
+    def channels(self) -> Channels:
+        """By which ways people are reached away from their screens."""
+        ...
+
+    @property
+    def mailer(self) -> MailAdapter | None:
+        """What sends e-mail; ``None`` = nothing does."""
         ...
 
     @property

@@ -12,8 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from crisis.clock import MachineClock
+from dispatch.alerts import MailAdapter
 from dispatch.imports.accounts import COLUMNS, ROLES, AccountsImport, agencies_of, grant_of
 from dispatch.store import administration
+from dispatch.store.channels import Channel, Channels
 from dispatch.store.identity import Grant
 from web.cli.context import opened
 from web.cli.imports import ImportedFile, add_import
@@ -61,6 +64,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     password.add_argument("username")
     _password_flags(password)
     password.set_defaults(run=set_password)
+
+    mail = acts.add_parser(
+        "mail",
+        help="set where a person's alarms are mailed, and try it",
+        description=(
+            "Set where a person's alarms are mailed. A test mail holds a code; once that is "
+            "entered, by the person on their own page or here, the address counts as tried."
+        ),
+    )
+    mail.add_argument("username")
+    mail.add_argument("address", nargs="?", help="e-mail address; left out: as it is")
+    mail.add_argument("--none", action="store_true", help="mail this person nothing any more")
+    mail.add_argument("--test", action="store_true", help="send a test mail with a code now")
+    mail.add_argument("--code", metavar="CODE", help="the code that came with the test")
+    mail.set_defaults(run=mail_user)
 
     grant = acts.add_parser(
         "grant",
@@ -144,6 +162,8 @@ async def list_users(args: argparse.Namespace) -> Exit:
     county_id = administration.find_county(args.county)[0] if args.county else None
     async with opened(args) as here:
         accounts = await here.accounts.list_accounts(county_id)
+        channels = Channels(here.database, MachineClock())
+        reached = await channels.of(one.account_id for one in accounts)
     rows = [
         (
             one.username,
@@ -151,10 +171,11 @@ async def list_users(args: argparse.Namespace) -> Exit:
             one.kind,
             "; ".join(_grant_text(grant) for grant in one.grants) or "-",
             "disabled" if one.disabled_at else "in use",
+            "; ".join(_channel_text(way) for way in reached.get(one.account_id, ())) or "-",
         )
         for one in accounts
     ]
-    say(columns(("username", "label", "kind", "may act as", "state"), rows))
+    say(columns(("username", "label", "kind", "may act as", "state", "alarms go to"), rows))
     return Exit.OK
 
 
@@ -190,6 +211,37 @@ async def set_password(args: argparse.Namespace) -> Exit:
     if is_new:
         say(f"Password (shown once): {password}")
     return Exit.OK
+
+
+async def mail_user(args: argparse.Namespace) -> Exit:
+    """Set, try or confirm where a person's alarms are mailed, and say how it stands."""
+    if args.none and (args.address or args.test or args.code):
+        raise Usage("--none goes with nothing else.")
+    async with opened(args) as here:
+        account_id = await here.accounts.account_named(args.username)
+        channels = Channels(here.database, MachineClock())
+        if args.none or args.address:
+            await channels.set_address(account_id, args.address)
+        if args.code:
+            await channels.answer_test(account_id, args.code)
+        if args.test:
+            mailer = MailAdapter.of(here.settings, channels)
+            if mailer is None:
+                raise Usage("No mail server is set: name one with CRISIS_SMTP_HOST.")
+            address, code = await channels.begin_test(account_id)
+            await mailer.send_test(address, code)
+            say(f"A test is on its way to {address}; enter its code with --code.")
+        known = (await channels.of([account_id])).get(account_id, ())
+    say(f"{args.username}: {'; '.join(_channel_text(one) for one in known) or 'mailed nothing'}.")
+    return Exit.OK
+
+
+def _channel_text(channel: Channel) -> str:
+    if channel.failed_at is not None:
+        return f"{channel.address}, nothing gets there ({channel.error})"
+    if channel.verified_at is not None:
+        return f"{channel.address}, tried {channel.verified_at:%Y-%m-%d}"
+    return f"{channel.address}, not tried yet"
 
 
 async def grant_user(args: argparse.Namespace) -> Exit:

@@ -12,6 +12,7 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +20,14 @@ from typing import NamedTuple
 from crisis.clock import MachineClock
 from crisis.editions import EditionKind, unverified
 from crisis.errors import CrisisError
+from dispatch.alerts import mail_problem
 from dispatch.config import Settings, SettingsError
+from dispatch.reach import RUNGS
 from dispatch.rulebook import Rulebook
 from dispatch.secret import is_key
 from dispatch.store import administration
 from dispatch.store.binaries import EmbeddedError, choose_account, choose_programs, find_programs
+from dispatch.store.channels import MAIL, Channels
 from dispatch.store.cluster import Layout, cluster_major
 from dispatch.store.keycheck import check_master_key
 from dispatch.store.migrate import SCHEMA_VERSION, check_schema, is_simulated
@@ -36,6 +40,7 @@ from web.cli.text import Exit, explain, say
 #: Bytes free in the data directory below which we warn, and below which work will soon stop.
 _LOW, _FULL = 5 << 30, 500 << 20
 _PATIENCE_S = 10.0
+_LATELY = timedelta(days=1)
 _SIZES = PoolSizes(app=1, worker=1, report=1)
 
 
@@ -229,6 +234,8 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         async for finding in _rules(database):
             yield finding
         yield await _seals(settings, database)
+        for finding in [*await _mail(settings), *await _reach(settings, database)]:
+            yield finding
 
 
 async def _schema(database: Database) -> Finding:
@@ -306,3 +313,42 @@ async def _counties(database: Database) -> Finding:
     if not found:
         return Finding(Mark.WARN, "counties", "none yet: crisis-dispatch county add NAME")
     return Finding(Mark.OK, "counties", ", ".join(one.name for one in found))
+
+
+async def _mail(settings: Settings) -> list[Finding]:
+    """Say whether e-mail can leave: the way by which people away from a screen are reached."""
+    if settings.smtp_host is None or settings.smtp_from is None:
+        told = "no mail server is set (CRISIS_SMTP_HOST): alarms reach people at a screen alone"
+        return [Finding(Mark.WARN, "mail", told)]
+    where = f"{settings.smtp_host}:{settings.smtp_port}"
+    problem = await mail_problem(settings)
+    if problem is not None:
+        return [Finding(Mark.FAIL, "mail", f"{where}: {problem}; no alarm can be mailed")]
+    return [Finding(Mark.OK, "mail", f"{where} takes mail")]
+
+
+async def _reach(settings: Settings, database: Database) -> list[Finding]:
+    """Say of each county which rung of a ladder reaches nobody away from a screen."""
+    kinds = () if settings.smtp_host is None else (MAIL,)
+    channels = Channels(database, MachineClock(), kinds)
+    since = MachineClock().now() - _LATELY
+    found = []
+    for county in await administration.list_counties(database):
+        for one in await channels.reach(county.county_id, RUNGS):
+            if one.is_untold:
+                role = one.role.value.replace("_", " ")
+                told = (
+                    f"{county.name}: nobody has the role {role}: an alarm for them reaches nobody"
+                )
+                if one.accounts:
+                    told = (
+                        f"{county.name}: none of the {one.accounts} with the role {role} has an "
+                        "address that was tried (crisis-dispatch user mail NAME ADDRESS --test): "
+                        "away from a screen they hear no alarm"
+                    )
+                found.append(Finding(Mark.WARN, "reach", told))
+        lost = await channels.undelivered(county.county_id, since)
+        if lost.given_up:
+            told = f"{county.name}: {lost.given_up} alarms could not be sent in the last day"
+            found.append(Finding(Mark.WARN, "reach", f"{told} ({lost.error})"))
+    return found or [Finding(Mark.OK, "reach", "supervisors and on-call can be reached")]

@@ -51,5 +51,5 @@ def _texts(node: ast.expr | None) -> Iterator[str]:
 
 _CLASSES = frozenset(
     {name for name, value in vars(errors).items() if isinstance(value, type)}
-    | {"BadRequest", "TooLarge"}
+    | {"BadRequest", "NotDelivered", "TooLarge"}
 ) - {"CrisisError"}

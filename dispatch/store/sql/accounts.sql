@@ -53,29 +53,6 @@ SELECT account_id, label
 FROM accounts
 WHERE account_id = ANY($1);
 
--- name: set_email
--- Where alerts reach the person; NULL = nowhere. No row: no such account.
--- role: worker
--- params: $1 account_id uuid, $2 email text
-UPDATE accounts
-SET email = $2
-WHERE account_id = $1
-RETURNING account_id;
-
--- name: list_emails
--- Where alerts reach one account of a county, or all that hold a role in it.
--- role: worker
--- params: $1 county_id integer, $2 account_id uuid, $3 role text
-SELECT a.email
-FROM accounts a
-JOIN account_grants g USING (account_id)
-WHERE g.county_id = $1
-    AND a.email IS NOT NULL
-    AND a.disabled_at IS NULL
-    AND ($2::uuid IS NULL OR a.account_id = $2)
-    AND ($3::text IS NULL OR $3 = ANY (g.roles))
-ORDER BY a.email;
-
 -- name: set_password
 -- A new password; ends the account's sessions but the one kept. No row: no such person.
 -- role: worker

@@ -23,6 +23,7 @@ from dispatch.alerts import LOGGED, TEMPLATES, UNKNOWN, Alert, LogAdapter, MailA
 from dispatch.config import load
 from dispatch.decide.duress import LADDER
 from dispatch.decide.ladder import _AGAIN, _TOLD
+from dispatch.reach import OWN, RUNGS
 
 ALERT = Alert(
     key="018f0000-0000-7000-8000-000000000001/2",
@@ -45,7 +46,7 @@ TABLES: dict[str, set[str]] = {
     "_tell_rung": {template for template, _ in (*_TOLD.values(), _AGAIN)} | {"nobody_offers"},
     "_tell_mark": {code.code for code in code_sets(date(2026, 3, 2))["incident_flag"]}
     | {"take_back_proposed"},
-    "escalate": {"team_can_be_asked"},
+    "unreached": {"alert_not_sent", *(f"nobody_reached_{role}" for role in RUNGS.values())},
 }
 
 
@@ -131,6 +132,24 @@ async def test_a_log_that_cannot_be_written_is_tried_again() -> None:
     assert caught.value.may_retry
 
 
+class Book:
+    """Whom a supervisor's alert reaches, and what was noted of each."""
+
+    def __init__(self, to: Sequence[str] = ()) -> None:
+        self.to = to
+        self.noted: list[tuple[str, list[str]]] = []
+
+    async def addresses(self, county_id: int, recipient: str) -> Sequence[str]:
+        assert (county_id, recipient) == (6029, "role:supervisor")
+        return self.to
+
+    async def failed(self, addresses: Sequence[str], error: str) -> None:
+        self.noted.append((error, list(addresses)))
+
+    async def worked(self, addresses: Sequence[str]) -> None:
+        self.noted.append(("worked", list(addresses)))
+
+
 class MailServer:
     """Speaks just enough SMTP; keeps what it is given."""
 
@@ -158,7 +177,10 @@ class MailServer:
             if verb == "MAIL":
                 sender = line.split("<")[1].split(">")[0]
             elif verb == "RCPT":
-                to.append(line.split("<")[1].split(">")[0])
+                asked = line.split("<")[1].split(">")[0]
+                reply = self.replies.get(f"RCPT {asked}", reply)
+                if reply.startswith("250"):
+                    to.append(asked)
             elif verb == "DATA" and "DATA" not in self.replies:
                 writer.write(b"354 go on\r\n")
                 body = await reader.readuntil(b"\r\n.\r\n")
@@ -171,17 +193,17 @@ class MailServer:
                 break
         writer.close()
 
-    def adapter(self, *to: str, tls: Literal["none", "starttls"] = "none") -> MailAdapter:
-        async def addresses(county_id: int, recipient: str) -> Sequence[str]:
-            assert (county_id, recipient) == (6029, "role:supervisor")
-            return to
+    def book(self, *to: str) -> Book:
+        self.known = Book(to)
+        return self.known
 
+    def adapter(self, *to: str, tls: Literal["none", "starttls"] = "none") -> MailAdapter:
         return MailAdapter(
             host="127.0.0.1",
             port=self.port,
             tls=tls,
             sender="dispatch@kern.test",
-            addresses=addresses,
+            book=self.book(*to),
         )
 
 
@@ -230,6 +252,36 @@ async def test_mail_is_never_sent_in_the_clear_where_tls_is_set() -> None:
     assert server.messages == []
 
 
+async def test_whom_the_mail_server_does_not_take_is_noted_and_the_others_are_told() -> None:
+    async with MailServer({"RCPT two@kern.test": "550 no such user"}).running() as server:
+        await server.adapter("one@kern.test", "two@kern.test").send(ALERT)
+    assert server.known.noted == [
+        ("mail_recipients_refused", ["two@kern.test"]),
+        ("worked", ["one@kern.test"]),
+    ]
+    assert len(server.messages) == 1
+    async with MailServer({"RCPT": "550 no such user"}).running() as server:
+        with pytest.raises(NotDelivered):
+            await server.adapter("one@kern.test").send(ALERT)
+    assert server.known.noted == [("mail_recipients_refused", ["one@kern.test"])]
+
+
+async def test_a_test_mail_holds_its_code_and_nothing_of_the_county() -> None:
+    async with MailServer().running() as server:
+        await server.adapter().send_test("one@kern.test", "012345")
+    ((_, to, raw),) = server.messages
+    message = message_from_bytes(raw, policy=policy.default)
+    assert to == ["one@kern.test"] and "012345" in message.get_content()
+    async with MailServer({"RCPT": "550 no such user"}).running() as server:
+        with pytest.raises(NotDelivered):
+            await server.adapter().send_test("one@kern.test", "012345")
+    assert server.known.noted == [("mail_recipients_refused", ["one@kern.test"])]
+
+
+def test_that_an_alarm_reached_nobody_is_never_said_of_that_word_itself() -> None:
+    assert set(TEMPLATES) >= OWN
+
+
 async def test_an_unreachable_mail_server_is_tried_again() -> None:
     async with MailServer().running() as server:
         adapter = server.adapter("one@kern.test")
@@ -239,9 +291,6 @@ async def test_an_unreachable_mail_server_is_tried_again() -> None:
 
 
 def test_mail_is_set_up_only_where_a_server_is_named(tmp_path: Path) -> None:
-    async def addresses(_county_id: int, _recipient: str) -> Sequence[str]:
-        return ()
-
-    assert MailAdapter.of(load({}, working_dir=tmp_path), addresses) is None
+    assert MailAdapter.of(load({}, working_dir=tmp_path), Book()) is None
     env = {"CRISIS_SMTP_HOST": "mail.test", "CRISIS_SMTP_FROM": "a@b.test"}
-    assert MailAdapter.of(load(env, working_dir=tmp_path), addresses) is not None
+    assert MailAdapter.of(load(env, working_dir=tmp_path), Book()) is not None

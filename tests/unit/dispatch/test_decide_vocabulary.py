@@ -258,6 +258,7 @@ def _of_incidents() -> Iterator[Case]:
     late.wait(86_400)
     flag = c.FlagIncident(incident_id=incident_id, flag="unassigned", about="0")
     yield case(late, flag, SERVICE)
+    yield case(late, c.AlarmUnreached(role="on_call"), SERVICE)
     overlooked = c.AlarmOverlooked(kind="flag", due_at=late.now, incident_id=incident_id)
     yield case(late, overlooked, SERVICE)
 

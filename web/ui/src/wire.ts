@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -385,6 +385,17 @@ export interface ChangesFrame {
   readonly rm: readonly (readonly [EntityKind, string])[];
 }
 
+/** A way by which an account is reached. */
+export interface Channel {
+  readonly account_id: string;
+  readonly kind: string;
+  readonly address: string;
+  readonly code_sent_at: string | null;
+  readonly verified_at: string | null;
+  readonly failed_at: string | null;
+  readonly error: string | null;
+}
+
 /** Safety check-ins with a team: seconds between them, and the grace before the ladder. */
 export interface CheckInPolicy {
   readonly en_route_s: number;
@@ -437,6 +448,11 @@ export interface Code {
   readonly effective_from: string;
   readonly effective_until: string | null;
   readonly by_county: boolean;
+}
+
+/** The code that the test held. */
+export interface CodeBody {
+  readonly code: string;
 }
 
 /** A set as of one day. */
@@ -1505,6 +1521,12 @@ export interface Outline {
   readonly coordinates: readonly (readonly (readonly (readonly [number, number])[])[])[];
 }
 
+/** One's own ways; ``kinds``: by which something can be sent here at all. */
+export interface OwnChannels {
+  readonly kinds: readonly string[];
+  readonly channels: readonly Channel[];
+}
+
 /** One's open sessions, newest first; ``current`` is the one that asks. */
 export interface OwnSessions {
   readonly current: string;
@@ -1986,6 +2008,7 @@ export interface SlotView {
   readonly since: string;
   readonly tries: number;
   readonly next_try_at: string | null;
+  readonly asked: boolean;
   readonly exhausted_at: string | null;
 }
 
@@ -2778,6 +2801,11 @@ export interface LoseCallBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
+/** Where one's alarms go; ``None`` = nowhere. */
+export interface MailBody {
+  readonly address?: string | null | undefined;
+}
+
 /** It is the same situation as ``into``. */
 export interface MergeIncidentBody {
   readonly into: string;
@@ -3286,6 +3314,8 @@ export const ResponseTimesShape: Shape = { d: {"unverified": []}, p: { lines: Li
 export const RespondersShape: Shape = { d: {}, p: { responders: ResponderShape } };
 export const GrantShape: Shape = { d: {"agency_id": null, "responder_id": null, "scopes": null} };
 export const WhoAmIShape: Shape = { d: {}, p: { grants: GrantShape } };
+export const ChannelShape: Shape = { d: {"code_sent_at": null, "verified_at": null, "failed_at": null, "error": null} };
+export const OwnChannelsShape: Shape = { d: {}, p: { channels: ChannelShape } };
 export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null} };
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
@@ -3294,7 +3324,7 @@ export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0
 export const NeedViewShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardViewShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const DangerViewShape: Shape = { d: {"version": 1, "unknown": [], "not_asked": [], "scene_known": false, "is_clear": false} };
-export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "exhausted_at": null} };
+export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "asked": false, "exhausted_at": null} };
 export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
 export const PartnerViewShape: Shape = { d: {"handoff": false, "danger": 0, "acknowledged_at": null, "arrived_at": null} };
@@ -3628,6 +3658,11 @@ export const getSessionAll: Operation<undefined, undefined, undefined, OwnSessio
   name: "getSessionAll", method: "GET", path: "/api/v1/session/all", command: false, shape: null,
 };
 
+/** By which ways alarms reach oneself, and whether each was tried. */
+export const getSessionChannels: Operation<undefined, undefined, undefined, OwnChannels> = {
+  name: "getSessionChannels", method: "GET", path: "/api/v1/session/channels", command: false, shape: OwnChannelsShape,
+};
+
 /** Where a team's crew is signed in. */
 export const getTeamDevices: Operation<{ team_id: string }, undefined, undefined, Devices> = {
   name: "getTeamDevices", method: "GET", path: "/api/v1/teams/{team_id}/devices", command: false, shape: null,
@@ -3711,6 +3746,21 @@ export const postResponderEraseDevices: Operation<{ responder_id: string }, unde
 /** Sign in: a cookie for pages, a bearer token for devices. */
 export const postSession: Operation<undefined, undefined, SignInBody, WhoAmI> = {
   name: "postSession", method: "POST", path: "/api/v1/session", command: false, shape: WhoAmIShape,
+};
+
+/** Set where one's alarms are mailed; null = nowhere. */
+export const postSessionChannelsMail: Operation<undefined, undefined, MailBody, OwnChannels> = {
+  name: "postSessionChannelsMail", method: "POST", path: "/api/v1/session/channels/mail", command: false, shape: OwnChannelsShape,
+};
+
+/** Enter the code that came: from then on the way counts as working. */
+export const postSessionChannelsMailCode: Operation<undefined, undefined, CodeBody, OwnChannels> = {
+  name: "postSessionChannelsMailCode", method: "POST", path: "/api/v1/session/channels/mail/code", command: false, shape: OwnChannelsShape,
+};
+
+/** Mail oneself a code. */
+export const postSessionChannelsMailTest: Operation<undefined, undefined, undefined, OwnChannels> = {
+  name: "postSessionChannelsMailTest", method: "POST", path: "/api/v1/session/channels/mail/test", command: false, shape: OwnChannelsShape,
 };
 
 /** Change one's password; the account's other sessions end. */
@@ -3914,6 +3964,7 @@ export type RefusalCode =
   | "acts_elsewhere"
   | "acuity_missing"
   | "added_and_removed"
+  | "alert_log_failed"
   | "already_owner"
   | "another_county"
   | "another_teams_shift"
@@ -4031,6 +4082,10 @@ export type RefusalCode =
   | "internal_fault"
   | "key_missing"
   | "last_slot"
+  | "mail_not_set_up"
+  | "mail_recipients_refused"
+  | "mail_refused"
+  | "mail_unreachable"
   | "malformed_json"
   | "merge_open_runs"
   | "merge_served"
@@ -4045,6 +4100,7 @@ export type RefusalCode =
   | "no_account"
   | "no_agency"
   | "no_answer"
+  | "no_channel"
   | "no_county"
   | "no_places"
   | "no_policy"
@@ -4053,6 +4109,7 @@ export type RefusalCode =
   | "no_standard"
   | "no_team"
   | "no_team_is_no_reason"
+  | "no_test"
   | "nobody_came"
   | "not_an_attempt"
   | "not_determined"
@@ -4182,6 +4239,7 @@ export type RefusalCode =
   | "username_taken"
   | "view_not_yours"
   | "weak_password"
+  | "wrong_code"
   | "wrong_key"
   | "zone_named_twice";
 

@@ -15,8 +15,14 @@ import {
   deleteSessionOne,
   deleteSessionOthers,
   getSessionAll,
+  getSessionChannels,
+  postSessionChannelsMail,
+  postSessionChannelsMailCode,
+  postSessionChannelsMailTest,
   postSessionPassword,
+  type Channel,
   type OpenSession,
+  type OwnChannels,
   type OwnSessions,
 } from "../wire.ts";
 
@@ -27,6 +33,7 @@ function Account({ session }: { session: Session }) {
       <main class="account">
         <h1>{t("title", { name: session.who.label })}</h1>
         <Sessions />
+        <Alarms />
         <Password />
       </main>
     </>
@@ -88,6 +95,74 @@ function Where({ one }: { one: OpenSession }) {
       </p>
     </div>
   );
+}
+
+function Alarms() {
+  const known = useSignal<OwnChannels | null>(null);
+  const trouble = useSignal<unknown>(null);
+  async function act(run: () => Promise<OwnChannels>): Promise<void> {
+    trouble.value = null;
+    try {
+      known.value = await run();
+    } catch (error) {
+      trouble.value = error;
+    }
+  }
+  useEffect(() => void act(() => api.call(getSessionChannels, {})), []);
+  const own = known.value?.channels.find((one) => one.kind === "mail");
+  const canMail = known.value?.kinds.includes("mail") ?? false;
+  return (
+    <section class="card" id="alarms">
+      <h2>{t("alarms")}</h2>
+      <p class="quiet">{t("alarms_why")}</p>
+      {known.value !== null && !canMail && <Note tone="warn">{t("alarms_none")}</Note>}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          const address = String(new FormData(event.currentTarget).get("address"));
+          void act(() => api.call(postSessionChannelsMail, { body: { address: address.trim() === "" ? null : address } }));
+        }}
+      >
+        <label class="field">
+          {t("mail")}
+          <input key={own?.address} name="address" type="email" autocomplete="email" defaultValue={own?.address ?? ""} />
+        </label>
+        {own && <p class={own.failed_at !== null ? "alarm-words" : own.verified_at === null ? "warn-words" : "quiet"}>{state(own)}</p>}
+        <button class="button" type="submit">
+          {t("mail_keep")}
+        </button>{" "}
+        {own && (
+          <button class="button main" type="button" disabled={!canMail} onClick={() => void act(() => api.call(postSessionChannelsMailTest, { body: {} }))}>
+            {t("mail_test")}
+          </button>
+        )}
+      </form>
+      {own?.code_sent_at && (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            const code = String(new FormData(event.currentTarget).get("code"));
+            void act(() => api.call(postSessionChannelsMailCode, { body: { code } }));
+          }}
+        >
+          <Note>{t("mail_sent")}</Note>
+          <label class="field">
+            {t("mail_code")}
+            <input name="code" inputMode="numeric" autocomplete="one-time-code" required />
+          </label>
+          <button class="button main" type="submit">
+            {t("mail_enter")}
+          </button>
+        </form>
+      )}
+      <Trouble trouble={trouble.value} />
+    </section>
+  );
+}
+
+function state(own: Channel): string {
+  if (own.failed_at !== null) return t("mail_failed", { since: dateTime(own.failed_at) });
+  return own.verified_at === null ? t("mail_untried") : t("mail_works");
 }
 
 function Password() {

@@ -6,11 +6,10 @@ import { AcuityMark, PhaseMark } from "../components/Mark.tsx";
 import { Note } from "../components/Note.tsx";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
-import { Left } from "../components/Timer.tsx";
-import { api, clock } from "../session.ts";
-import { instant } from "../time.ts";
-import { acceptOwnership, handOver, takeInHand, type IncidentView, type OpenedIncident } from "../wire.ts";
+import { api } from "../session.ts";
+import { acceptOwnership, handOver, type IncidentView, type OpenedIncident } from "../wire.ts";
 import type { Desk, Tool } from "./desk.ts";
+import { InHand } from "./InHand.tsx";
 import { Deadline } from "./List.tsx";
 
 export function Close({ desk }: { desk: Desk }) {
@@ -121,27 +120,6 @@ function Owner({ desk, one, labels }: { desk: Desk; one: IncidentView; labels: R
           </Act>
         )
       )}
-    </div>
-  );
-}
-
-/** Who sees to it; while somebody does, the ladder stands and no alarm rings again. */
-function InHand({ desk, one, labels }: { desk: Desk; one: IncidentView; labels: Readonly<Record<string, string>> }) {
-  const until = one.in_hand_until;
-  const isHeld = one.in_hand_by !== null && until !== null && instant(until) > clock.second.value;
-  const waits = one.flags.length > 0 || one.partners.some((partner) => partner.state === "requested") || one.slots.some((slot) => slot.state === "waiting");
-  if (one.back_entered || (!isHeld && !waits)) return null;
-  const isMine = isHeld && one.in_hand_by === desk.account;
-  return (
-    <div class="line" data-in-hand={isHeld}>
-      {isHeld && (
-        <span class="quiet">
-          {say("in_hand_by", { who: isMine ? say("owned_by_you") : (labels[one.in_hand_by as string] ?? "…") })} <Left until={until} />
-        </span>
-      )}
-      <Act class={`small ${isHeld ? "" : "main"}`} run={(key) => api.call(takeInHand, { path: { incident_id: one.id }, body: {}, key })}>
-        {isMine ? say("in_hand_again") : say("in_hand_take")}
-      </Act>
     </div>
   );
 }

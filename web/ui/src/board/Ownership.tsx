@@ -11,7 +11,7 @@ import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { addSlot, dropSlot, getDeskColleagues, handOver, type Colleague, type IncidentView, type SlotView } from "../wire.ts";
 import { Choose } from "./Choose.tsx";
-import { roleWord } from "./codes.ts";
+import { policy, roleWord } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 
@@ -100,10 +100,10 @@ export function SlotWords({ slot }: { slot: SlotView }) {
   return (
     <span class="quiet">
       {t("slot_no", { n: slot.no })}: {t(`slot_${slot.state as "waiting" | "offered" | "assigned" | "dropped"}`)} <Since from={slot.since} /> · {t("tries", { n: slot.tries })}
-      {slot.next_try_at !== null && (
+      {slot.state === "waiting" && slot.next_try_at !== null && (
         <>
           {" · "}
-          {t("next_try")} <Left until={slot.next_try_at} />
+          {slot.asked || (policy.value?.offers.auto_offer ?? false) ? t("next_try") : say("ask_within")} <Left until={slot.next_try_at} />
         </>
       )}
     </span>

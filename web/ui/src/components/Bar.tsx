@@ -22,6 +22,7 @@ export function Bar({ session, fresh, children }: { session: Session; fresh?: St
       <Unverified />
       <LanguageChoice />
       <ThemeChoice />
+      {session.roles.includes("on_call") && location.pathname !== "/on-call" && <a href="/on-call">{t("on_call")}</a>}
       <a class="quiet" href="/account" title={t("account")}>
         {session.who.label}
       </a>

@@ -37,6 +37,7 @@ export default {
   hand_not_yours: "Only its owner or a supervisor hands it over.",
   owned_by: "Owner: {who}",
   owned_by_you: "yours",
+  ask_within: "Somebody should ask a team within",
   in_hand_take: "I have it in hand",
   in_hand_by: "In hand: {who}, asked again in",
   in_hand_again: "I still have it in hand",

@@ -8,6 +8,7 @@ const es: Catalog<typeof en> = {
   call_desk: "Llamar al despacho",
   call_911: "Llamar al 911",
   call_988: "Llamar al 988",
+  on_call: "De guardia",
   sign_out: "Cerrar sesión",
   rules_unverified: { one: "{n} estándar sin verificar", other: "{n} estándares sin verificar" },
   rules_unverified_means: { one: "En vigor: estándares {standards}, zonas {zones}. Ninguna página publicada dice esto expresamente; tampoco {n} lista de códigos. Compárelo antes de confiar en ello.", other: "En vigor: estándares {standards}, zonas {zones}. Ninguna página publicada dice esto expresamente; tampoco {n} listas de códigos. Compárelo antes de confiar en ello." },

@@ -39,6 +39,7 @@ const es: Catalog<typeof en> = {
   hand_not_yours: "Solo lo entrega su responsable o un supervisor.",
   owned_by: "Responsable: {who}",
   owned_by_you: "usted",
+  ask_within: "Alguien debe pedir a un equipo en",
   in_hand_take: "Yo lo atiendo",
   in_hand_by: "Lo atiende: {who}; se preguntará de nuevo en",
   in_hand_again: "Sigo atendiéndolo",

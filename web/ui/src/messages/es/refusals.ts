@@ -2,6 +2,14 @@
 import type { RefusalCode } from "../../wire.ts";
 
 const es = {
+  bad_email: "Una dirección de correo es como nombre@ejemplo.org.",
+  mail_not_set_up: "Este servicio no envía correo: quien lo opera no ha nombrado un servidor de correo.",
+  mail_recipients_refused: "El servidor de correo no acepta esa dirección.",
+  mail_refused: "El servidor de correo rechazó el mensaje.",
+  mail_unreachable: "El servidor de correo no responde.",
+  no_channel: "No hay una dirección puesta.",
+  no_test: "Ninguna prueba espera su código: envíe una primero.",
+  wrong_code: "Ese no es el código de la última prueba.",
   accepted_always: "Toda salida se aceptó en algún momento.",
   acknowledge: "Solo una persona puede hacerse cargo de una alarma.",
   acuity_missing: "Diga con qué urgencia hace falta un equipo.",

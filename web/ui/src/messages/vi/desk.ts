@@ -39,6 +39,7 @@ const vi: Catalog<typeof en> = {
   hand_not_yours: "Chỉ người phụ trách hoặc giám sát mới bàn giao.",
   owned_by: "Phụ trách: {who}",
   owned_by_you: "bạn",
+  ask_within: "Cần có người hỏi một đội trong",
   in_hand_take: "Tôi đang xử lý",
   in_hand_by: "Đang xử lý: {who}; sẽ hỏi lại sau",
   in_hand_again: "Tôi vẫn đang xử lý",

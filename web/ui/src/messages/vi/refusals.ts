@@ -1,6 +1,14 @@
 import type { Said } from "../es/refusals.ts";
 
 const vi: Said = {
+  bad_email: "Địa chỉ thư có dạng ten@vidu.org.",
+  mail_not_set_up: "Dịch vụ này không gửi thư: người vận hành chưa đặt máy chủ thư.",
+  mail_recipients_refused: "Máy chủ thư không nhận địa chỉ đó.",
+  mail_refused: "Máy chủ thư từ chối thư.",
+  mail_unreachable: "Máy chủ thư không trả lời.",
+  no_channel: "Chưa đặt địa chỉ nào.",
+  no_test: "Không có thư thử nào đang chờ mã: hãy gửi trước.",
+  wrong_code: "Đó không phải mã của thư thử gần nhất.",
   accepted_always: "Mọi chuyến đi đều đã được nhận lúc nào đó.",
   acknowledge: "Chỉ con người mới nhận xử lý báo động được.",
   acuity_missing: "Hãy cho biết cần đội khẩn đến mức nào.",

@@ -1,0 +1,130 @@
+"""By which ways oneself is reached away from the screen: set, tried, and said to have arrived.
+
+Must not know how anything is sent or kept.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from crisis.errors import Unavailable
+from dispatch.store.channels import Channel
+from web.api.routes import Asked, Operation
+from web.api.wire import answer, decode
+
+
+class OwnChannels(Struct, frozen=True, kw_only=True):
+    """One's own ways; ``kinds``: by which something can be sent here at all."""
+
+    kinds: list[str]
+    channels: list[Channel]
+
+
+class MailBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where one's alarms go; ``None`` = nowhere."""
+
+    address: Annotated[str, Meta(max_length=254)] | None = None
+
+
+class CodeBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The code that the test held."""
+
+    code: Annotated[str, Meta(max_length=20)]
+
+
+_MAIL, _CODE = msgspec.json.Decoder(MailBody), msgspec.json.Decoder(CodeBody)
+
+
+async def list_own(asked: Asked) -> Response:
+    """Answer with one's own ways."""
+    return await _own(asked)
+
+
+async def set_mail(asked: Asked) -> Response:
+    """Set one's own address."""
+    body: MailBody = decode(await asked.body(), _MAIL)
+    me = asked.principal.account_id
+    address = (body.address or "").strip() or None
+    await asked.node.channels.set_address(me, address, by=me)
+    return await _own(asked)
+
+
+async def send_test(asked: Asked) -> Response:
+    """Send oneself a code."""
+    mailer = asked.node.mailer
+    if mailer is None:
+        raise no_mail()
+    address, code = await asked.node.channels.begin_test(asked.principal.account_id)
+    await mailer.send_test(address, code)
+    return await _own(asked)
+
+
+async def answer_test(asked: Asked) -> Response:
+    """Take the code that came."""
+    body: CodeBody = decode(await asked.body(), _CODE)
+    await asked.node.channels.answer_test(asked.principal.account_id, body.code)
+    return await _own(asked)
+
+
+def no_mail() -> Unavailable:
+    """Return the refusal where nothing can be mailed."""
+    return Unavailable(
+        "mail_not_set_up",
+        "This service sends no e-mail: whoever runs it has named no mail server "
+        "(CRISIS_SMTP_HOST).",
+    )
+
+
+async def _own(asked: Asked) -> Response:
+    me, channels = asked.principal.account_id, asked.node.channels
+    found = (await channels.of([me])).get(me, ())
+    return answer(OwnChannels(kinds=list(channels.kinds), channels=list(found)))
+
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/session/channels",
+        summary="By which ways alarms reach oneself, and whether each was tried.",
+        tag="session",
+        run=list_own,
+        answer=OwnChannels,
+        in_county=False,
+    ),
+    Operation(
+        method="POST",
+        path="/session/channels/mail",
+        summary="Set where one's alarms are mailed; null = nowhere.",
+        tag="session",
+        run=set_mail,
+        body=MailBody,
+        answer=OwnChannels,
+        in_county=False,
+        refusals=frozenset({"invalid"}),
+    ),
+    Operation(
+        method="POST",
+        path="/session/channels/mail/test",
+        summary="Mail oneself a code.",
+        tag="session",
+        run=send_test,
+        answer=OwnChannels,
+        in_county=False,
+        refusals=frozenset({"not_found", "unavailable"}),
+    ),
+    Operation(
+        method="POST",
+        path="/session/channels/mail/code",
+        summary="Enter the code that came: from then on the way counts as working.",
+        tag="session",
+        run=answer_test,
+        body=CodeBody,
+        answer=OwnChannels,
+        in_county=False,
+        refusals=frozenset({"invalid", "not_found"}),
+    ),
+]

@@ -1,0 +1,16 @@
+export default {
+  title: "On call",
+  hint: "You are rung for when nobody at the desk answers. Take in hand what you see to: it rings again for others when you leave it.",
+  sound: "Sound",
+  mail_none: "No address is set by which alarms reach you away from this page.",
+  mail_untried: "Your address was not tried yet: alarms may not reach you away from this page.",
+  mail_set: "Set it",
+  waiting: { one: "One incident needs somebody", other: "{n} incidents need somebody" },
+  others: { one: "One more is open", other: "{n} more are open" },
+  calm: "Nothing waits for anybody now.",
+  story: "Where, who and what",
+  owner: "Owner: {who}",
+  write: "Note",
+  wrote: "Write it down",
+  told: "Noted.",
+} as const;
