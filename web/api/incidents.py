@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from crisis.call import Call
+from crisis.changes import FactChange, changes_of
 from crisis.errors import NotAllowed, NotFound
 from crisis.events import Event
 from crisis.ids import IncidentId, RecordId, SlotNo, UserId
@@ -46,9 +47,13 @@ class OpenedIncident(Struct, frozen=True, kw_only=True):
 
 
 class Timeline(Struct, frozen=True, kw_only=True):
-    """Everything that happened to an incident, oldest recorded first."""
+    """Everything that happened to an incident, oldest recorded first.
+
+    ``changes``: what an event changed of what is known, by its seq.
+    """
 
     events: list[Event]
+    changes: dict[int, tuple[FactChange, ...]]
     labels: Labels
 
 
@@ -143,7 +148,7 @@ async def read_timeline(asked: Asked) -> Response:
     await _note(asked, reading, "timeline_read", incident.id)
     events = await asked.county.timeline(incident.id)
     labels = await _labels(asked, {event.actor for event in events})
-    return answer(Timeline(events=events, labels=labels))
+    return answer(Timeline(events=events, changes=changes_of(events), labels=labels))
 
 
 async def read_incident_records(asked: Asked) -> Response:

@@ -777,6 +777,14 @@ export interface Excluded {
   readonly eta_s: number | null;
 }
 
+/** One fact that changed. */
+export interface FactChange {
+  readonly field: string;
+  readonly code: string | null;
+  readonly was: string | null;
+  readonly now: string | null;
+}
+
 /** One GPS sample. Its identity within one team's track is ``fix_id``, else ``fixed_at``. */
 export interface Fix {
   readonly fixed_at: string;
@@ -2252,6 +2260,7 @@ export interface TieBreak {
 /** Everything that happened to an incident, oldest recorded first. */
 export interface Timeline {
   readonly events: readonly Event[];
+  readonly changes: Readonly<Partial<Record<number, readonly FactChange[]>>>;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -3289,7 +3298,8 @@ export const CredentialShape: Shape = { d: {"number": null, "effective_from": nu
 export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
 export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_merged": IncidentMergedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "hold_settled": HoldSettledShape, "incident_reopened": IncidentReopenedShape, "incident_returned": IncidentReturnedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "assignment_restored": AssignmentRestoredShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
-export const TimelineShape: Shape = { d: {}, p: { events: EventShape } };
+export const FactChangeShape: Shape = { d: {"code": null, "was": null, "now": null} };
+export const TimelineShape: Shape = { d: {}, p: { events: EventShape, changes: { m: FactChangeShape } } };
 export const RungShape: Shape = { d: {"delay_s": 0.0} };
 export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "person_s": {"emergent": 120, "urgent": 300, "routine": 900}, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
 export const DuressPolicyShape: Shape = { d: {"supervisor_after_s": 30, "on_call_after_s": 60, "watchdog_after_s": 120} };

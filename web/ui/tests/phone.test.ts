@@ -119,6 +119,7 @@ test("of every act that may wait on a phone, what was typed can be read again", 
     acceptOffer: [{}, []],
     acknowledgeHazards: [{ version: 3 }, []],
     addNote: [{ text: "Kim took 40 mg." }, ["Kim took 40 mg."]],
+    amendIncident: [{ add_hazards: [{ code: "weapon", source: "team" }] }, ["hazard:weapon"]],
     clearAssignment: [
       { encounters: [{ subject_id: "7f3a1f2e-0000-4000-8000-00000000dead", disposition: "medical_ed", transport: "ems", destination: "Highland", note: "Said no.", mandated_reports: ["child_abuse"] }], ready: true },
       ["disposition:medical_ed", "transport_mode:ems", "Highland", "Said no.", "mandated_report_kind:child_abuse"],

@@ -4,7 +4,7 @@ import { Icon } from "../components/Icon.tsx";
 import { ACUITY_LOOKS } from "../components/Mark.tsx";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
-import { ACUITY_WORDS, type Acuity, type NeedSent } from "../wire.ts";
+import { ACUITY_WORDS, ANSWER_WORDS, type Acuity, type Answer, type NeedSent } from "../wire.ts";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { Pick } from "./Pick.tsx";
@@ -89,5 +89,29 @@ export function NeedsAndHazards({ desk, value, onChange }: { desk: Desk; value: 
           </label>
         ))}
     </>
+  );
+}
+
+/** The questions about danger and what was answered: a danger that is over is answered no here. */
+export function DangerAnswers({ answers, onAnswer }: { answers: Readonly<Record<string, Answer>>; onAnswer: (item: string, given: Answer) => void }) {
+  const items = choices("risk_item").filter((item) => item.attributes["hazard"] !== undefined || item.flags.includes("scene_safety"));
+  return (
+    <details class="danger-answers">
+      <summary>{t("danger_questions")}</summary>
+      <div class="three">
+        {items.map((item) => (
+          <label key={item.code} class="field">
+            {item.label}
+            <select value={answers[item.code] ?? "not_asked"} data-risk={item.code} onChange={(event) => onAnswer(item.code, event.currentTarget.value as Answer)}>
+              {ANSWER_WORDS.map((one) => (
+                <option key={one} value={one}>
+                  {t(`answer_${one}`)}
+                </option>
+              ))}
+            </select>
+          </label>
+        ))}
+      </div>
+    </details>
   );
 }

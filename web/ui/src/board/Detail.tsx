@@ -141,9 +141,9 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
 function Using({ desk, one, opened, onDone }: { desk: Desk; one: IncidentView; opened: OpenedIncident | undefined; onDone: () => void }) {
   switch (desk.tool.value) {
     case "determine":
-      return <Decide key={`${one.id} decide`} desk={desk} one={one} isAmend={false} />;
+      return <Decide key={`${one.id} decide`} desk={desk} one={one} isAmend={false} answers={opened?.incident.clinical.screening} />;
     case "amend":
-      return <Decide key={`${one.id} amend`} desk={desk} one={one} isAmend />;
+      return <Decide key={`${one.id} amend`} desk={desk} one={one} isAmend answers={opened?.incident.clinical.screening} />;
     case "partner":
       return <AskPartner desk={desk} one={one} />;
     case "note":

@@ -1,6 +1,7 @@
 // Everything that happened to the incident, newest first; the service's own acts included.
 
 import { date, dateTime, dayShort, timeSeconds } from "../format.ts";
+import { changeWords } from "../components/changes.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
@@ -96,6 +97,11 @@ export function Timeline({ told, desk }: { told: Told; desk: Desk }) {
             </time>
             <span>
               <b>{title(event.body.type)}</b> {more(event.body, desk, kinds)}
+              {(told.changes[event.seq] ?? []).map((change) => (
+                <span key={`${change.field} ${change.code}`} class="change">
+                  {changeWords(change, word)}
+                </span>
+              ))}
             </span>
             <span class="quiet who">
               {who} · {t(`source_${event.source}`)}

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Act } from "../components/Act.tsx";
-import { newKey, Unreachable } from "../api.ts";
+import { newKey, Refusal, Unreachable } from "../api.ts";
 import { Trouble } from "../components/Note.tsx";
 import { t } from "../messages/board.ts";
 import { api } from "../session.ts";
@@ -19,29 +19,17 @@ import {
   partnerGone,
   partnerOnScene,
   requestPartner,
-  type HazardSent,
+  type Answer,
   type IncidentView,
   type PartnerView,
 } from "../wire.ts";
-import { acuityOfKey, AcuityChoice, NeedsAndHazards, type Assessment } from "./Assess.tsx";
+import { acuityOfKey, AcuityChoice, DangerAnswers, NeedsAndHazards, type Assessment } from "./Assess.tsx";
 import { choices, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 import { forget, kept } from "./kept.ts";
+import { clashWords, formOf, onTop, toldBy, type Form } from "./telling.ts";
 import { dangerSentence } from "./words.ts";
-
-const assessmentOf = (one: IncidentView): Assessment => ({
-  acuity: one.acuity,
-  needs: one.needs,
-  hazards: [...new Set(one.hazards.map((hazard) => hazard.code))],
-});
-
-/** Hazards of codes; those known already keep who said so and when. */
-const hazardsOf = (codes: readonly string[], before: IncidentView["hazards"]): HazardSent[] =>
-  codes.flatMap((code) => {
-    const known = before.filter((hazard) => hazard.code === code);
-    return known.length > 0 ? known : [{ code, source: "dispatcher" }];
-  });
 
 function Options({ set, empty }: { set: Parameters<typeof choices>[0]; empty?: string }) {
   return (
@@ -57,9 +45,10 @@ function Options({ set, empty }: { set: Parameters<typeof choices>[0]; empty?: s
 }
 
 /** Decide whether a team must go; or, once that is decided, amend what is known. */
-export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; isAmend: boolean }) {
+export function Decide({ desk, one, isAmend, answers }: { desk: Desk; one: IncidentView; isAmend: boolean; answers: Readonly<Record<string, Answer>> | undefined }) {
   const form = `${isAmend ? "amend" : "decide"} ${one.id}`;
-  const value = kept<Assessment>(form, assessmentOf(one));
+  const value = kept<Form>(form, formOf(one));
+  const edit = (part: Partial<Assessment>) => (value.value = { ...value.peek(), now: { ...value.peek().now, ...part } });
   const reason = useSignal("");
   const partner = useSignal("");
   const trouble = useSignal<unknown>(null);
@@ -73,8 +62,7 @@ export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; 
     if (isSending.peek()) return;
     isSending.value = true;
     trouble.value = null;
-    const { acuity, needs } = value.peek();
-    const known = { acuity, needs, hazards: hazardsOf(value.peek().hazards, one.hazards) };
+    const known = toldBy(value.peek());
     try {
       if (what === "amend") desk.heard(one.id)(await api.call(amendIncident, { path, body: known, key: key.current }));
       else {
@@ -91,6 +79,8 @@ export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; 
     } catch (error) {
       trouble.value = error;
       if (!(error instanceof Unreachable)) key.current = newKey();
+      // What others changed is shown, and stands in the form; sending again says it over theirs.
+      if (error instanceof Refusal && error.code === "stale_version") value.value = onTop(value.peek(), desk.live.of("incident").at(one.id).peek() ?? one);
     } finally {
       isSending.value = false;
     }
@@ -107,18 +97,29 @@ export function Decide({ desk, one, isAmend }: { desk: Desk; one: IncidentView; 
       }}
       onKeyDown={(event) => {
         const acuity = acuityOfKey(event);
-        if (acuity !== null) value.value = { ...value.peek(), acuity };
+        if (acuity !== null) edit({ acuity });
         else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send(main);
         else return;
         event.preventDefault();
         event.stopPropagation();
       }}
     >
-      <AcuityChoice name={`acuity-${one.id}`} value={value.value.acuity} onChange={(acuity) => (value.value = { ...value.peek(), acuity })} focusRef={(field) => (first.current = field)} />
+      <AcuityChoice name={`acuity-${one.id}`} value={value.value.now.acuity} onChange={(acuity) => edit({ acuity })} focusRef={(field) => (first.current = field)} />
       <div class="two">
-        <NeedsAndHazards desk={desk} value={value.value} onChange={(part) => (value.value = { ...value.peek(), ...part })} />
+        <NeedsAndHazards desk={desk} value={value.value.now} onChange={edit} />
       </div>
+      {answers !== undefined && (
+        <DangerAnswers
+          answers={{ ...answers, ...value.value.answers }}
+          onAnswer={(item, given) => (value.value = { ...value.peek(), answers: { ...value.peek().answers, [item]: given } })}
+        />
+      )}
       <Trouble trouble={trouble.value} />
+      {clashWords(trouble.value, word).map((words) => (
+        <p key={words} class="warn-words" data-clash>
+          {words}
+        </p>
+      ))}
       <div class="acts">
         <button type="submit" class="button main" disabled={isSending.value}>
           {isAmend ? t("amend") : t("send_team")} <kbd>Ctrl ↵</kbd>

@@ -2,8 +2,9 @@
 // connection or a closed panel loses nothing, and what was sent already is not sent twice.
 
 import { signal } from "@preact/signals";
-import { newKey, Unreachable, type Api } from "../api.ts";
+import { newKey, Refusal, Unreachable, type Api } from "../api.ts";
 import {
+  amendIncident,
   determine,
   offerCall,
   openIncident,
@@ -39,7 +40,7 @@ export interface Draft {
   readonly noDispatchReason: string | null;
   readonly handoffTo: string | null;
   /** What is done already, so that another try goes on from there. */
-  readonly done: { readonly callId?: string; readonly incidentId?: string; readonly number?: number };
+  readonly done: { readonly callId?: string; readonly incidentId?: string; readonly number?: number; readonly version?: number };
   readonly keys: { readonly call: string; readonly open: string; readonly decide: string };
 }
 
@@ -138,6 +139,8 @@ export async function send(api: Api, decision: Decision): Promise<Sent> {
     } catch (error) {
       // A refused act may be sent again with other words, and then needs another key.
       if (!(error instanceof Unreachable)) edit({ keys: { ...draft.peek().keys, [name]: newKey() } });
+      // What colleagues changed meanwhile has now been seen: sent again, it is said over theirs.
+      if (error instanceof Refusal && error.code === "stale_version") edit({ done: { ...draft.peek().done, version: Number(error.facts["version"]) } });
       throw error;
     }
   };
@@ -156,15 +159,19 @@ export async function send(api: Api, decision: Decision): Promise<Sent> {
     now = draft.peek();
   }
   const incidentId = now.done.incidentId as string;
-  if (decision !== "later") {
-    const { place, acuity, needs, hazards, concerns, screening } = openBody(now, null);
-    const changed = { place: place ?? null, needs: needs ?? null, hazards: hazards ?? null, concerns: concerns ?? null, screening: screening ?? null };
+  const { place, acuity, needs, hazards, concerns, screening } = openBody(now, null);
+  // As it was opened: what colleagues changed since is not overwritten.
+  const changed = isResumed ? { version: now.done.version ?? 1, place: place ?? null, needs: needs ?? null, hazards: hazards ?? null, concerns: concerns ?? null, screening: screening ?? null } : {};
+  const path = { incident_id: incidentId };
+  if (decision === "later") {
+    if (isResumed) warnings = warningsIn(await step("decide", (key) => api.call(amendIncident, { path, body: { acuity: acuity ?? null, ...changed }, key })));
+  } else {
     const partner = now.handoffTo === null ? null : { kind: now.handoffTo, handoff: true };
     const body =
       decision === "dispatch"
-        ? ({ decision, acuity: acuity ?? null, ...(isResumed ? changed : {}) } as const)
-        : ({ decision, reason: now.noDispatchReason, partner } as const);
-    warnings = warningsIn(await step("decide", (key) => api.call(determine, { path: { incident_id: incidentId }, body, key })));
+        ? ({ decision, acuity: acuity ?? null, ...changed } as const)
+        : ({ decision, reason: now.noDispatchReason, partner, ...changed } as const);
+    warnings = warningsIn(await step("decide", (key) => api.call(determine, { path, body, key })));
   }
   clearDraft();
   return { id: incidentId, warnings };

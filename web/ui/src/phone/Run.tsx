@@ -1,5 +1,6 @@
 // The run: where it stands, what comes next, and what must be read first.
 
+import { hazardCodes } from "../components/Danger.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { AcuityMark, TEAM_LOOKS, TeamMark } from "../components/Mark.tsx";
 import { since } from "../format.ts";
@@ -8,6 +9,7 @@ import { clock } from "../session.ts";
 import {
   acknowledgeHazards,
   addNote,
+  amendIncident,
   reportStatus,
   requestPartner,
   type ReportStatusBody,
@@ -178,6 +180,10 @@ export function OtherSheet({ phone, now }: Props) {
             {t("clear_more")}
           </button>
         )}
+        <button type="button" class="button touch" data-code="danger" onClick={() => phone.open("danger")}>
+          <Icon name="alarm" />
+          {t("tell_danger")}
+        </button>
         <button type="button" class="button touch" data-code="partner" onClick={() => phone.open("partner")}>
           <Icon name="cross" />
           {t("ask_partner")}
@@ -256,6 +262,25 @@ export function PartnerSheet({ phone, now }: Props) {
   ) : (
     <Sheet title={`${label("partner_kind", who)}: ${t("partner_why")}`}>
       <Reasons set="partner_reason" pick={ask} />
+    </Sheet>
+  );
+}
+
+/** What the crew sees there comes to what is known, whatever others change meanwhile. */
+export function DangerSheet({ phone, now }: Props) {
+  const known = new Set(hazardCodes(now.incident));
+  const tell = (code: string): void => {
+    void phone.outbox.add(amendIncident, {
+      path: { incident_id: now.incident.id },
+      body: { add_hazards: [{ code, source: "team" }] },
+      lane: now.run.id,
+      what: code,
+    });
+    phone.home();
+  };
+  return (
+    <Sheet title={t("danger_which")}>
+      <Reasons set="hazard" only={(code) => !known.has(code)} pick={tell} />
     </Sheet>
   );
 }

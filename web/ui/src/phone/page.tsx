@@ -25,7 +25,7 @@ import { DeclineSheet, OfferDock, OfferScreen } from "./Offer.tsx";
 import { Heard, Undo } from "./parts.tsx";
 import { Phone, type Erased } from "./phone.ts";
 import { resumePlace } from "./PlaceCard.tsx";
-import { MistakeSheet, NoteSheet, OtherSheet, PartnerSheet, RunDock, RunScreen, SceneClearedSheet, StageSheet } from "./Run.tsx";
+import { DangerSheet, MistakeSheet, NoteSheet, OtherSheet, PartnerSheet, RunDock, RunScreen, SceneClearedSheet, StageSheet } from "./Run.tsx";
 import { EndShiftSheet, MoreSheet, OffShift, Position, UnavailableSheet, Waiting, WaitingDock } from "./Shift.tsx";
 import { CallButtons, Told } from "./Told.tsx";
 import { alertWords, loadCodes } from "./words.ts";
@@ -168,6 +168,7 @@ const SCREENS = {
   clear: ClearSheet,
   note: NoteSheet,
   partner: PartnerSheet,
+  danger: DangerSheet,
   mistake: MistakeSheet,
 } as const;
 

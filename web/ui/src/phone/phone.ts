@@ -41,6 +41,7 @@ export type Screen =
   | "unavailable"
   | "note"
   | "partner"
+  | "danger"
   | "mistake"
   | "end_shift"
   | "more";

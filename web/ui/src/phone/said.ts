@@ -17,6 +17,7 @@ import type { SetName } from "./words.ts";
 /** Field → the set whose codes it holds. */
 const SETS: Readonly<Record<string, SetName>> = {
   kind: "partner_kind",
+  code: "hazard",
   disposition: "disposition",
   plan: "safety_plan",
   hold: "hold_type",
@@ -35,7 +36,7 @@ const REASONS: Readonly<Record<string, SetName>> = {
   [exceptObligation.name]: "obligation_exception",
 };
 /** Said by the act's own name already, or of no use to a reader. */
-const NOT_SHOWN = new Set(["status", "duty", "outcome", "mode", "cause"]);
+const NOT_SHOWN = new Set(["status", "duty", "outcome", "mode", "cause", "source"]);
 const ID_OR_TIME = /^([0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT.*)$/i;
 
 /** What was said, a line each; `label`: a code of a set in words. */

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Refusal } from "../api.ts";
+import { changeWords } from "../components/changes.ts";
 import { Trouble } from "../components/Note.tsx";
 import { dateTime, timeSeconds } from "../format.ts";
 import { t as common } from "../messages/common.ts";
@@ -97,6 +98,9 @@ function Entries({ timeline }: { timeline: Timeline }) {
           </time>
           <div>
             <p>{words(event, kinds)}</p>
+            {(timeline.changes[event.seq] ?? []).map((change) => (
+              <p key={`${change.field} ${change.code}`}>{changeWords(change, plain)}</p>
+            ))}
             <p class="quiet">
               {event.actor === null ? t("by_timer") : (timeline.labels[event.actor] ?? event.role)} · {t(`source_${event.source}`)}
               {isLate(event) && ` · ${t("entered_later", { when: timeSeconds(event.recorded_at) })}`}
@@ -107,6 +111,9 @@ function Entries({ timeline }: { timeline: Timeline }) {
     </ol>
   );
 }
+
+/** A code as it stands: this page doesn't load the county's words. */
+const plain = (_: string, code: string): string => code.replaceAll("_", " ");
 
 /** Entered more than a minute after it happened. */
 const isLate = (event: Event): boolean => Date.parse(event.recorded_at) - Date.parse(event.occurred_at) > 60_000;

@@ -422,4 +422,5 @@ export default {
   partner_told: "They were told",
   event_partner_briefed: "Partner told of the danger",
   alert_merged: "Your incident is part of another one now",
+  danger_questions: "What was asked about danger",
 } as const;

@@ -511,4 +511,8 @@ export default {
   need_language_zap: "Zapotec",
   need_language_trc: "Triqui",
   need_language_ase: "American Sign Language",
+  tell_danger: "Report a danger",
+  danger_which: "Which danger is there?",
+  act_amendIncident: "Danger reported",
+  undone_amendIncident: "The danger is not in the record",
 } as const;

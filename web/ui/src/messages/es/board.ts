@@ -424,5 +424,6 @@ const es: Catalog<typeof en> = {
   partner_told: "Ya se les dijo",
   event_partner_briefed: "Se informó del peligro al servicio",
   alert_merged: "Su incidente ahora es parte de otro",
+  danger_questions: "Lo que se preguntó sobre peligros",
 };
 export default es;

@@ -513,5 +513,9 @@ const es: Catalog<typeof en> = {
   need_language_zap: "Zapoteco",
   need_language_trc: "Triqui",
   need_language_ase: "Lengua de señas americana (ASL)",
+  tell_danger: "Avisar de un peligro",
+  danger_which: "¿Qué peligro hay?",
+  act_amendIncident: "Peligro avisado",
+  undone_amendIncident: "El peligro no quedó anotado",
 };
 export default es;

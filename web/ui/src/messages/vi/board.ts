@@ -424,5 +424,6 @@ const vi: Catalog<typeof en> = {
   partner_told: "Đã báo cho họ",
   event_partner_briefed: "Đã báo nguy hiểm cho đối tác",
   alert_merged: "Sự việc của bạn nay thuộc một sự việc khác",
+  danger_questions: "Những câu đã hỏi về nguy hiểm",
 };
 export default vi;

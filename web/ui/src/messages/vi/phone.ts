@@ -513,5 +513,9 @@ const vi: Catalog<typeof en> = {
   need_language_zap: "Tiếng Zapotec",
   need_language_trc: "Tiếng Triqui",
   need_language_ase: "Ngôn ngữ ký hiệu Mỹ (ASL)",
+  tell_danger: "Báo nguy hiểm",
+  danger_which: "Có nguy hiểm gì?",
+  act_amendIncident: "Đã báo nguy hiểm",
+  undone_amendIncident: "Mối nguy chưa được ghi",
 };
 export default vi;
