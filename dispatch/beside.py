@@ -27,6 +27,11 @@ _STINT_S, _PAUSE_S = 0.003, 0.0005
 LONGEST_S = 600.0
 
 
+def breathe() -> None:
+    """Let the loop have its turn, in a thread of somebody's own."""
+    time.sleep(0)
+
+
 class Stopped(Exception):
     """Nobody waits for the work any more."""
 

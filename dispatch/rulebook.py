@@ -6,7 +6,8 @@ of commands, so the answer is kept until midnight or the next policy. Decides no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ from crisis.editions import (
 from crisis.ids import CountyId
 from crisis.policy import CountyPolicy, from_stored, policy_at
 from crisis.standards import Standards, local_day, utc
+from dispatch.beside import breathe
 from dispatch.decide.context import Rules
 from dispatch.store.administration import edition_of
 from dispatch.store.pool import County, Database, Record
@@ -96,6 +98,8 @@ class Rulebook:
         rows: dict[str, list[Record]] = {}
         for row in zones:
             rows.setdefault(row["version"], []).append(row)
+        # Beside the loop: a county's outlines are megabytes.
+        areas = await asyncio.to_thread(_area_maps, rows)
         known = [edition_of(row) for row in editions]
         bodies = {
             (one.kind, one.version): row["body"] for one, row in zip(known, editions, strict=True)
@@ -104,7 +108,7 @@ class Rulebook:
             county_id,
             [from_stored(msgspec.json.decode(row["body"])) for row in policies],
             zones=[
-                ZonesEdition(**msgspec.structs.asdict(one), areas=_area_map(rows[one.version]))
+                ZonesEdition(**msgspec.structs.asdict(one), areas=areas[one.version])
                 for one in known
                 if one.kind is EditionKind.ZONES and one.version in rows
             ],
@@ -183,6 +187,10 @@ class _Kept(NamedTuple):
     rules: Rules
 
 
+def _area_maps(rows: Mapping[str, Sequence[Record]]) -> dict[str, AreaMap]:
+    return {version: _area_map(some) for version, some in rows.items()}
+
+
 def _area_map(rows: Sequence[Record]) -> AreaMap:
     """Return the zones of an edition; none = an empty map."""
     features = [
@@ -197,4 +205,4 @@ def _area_map(rows: Sequence[Record]) -> AreaMap:
     if not features:
         return AreaMap(version="none")
     text = msgspec.json.encode({"type": "FeatureCollection", "features": features})
-    return AreaMap(version=rows[0]["version"], zones=parse_zones(text))
+    return AreaMap(version=rows[0]["version"], zones=parse_zones(text, breathe))

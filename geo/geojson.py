@@ -3,7 +3,7 @@
 Takes Polygon, MultiPolygon, Feature and FeatureCollection. Must not know what the zones are for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -40,14 +40,21 @@ class _Feature(msgspec.Struct, tag_field="type", tag="Feature"):
 
 
 class _FeatureCollection(msgspec.Struct, tag_field="type", tag="FeatureCollection"):
-    features: list[_Feature]
+    features: list[msgspec.Raw]
 
 
 _DECODER = msgspec.json.Decoder(_Polygon | _MultiPolygon | _Feature | _FeatureCollection)
+_FEATURE = msgspec.json.Decoder(_Feature)
 
 
-def parse_zones(data: bytes | str) -> tuple[Zone, ...]:
+def parse_zones(
+    data: bytes | str, between: Callable[[], object] = lambda: None
+) -> tuple[Zone, ...]:
     """Return the zones of a GeoJSON text, in its order.
+
+    Args:
+        between: called between two features, each of which is read by itself: so that a long text
+            keeps nobody waiting. What it raises ends the reading.
 
     A feature's ``id`` (or ``properties.id``), ``properties.name`` and ``properties.area_class``
     (``urban`` or ``rural``) are kept; a missing id is the feature's number from 1, a missing name
@@ -63,6 +70,7 @@ def parse_zones(data: bytes | str) -> tuple[Zone, ...]:
         raise GeoJsonError(f"not usable GeoJSON: {error}") from error
     zones: dict[str, Zone] = {}
     for number, feature in enumerate(_features(document), start=1):
+        between()
         built = _zone(feature, number)
         if built.zone_id in zones:
             raise GeoJsonError(f"feature {number}: the id {built.zone_id!r} occurs twice")
@@ -77,7 +85,13 @@ def _features(
 ) -> Iterator[_Feature]:
     match document:
         case _FeatureCollection():
-            yield from document.features
+            for place, raw in enumerate(document.features):
+                try:
+                    yield _FEATURE.decode(raw)
+                except (msgspec.DecodeError, RecursionError) as error:
+                    # Named by its place in the whole, not in the part that was read.
+                    fault = str(error).replace("`$", f"`$.features[{place}]")
+                    raise GeoJsonError(f"not usable GeoJSON: {fault}") from error
         case _Feature():
             yield document
         case _Polygon() | _MultiPolygon():

@@ -7,9 +7,10 @@ sets within seconds, and serve a county that was added from its first command on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -31,6 +32,7 @@ from crisis.policy import CountyPolicy, from_stored, to_mapping
 from crisis.shapes import Value
 from crisis.standards import Standards
 from crisis.standards import packaged as packaged_standards
+from dispatch.beside import BESIDE, Work, breathe
 from geo.counties import counties, county_class
 from geo.geojson import GeoJsonError, parse_zones
 from geo.zone import AreaClass, Zone
@@ -200,23 +202,29 @@ def _taken(version: str) -> Invalid:
     )
 
 
-def check_zones(version: str, geojson: bytes, known: Sequence[ZoneLine]) -> tuple[Zone, ...]:
+def check_zones(
+    version: str,
+    geojson: bytes,
+    known: Sequence[ZoneLine],
+    between: Callable[[], object] = lambda: None,
+) -> tuple[Zone, ...]:
     """Return the zones of a new edition, none of which is written yet.
 
     Args:
         version: the edition's name.
         known: all that the county has.
+        between: called between two zones; what it raises ends the reading.
 
     Raises:
         Invalid: ``bad_zones`` or ``bad_edition``: what is wrong with the file, or with its name.
     """
     require_new(version, [one.version for one in known])
     try:
-        zones = parse_zones(geojson)
+        zones = parse_zones(geojson, between)
     except GeoJsonError as error:
         raise Invalid("bad_zones", str(error), fault=str(error)) from error
-    names = [zone.name for zone in zones]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(zone.name for zone in zones)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise Invalid(
             "zone_named_twice",
@@ -234,18 +242,26 @@ async def add_zones(
     *,
     effective_from: date | None = None,
     by: UserId | None = None,
+    work: Work | None = None,
 ) -> list[ZoneLine]:
     """Load an edition of a county's zones, in force from its day on.
 
-    ``effective_from``: ``None`` = the day that its name tells.
+    ``effective_from``: ``None`` = the day that its name tells. ``work``: by which it is stopped.
 
     Raises:
         Invalid: see ``check_zones``; ``edition_undated``.
     """
     version = version.strip()
-    zones = check_zones(version, geojson, await list_zones(database, county_id))
+    known = await list_zones(database, county_id)
+    # Beside the loop: a county's outlines are megabytes.
+    zones, geometries = await BESIDE.run(
+        lambda work: (
+            check_zones(version, geojson, known, lambda: work.at(0)),
+            _geometries(geojson),
+        ),
+        work,
+    )
     day = effective_from or day_of_edition(version)
-    geometries = _geometries(msgspec.json.decode(geojson))
     lines = [
         ZoneLine(version=version, name=zone.name, area_class=zone.area_class) for zone in zones
     ]
@@ -258,7 +274,7 @@ async def add_zones(
                 version,
                 line.name,
                 line.area_class.value if line.area_class else None,
-                msgspec.json.encode(geometry),
+                bytes(geometry),
             )
     return lines
 
@@ -381,13 +397,24 @@ async def read_zones(
     if not features:
         return edition.version, []
     text = msgspec.json.encode({"type": "FeatureCollection", "features": features})
-    return edition.version, list(parse_zones(text))
+    return edition.version, list(await asyncio.to_thread(parse_zones, text, breathe))
 
 
-def _geometries(document: Mapping[str, Any]) -> list[Any]:
-    if document["type"] == "FeatureCollection":
-        return [feature["geometry"] for feature in document["features"]]
-    return [document["geometry"] if document["type"] == "Feature" else document]
+def _geometries(geojson: bytes) -> list[msgspec.Raw]:
+    """Return the geometry of every feature, as it is written."""
+    document = msgspec.json.decode(geojson, type=dict[str, msgspec.Raw])
+    match msgspec.json.decode(document["type"]):
+        case "FeatureCollection":
+            features = msgspec.json.decode(document["features"], type=list[msgspec.Raw])
+            return [_geometry_of(feature) for feature in features]
+        case "Feature":
+            return [document["geometry"]]
+        case _:
+            return [msgspec.Raw(geojson)]
+
+
+def _geometry_of(feature: msgspec.Raw) -> msgspec.Raw:
+    return msgspec.json.decode(feature, type=dict[str, msgspec.Raw])["geometry"]
 
 
 async def list_zones(database: Database, county_id: CountyId) -> list[ZoneLine]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from dispatch.beside import BESIDE, Work
 from dispatch.reports import Response
 from dispatch.store.pool import Database, Report
 from dispatch.store.sql import load
@@ -19,4 +20,13 @@ async def read_responses(
     """Return the responses determined or arrived in ``[since, until)``, by number."""
     async with database.tx(Report(county_id), mode="snapshot") as con:
         rows = await con.fetch(SQL["read_responses"], county_id, since, until)
-    return [msgspec.convert(dict(row), Response) for row in rows]
+
+    def read(work: Work) -> list[Response]:
+        found = []
+        for number, row in enumerate(rows):
+            work.at(number, len(rows))
+            found.append(msgspec.convert(dict(row), Response))
+        return found
+
+    # Ten years of a large county are many.
+    return await BESIDE.run(read)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+from typing import Any
 
 import httpx
 import pytest
 
 from crisis.clock import new_id
 from crisis.roles import Role
-from dispatch.beside import Work
+from dispatch.beside import Stopped, Work
 from tests.web.kit import ALAMEDA
 from tests.web.test_admin import (
     HEADERS,
@@ -108,30 +110,144 @@ async def test_what_is_to_mind_of_a_crew_is_told_before_and_after(house: House) 
         assert "2 to look at" in said
 
 
-async def test_others_are_answered_while_a_file_is_gone_through(
+ZONES = json.dumps(
+    {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"name": f"Zone {n}", "area_class": "urban"},
+                "geometry": {
+                    "type": "Polygon",
+                    "coordinates": [[[-122, 37.7], [-122.1 - n, 37.7], [-122, 37.8], [-122, 37.7]]],
+                },
+            }
+            for n in range(3)
+        ],
+    }
+)
+
+
+class Held:
+    """Long work, held at its first piece until it is let go."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.begun, self._go = asyncio.Event(), threading.Event()
+        self.stopped = threading.Event()
+        loop, at = asyncio.get_running_loop(), Work.at
+
+        def held(work: Work, done: int, of: int | None = None) -> None:
+            loop.call_soon_threadsafe(self.begun.set)
+            assert self._go.wait(PATIENCE_S)
+            try:
+                at(work, done, of)
+            except Stopped:
+                self.stopped.set()
+                raise
+
+        patch.setattr(Work, "at", held)
+
+    def go(self) -> None:
+        """Let it go on."""
+        self._go.set()
+
+
+@pytest.mark.parametrize("what", ["people", "zones", "report"])
+async def test_others_are_answered_while_long_work_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN, Role.LEAD, Role.DISPATCHER)
+    for _ in range(2 if what == "report" else 0):
+        await responded(admin)
+    held = Held(monkeypatch)
+    rows = "".join(f"K{n},Open Door,lcsw\n" for n in range(50))
+    asked = {
+        "people": lambda: admin.upload("people", f"code,agency,provider_type\n{rows}"),
+        "zones": lambda: admin.send("/zones", edition="2027-01", geojson=ZONES),
+        "report": lambda: admin.http.get(
+            f"/api/v1/reports/response-times?county={ALAMEDA}&since=2020-01-01"
+        ),
+    }
+    answer = asyncio.ensure_future(asked[what]())
+    await held.begun.wait()
+    # It can't end before these are answered.
+    assert (await admin.http.get("/healthz")).status_code == 200
+    assert "Alameda" in await admin.open("")
+    assert not answer.done()
+    held.go()
+    done = await answer
+    assert done.status_code == 200, done.text
+    said = {"people": "50 to add", "zones": "Zone 2", "report": '"lines"'}
+    assert said[what] in text_of(done.text)
+
+
+async def responded(person: Person) -> None:
+    """Let an incident be determined."""
+    headers = {**HEADERS, "x-county": str(int(ALAMEDA))}
+
+    async def post(path: str, **body: object) -> dict[str, str]:
+        key = {"idempotency-key": str(new_id())}
+        answer = await person.http.post(f"/api/v1{path}", json=body, headers={**headers, **key})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, str] = answer.json()["result"]
+        return found
+
+    opened = await post("/incidents", place={"location_type": "home"})
+    await post(
+        f"/incidents/{opened['incident_id']}/determination", decision="dispatch", acuity="urgent"
+    )
+
+
+async def test_a_browser_that_leaves_stops_what_it_asked_for(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.agency()
     admin = await house.person("ada", Role.ADMIN)
-    begun, go, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
-    at = Work.at
-
-    def held(work: Work, done: int, of: int | None = None) -> None:
-        loop.call_soon_threadsafe(begun.set)
-        assert go.wait(PATIENCE_S)
-        at(work, done, of)
-
-    monkeypatch.setattr(Work, "at", held)
+    monkeypatch.setattr("web.admin.jobs._SOON_S", 0.0)
+    monkeypatch.setattr("web.admin.jobs._TOLD_EACH_S", 0.001)
+    held = Held(monkeypatch)
     rows = "".join(f"K{n},Open Door,lcsw\n" for n in range(50))
-    upload = asyncio.ensure_future(admin.upload("people", f"code,agency,provider_type\n{rows}"))
-    await begun.wait()
-    # It can't end before these are answered.
-    assert (await admin.http.get("/healthz")).status_code == 200
-    assert "Alameda" in await admin.open("")
-    assert not upload.done()
-    go.set()
-    shown = await upload
-    assert "50 to add" in text_of(shown.text)
+    request = admin.http.build_request(
+        "POST",
+        f"/admin/{ALAMEDA}/import/people",
+        data={"act": str(new_id()), "csv": f"code,agency,provider_type\n{rows}"},
+        headers=HEADERS,
+    )
+    told, leaves, sent = asyncio.Event(), asyncio.Event(), [request.content]
+
+    async def receive() -> dict[str, object]:
+        if sent:
+            return {"type": "http.request", "body": sent.pop(), "more_body": False}
+        await leaves.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if b"<!--" in message.get("body", b""):
+            told.set()
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": ("127.0.0.1", 50_000),
+        "server": ("localhost", 80),
+    }
+    serving = asyncio.ensure_future(house.node.app(scope, receive, send))
+    await told.wait()
+    await held.begun.wait()
+    leaves.set()
+    await serving
+    held.go()
+    assert await asyncio.to_thread(held.stopped.wait, PATIENCE_S)
+    assert not board(house).responders
 
 
 async def test_of_a_long_file_the_first_rows_are_shown_and_all_are_counted(house: House) -> None:

@@ -7,7 +7,6 @@ file must look like is decided by ``geo.geojson`` and ``dispatch.store.administr
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from starlette.routing import BaseRoute
 from crisis.editions import Edition, EditionKind
 from crisis.errors import CrisisError
 from crisis.standards import local_day
+from dispatch.beside import BESIDE, Work
 from dispatch.store import administration
 from dispatch.store.administration import ZoneLine
 from geo.counties import OFF_COAST_M, county_class, county_zones
@@ -61,8 +61,11 @@ class ZonePages:
         try:
             if not text:
                 raise Fault("zones_file")
-            zones = await asyncio.to_thread(
-                administration.check_zones, edition, text.encode(), known
+            zones = await BESIDE.run(
+                lambda work: administration.check_zones(
+                    edition, text.encode(), known, lambda: work.at(work.done + 1)
+                ),
+                desk.work,
             )
             day = date_of(since) if since else administration.day_of_edition(edition)
         except (CrisisError, ValueError) as error:
@@ -77,6 +80,7 @@ class ZonePages:
             text.encode(),
             effective_from=day,
             by=desk.principal.account_id,
+            work=desk.work,
         )
         await desk.county.read_rules()
         return done(desk, "zones", "zones")
@@ -89,7 +93,8 @@ class ZonePages:
         known = await administration.list_zones(desk.node.database, desk.county_id)
         counts = Counter(one.version for one in known)
         others = [one for one in await editions_of(desk) if one.version != edition]
-        drawing = await asyncio.to_thread(draw, _outline(desk), zones)
+        outline = _outline(desk)
+        drawing = await BESIDE.run(lambda work: draw(outline, zones))
         return self._page(
             desk,
             "zones.html",
@@ -127,15 +132,19 @@ class ZonePages:
         _, before = await administration.read_zones(desk.node.database, desk.county_id, then)
         later = [one for one in await editions_of(desk) if one.effective_from > day]
         following = min(later, key=lambda one: one.effective_from, default=None)
-        seen = await asyncio.to_thread(
-            _compare, _outline(desk), _default(desk), before, zones, edition
-        )
-        incidents = [
+        outline, default = _outline(desk), _default(desk)
+        cells = [
             one.place.cell
             for one in desk.county.board.incidents.values()
             if one.is_open and one.place.cell is not None
         ]
-        moved = sum(_class_at(p, desk, before) != _class_at(p, desk, zones) for p in incidents)
+        seen, moved = await BESIDE.run(
+            lambda work: (
+                _compare(outline, default, before, zones, edition, work),
+                _moved(cells, default, before, zones, work),
+            ),
+            desk.work,
+        )
         old = {zone.name: zone for zone in before}
         return self._page(
             desk,
@@ -198,12 +207,14 @@ def _compare(
     before: Sequence[Zone],
     after: Sequence[Zone],
     edition: str,
+    work: Work,
 ) -> _Seen:
     """Judge a new edition at places all over the county; takes a while for fine outlines."""
     was, will = _map_of("now", before), _map_of(edition, after)
     pairs = []
     overlap = 0
-    for point in _places(county):
+    for number, point in enumerate(_places(county)):
+        work.at(number, _SAMPLES * _SAMPLES)
         pairs.append(
             (classify(point, default, was).area_class, classify(point, default, will).area_class)
         )
@@ -245,8 +256,20 @@ def _map_of(edition: str, zones: Sequence[Zone]) -> AreaMap:
     return AreaMap(version=edition, zones=tuple(one for one in zones if one.area_class))
 
 
-def _class_at(point: Point, desk: Desk, zones: Sequence[Zone]) -> AreaClass:
-    return classify(point, _default(desk), _map_of("", zones)).area_class
+def _moved(
+    cells: Sequence[Point],
+    default: Classification,
+    before: Sequence[Zone],
+    after: Sequence[Zone],
+    work: Work,
+) -> int:
+    """Return how many places change their class."""
+    was, will, moved = _map_of("now", before), _map_of("", after), 0
+    for cell in cells:
+        work.at(work.done)
+        classes = (classify(cell, default, one).area_class for one in (was, will))
+        moved += len(set(classes)) > 1
+    return moved
 
 
 def _outline(desk: Desk) -> Zone:

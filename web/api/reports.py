@@ -16,6 +16,7 @@ from crisis.editions import unverified
 from crisis.errors import NotAllowed
 from crisis.roles import Role
 from crisis.standards import local_day
+from dispatch.beside import BESIDE
 from dispatch.periods import days_of
 from dispatch.report_text import as_csv, as_json, responses_as_csv
 from dispatch.reports import ResponseTimes, period, response_times
@@ -69,13 +70,14 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
 async def response_times_json(asked: Asked) -> Response:
     """Answer as JSON."""
     report, _ = await report_of(asked)
-    return _response(as_json(report), JSON)
+    return _response(await BESIDE.run(lambda work: as_json(report)), JSON)
 
 
 async def response_times_csv(asked: Asked) -> Response:
     """Answer as CSV: the figures, or with ``rows=responses`` the responses behind them."""
     report, query = await report_of(asked)
-    text = responses_as_csv(report) if query.rows == "responses" else as_csv(report)
+    written = responses_as_csv if query.rows == "responses" else as_csv
+    text = await BESIDE.run(lambda work: written(report))
     response = _response(text.encode(), CSV)
     response.headers["content-disposition"] = 'attachment; filename="response-times.csv"'
     return response
