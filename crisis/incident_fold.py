@@ -95,6 +95,7 @@ _KNOWN_SINCE: dict[type, str] = {
     TeamDetermined: "sought_since",
     AssignmentDiverted: "sought_since",
     AssignmentCancelled: "sought_since",
+    IncidentReopened: "sought_since",
 }
 
 
@@ -539,7 +540,18 @@ def _settled(incident: Incident, event: HoldSettled, at: datetime) -> Incident:
 def _reopened(incident: Incident, event: IncidentReopened, at: datetime) -> Incident:
     if not incident.is_settled:
         step({}, incident.state, type(event), "incident")
-    slots = tuple(msgspec.structs.replace(s, wake_at=event.wake_at) for s in incident.slots)
+    # Its ladder begins anew: everybody may be asked again.
+    slots = tuple(
+        msgspec.structs.replace(
+            s,
+            wake_at=event.wake_at,
+            escalations=0,
+            climb_at=None,
+            climbed=s.rung,
+            exhausted_at=None,
+        )
+        for s in incident.slots
+    )
     return _change(
         incident,
         state=_before_the_end(incident),

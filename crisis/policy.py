@@ -234,6 +234,8 @@ class ClockPolicy(Value, frozen=True, kw_only=True):
     late_report_s: Seconds = 172_800
     #: a desk may date an act back this far without back-entry
     desk_back_s: Seconds = 14_400
+    #: an incident that was ended in error may be opened again for this long
+    reopen_within_s: Seconds = 14_400
     back_entry_roles: tuple[Role, ...] = (Role.SUPERVISOR, Role.LEAD, Role.ADMIN)
     #: back-entry after an outage reaches this many days back
     back_entry_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 14

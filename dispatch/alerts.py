@@ -52,6 +52,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "incident_amended": "your incident changed",
         "close_proposed": "an incident can be closed",
         "merged": "your incident is part of another one now",
+        "incident_reopened": "an incident that had ended goes on",
         "split": "incidents were separated",
         "ownership_offered": "an incident is handed to you",
         "ownership_accepted": "your handover was accepted",

@@ -141,6 +141,14 @@ class CloseIncident(Command, frozen=True, kw_only=True):
     reason: Code | None = None
 
 
+class ReopenIncident(Command, frozen=True, kw_only=True):
+    """It was cancelled or closed in error and goes on; only some hours after its end."""
+
+    ROLES = DISPATCH
+    incident_id: IncidentId
+    reason: Code
+
+
 class MergeIncident(Command, frozen=True, kw_only=True):
     """It is the same situation as ``into``."""
 

@@ -43,7 +43,7 @@ from crisis.situation import Situation
 from crisis.standards import local_day, response_due, response_standard
 from crisis.states import Source
 from crisis.triage import Place
-from dispatch.decide import dues, endings, flags, joining, keeping, owed, partners
+from dispatch.decide import dues, endings, flags, joining, keeping, owed, partners, reopening
 from dispatch.decide.amendment import amendment, apply_amendment
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
@@ -357,5 +357,6 @@ HANDLERS: Mapping[type[Command], Handler] = {
     **endings.HANDLERS,
     **joining.HANDLERS,
     **keeping.HANDLERS,
+    **reopening.HANDLERS,
     **flags.HANDLERS,
 }

@@ -65,6 +65,7 @@ OPERATIONS: list[Operation] = [
         (f"{_INCIDENT}/slots/{{slot}}/drop", c.DropSlot),
         (f"{_INCIDENT}/cancel", c.CancelIncident),
         (f"{_INCIDENT}/close", c.CloseIncident),
+        (f"{_INCIDENT}/reopen", c.ReopenIncident),
         (f"{_INCIDENT}/merge", c.MergeIncident),
         (f"{_INCIDENT}/split", c.SplitIncident),
         (f"{_INCIDENT}/notes", c.AddNote),

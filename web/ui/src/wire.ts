@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "incident_reopened", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -434,6 +434,7 @@ export interface ClockPolicy {
   readonly phone_ahead_s: number;
   readonly late_report_s: number;
   readonly desk_back_s: number;
+  readonly reopen_within_s: number;
   readonly back_entry_roles: readonly Role[];
   readonly back_entry_days: number;
 }
@@ -3006,6 +3007,15 @@ export interface RecordTeamBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
+/** It was cancelled or closed in error and goes on; only some hours after its end. */
+export interface ReopenIncidentBody {
+  readonly reason: string;
+  readonly occurred_at?: string | null | undefined;
+  readonly sent_at?: string | null | undefined;
+  readonly by_voice?: boolean | undefined;
+  readonly back_entry_reason?: string | null | undefined;
+}
+
 /** A team's status, by the team or by voice; see ``StatusReported``. */
 export interface ReportStatusBody {
   readonly status: Status;
@@ -3314,7 +3324,7 @@ export const MatchingPolicyShape: Shape = { d: {"coverage_tie_break_s": 600.0, "
 export const DivertPolicyShape: Shape = { d: {"allowed": true, "not_within_s": 300.0} };
 export const LonePolicyShape: Shape = { d: {"allowed": true, "unanswered_is_unknown_scene": true} };
 export const TelehealthPolicyShape: Shape = { d: {"allowed": true, "audio_only": true, "marked_delay_s": 900, "approvers": ["supervisor"]} };
-export const ClockPolicyShape: Shape = { d: {"phone_ahead_s": 120.0, "late_report_s": 172800, "desk_back_s": 14400, "back_entry_roles": ["supervisor", "lead", "admin"], "back_entry_days": 14} };
+export const ClockPolicyShape: Shape = { d: {"phone_ahead_s": 120.0, "late_report_s": 172800, "desk_back_s": 14400, "reopen_within_s": 14400, "back_entry_roles": ["supervisor", "lead", "admin"], "back_entry_days": 14} };
 export const RetentionPolicyShape: Shape = { d: {"positions_days": 90, "command_results_days": 30} };
 export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "desk_phone": "", "lpha_on_call": true, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
 export const PolicyNowShape: Shape = { d: {}, p: { policy: CountyPolicyShape } };
@@ -3818,6 +3828,11 @@ export const recordTeam: Operation<undefined, undefined, RecordTeamBody, Answere
   name: "recordTeam", method: "POST", path: "/api/v1/teams", command: true, shape: null,
 };
 
+/** It was cancelled or closed in error and goes on; only some hours after its end. */
+export const reopenIncident: Operation<{ incident_id: string }, undefined, ReopenIncidentBody, Answered> = {
+  name: "reopenIncident", method: "POST", path: "/api/v1/incidents/{incident_id}/reopen", command: true, shape: null,
+};
+
 /** A team's status, by the team or by voice; see ``StatusReported``. */
 export const reportStatus: Operation<{ assignment_id: string }, undefined, ReportStatusBody, Answered> = {
   name: "reportStatus", method: "POST", path: "/api/v1/assignments/{assignment_id}/status", command: true, shape: null,
@@ -3945,7 +3960,7 @@ export interface CodeSets {
   readonly presence: "onsite" | "telehealth_audio" | "telehealth_video";
   readonly provider_type: "advanced_emt" | "amft" | "aod_counselor" | "apcc" | "asw" | "clinical_nurse_specialist" | "community_health_worker" | "community_paramedic" | "driver" | "emt" | "interpreter" | "law_enforcement_officer" | "lcsw" | "licensed_vocational_nurse" | "lmft" | "lpcc" | "mental_health_rehabilitation_specialist" | "nurse_practitioner" | "occupational_therapist" | "other_not_qualifying" | "other_qualified_provider" | "paramedic" | "peer_support_specialist" | "pharmacist" | "physician" | "physician_assistant" | "psychiatric_technician" | "psychologist" | "psychologist_waivered" | "registered_nurse" | "student_trainee" | (string & {});
   readonly referral_source: "board_and_care" | "bystander_business" | "child_welfare" | "clinic_bh_provider" | "county_line" | "ems_fire" | "family_friend" | "furs" | "hospital_ed" | "law_enforcement_on_scene" | "line_988" | "managed_care_plan" | "neighboring_county" | "other" | "primary_care" | "probation" | "psap_911" | "school_college" | "self" | "shelter_outreach" | "tribal_ihcp" | "unknown" | (string & {});
-  readonly reopen_reason: "crew_there" | (string & {});
+  readonly reopen_reason: "caller_called_again" | "crew_there" | "ended_in_error" | "still_needed" | "wrong_incident" | (string & {});
   readonly risk_answer: "no" | "not_asked" | "unknown" | "yes";
   readonly risk_item: "altered_consciousness" | "animals" | "children_present" | "contagion" | "firearm_access" | "grave_disability_signs" | "homicidal_ideation" | "intoxication" | "medical_symptoms" | "missing_person" | "named_target" | "others_on_scene_hostile" | "overdose_ingestion" | "restraining_order" | "self_injury" | "suicidal_ideation" | "suicide_attempt_now" | "suicide_intent" | "suicide_means" | "suicide_plan" | "violence_history" | "violence_now" | "weapon_on_scene" | "withdrawal" | (string & {});
   readonly safety_plan: "updated" | "verbal" | "with_supports" | "written" | "written_no_copy" | (string & {});
@@ -4060,6 +4075,7 @@ export type RefusalCode =
   | "encounter_of_other_run"
   | "end_missing"
   | "ends_at_needed"
+  | "erased"
   | "exception_not_for_kind"
   | "file_columns"
   | "file_days_mixed"
@@ -4102,6 +4118,7 @@ export type RefusalCode =
   | "merge_undetermined"
   | "merge_with_itself"
   | "merged"
+  | "merged_split_it"
   | "merged_through"
   | "method_not_allowed"
   | "metrics_token"
@@ -4125,6 +4142,7 @@ export type RefusalCode =
   | "not_determined"
   | "not_due"
   | "not_empty"
+  | "not_ended"
   | "not_lapsed"
   | "not_merged"
   | "not_offered_to_you"
@@ -4172,6 +4190,7 @@ export type RefusalCode =
   | "reason_needed"
   | "reason_only_unserved"
   | "reason_stops_only_a_team"
+  | "reopened_too_late"
   | "responder_has_account"
   | "role"
   | "run_over"

@@ -18,6 +18,7 @@ import { Merge, Split } from "./Joining.tsx";
 import { HandOver, Slots, SlotWords } from "./Ownership.tsx";
 import { Owe } from "./Owe.tsx";
 import { Recommend } from "./Recommend.tsx";
+import { Reopen } from "./Reopen.tsx";
 import { Offer, Run } from "./Runs.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { AskPartner, Decide, End, Note, Partner } from "./Tools.tsx";
@@ -165,6 +166,8 @@ function Using({ desk, one, opened, onDone }: { desk: Desk; one: IncidentView; o
       return opened === undefined ? null : <Encounters key={one.id} desk={desk} opened={opened} onDone={onDone} />;
     case "owe":
       return <Owe key={one.id} desk={desk} id={one.id} onDone={onDone} />;
+    case "reopen":
+      return <Reopen key={one.id} desk={desk} id={one.id} number={one.number} onDone={onDone} />;
     case "cancel":
     case "close":
       return <End key={desk.tool.value} desk={desk} one={one} isCancel={desk.tool.value === "cancel"} />;
@@ -187,6 +190,8 @@ function UsingPast({ desk, opened, onDone }: { desk: Desk; opened: OpenedInciden
       return <Encounters key={whole.id} desk={desk} opened={opened} onDone={onDone} />;
     case "owe":
       return <Owe key={whole.id} desk={desk} id={whole.id} onDone={onDone} />;
+    case "reopen":
+      return <Reopen key={whole.id} desk={desk} id={whole.id} number={whole.number} onDone={onDone} />;
     default:
       return null;
   }

@@ -69,6 +69,7 @@ export function Head({ desk, one, labels }: { desk: Desk; one: IncidentView; lab
     ["times", "I", say("times"), one.runs.length > 0],
     ["ending", "1", say("ending"), one.runs.length > 0],
     ["owe", "2", say("owe"), true],
+    ["reopen", "3", say("reopen"), one.ended_at !== null && one.state !== "merged"],
     ["cancel", "X", t("cancel_incident"), !isOver],
   ];
   const isRareInUse = rare.some(([tool]) => tool === desk.tool.value);
@@ -145,6 +146,7 @@ export function PastHead({ desk, id, opened }: { desk: Desk; id: string; opened:
               ["times", "I", say("times"), whole.assignments.length > 0],
               ["ending", "1", say("ending"), whole.assignments.length > 0],
               ["owe", "2", say("owe"), true],
+              ["reopen", "3", say("reopen"), whole.state !== "merged"],
             ]}
           />
         </div>

@@ -38,6 +38,7 @@ export function Help({ desk }: { desk: Desk }) {
     ["I", say("times")],
     ["1", say("ending")],
     ["2", say("owe")],
+    ["3", say("reopen")],
     ["X", t("cancel_incident")],
     ["Z", t("close_incident")],
   ];

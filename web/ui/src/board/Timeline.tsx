@@ -51,6 +51,8 @@ function more(body: Event["body"], desk: Desk, kinds: Kinds): string {
       return common(`acuity_${body.acuity}`);
     case "no_dispatch_determined":
       return word("no_dispatch_reason", body.reason);
+    case "incident_reopened":
+      return word("reopen_reason", body.reason);
     case "incident_cancelled":
     case "assignment_cancelled":
       return word("cancel_reason", body.reason);

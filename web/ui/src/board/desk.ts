@@ -23,6 +23,7 @@ export type Tool =
   | "times"
   | "ending"
   | "owe"
+  | "reopen"
   | "cancel"
   | "close";
 

@@ -15,6 +15,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
   i: "times",
   1: "ending",
   2: "owe",
+  3: "reopen",
   x: "cancel",
   z: "close",
 };

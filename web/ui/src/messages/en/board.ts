@@ -378,6 +378,7 @@ export default {
   alert_incident_amended: "The incident was amended",
   alert_close_proposed: "All teams are done: close it?",
   alert_split: "An incident was split off",
+  alert_incident_reopened: "An incident that had ended goes on",
   alert_ownership_offered: "Handed over to you: accept it",
   alert_ownership_accepted: "Your hand-over was accepted",
   alert_ownership_taken_over: "Another person took it over",

@@ -380,6 +380,7 @@ const es: Catalog<typeof en> = {
   alert_incident_amended: "El incidente se corrigió",
   alert_close_proposed: "Todos los equipos terminaron: ¿cerrarlo?",
   alert_split: "Se separó un incidente",
+  alert_incident_reopened: "Un incidente terminado sigue adelante",
   alert_ownership_offered: "Se le entrega: acéptelo",
   alert_ownership_accepted: "Su entrega fue aceptada",
   alert_ownership_taken_over: "Otra persona lo asumió",

@@ -1,6 +1,8 @@
 // What the service warns of, by its stable codes. In English its own sentence is shown, which knows more.
 const es = {
   call_open: "Todavía hay alguien en la línea.",
+  deadline_passed: "El plazo de respuesta ya pasó; el reloj nunca se detuvo.",
+  teams_stay_called_off: "Los equipos cancelados no lo saben: pregunte a uno de nuevo.",
   contradicts_end: "La salida terminó sin que nadie llegara a la persona; ahora consta una llegada.",
   crew_assumed: "No se conoce ningún turno de entonces: se supone que fueron quienes están ahora en el equipo.",
   crew_no_longer_valid: "Un equipo en camino ya no es válido para este incidente tal como se conoce ahora.",

@@ -380,6 +380,7 @@ const vi: Catalog<typeof en> = {
   alert_incident_amended: "Sự việc đã được sửa",
   alert_close_proposed: "Các đội đã xong: đóng chứ?",
   alert_split: "Một sự việc đã được tách ra",
+  alert_incident_reopened: "Một vụ đã kết thúc nay tiếp tục",
   alert_ownership_offered: "Bàn giao cho bạn: hãy nhận",
   alert_ownership_accepted: "Bàn giao của bạn đã được nhận",
   alert_ownership_taken_over: "Người khác đã tiếp quản",

@@ -2,6 +2,8 @@ import type { Warned } from "../es/warnings.ts";
 
 const vi: Warned = {
   call_open: "Vẫn còn người gọi trên đường dây.",
+  deadline_passed: "Hạn ứng phó đã qua; đồng hồ chưa bao giờ dừng.",
+  teams_stay_called_off: "Các đội đã bị hủy không biết: hãy hỏi lại một đội.",
   contradicts_end: "Chuyến đi đã kết thúc mà không ai đến nơi; nay lại ghi là có đến.",
   crew_assumed: "Không biết ca nào lúc đó: coi như những người hiện trong đội đã đi.",
   crew_no_longer_valid: "Một đội đang đi không còn đủ điều kiện cho vụ này như đang biết.",
