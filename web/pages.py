@@ -178,7 +178,7 @@ _DOCUMENT = """\
 """
 #: The desk's number is put in by the page, where the county has told it; no number is ever made up.
 _CALLS = """\
-<nav class="calls" aria-label="Call">
+<nav class="whom-to-call" aria-label="Call">
 <a data-call="desk" href="tel:" hidden></a>
 <a data-call="911" href="tel:911">911</a>
 <a data-call="988" href="tel:988">988</a>
@@ -194,7 +194,7 @@ _PLAIN = """\
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Crisis dispatch</title></head>
-<body><h1>{title}</h1><p>{text}</p><p><a href="/">To the start</a></p></body>
+<body>{before}<h1>{title}</h1><p>{text}</p><p><a href="/">To the start</a></p></body>
 </html>
 """
 
@@ -243,9 +243,9 @@ class Pages:
                     return RedirectResponse(to, 303, {"cache-control": _ASK})
                 manifest = self._assets.manifest
             except NotBuilt as error:
-                return _trouble(str(error))
+                return _trouble(str(error), page)
             except CrisisError as error:
-                return _trouble(error.detail)
+                return _trouble(error.detail, page)
             if page.name not in manifest["pages"]:
                 raise _no_such()
             return Response(
@@ -347,16 +347,25 @@ def _no_such() -> NotFound:
     return NotFound("unknown_path", "There is no such page.")
 
 
-def _trouble(text: str) -> Response:
-    return plain_page(503, "Not available", text, {"retry-after": "5"})
+def _trouble(text: str, page: Page) -> Response:
+    calls = _CALLS if page.has_calls else ""
+    return plain_page(503, "Not available", text, {"retry-after": "5"}, calls)
 
 
 def plain_page(
-    status: int, title: str, text: str, headers: Mapping[str, str] | None = None
+    status: int,
+    title: str,
+    text: str,
+    headers: Mapping[str, str] | None = None,
+    before: str = "",
 ) -> Response:
-    """Return a page that needs no built file, for where none of ours can be shown."""
+    """Return a page that needs no built file, for where none of ours can be shown.
+
+    Args:
+        before: HTML that stands before everything else.
+    """
     return Response(
-        _PLAIN.format(title=html.escape(title), text=html.escape(text)),
+        _PLAIN.format(before=before, title=html.escape(title), text=html.escape(text)),
         status,
         {"cache-control": "no-store", **(headers or {})},
         "text/html; charset=utf-8",

@@ -60,12 +60,24 @@ def raise_duress(d: Deciding, c: RaiseDuress) -> dict[str, Any]:
     timed = actor.has(Role.SYSTEM) or c.cause != "missed_check_in"
     known = _same_person(d, responder_id, team_id)
     if known is not None:
-        if known.acknowledged_by is not None:
-            d.notify(f"user:{known.acknowledged_by}", "duress_again")
+        _ring_again(d, known)
         return {"duress_id": known.id, "state": known.state, "again": True, **told}
     cause = c.cause if timed else "button"
     duress_id = raise_alarm(d, team_id, responder_id, cause, tuple(doubts))
     return {"duress_id": duress_id, "state": DuressState.RAISED, "again": False, **told}
+
+
+def _ring_again(d: Deciding, alarm: Duress) -> None:
+    """Tell whoever has it in hand; and the desk, where they may have turned to other things."""
+    if alarm.state is DuressState.RAISED:
+        # Its ladder rings as it is.
+        return
+    if alarm.acknowledged_by is not None:
+        d.notify(f"user:{alarm.acknowledged_by}", "duress_again")
+    settled_at = alarm.acknowledged_at
+    after = timedelta(seconds=d.policy.duress.on_call_after_s)
+    if settled_at is None or d.now - settled_at > after:
+        d.notify("role:dispatcher", "duress_again")
 
 
 def _whose(

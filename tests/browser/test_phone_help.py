@@ -34,7 +34,7 @@ async def desk(server: Server) -> AsyncIterator[Client]:
 
 async def can_call(page: Page) -> None:
     """911, and somebody who knows, are one tap away."""
-    bar = page.locator("nav.calls")
+    bar = page.locator("nav.whom-to-call")
     await expect(bar.locator("[href='tel:911']")).to_be_in_viewport()
     await expect(bar.locator("a:not([hidden])")).to_have_count(2)
 
@@ -86,7 +86,7 @@ async def test_the_desks_number_stands_first_and_is_kept_through_everything(
     await page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
     await page.context.set_offline(True)
     await page.reload()
-    link = page.locator("nav.calls [data-call=desk]")
+    link = page.locator("nav.whom-to-call [data-call=desk]")
     await expect(link).to_have_attribute("href", "tel:+15105550100")
     await expect(page.locator("main [data-call-now=call_desk]")).to_be_visible(timeout=20_000)
     await can_call(page)
@@ -119,13 +119,12 @@ async def test_a_screen_that_fails_to_be_drawn_says_whom_to_call(
     windows: Windows, desk: Client
 ) -> None:
     page = await on_shift(windows)
-    await page.evaluate(
-        "() => { Array.prototype.findLast = () => { throw new Error('broken'); }; }"
-    )
+    await page.evaluate("() => { Array.prototype.filter = () => { throw new Error('broken'); }; }")
     await page.tap("[data-act=more]")
     await expect(page.locator("[data-fault]")).to_be_visible()
     await expect(page.locator("main [data-call-now=call_911]")).to_be_visible()
     await can_call(page)
+    await page.close()
     windows.complaints.clear()
 
 

@@ -378,7 +378,7 @@ async def test_a_phone_whose_session_was_ended_forgets_everything(
     await page.context.set_offline(True)
     await page.reload()
     await expect(page.get_by_text("Try again")).to_be_visible(timeout=20_000)
-    await expect(page.locator("nav.calls [data-call='911']")).to_be_visible()
+    await expect(page.locator("nav.whom-to-call [data-call='911']")).to_be_visible()
     await device.off()
     assert device.readable() == {}
 

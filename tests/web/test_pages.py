@@ -16,7 +16,7 @@ from crisis.ids import ResponderId
 from crisis.roles import Role
 from tests.web.kit import PASSWORD, Site, problem
 from web.app import build_app
-from web.pages import PAGES, Assets, Pages
+from web.pages import PAGES, Assets, Pages, shell
 
 _BOARD = b"console.log('board');" * 50
 
@@ -178,6 +178,21 @@ async def test_without_built_files_it_says_what_is_missing(site: Site, tmp_path:
         assert "python -m web.ui.build" in answer.text
         assert problem(await client.get("/static/x.js"), 404) == "unknown_path"
         assert (await client.get("/api/v1/openapi.json")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/phone"])
+async def test_whom_to_call_stands_where_no_script_and_no_build_is_needed(
+    site: Site, built: Path, tmp_path: Path, path: str
+) -> None:
+    page = PAGES[path]
+    assert 'href="tel:911"' in shell(page, {"icons": [], "pages": {page.name: _NO_BUILD}})
+    async with browser(site, tmp_path / "nowhere") as client:
+        await sign_in(site, client, Role.RESPONDER)
+        answer = await client.get(path)
+        assert answer.status_code == 503 and 'href="tel:911"' in answer.text
+
+
+_NO_BUILD: dict[str, Any] = {"css": [], "preload": [], "js": "x.js"}
 
 
 async def test_a_page_that_somebody_not_signed_in_may_open_is_sign_in_alone() -> None:

@@ -90,6 +90,22 @@ def test_pressing_again_is_the_same_alarm() -> None:
     assert county.told() == [(f"user:{DISPATCHER.user_id}", "duress_again")]
 
 
+def test_pressing_again_is_heard_though_whoever_had_it_in_hand_has_gone() -> None:
+    county = County()
+    by = on_team(county.team())
+    first = pressed(county, by)
+    county.do(SendHelp(duress_id=first, who="ems"))
+    county.do(RaiseDuress(), by=by)
+    assert county.told() == [("role:dispatcher", "duress_again")]
+    county.do(AcknowledgeDuress(duress_id=first))
+    county.wait(3_600)
+    county.do(RaiseDuress(), by=by)
+    assert county.told() == [
+        (f"user:{DISPATCHER.user_id}", "duress_again"),
+        ("role:dispatcher", "duress_again"),
+    ]
+
+
 def test_two_members_of_a_team_ring_two_alarms() -> None:
     county = County()
     team_id = county.team()

@@ -1,7 +1,7 @@
 // Requests to the API: one key per act, kept across retries; refusals as values with words.
 
 import { complete, type Shape } from "./shape.ts";
-import type { Problem, RefusalCode } from "./wire.ts";
+import type { Answered, Problem, RefusalCode } from "./wire.ts";
 
 /** One row of the API's table; the constants stand in wire.ts. */
 export interface Operation<Path, Query, Body, Answer> {
@@ -89,6 +89,8 @@ export class Api {
   county: number | null = null;
   /** Called when the session has ended, with what the service said of it. */
   onSignedOut: (why: Refusal) => void = () => undefined;
+  /** Called with the answer of each command that was done. */
+  onDone: (answer: Answered) => void = () => undefined;
   private readonly options: Required<ApiOptions>;
 
   constructor(options: ApiOptions = {}) {
@@ -114,7 +116,10 @@ export class Api {
     const key = operation.command ? (given.key ?? newKey()) : null;
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.once(operation, url, parts.body, key, given.signal);
-      if (outcome.answer !== undefined) return outcome.answer.value as A;
+      if (outcome.answer !== undefined) {
+        if (operation.command) this.onDone(outcome.answer.value as Answered);
+        return outcome.answer.value as A;
+      }
       const mayRepeat = operation.command || operation.method === "GET";
       if (!mayRepeat || attempt >= this.options.tries || given.signal?.aborted) throw outcome.trouble;
       const backOff = Math.min(LONGEST_PAUSE_MS, 400 * 2 ** attempt) * (0.5 + this.options.random() / 2);

@@ -24,7 +24,7 @@ export const dial = (number: string): string => `tel:${number.replace(/[^+\d,;#*
 
 /** Keep the links of the page's HTML in step: words, and the desk first where it is known. */
 export function followCalls(): void {
-  const bar = document.querySelector("nav.calls");
+  const bar = document.querySelector("nav.whom-to-call");
   if (bar === null) return;
   const desk = bar.querySelector<HTMLAnchorElement>("[data-call=desk]");
   const [first, lifeline] = ["911", "988"].map((number) => bar.querySelector<HTMLAnchorElement>(`[data-call="${number}"]`));

@@ -1,5 +1,6 @@
 // How every page begins: language, appearance, session, live client; then its first screen.
 
+import "./fields.ts";
 import { render, type ComponentChildren } from "preact";
 import { Live } from "./live.ts";
 import { startLocale } from "./i18n.ts";

@@ -103,17 +103,34 @@ export class Vault {
   /** Throw away the key, and with it everything but what `keep` picks: that gets another key. */
   async forget(keep: (name: string) => boolean = () => false): Promise<void> {
     for (const name of [...this.held.keys()]) if (!keep(name)) this.held.delete(name);
+    const mine = new Set(this.held.keys());
     for (const [name, change] of [...this.waiting]) {
       this.waiting.delete(name);
       for (const done of change.done) done();
     }
     await this.inTurn(async () => {
+      await this.takeIn(keep, mine);
       const key = await newKey();
       const rest: Sealed[] = [];
       for (const [name, value] of this.held) rest.push(await seal(key.key, name, value));
       await this.disk.replace(key, rest);
       this.key = key;
     });
+  }
+
+  /** Another page of this browser may have kept things here that are to stay: take them in. */
+  private async takeIn(keep: (name: string) => boolean, mine: ReadonlySet<string>): Promise<void> {
+    const { key, sealed } = await this.disk.load();
+    if (key?.id !== this.key.id) return;
+    for (const one of sealed) {
+      if (mine.has(one.name) || this.held.has(one.name)) continue;
+      try {
+        this.held.set(one.name, await unseal(key.key, one));
+        if (!keep(one.name)) this.held.delete(one.name);
+      } catch {
+        // Damaged: it was lost before.
+      }
+    }
   }
 
   private enqueue(name: string, value: unknown, isLasting: boolean): Promise<void> {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Entry } from "../src/outbox.ts";
 import { isAhead, OPERATIONS, others, shownDuty, shownRun } from "../src/phone/acts.ts";
@@ -152,12 +151,4 @@ test("an offer that is gone isn't answered again, and a kept report isn't told t
   const again = (operation: string, code = "settled") => mayGoAgain(entry(operation, "", "refused", { refusal: { ...REFUSED, code } }));
   assert.deepEqual([again("acceptOffer"), again("addNote"), again("reportStatus", "disputed")], [false, true, false]);
   assert.ok(needs911(entry("requestPartner", "ems", "refused")));
-});
-
-test("no field that somebody types into is kept by the browser in files of its own", () => {
-  const folder = new URL("../src/phone/", import.meta.url);
-  for (const name of readdirSync(folder).filter((one) => one.endsWith(".tsx"))) {
-    const source = readFileSync(new URL(name, folder), "utf8");
-    for (const [field] of source.matchAll(/<(?:input|textarea|select)\b[^>]*/g)) assert.match(field, /autocomplete="off"/, `${name}: ${field}`);
-  }
 });

@@ -95,3 +95,13 @@ test("a device that can't write says so each time", async () => {
   await assert.rejects(vault.write("a", 1));
   await assert.rejects(vault.write("a", 2));
 });
+
+test("what another page kept meanwhile and that is to stay, stays", async () => {
+  const disk = memoryDisk();
+  const [one, other] = [await Vault.open(disk), await Vault.open(disk)];
+  await other.write("entry/2", "not sent yet");
+  await other.write("note", CANARY);
+  await one.forget((name) => name.startsWith("entry/"));
+  assert.deepEqual([...disk.sealed.keys()], ["entry/2"]);
+  assert.equal((await Vault.open(disk)).read("entry/2"), "not sent yet");
+});

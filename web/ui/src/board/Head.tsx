@@ -157,17 +157,17 @@ export function PastHead({ desk, id, opened }: { desk: Desk; id: string; opened:
 
 /** What an act was answered with, until somebody has read it. */
 export function ToldOf({ desk, id }: { desk: Desk; id: string }) {
-  const told = desk.told.value;
-  if (told === null || told.incident !== id) return null;
+  const told = desk.told.value.filter((one) => one.incident === id);
+  if (told.length === 0) return null;
   return (
     <Note tone="warn">
       <strong>{say("told")}</strong>
       <ul class="told">
-        {told.sentences.map((sentence) => (
+        {[...new Set(told.flatMap((one) => one.sentences))].map((sentence) => (
           <li key={sentence}>{sentence}</li>
         ))}
       </ul>
-      <button type="button" class="button small" onClick={() => (desk.told.value = null)}>
+      <button type="button" class="button small" onClick={() => (desk.told.value = desk.told.peek().filter((one) => one.incident !== id))}>
         {say("read")}
       </button>
     </Note>

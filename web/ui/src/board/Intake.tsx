@@ -4,6 +4,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Trouble } from "../components/Note.tsx";
+import { useTrouble } from "../components/unread.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import { api } from "../session.ts";
@@ -19,7 +20,7 @@ const ANSWER_KEYS: Readonly<Record<string, Answer>> = { y: "yes", n: "no", u: "u
 export function Intake({ desk }: { desk: Desk }) {
   const now = draft.value;
   const isSending = useSignal(false);
-  const trouble = useSignal<unknown>(null);
+  const trouble = useTrouble();
   const lacks = useSignal<string | null>(null);
   const place = useRef<HTMLInputElement>(null);
   const acuity = useRef<HTMLInputElement | null>(null);

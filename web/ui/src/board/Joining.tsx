@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { newKey, Refusal, Unreachable } from "../api.ts";
 import { Act } from "../components/Act.tsx";
 import { Trouble } from "../components/Note.tsx";
+import { useTrouble } from "../components/unread.ts";
 import { distance } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t as say } from "../messages/desk.ts";
@@ -33,7 +34,7 @@ export function likely(one: IncidentView, all: Iterable<IncidentView>): readonly
 export function Merge({ desk, one }: { desk: Desk; one: IncidentView }) {
   const others = likely(one, desk.live.of("incident").all.value.values());
   const chosen = useSignal(others[0]?.id ?? "");
-  const trouble = useSignal<unknown>(null);
+  const trouble = useTrouble();
   const isSending = useSignal(false);
   const key = useSignal(newKey());
   const other = others.find((found) => found.id === chosen.value) ?? others[0];

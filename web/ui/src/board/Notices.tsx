@@ -1,16 +1,32 @@
 // Notices of the service that nobody has dismissed, newest first.
 
 import { Icon } from "../components/Icon.tsx";
+import { words } from "../components/Note.tsx";
 import { Ago } from "../components/Timer.tsx";
+import { dismiss, unread, type Unread } from "../components/unread.ts";
 import { t } from "../messages/board.ts";
 import type { AlertFrame } from "../wire.ts";
 import type { Desk } from "./desk.ts";
 
 export function Notices({ desk }: { desk: Desk }) {
   const alerts = desk.live.alerts.value;
-  if (alerts.length === 0) return null;
+  // Of what was opened the warnings stand over it.
+  const elsewhere = desk.told.value.filter((one) => one.incident !== desk.opened.value);
+  if (alerts.length + unread.value.length + elsewhere.length === 0) return null;
   return (
     <section class="notices" aria-label={t("notices")} role="log" tabIndex={0}>
+      {unread.value.map((one) => (
+        <UnreadNotice key={one.no} one={one} />
+      ))}
+      {elsewhere.map(({ incident, sentences }, index) => (
+        <div key={`${incident} ${index}`} class="notice soon" role="alert" data-unread="warned">
+          <Icon name="alarm" />
+          <button type="button" class="link figures" onClick={() => desk.open(incident)}>
+            #{desk.numberOf(incident) ?? "?"}
+          </button>
+          <span>{sentences.join(" ")}</span>
+        </div>
+      ))}
       {alerts.length > 1 && <b>{t("notices_count", { n: alerts.length })}</b>}
       {alerts.map((alert) => (
         <Notice key={alert.key || alert.at + alert.template} desk={desk} alert={alert} />
@@ -21,6 +37,19 @@ export function Notices({ desk }: { desk: Desk }) {
         </button>
       )}
     </section>
+  );
+}
+
+/** What an act was answered with, whose button has gone meanwhile. */
+function UnreadNotice({ one }: { one: Unread }) {
+  return (
+    <div class="notice now" role="alert" data-unread={one.trouble === null ? "warned" : "refused"}>
+      <Icon name="alarm" />
+      <span>{one.trouble === null ? one.warnings.join(" ") : words(one.trouble)}</span>
+      <button type="button" class="link" aria-label={t("dismiss")} onClick={() => dismiss(one.no)}>
+        <Icon name="close" />
+      </button>
+    </div>
   );
 }
 

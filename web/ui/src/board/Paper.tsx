@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { Refusal } from "../api.ts";
 import { Note, Trouble } from "../components/Note.tsx";
+import { useTrouble } from "../components/unread.ts";
 import { dateTime } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
@@ -36,7 +37,7 @@ export function Paper({ desk }: { desk: Desk }) {
   const one = paper.value;
   const isSending = useSignal(false);
   const wasTried = useSignal(false);
-  const trouble = useSignal<unknown>(null);
+  const trouble = useTrouble();
   const entered = useSignal<Entered | null>(null);
   const roles = (policy.value?.clocks.back_entry_roles ?? []) as readonly Role[];
   const mayEnter = policy.value === null || desk.has(...roles);

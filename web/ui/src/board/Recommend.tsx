@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { newKey, Refusal, Unreachable } from "../api.ts";
 import { Icon } from "../components/Icon.tsx";
 import { Trouble } from "../components/Note.tsx";
+import { useTrouble } from "../components/unread.ts";
 import { distance, minutes } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
@@ -23,7 +24,7 @@ const FIRST = 6;
 export function Recommend({ desk, one }: { desk: Desk; one: IncidentView }) {
   const ranking = useSignal<Recommendation | null>(null);
   const trouble = useSignal<unknown>(null);
-  const refused = useSignal<unknown>(null);
+  const refused = useTrouble();
   const isSending = useSignal(false);
   const asks = useSignal<string | null>(null);
   const showsAll = useSignal(false);

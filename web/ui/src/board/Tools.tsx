@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Act } from "../components/Act.tsx";
 import { newKey, Refusal, Unreachable } from "../api.ts";
 import { Trouble } from "../components/Note.tsx";
+import { useTrouble } from "../components/unread.ts";
 import { t } from "../messages/board.ts";
 import { api } from "../session.ts";
 import {
@@ -51,7 +52,7 @@ export function Decide({ desk, one, isAmend, answers }: { desk: Desk; one: Incid
   const edit = (part: Partial<Assessment>) => (value.value = { ...value.peek(), now: { ...value.peek().now, ...part } });
   const reason = useSignal("");
   const partner = useSignal("");
-  const trouble = useSignal<unknown>(null);
+  const trouble = useTrouble();
   const isSending = useSignal(false);
   const key = useRef(newKey());
   const first = useRef<HTMLInputElement | null>(null);

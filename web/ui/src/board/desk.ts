@@ -51,7 +51,7 @@ export class Desk {
   readonly side = signal<Side>("none");
   /** The team that is looked at among the teams. */
   readonly team = signal<string | null>(null);
-  readonly told = signal<Told | null>(null);
+  readonly told = signal<readonly Told[]>([]);
   /** Numbers of incidents that were looked up, by their ids. */
   private readonly numbers = new Map<string, number>();
   /** Whether anything was opened yet; before that the URL's incident waits for its frame. */
@@ -109,8 +109,7 @@ export class Desk {
   }
 
   warn(incident: string, sentences: readonly string[]): void {
-    if (sentences.length > 0) this.told.value = { incident, sentences };
-    else if (this.told.peek()?.incident === incident) this.told.value = null;
+    if (sentences.length > 0) this.told.value = [...this.told.peek(), { incident, sentences }];
   }
 
   incident(id: string): IncidentView | undefined {

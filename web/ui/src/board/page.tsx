@@ -6,6 +6,7 @@ import "./beside.css";
 import "./acts.css";
 import { useEffect, useMemo } from "preact/hooks";
 import { Bar } from "../components/Bar.tsx";
+import { leaveTrouble } from "../components/unread.ts";
 import { Icon } from "../components/Icon.tsx";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
@@ -29,6 +30,7 @@ import { Notices } from "./Notices.tsx";
 import { Owed } from "./Owed.tsx";
 import { Paper } from "./Paper.tsx";
 import { isHeard, mayBeHeard, startSound, toggleSound, unlock } from "./sound.ts";
+import { followAnswers } from "./told.ts";
 import { Teams } from "./Teams.tsx";
 
 function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => void }) {
@@ -145,17 +147,18 @@ function Page({ session }: { session: Session }) {
       startDraft(null);
       made.take();
     };
+    followAnswers(api);
     startSound(made);
     startKeys(made, {
       newCall: begin,
       answer: () => {
         const ringing = openCalls(made).find((call) => call.state === "offered");
-        // Somebody else may have been quicker; the board then shows who.
-        if (ringing) void answer(made, ringing).catch(() => undefined);
+        // Somebody else may have been quicker.
+        if (ringing) void answer(made, ringing).catch(leaveTrouble);
       },
       acknowledge: () => {
         const raw = openAlarms(made).find((one) => one.acknowledged_at === null);
-        if (raw) void api.call(acknowledgeDuress, { path: { duress_id: raw.id }, body: {} }).catch(() => undefined);
+        if (raw) void api.call(acknowledgeDuress, { path: { duress_id: raw.id }, body: {} }).catch(leaveTrouble);
       },
       owed: () => (document.querySelector<HTMLElement>("#owed li button") ?? document.querySelector<HTMLElement>("#owed button"))?.focus(),
       teams: () => {

@@ -6,6 +6,7 @@ import type { ComponentChildren } from "preact";
 import { newKey, Unreachable } from "../api.ts";
 import { t } from "../messages/common.ts";
 import { Trouble } from "./Note.tsx";
+import { useTrouble } from "./unread.ts";
 
 export interface ActProps {
   /** Does it; gets the act's key, which stays the same while nobody is known to have answered. */
@@ -17,7 +18,7 @@ export interface ActProps {
 
 export function Act({ run, children, class: kind = "", disabled = false }: ActProps) {
   const isRunning = useSignal(false);
-  const trouble = useSignal<unknown>(null);
+  const trouble = useTrouble();
   const key = useRef(newKey());
   async function act() {
     if (isRunning.peek()) return;

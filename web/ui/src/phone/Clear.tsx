@@ -184,13 +184,13 @@ function PersonForm({ person: d, set, choose }: PersonProps) {
       {flags.includes("needs_receiver") && (
         <label class="field">
           {t("destination")}
-          <input autocomplete="off" value={d.destination} onInput={(event) => set({ destination: event.currentTarget.value })} />
+          <input value={d.destination} onInput={(event) => set({ destination: event.currentTarget.value })} />
         </label>
       )}
       {met && (
         <label class="field">
           {t("health_plan")}
-          <select autocomplete="off" value={d.health_plan} onChange={(event) => set({ health_plan: event.currentTarget.value as Ending["health_plan"] })}>
+          <select value={d.health_plan} onChange={(event) => set({ health_plan: event.currentTarget.value as Ending["health_plan"] })}>
             <option value="">{t("unknown")}</option>
             <option value="yes">{t("yes")}</option>
             <option value="no">{t("no")}</option>
@@ -212,7 +212,7 @@ function PersonForm({ person: d, set, choose }: PersonProps) {
       </fieldset>
       <label class="field">
         {t("clear_note")}
-        <textarea autocomplete="off" rows={4} value={d.note} onInput={(event) => set({ note: event.currentTarget.value })} />
+        <textarea rows={4} value={d.note} onInput={(event) => set({ note: event.currentTarget.value })} />
       </label>
     </>
   );
@@ -223,7 +223,7 @@ function Choice({ name, set, flag, value, change }: { name: string; set: SetName
   return (
     <label class="field">
       {name}
-      <select autocomplete="off" value={value} onChange={(event) => change(event.currentTarget.value)}>
+      <select value={value} onChange={(event) => change(event.currentTarget.value)}>
         <option value="">{t("choose")}</option>
         {codes.map(({ code }) => (
           <option key={code} value={code}>
@@ -238,7 +238,7 @@ function Choice({ name, set, flag, value, change }: { name: string; set: SetName
 export function Tick({ name, value, change }: { name: string; value: boolean; change: (value: boolean) => void }) {
   return (
     <label class="tick">
-      <input autocomplete="off" type="checkbox" checked={value} onChange={(event) => change(event.currentTarget.checked)} />
+      <input type="checkbox" checked={value} onChange={(event) => change(event.currentTarget.checked)} />
       {name}
     </label>
   );

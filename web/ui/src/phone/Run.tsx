@@ -302,7 +302,7 @@ export function NoteSheet({ phone, now }: Props) {
     <Sheet title={t("note")}>
       <label class="field">
         <span class="quiet">{t("note_hint")}</span>
-        <textarea rows={6} autocomplete="off" value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
+        <textarea rows={6} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
       </label>
       <button type="button" class="button main touch" disabled={text.value.trim() === ""} onClick={save}>
         {t("note_save")}

@@ -80,7 +80,7 @@ export function OffShift({ phone }: { phone: Phone }) {
           </p>
           <label class="field">
             {t("ends_in")}
-            <select autocomplete="off" value={String(hours)} onChange={(event) => (form.value = { ...form.peek(), hours: Number(event.currentTarget.value) })}>
+            <select value={String(hours)} onChange={(event) => (form.value = { ...form.peek(), hours: Number(event.currentTarget.value) })}>
               {HOURS.map((one) => (
                 <option key={one} value={String(one)}>
                   {t("hours", { n: one })}

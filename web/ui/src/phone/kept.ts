@@ -69,9 +69,10 @@ let vault: Vault | null = null;
 export async function openKept(): Promise<boolean> {
   let isLasting = true;
   try {
-    vault = await Vault.open(deviceDisk());
+    vault = await Promise.race([Vault.open(deviceDisk()), tooLong()]);
   } catch {
-    // Nothing may lie there readable: without encryption it is kept in memory alone.
+    // Nothing may lie there readable: without encryption, or where the device doesn't answer, it is
+    // kept in memory alone.
     isLasting = false;
     vault = await Vault.open(memoryDisk());
   }
@@ -79,6 +80,10 @@ export async function openKept(): Promise<boolean> {
   if (isLasting) await takeOver();
   return isLasting;
 }
+
+/** So long a device may take to open what it keeps: a page that waits for ever helps nobody. */
+const OPENS_WITHIN_MS = 5000;
+const tooLong = (): Promise<never> => new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), OPENS_WITHIN_MS));
 
 function kept(): Vault {
   if (vault === null) throw new Error("nothing is kept before it was opened");
@@ -190,9 +195,10 @@ export async function changePerson(): Promise<void> {
 /** Signed out, or told to forget: nothing stays. */
 export async function forgetAll(): Promise<void> {
   drafts.clear();
-  await kept().forget();
-  // What this page still holds goes nowhere any more.
+  const before = kept();
+  // What this page still holds goes nowhere any more, whatever it is about to write.
   vault = await Vault.open(memoryDisk());
+  await before.forget();
 }
 
 /** How many acts the county hasn't received yet. */
