@@ -201,6 +201,15 @@ def utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
+def wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return what the clocks of a zone show at an instant, without a zone.
+
+    Two of one zone differ by what the clocks show, also over a night in which they are changed;
+    how long something took is told by instants in UTC alone.
+    """
+    return utc(instant).astimezone(zone).replace(tzinfo=None)
+
+
 def local_day(instant: datetime, zone: ZoneInfo = PACIFIC) -> date:
     """Return the calendar day on which an instant falls in the county."""
     return utc(instant).astimezone(zone).date()

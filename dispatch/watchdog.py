@@ -23,6 +23,9 @@ from dispatch.escalate import Overdue, overdue
 
 log = logging.getLogger(__name__)
 
+#: Of more things than this at once people are told of the first alone.
+MOST_TOLD = 5
+
 
 class Watched(Protocol):
     """A county as the watchdog sees it; ``dispatch.county.CountyRunner`` is one."""
@@ -63,13 +66,16 @@ class Watchdog:
         self._submit = submit
         self._told: set[tuple[CountyId, Overdue]] = set()
         self._seen: dict[CountyId, set[Overdue]] = {}
+        self._behind: set[CountyId] = set()
         self.overlooked: dict[CountyId, tuple[Overdue, ...]] = {}
 
     async def look(self) -> None:
         """Tell people of each thing overlooked, once.
 
         Only what was overdue at the look before too counts: a county whose time runs fast, or whose
-        node has just started, finds a tick in between.
+        node has just started, finds a tick in between. Of many things at once, as after a
+        standstill or in a county whose clock stood elsewhere, nobody is told while they become
+        fewer, because then they are being seen to; and of the first few only where they don't.
 
         Raises:
             Unavailable: something couldn't be told of; it is again at the next look.
@@ -84,9 +90,12 @@ class Watchdog:
             self.overlooked[county.county_id] = found
             told = {key for key in self._told if key[0] == county.county_id}
             self._told -= told - {(county.county_id, _same(one)) for one in found}
-            for one in found:
-                if (county.county_id, _same(one)) in self._told:
-                    continue
+            if self._catches_up(county.county_id, len(found), len(before)):
+                continue
+            new = [one for one in found if (county.county_id, _same(one)) not in self._told]
+            new.sort(key=lambda one: one.kind != "duress")
+            self._pass_over(county.county_id, new[MOST_TOLD:])
+            for one in new[:MOST_TOLD]:
                 try:
                     await self._tell(county.county_id, one)
                 except Unavailable as error:
@@ -94,6 +103,23 @@ class Watchdog:
                     failed = error
         if failed is not None:
             raise failed
+
+    def _catches_up(self, county_id: CountyId, count: int, before: int) -> bool:
+        """Whether there were many things, and they become fewer from look to look."""
+        if count > MOST_TOLD:
+            self._behind.add(county_id)
+        if count >= before or count == 0:
+            self._behind.discard(county_id)
+        return county_id in self._behind
+
+    def _pass_over(self, county_id: CountyId, rest: Sequence[Overdue]) -> None:
+        """Leave the rest of many to the log and the metrics: the first ones have called people."""
+        if rest:
+            log.error(
+                "more deadlines were overlooked",
+                extra={"action": "overlooked", "county_id": county_id, "count": len(rest)},
+            )
+        self._told |= {(county_id, _same(one)) for one in rest}
 
     async def _tell(self, county_id: CountyId, one: Overdue) -> None:
         log.error(

@@ -7,6 +7,7 @@ next, and what a miss sets off. Must not know how instants are set (``owed``) or
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from crisis.commands import (
@@ -43,6 +44,10 @@ CONTACTS = frozenset({_K.CALLBACK, _K.WAITING_CONTACT, _K.FOLLOW_UP, _K.CHECK_IN
 DONE = "done"
 #: The exception that a follow-up may take only after the tries that the policy asks for.
 UNREACHABLE = "unable_after_attempts"
+
+
+#: What lapsed longer ago than this before the service noticed rings no more.
+RINGS_WITHIN = timedelta(days=1)
 
 
 def create_obligation(d: Deciding, c: CreateObligation) -> dict[str, Any]:
@@ -176,14 +181,16 @@ def miss_obligation(d: Deciding, c: MissObligation) -> dict[str, Any]:
     d.emit(ObligationMissed(obligation_id=obligation.id, incident_id=obligation.incident_id))
     incident = _incident(d, obligation.incident_id)
     to = f"user:{obligation.owner}" if obligation.owner is not None else "role:dispatcher"
-    d.notify(to, f"{obligation.kind.value}_missed", incident=incident)
-    if obligation.kind is not _K.WAITING_CONTACT:
-        d.notify(
-            "role:supervisor",
-            f"{obligation.kind.value}_missed",
-            urgency="soon",
-            incident=incident,
-        )
+    # After days of standstill what lapsed in them stands on the board, and doesn't ring one by one.
+    if d.now - obligation.lapses_at <= RINGS_WITHIN:
+        d.notify(to, f"{obligation.kind.value}_missed", incident=incident)
+        if obligation.kind is not _K.WAITING_CONTACT:
+            d.notify(
+                "role:supervisor",
+                f"{obligation.kind.value}_missed",
+                urgency="soon",
+                incident=incident,
+            )
     return {
         "obligation_id": obligation.id,
         "state": ObligationState.MISSED,

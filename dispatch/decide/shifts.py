@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import ResponderId, ShiftId, TeamId
 from crisis.responder import PresenceMode
+from crisis.standards import utc, wall
 from crisis.team import CrewMember, Duty, Shift, Team
 from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import require_known
@@ -43,12 +44,19 @@ def require_planned(shift: Shift) -> None:
 
 
 def check_window(d: Deciding, starts_at: datetime, ends_at: datetime) -> None:
-    """Refuse a shift that ends before it starts, lasts too long or lies in the past."""
-    if ends_at <= starts_at:
+    """Refuse a shift that ends before it starts, lasts too long or lies in the past.
+
+    What a roster calls a day, from seven to seven, has an hour more in the night of autumn in which
+    the clocks are put back, and by the clocks alone a day of hours in spring has one too many: it
+    is too long only where it is so by both.
+    """
+    zone, starts, ends = d.policy.tz(), utc(starts_at), utc(ends_at)
+    if ends <= starts:
         raise Invalid("shift_backwards", "A shift must end after it starts.")
-    if ends_at - starts_at > LONGEST_SHIFT:
+    by_the_clocks = wall(ends, zone) - wall(starts, zone)
+    if min(ends - starts, by_the_clocks) > LONGEST_SHIFT:
         raise Invalid("shift_too_long", "A shift lasts 24 hours at most.", longest_h=24)
-    if ends_at <= d.now and not d.is_back_entry:
+    if ends <= d.now and not d.is_back_entry:
         raise Invalid("shift_in_past", "The shift would be over already.")
 
 

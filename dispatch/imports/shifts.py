@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from crisis.commands import PlanShift
 from crisis.ids import ShiftId
 from crisis.responder import PresenceMode
+from crisis.standards import utc
 from crisis.team import CrewMember, Shift
 from dispatch.imports.roster import ENTERED, Roster, responder_id_of
 from dispatch.imports.rows import Column, Difference, Mind, Row, Step, Unusable, split
@@ -49,7 +50,7 @@ def shift_command(county: Roster, row: Row) -> tuple[PlanShift, Shift | None]:
 
 
 def instant_of(text: str, zone: ZoneInfo, name: str, order: Order = Order.MONTH_FIRST) -> datetime:
-    """Return the one instant that a time means.
+    """Return the one instant that a time means, in UTC: there a difference is a duration.
 
     Raises:
         Unusable: it is no time, or means two.
@@ -67,7 +68,7 @@ def instant_of(text: str, zone: ZoneInfo, name: str, order: Order = Order.MONTH_
             value=text,
             offsets=" / ".join(f"{one.astimezone(zone):%z}" for one in found),
         )
-    return found[0]
+    return utc(found[0])
 
 
 def _member(county: Roster, text: str) -> CrewMember:

@@ -404,6 +404,15 @@ def test_the_rest_stays_on_the_board_as_missed_and_the_supervisor_knows() -> Non
     assert county.board.obligations == {}
 
 
+def test_what_lapsed_in_days_of_standstill_stands_on_the_board_and_rings_no_more() -> None:
+    county = County()
+    follow_up = owed(county, K.FOLLOW_UP, 60, owner=WORKER.user_id)
+    county.wait(60 + 86_401)
+    county.do(MissObligation(obligation_id=follow_up), by=SERVICE)
+    assert county.board.obligations[follow_up].state is ObligationState.MISSED
+    assert county.told() == []
+
+
 def test_the_papers_of_an_outage_owe_no_waiting_contact() -> None:
     county = County()
     county.opened(by=SUPERVISOR, source=Source.BACK_ENTRY, reason="power_outage", paper_number="p7")

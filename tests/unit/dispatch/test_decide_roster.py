@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -213,6 +214,42 @@ def test_a_shift_has_a_sensible_window(starts_h: float, ends_h: float, code: str
         ends_at=county.now + ends_h * HOUR,
     )
     county.refused(code, command, by=SUPERVISOR)
+
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends"),
+    [
+        # From seven to seven: 25 hours in autumn, 23 in spring.
+        ((2026, 10, 31, 7), (2026, 11, 1, 7)),
+        ((2027, 3, 13, 7), (2027, 3, 14, 7)),
+        # 24 hours: from seven to six in autumn, to eight in spring.
+        ((2026, 10, 31, 7), (2026, 11, 1, 6)),
+        ((2027, 3, 13, 7), (2027, 3, 14, 8)),
+    ],
+)
+@pytest.mark.parametrize("zone", [UTC, PACIFIC], ids=["instants in UTC", "local instants"])
+def test_a_shift_of_a_day_may_lie_over_a_change_of_the_clocks(
+    starts: tuple[int, int, int, int], ends: tuple[int, int, int, int], zone: tzinfo
+) -> None:
+    county, team_id = staffed()
+    starts_at, ends_at = (datetime(*at, tzinfo=PACIFIC).astimezone(zone) for at in (starts, ends))
+    county.do(PlanShift(team_id=team_id, starts_at=starts_at, ends_at=ends_at), by=SUPERVISOR)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends"),
+    [((2026, 10, 31, 7), (2026, 11, 1, 8)), ((2027, 3, 13, 7), (2027, 3, 14, 9))],
+)
+def test_a_shift_longer_than_a_day_by_the_clocks_and_in_truth_is_refused(
+    starts: tuple[int, int, int, int], ends: tuple[int, int, int, int]
+) -> None:
+    county, team_id = staffed()
+    starts_at, ends_at = (datetime(*at, tzinfo=PACIFIC) for at in (starts, ends))
+    command = PlanShift(team_id=team_id, starts_at=starts_at, ends_at=ends_at)
+    county.refused("shift_too_long", command, by=SUPERVISOR)
 
 
 def test_a_teams_shifts_never_overlap_but_may_touch() -> None:

@@ -160,6 +160,34 @@ def test_what_a_person_took_is_left_to_them() -> None:
         assert keys(life) == set()
 
 
+@pytest.mark.parametrize(
+    ("incident", "act_of"),
+    [
+        ({"phase": "received", "state": "received"}, "screen"),
+        ({"phase": "screening", "state": "screening"}, "determine"),
+        (
+            {"phase": "waiting", "state": "determined", "slots": [{"no": 1, "state": "waiting"}]},
+            "offer",
+        ),
+        ({"phase": "cleared", "state": "determined"}, "close"),
+    ],
+)
+def test_whoever_owns_an_incident_works_it_the_supervisor_too(
+    incident: Entity, act_of: str
+) -> None:
+    for life in (Desk(world(), STAFF, 0, 1), Supervisor(world(), STAFF)):
+        shown(life, {"k": "incident", "id": INCIDENT, "owner": str(ME), **incident})
+        assert {key.split("/")[0] for key in keys(life)} == {act_of}
+
+
+def test_a_slot_that_was_asked_for_is_left_to_the_service() -> None:
+    desk = Desk(world(), STAFF, 0, 1)
+    slots = [{"no": 1, "state": "waiting", "asked": True, "next_try_at": "2026-03-02T18:00:00Z"}]
+    incident = {"k": "incident", "id": INCIDENT, "phase": "waiting", "state": "determined"}
+    shown(desk, {**incident, "owner": str(ME), "slots": slots})
+    assert keys(desk) == set()
+
+
 def test_a_person_has_seconds_of_their_own_before_a_call_is_answered() -> None:
     for nth in range(2):
         desk = Desk(world(), STAFF, nth, 2)

@@ -7,12 +7,18 @@ from datetime import datetime
 import pytest
 
 from crisis.board import Board
-from crisis.commands import AlarmOverlooked, Envelope, ExpireOffer, RaiseDuress
+from crisis.commands import (
+    AlarmOverlooked,
+    Envelope,
+    ExpireOffer,
+    FlagIncident,
+    RaiseDuress,
+)
 from crisis.errors import Unavailable
 from crisis.ids import CountyId
 from dispatch.decide import Rules
 from dispatch.escalate import next_due
-from dispatch.watchdog import Watchdog
+from dispatch.watchdog import MOST_TOLD, Watchdog
 from tests.unit.dispatch.board_kit import COUNTY, SERVICE, County, on_team
 
 
@@ -145,3 +151,35 @@ async def test_the_alarm_rings_at_the_desk_and_beyond_it_and_changes_nothing() -
         "role:admin",
     }
     county.refused("role", kennel.sent[0].command)
+
+
+def many_overdue(kennel: Kennel, count: int) -> list[object]:
+    """Let so many incidents wait for marks that nobody sets."""
+    county = kennel.county
+    found: list[object] = [county.opened() for _ in range(count)]
+    county.wait(county.rules.policy.waiting.unscreened_s)
+    county.wait(county.rules.policy.offers.watchdog_s + 1)
+    return found
+
+
+async def test_nobody_is_told_of_many_things_while_they_become_fewer() -> None:
+    """After a standstill, or where a county's clock stood elsewhere, they are being seen to."""
+    kennel = Kennel()
+    incidents = many_overdue(kennel, 40)
+    assert await kennel.look() == []
+    for incident_id in incidents:
+        flag = FlagIncident(incident_id=incident_id, flag="unscreened")  # type: ignore[arg-type]
+        kennel.county.do(flag, by=SERVICE)
+        assert await kennel.look() == []
+    assert kennel.sent == []
+
+
+async def test_of_many_things_that_nobody_sees_to_people_are_told_of_a_few() -> None:
+    kennel = Kennel()
+    kennel.county.do(RaiseDuress(), by=on_team(kennel.county.team("Red 1")))
+    many_overdue(kennel, 40)
+    await kennel.look()
+    told = await kennel.look()
+    assert told == ["duress", *["flag"] * (MOST_TOLD - 1)]
+    assert await kennel.look() == []
+    assert len(kennel.dog.overlooked[COUNTY]) == 41, "all of them stand in health and metrics"

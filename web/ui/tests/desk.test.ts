@@ -25,6 +25,9 @@ test("what is told of is the latest such time, yesterday's before midnight has p
   assert.equal(iso(lastTime("00:05", now)), "2026-12-02T08:05:00.000Z");
   assert.equal(iso(lastTime("23:50", now)), "2026-12-02T07:50:00.000Z");
   assert.equal(lastTime("", now), null);
+  // The day of 25 hours, late in the evening, and the one after that of 23, early in the morning.
+  assert.equal(iso(lastTime("23:50", Date.parse("2026-11-02T07:30:00Z"))), "2026-11-01T06:50:00.000Z");
+  assert.equal(iso(lastTime("23:50", Date.parse("2026-03-09T07:30:00Z"))), "2026-03-09T06:50:00.000Z");
 });
 
 test("what comes next is the next such time, past midnight too", () => {

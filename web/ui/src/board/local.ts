@@ -57,7 +57,7 @@ export function lastTime(text: string, now: Instant): Instant | null {
   if (!/^\d{2}:\d{2}$/.test(text)) return null;
   const today = fromLocal(`${localDay(now)}T${text}`);
   if (today === null || today <= now + 60_000) return today;
-  return fromLocal(`${localDay(now - 86_400_000)}T${text}`);
+  return fromLocal(`${dayBeside(now, -1)}T${text}`);
 }
 
 /** Read "00:20" as the first such time that isn't before `after`: what comes next, past midnight too. */
@@ -66,9 +66,13 @@ export function nextTime(text: string, after: Instant): Instant | null {
   const same = fromLocal(`${localDay(after)}T${text}`);
   const minute = Math.floor(after / 60_000) * 60_000;
   if (same === null || same >= minute) return same === null ? null : Math.max(same, after);
-  // Noon of the day after is that day, whatever the clocks did in the night.
-  const noon = fromLocal(`${localDay(after)}T12:00`) as Instant;
-  return fromLocal(`${localDay(noon + 86_400_000)}T${text}`);
+  return fromLocal(`${dayBeside(after, 1)}T${text}`);
+}
+
+/** The local day so many after that of an instant: noon of it is that day, whatever the clocks did in the night. */
+function dayBeside(at: Instant, days: number): string {
+  const noon = fromLocal(`${localDay(at)}T12:00`) as Instant;
+  return localDay(noon + days * 86_400_000);
 }
 
 /** As the wire has it. */
