@@ -238,10 +238,12 @@ class Join(Value, frozen=True, kw_only=True):
 class Encounter(Value, frozen=True, kw_only=True):
     """One subject × one response. Codes are private and gone after erasure.
 
+    ``version``: counts how often it was recorded, from 1.
     ``law_enforcement``: its part; ``None`` = not said. ``mandated_reports``: kinds that are owed.
     """
 
     id: EncounterId
+    version: int = 1
     assignment_id: AssignmentId
     subject_id: SubjectId | None = None
     recorded_at: datetime

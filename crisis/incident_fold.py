@@ -389,8 +389,10 @@ def _subject_added(incident: Incident, event: SubjectAdded, at: datetime) -> Inc
 
 
 def _encounter(incident: Incident, event: EncounterRecorded, at: datetime) -> Incident:
+    known = next((e for e in incident.encounters if e.id == event.encounter_id), None)
     encounter = Encounter(
         id=event.encounter_id,
+        version=1 if known is None else known.version + 1,
         assignment_id=event.assignment_id,
         subject_id=event.subject_id,
         recorded_at=at,

@@ -8,6 +8,7 @@ never changes what old data means.
 from __future__ import annotations
 
 import re
+from hashlib import blake2s
 from typing import ClassVar
 
 import msgspec
@@ -16,6 +17,15 @@ import msgspec
 def snake(name: str) -> str:
     """Return ``CallOffered`` as ``call_offered``: an event's type in the log."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def mark_of(*facts: object) -> str:
+    """Return a short mark of facts, the same wherever they are the same.
+
+    Whoever changes a whole entry says with it which one they looked at.
+    """
+    text = msgspec.json.encode(facts, order="deterministic")
+    return blake2s(text, digest_size=8).hexdigest()
 
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -25,7 +25,7 @@ from crisis.ids import (
     ShiftId,
     TeamId,
 )
-from crisis.shapes import EventBody, Value
+from crisis.shapes import EventBody, Value, mark_of
 from crisis.staffing import PresenceMode, Responder, TelehealthSecond
 from crisis.states import step
 from geo.point import Point
@@ -236,6 +236,11 @@ class Shift(Value, frozen=True, kw_only=True):
         """Whether it is planned or running."""
         return self.ended_at is None and not self.cancelled
 
+    @property
+    def mark(self) -> str:
+        """The mark of its plan: window and crew."""
+        return mark_of(self.starts_at, self.ends_at, self.crew)
+
 
 class Team(Value, frozen=True, kw_only=True):
     """A team: its standing facts, its duty, and what it is busy with.
@@ -277,6 +282,13 @@ class Team(Value, frozen=True, kw_only=True):
     def is_open(self) -> bool:
         """Whether it is on the board: in use, or retired but still on duty."""
         return not self.retired or self.duty is not Duty.OFF_SHIFT
+
+    @property
+    def mark(self) -> str:
+        """The mark of its standing facts."""
+        base = None if self.base is None else (self.base.lat_deg, self.base.lon_deg)
+        standing = (self.agency_id, self.call_sign, base, self.zones, self.capabilities)
+        return mark_of(*standing, self.retired)
 
     @property
     def is_free(self) -> bool:

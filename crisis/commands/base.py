@@ -30,6 +30,8 @@ PaperNumber = Annotated[
 ]
 Text = Annotated[str, Meta(max_length=20_000, description="free text; kept encrypted")]
 Aware = Annotated[datetime, Meta(tz=True)]
+#: Which state of an entry the sender looked at; see ``crisis.shapes.mark_of``.
+Mark = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$", description="the `mark` of what was seen")]
 Codes = Annotated[tuple[Code, ...], Meta(max_length=40)]
 Needs = Annotated[tuple[Need, ...], Meta(max_length=40)]
 Hazards = Annotated[tuple[Hazard, ...], Meta(max_length=40)]

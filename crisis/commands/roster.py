@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from crisis.commands.base import Aware, Code, Codes, Command, Crew, Short
+from crisis.commands.base import Aware, Code, Codes, Command, Crew, Mark, Short
 from crisis.ids import AgencyId, ShiftId, TeamId
 from crisis.roles import DISPATCH, FIELD, STAFFING, Role
 from crisis.staffing import Responder, TelehealthSecond
@@ -14,7 +14,11 @@ from geo.point import Point
 
 
 class RecordTeam(Command, frozen=True, kw_only=True):
-    """Add a team or change its standing facts."""
+    """Add a team or change its standing facts.
+
+    ``seen``, here and below: the mark of the entry that the sender looked at; it is refused where
+    somebody changed that since. ``None`` = not told.
+    """
 
     ROLES = STAFFING
     team_id: TeamId | None = None
@@ -24,6 +28,7 @@ class RecordTeam(Command, frozen=True, kw_only=True):
     zones: Annotated[tuple[Short, ...], Meta(max_length=40)] = ()
     capabilities: Codes = ()
     retired: bool = False
+    seen: Mark | None = None
 
 
 class RecordResponder(Command, frozen=True, kw_only=True):
@@ -37,6 +42,7 @@ class RecordResponder(Command, frozen=True, kw_only=True):
     responder: Responder
     name: Short | None = None
     code: Short | None = None
+    seen: Mark | None = None
 
 
 class PlanShift(Command, frozen=True, kw_only=True):
@@ -48,6 +54,7 @@ class PlanShift(Command, frozen=True, kw_only=True):
     starts_at: Aware
     ends_at: Aware
     crew: Crew = ()
+    seen: Mark | None = None
 
 
 class CancelShift(Command, frozen=True, kw_only=True):

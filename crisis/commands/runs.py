@@ -18,7 +18,8 @@ class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How one person's encounter ended.
 
     ``law_enforcement``: its part in this encounter; ``None`` = not said. ``mandated_reports``: the
-    kinds of report that the law asks for after it; each is owed from now on.
+    kinds of report that the law asks for after it; each is owed from now on. ``version``: of the
+    record that the sender looked at; ``None`` = none, and what is left out then stays as it was.
     """
 
     subject_id: SubjectId | None = None
@@ -34,6 +35,7 @@ class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mandated_reports: Codes = ()
     has_plan_to_notify: bool | None = None
     note: Text | None = None
+    version: Annotated[int, Meta(ge=1)] | None = None
 
 
 class EnterAssignment(Command, frozen=True, kw_only=True):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from crisis.commands import EncounterInput
-from crisis.errors import Conflict, Invalid, NotFound
+from crisis.errors import Conflict, Invalid, NotFound, StaleVersion
 from crisis.ids import AssignmentId, EncounterId, IncidentId, SubjectId
 from crisis.incident import Encounter, EncounterRecorded
 from dispatch.decide import dues
@@ -31,7 +33,7 @@ def record(
     That is the one with ``encounter_id``, or the named person's.
 
     ``thing`` tells apart several new ones of one command. What an amendment leaves out of the
-    note keeps the earlier note.
+    note keeps the earlier note; see ``_beside`` for the rest.
 
     Raises:
         NotFound: ``unknown_encounter``, ``unknown_subject``.
@@ -42,6 +44,7 @@ def record(
     known = _known(before.encounters, run_id, encounter_id, given.subject_id)
     if given.subject_id is not None and all(s.id != given.subject_id for s in before.subjects):
         raise NotFound("unknown_subject", "The incident has no such person.")
+    given = _beside(known, given)
     _check_codes(d, given)
     note = d.record("encounter_note", thing, incident_id, {"text": given.note})
     earlier_note = known.note_record if known is not None else None
@@ -105,6 +108,44 @@ def _known(
             encounter_id=str(twin.id),
         )
     return known
+
+
+def _beside(known: Encounter | None, given: EncounterInput) -> EncounterInput:
+    """Return what is to be recorded, so that nothing of somebody else's is lost unseen.
+
+    Who looked at the newest record replaces it. Who looked at none (a crew, reporting late)
+    adds to it: what they leave out stays.
+
+    Raises:
+        StaleVersion: ``stale_version``: it was recorded again since the sender looked.
+    """
+    if known is None:
+        return given
+    if given.version is None:
+        kept = {
+            name: getattr(known, name)
+            for name in ("hold", "transport", "destination", "law_enforcement")
+            if getattr(given, name) is None
+        }
+        if given.plan is None and given.plan_exception is None:
+            kept |= {"plan": known.plan, "plan_exception": known.plan_exception}
+        reports = dict.fromkeys((*known.mandated_reports, *given.mandated_reports))
+        return msgspec.structs.replace(
+            given,
+            **kept,
+            naloxone_given=given.naloxone_given or known.naloxone_given,
+            mandated_reports=tuple(reports),
+        )
+    if given.version != known.version:
+        raise StaleVersion(
+            "stale_version",
+            "Somebody changed this after you looked. Look at it as it is now, and say again what "
+            "still has to be changed.",
+            version=known.version,
+            seen=given.version,
+            fields=[{"field": "encounter", "yours": None, "theirs": None}],
+        )
+    return given
 
 
 def _check_codes(d: Deciding, given: EncounterInput) -> None:

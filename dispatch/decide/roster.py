@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from crisis.commands import CancelShift, Command, PlanShift, RecordResponder, RecordTeam
-from crisis.errors import Conflict
+from crisis.errors import Conflict, StaleVersion
 from crisis.ids import ShiftId, TeamId
 from crisis.responder import Responder, why_uncounted
+from crisis.shapes import mark_of
 from crisis.standards import local_day
 from crisis.team import (
     Duty,
@@ -38,6 +39,21 @@ from dispatch.decide.shifts import (
 )
 
 
+def require_seen(seen: str | None, mark: str) -> None:
+    """Refuse to replace an entry that is another one than the sender looked at.
+
+    Raises:
+        StaleVersion: ``stale_entry``.
+    """
+    if seen is not None and seen != mark:
+        raise StaleVersion(
+            "stale_entry",
+            "Somebody changed this entry after you opened it. Look at it as it is now, then enter "
+            "again what still has to be changed.",
+            mark=mark,
+        )
+
+
 def record_team(d: Deciding, c: RecordTeam) -> dict[str, Any]:
     """Add a team or change its standing facts; a call sign means one team in the county.
 
@@ -55,6 +71,8 @@ def record_team(d: Deciding, c: RecordTeam) -> dict[str, Any]:
             f"{namesake.call_sign} is another team's call sign.",
             team_id=str(namesake.id),
         )
+    if known is not None:
+        require_seen(c.seen, known.mark)
     if c.retired:
         _check_retirable(d, team_id, known)
     d.emit(
@@ -91,6 +109,8 @@ def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
     """
     given = c.responder
     known = d.board.responders.get(given.id)
+    if known is not None:
+        require_seen(c.seen, mark_of(known))
     kind = d.rules.codes.require("provider_type", given.provider_type)
     for set_name, codes in (
         ("training", given.enhanced),
@@ -137,6 +157,7 @@ def plan_shift(d: Deciding, c: PlanShift) -> dict[str, Any]:
         if known.team_id != team.id:
             raise Conflict("another_teams_shift", "That shift is another team's.")
         require_planned(known)
+        require_seen(c.seen, known.mark)
     check_window(d, c.starts_at, c.ends_at)
     check_overlap(d, team.id, shift_id, c.starts_at, c.ends_at)
     check_crew(d, c.crew)

@@ -278,6 +278,30 @@ async def test_a_team_is_added_changed_and_refused_in_words(house: House) -> Non
     assert "There is a team Blue 2 already" in text_of(twice.text)
 
 
+async def test_a_form_of_a_team_that_somebody_changed_since_is_refused_and_told(
+    house: House,
+) -> None:
+    agency = await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    other = await house.person("kim", Role.ADMIN)
+    form = {"call_sign": "Blue 1", "agency": str(agency), "capabilities": "wheelchair_vehicle"}
+    await admin.send("/teams/new", call_sign="Blue 1", agency=str(agency))
+    [team] = board(house).teams.values()
+    path = f"/teams/{team.id}"
+    opened = field_of(await admin.open(path), "seen")
+    theirs = {"call_sign": "Blue 7", "agency": str(agency), "seen": opened}
+    assert (await other.send(path, **theirs)).status_code == 303
+    refused = await admin.send(path, **{**form, "seen": opened})
+    assert refused.status_code == 409
+    assert "Somebody changed this entry after you opened it" in text_of(refused.text)
+    assert board(house).teams[team.id].call_sign == "Blue 7"
+    # What was typed stands there, on top of what is known now.
+    assert 'value="Blue 1"' in refused.text
+    fresh = field_of(refused.text, "seen")
+    again = await admin.send(path, call_sign="Blue 1", agency=str(agency), seen=fresh)
+    assert again.status_code == 303
+
+
 async def test_a_form_sent_twice_is_one_act(house: House) -> None:
     agency = await house.agency()
     admin = await house.person("ada", Role.ADMIN)

@@ -20,6 +20,7 @@ from crisis.commands import CancelShift, PlanShift, RecordResponder, RecordTeam
 from crisis.errors import CrisisError, NotFound
 from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
 from crisis.responder import Credential, PresenceMode, Responder, why_uncounted
+from crisis.shapes import mark_of
 from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
 from dispatch.imports.roster import Roster, responder_command, responder_id_of, team_command
@@ -33,6 +34,8 @@ from web.admin.pages import Desk, Fault, Pages, choice, done, id_of, status_of
 _CREW_ROWS = 5
 _MODES = {mode.value: mode for mode in PresenceMode}
 _NEW = "new"
+#: The field that holds the mark of the entry which a form was made of.
+_SEEN = "seen"
 
 
 class RosterPages:
@@ -47,11 +50,11 @@ class RosterPages:
         route = self._pages.route
         return [
             route("/teams", self.teams),
-            route("/teams/{id}", self.team, fields=tuple(_team_row(None))),
+            route("/teams/{id}", self.team, fields=(*_team_row(None), _SEEN)),
             route("/people", self.people),
-            route("/people/{id}", self.person, fields=_PERSON_FIELDS),
+            route("/people/{id}", self.person, fields=(*_PERSON_FIELDS, _SEEN)),
             route("/shifts", self.shifts),
-            route("/shifts/{id}", self.shift, fields=_SHIFT_FIELDS),
+            route("/shifts/{id}", self.shift, fields=(*_SHIFT_FIELDS, _SEEN)),
             route("/shifts/{id}/cancel", self.cancel),
         ]
 
@@ -80,7 +83,7 @@ class RosterPages:
         row = {**desk.form.row(), "capabilities": "; ".join(desk.form.all("capabilities"))}
         try:
             command = await self._team_command(desk, known, row)
-            await desk.submit(command)
+            await desk.submit(msgspec.structs.replace(command, seen=_seen(desk.form)))
         except (CrisisError, ValueError) as error:
             return await self._team_form(desk, known, row, error)
         return done(desk, "team", "teams")
@@ -121,6 +124,7 @@ class RosterPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             team=known,
+            seen=known.mark if known else "",
             # A box that isn't ticked isn't sent.
             row={**_team_row(None), **row},
             agencies=await desk.agency_choices(),
@@ -162,7 +166,8 @@ class RosterPages:
             return await self._person_form(desk, known, _person_row(known))
         row = {**desk.form.row(), "competencies": "; ".join(desk.form.all("competencies"))}
         try:
-            await desk.submit(await self._person_command(desk, known, row))
+            command = await self._person_command(desk, known, row)
+            await desk.submit(msgspec.structs.replace(command, seen=_seen(desk.form)))
         except (CrisisError, ValueError) as error:
             return await self._person_form(desk, known, row, error)
         return done(desk, "person", "people")
@@ -220,6 +225,7 @@ class RosterPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             person=known,
+            seen=mark_of(known) if known else "",
             name=_person_text(known, await _called(desk), desk) if known else "",
             uncounted=self._uncounted(desk, known) if known else [],
             row={**dict.fromkeys(_PERSON_FIELDS, ""), **row},
@@ -266,7 +272,8 @@ class RosterPages:
         if desk.form is None:
             return await self._shift_form(desk, known, _shift_form_of(known, desk))
         try:
-            await desk.submit(self._shift_command(desk, known, desk.form))
+            command = self._shift_command(desk, known, desk.form)
+            await desk.submit(msgspec.structs.replace(command, seen=_seen(desk.form)))
         except (CrisisError, ValueError) as error:
             return await self._shift_form(desk, known, desk.form, error)
         return done(desk, "shift", "shifts")
@@ -332,6 +339,7 @@ class RosterPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             shift=known,
+            seen=known.mark if known else "",
             form=form,
             rows=rows,
             people=people,
@@ -380,6 +388,11 @@ def _person_text(one: Responder | None, called: Mapping[UUID, str], desk: Desk) 
 
 def _kind_text(words: Words, code: str, label: str | None) -> str:
     return words.code("provider_type", code, label)
+
+
+def _seen(form: Form) -> str | None:
+    """Return the mark of the entry that the form was made of; ``None`` = of a new one."""
+    return form.text(_SEEN) or None
 
 
 def _team_row(team: Team | None) -> dict[str, str]:

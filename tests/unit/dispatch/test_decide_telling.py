@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from crisis.assignment import Status
 from crisis.changes import changes_of
-from crisis.commands import AmendIncident, Determine, PlaceInput
-from crisis.ids import IncidentId
+from crisis.commands import (
+    AmendIncident,
+    Determine,
+    EncounterInput,
+    PlaceInput,
+    PlanShift,
+    RecordEncounter,
+    RecordResponder,
+    RecordTeam,
+    ReportStatus,
+)
+from crisis.ids import AssignmentId, EncounterId, IncidentId, ShiftId, TeamId
+from crisis.roles import Role
+from crisis.shapes import mark_of
+from crisis.team import CrewMember
 from crisis.triage import Acuity, Answer, Hazard, Need
 from geo.point import Point
-from tests.unit.dispatch.board_kit import DISPATCHER, OAKLAND, OTHER_DISPATCHER, County, on_team
+from tests.unit.dispatch.board_kit import (
+    AGENCY,
+    DISPATCHER,
+    MONDAY,
+    OAKLAND,
+    OTHER_DISPATCHER,
+    SAFE_SCENE,
+    County,
+    on_team,
+    person,
+)
 
+ADMIN = person("admin", Role.ADMIN)
 NEAR = Point(lat_deg=37.81, lon_deg=-122.27)
 
 
@@ -219,3 +246,100 @@ def test_the_timeline_tells_what_changed_fact_by_fact() -> None:
         ("location_type", None): ("home", "school"),
     }
     assert max(told) <= seq
+
+
+# Other entries that are sent whole
+
+
+def _served(county: County) -> tuple[IncidentId, AssignmentId, TeamId]:
+    team = county.team()
+    incident_id = county.determined(screening=SAFE_SCENE)
+    run = county.running(incident_id, team)
+    for status in (Status.EN_ROUTE, Status.ON_SCENE):
+        county.do(ReportStatus(assignment_id=run, status=status), by=on_team(team))
+    return incident_id, run, team
+
+
+def test_a_late_report_of_a_crew_adds_to_an_encounter_and_blanks_nothing() -> None:
+    county = County()
+    incident_id, run, team = _served(county)
+    desk = EncounterInput(
+        disposition="medical_ed",
+        transport="ems",
+        destination="Highland",
+        mandated_reports=("child_abuse",),
+        naloxone_given=True,
+    )
+    recorded = county.do(RecordEncounter(assignment_id=run, encounter=desk)).result
+    one = EncounterId(recorded["encounter_id"])
+    crew = EncounterInput(disposition="medical_ed", law_enforcement="standby")
+    about: dict[str, Any] = {"assignment_id": run, "encounter_id": one}
+    county.do(RecordEncounter(encounter=crew, **about), by=on_team(team))
+    (now,) = county.incident(incident_id).encounters
+    assert (now.version, now.destination, now.transport) == (2, "Highland", "ems")
+    assert (now.law_enforcement, now.mandated_reports) == ("standby", ("child_abuse",))
+    assert now.naloxone_given
+
+
+def test_an_encounter_is_replaced_only_by_who_looked_at_the_newest_record() -> None:
+    county = County()
+    incident_id, run, _ = _served(county)
+    first = EncounterInput(disposition="medical_ed", destination="Highland")
+    done = county.do(RecordEncounter(assignment_id=run, encounter=first)).result
+    about: dict[str, Any] = {
+        "assignment_id": run,
+        "encounter_id": EncounterId(done["encounter_id"]),
+    }
+    right = EncounterInput(disposition="medical_ed", destination="Summit", version=1)
+    county.do(RecordEncounter(encounter=right, **about))
+    county.refused("stale_version", RecordEncounter(encounter=first_of(right), **about))
+    cleared = EncounterInput(disposition="stabilized_referral", version=2)
+    county.do(RecordEncounter(encounter=cleared, **about))
+    (now,) = county.incident(incident_id).encounters
+    assert (now.disposition, now.destination) == ("stabilized_referral", None)
+
+
+def first_of(encounter: EncounterInput) -> EncounterInput:
+    """What a colleague sends who looked at the first record."""
+    return msgspec.structs.replace(encounter, destination="Alta Bates", version=1)
+
+
+def test_an_entry_of_the_roster_is_changed_only_as_it_was_seen() -> None:
+    county = County()
+    team_id = county.team("Blue 1")
+    team = county.board.teams[team_id]
+    seen = team.mark
+    change = RecordTeam(team_id=team_id, agency_id=AGENCY, call_sign="Blue 9", seen=seen)
+    county.do(change, by=ADMIN)
+    stale = RecordTeam(team_id=team_id, agency_id=AGENCY, call_sign="Blue 2", seen=seen)
+    refusal = county.refused("stale_entry", stale, by=ADMIN)
+    assert refusal.facts["mark"] == county.board.teams[team_id].mark
+    assert county.board.teams[team_id].call_sign == "Blue 9"
+
+    who = next(iter(county.board.responders.values()))
+    older = mark_of(who)
+    longer = msgspec.structs.replace(who, can_assess=not who.can_assess)
+    county.do(RecordResponder(responder=longer, seen=older), by=ADMIN)
+    county.refused("stale_entry", RecordResponder(responder=who, seen=older), by=ADMIN)
+    county.do(
+        RecordResponder(responder=who, seen=mark_of(county.board.responders[who.id])), by=ADMIN
+    )
+
+
+def test_a_planned_shift_is_changed_only_as_it_was_seen() -> None:
+    county = County()
+    team_id = county.team("Blue 1", on_shift=False)
+    starts = MONDAY + timedelta(hours=1)
+    window: dict[str, Any] = {
+        "team_id": team_id,
+        "starts_at": starts,
+        "ends_at": starts + timedelta(hours=8),
+    }
+    planned = county.do(PlanShift(**window), by=ADMIN).result
+    shift_id = ShiftId(planned["shift_id"])
+    seen = county.board.shifts[shift_id].mark
+    who = next(iter(county.board.responders))
+    crew = (CrewMember(responder_id=who),)
+    county.do(PlanShift(shift_id=shift_id, crew=crew, seen=seen, **window), by=ADMIN)
+    county.refused("stale_entry", PlanShift(shift_id=shift_id, seen=seen, **window), by=ADMIN)
+    assert county.board.shifts[shift_id].crew == crew

@@ -695,6 +695,7 @@ export interface DuressView {
 /** One subject × one response. Codes are private and gone after erasure. */
 export interface Encounter {
   readonly id: string;
+  readonly version: number;
   readonly assignment_id: string;
   readonly subject_id: string | null;
   readonly recorded_at: string;
@@ -2683,6 +2684,7 @@ export interface EncounterInputSent {
   readonly mandated_reports?: readonly string[] | undefined;
   readonly has_plan_to_notify?: boolean | null | undefined;
   readonly note?: string | null | undefined;
+  readonly version?: number | null | undefined;
 }
 
 /** The conversation is over. */
@@ -2935,6 +2937,7 @@ export interface PlanShiftBody {
   readonly starts_at: string;
   readonly ends_at: string;
   readonly crew?: readonly CrewMemberSent[] | undefined;
+  readonly seen?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2986,6 +2989,7 @@ export interface RecordResponderBody {
   readonly responder: ResponderSent;
   readonly name?: string | null | undefined;
   readonly code?: string | null | undefined;
+  readonly seen?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -3001,6 +3005,7 @@ export interface RecordTeamBody {
   readonly zones?: readonly string[] | undefined;
   readonly capabilities?: readonly string[] | undefined;
   readonly retired?: boolean | undefined;
+  readonly seen?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -3233,7 +3238,7 @@ export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: Cr
 export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
-export const EncounterShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
+export const EncounterShape: Shape = { d: {"version": 1, "subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": "", "times": 1} };
 export const HoldShape: Shape = { d: {"reminded": 0} };
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
@@ -4221,6 +4226,7 @@ export type RefusalCode =
   | "slots_unmet"
   | "slow_down"
   | "staging_reason_missing"
+  | "stale_entry"
   | "stale_version"
   | "status_is_its_end"
   | "status_not_reached"

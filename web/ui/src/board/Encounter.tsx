@@ -27,6 +27,8 @@ export const endingOf = (one: Encounter): Ending => ({
 });
 
 interface Written {
+  /** Of the record that was looked at; `null` = a new one. */
+  readonly version: number | null;
   readonly ending: Ending;
   readonly naloxone: boolean;
   readonly note: string;
@@ -67,14 +69,14 @@ export function Encounters({ desk, opened, onDone }: { desk: Desk; opened: Opene
 /** `before`: the one that is amended; without it a new one of `run`. */
 function Form({ desk, incident, before, run, onDone }: { desk: Desk; incident: string; before: Encounter | undefined; run: string; onDone: () => void }) {
   const form = `encounter ${before?.id ?? run}`;
-  const written = kept<Written>(form, { ending: before === undefined ? NO_ENDING : endingOf(before), naloxone: before?.naloxone_given ?? false, note: "" });
+  const written = kept<Written>(form, { version: before?.version ?? null, ending: before === undefined ? NO_ENDING : endingOf(before), naloxone: before?.naloxone_given ?? false, note: "" });
   const now = written.value;
   const edit = (part: Partial<Written>) => (written.value = { ...written.peek(), ...part });
   const send = async (key: string) => {
-    const { ending, naloxone, note } = written.peek();
+    const { version, ending, naloxone, note } = written.peek();
     const ended = encounterOf(ending);
     if (ended === null) return;
-    const encounter = { ...ended, naloxone_given: naloxone, subject_id: before?.subject_id ?? null, note: note.trim() || null };
+    const encounter = { ...ended, version, naloxone_given: naloxone, subject_id: before?.subject_id ?? null, note: note.trim() || null };
     const answer =
       before === undefined
         ? await api.call(newEncounter, { path: undefined, body: { assignment_id: run, encounter }, key })

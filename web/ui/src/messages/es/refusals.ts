@@ -187,6 +187,7 @@ const es = {
   stale_version: "Alguien cambió esto después de que usted lo miró. Mire cómo está ahora y diga otra vez lo que falta cambiar.",
   added_and_removed: "Lo mismo no puede agregarse y quitarse a la vez.",
   merged_through: "Ese incidente llegó como parte de otro: sepárelo primero.",
+  stale_entry: "Alguien cambió esta entrada después de que usted la abrió. Mírela como está ahora y vuelva a ingresar lo que falta cambiar.",
 } as const satisfies Partial<Readonly<Record<RefusalCode, string>>>;
 
 /** The codes that every language has a sentence for. */
