@@ -22,6 +22,20 @@ from crisis.shapes import Value
 
 _FILES = ("codes_intake.toml", "codes_people.toml", "codes_dispatch.toml", "codes_outcome.toml")
 _WORD = re.compile(r"[a-z][a-z0-9_]*\Z")
+#: Attribute → the set whose codes it names.
+_REFERS: Mapping[str, str] = {
+    "acuity": "acuity",
+    "ask": "screening_ask",
+    "capability": "team_capability",
+    "competency": "competency",
+    "hazard": "hazard",
+    "language": "language",
+    "need": "need",
+    "partner": "partner_kind",
+    "reason": "partner_reason",
+}
+#: How a field of an encounter stands to its ending; see ``crisis.endings``.
+_FITS = frozenset({"must", "may", "never"})
 #: Of a caller's text no more than this is compared or given back.
 _LONGEST = 64
 
@@ -289,6 +303,7 @@ def parse(texts: Iterable[str]) -> Catalogue:
             sets[given.name] = _versions(given)
     for checked in sets.values():
         problems += _problems(checked)
+    problems += _strangers(sets, sets)
     _refuse(problems)
     return Catalogue(version="+".join(sorted(versions)), sets=sets)
 
@@ -348,6 +363,22 @@ def _problems(versions: SetVersions) -> list[str]:
     return problems + _overlaps(versions)
 
 
+def _strangers(sets: Mapping[str, SetVersions], names: Iterable[str]) -> list[str]:
+    """Return which attributes name what there isn't: the program goes by them."""
+    problems = []
+    for known in (code for name in sorted(names) for code in sets[name].codes):
+        where = f"{known.set}.{known.code}"
+        for attribute, value in known.attributes.items():
+            target = sets.get(_REFERS.get(attribute, ""))
+            if target is not None and all(value != code.code for code in target.codes):
+                problems.append(f"{where}: {attribute}: no {target.label.lower()} {value}")
+            if known.set == "disposition" and value not in _FITS:
+                problems.append(f"{where}: {attribute}: must, may or never, not {value}")
+        if "partner" in known.attributes and "reason" not in known.attributes:
+            problems.append(f"{where}: a partner is proposed for a reason")
+    return problems
+
+
 def _overlaps(versions: SetVersions) -> list[str]:
     spans: dict[str, list[Code]] = {}
     for known in sorted(versions.codes, key=lambda known: known.effective_from):
@@ -403,6 +434,7 @@ def with_county(catalogue: Catalogue, changes: Iterable[CountyCode], version: st
         sets[change.set] = msgspec.structs.replace(versions, codes=codes)
     for name in sorted(touched):
         problems += _problems(sets[name])
+    problems += _strangers(sets, touched)
     _refuse(problems)
     return Catalogue(version=version, sets=sets)
 

@@ -64,10 +64,11 @@ from crisis.incident_events import (
     TeamDetermined,
 )
 from crisis.offer import Offer, OfferEvent, OfferState
-from crisis.partner import PartnerEvent, PartnerResponse
+from crisis.partner import PartnerEvent, PartnerResponse, PartnerState
 from crisis.shapes import EventBody, Value
 from crisis.situation import Situation
-from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
+from crisis.suggestion import PartnerAdvice, Suggestion
+from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place, Standard
 
 __all__ = [
     "SETTLED",
@@ -254,7 +255,7 @@ class Encounter(Value, frozen=True, kw_only=True):
     destination: str | None = None
     plan: str | None = None
     plan_exception: str | None = None
-    naloxone_given: bool = False
+    naloxone_given: Answer = Answer.NOT_ASKED
     law_enforcement: str | None = None
     mandated_reports: tuple[str, ...] = ()
     note_record: RecordId | None = None
@@ -284,7 +285,8 @@ class Incident(Value, frozen=True, kw_only=True):
         holds: crews that report being there though their runs are over; the search waits for them.
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
         hazards: those noted; what endangers a team is ``danger``, which everybody is shown.
-        clinical, danger, touched, joins, alone, encounters' codes: private.
+        suggestion: what follows from what is known; see ``proposals``.
+        clinical, danger, suggestion, touched, joins, alone, encounters' codes: private.
     """
 
     id: IncidentId
@@ -333,6 +335,7 @@ class Incident(Value, frozen=True, kw_only=True):
     clinical: Clinical = Clinical()
     danger: Danger = Danger()
     touched: dict[str, int] = {}
+    suggestion: Suggestion = Suggestion()
     archived: bool = False
 
     @property
@@ -424,6 +427,17 @@ class Incident(Value, frozen=True, kw_only=True):
         """
         last = next((p for p in reversed(self.partners) if p.handoff), None)
         return self.outcome == "no_dispatch" and last is not None and last.refused
+
+    @property
+    def proposals(self) -> tuple[PartnerAdvice, ...]:
+        """Who should be asked because of what is known and was not yet, threats to life first.
+
+        Whoever refused, or was asked in error, was not asked.
+        """
+        if self.state in {IncidentState.CANCELLED, IncidentState.MERGED}:
+            return ()
+        asked = (p.kind for p in self.partners if p.state is not PartnerState.NOT_COMING)
+        return self.suggestion.unasked(asked)
 
     @property
     def open_runs(self) -> list[Assignment]:

@@ -26,7 +26,8 @@ from crisis.partner import PartnerResponse
 from crisis.run_status import Status
 from crisis.shapes import EventBody, Value
 from crisis.situation import Situation
-from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
+from crisis.suggestion import Suggestion
+from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place, Standard
 
 
 class IncidentOpened(EventBody, frozen=True, kw_only=True):
@@ -40,9 +41,10 @@ class IncidentOpened(EventBody, frozen=True, kw_only=True):
         narrative_record: what was said, as an encrypted record.
         danger: what is known of danger, by the code sets of the day; here and below ``None`` = an
             older log, which the packaged sets speak for.
+        suggestion: what followed from what was known, here and below.
     """
 
-    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger")
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger", "suggestion")
 
     incident_id: IncidentId
     number: int
@@ -58,6 +60,7 @@ class IncidentOpened(EventBody, frozen=True, kw_only=True):
     narrative_record: RecordId | None = None
     clinical: Clinical = Clinical()
     danger: Danger | None = None
+    suggestion: Suggestion = Suggestion()
 
 
 class ScreeningStarted(EventBody, frozen=True, kw_only=True):
@@ -78,7 +81,7 @@ class TeamDetermined(EventBody, frozen=True, kw_only=True):
             ``None`` = an older log, in which only amendments count.
     """
 
-    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger")
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger", "suggestion")
 
     incident_id: IncidentId
     acuity: Acuity
@@ -94,14 +97,18 @@ class TeamDetermined(EventBody, frozen=True, kw_only=True):
     clinical: Clinical = Clinical()
     danger: Danger | None = None
     version: int | None = None
+    suggestion: Suggestion = Suggestion()
 
 
 class NoDispatchDetermined(EventBody, frozen=True, kw_only=True):
     """No team goes, for this reason (a code; never "no team available")."""
 
+    SEALED: ClassVar[tuple[str, ...]] = ("suggestion",)
+
     incident_id: IncidentId
     reason: str
     rationale_record: RecordId | None = None
+    suggestion: Suggestion = Suggestion()
 
 
 class IncidentAmended(EventBody, frozen=True, kw_only=True):
@@ -112,7 +119,7 @@ class IncidentAmended(EventBody, frozen=True, kw_only=True):
     by it in old logs (since then that is ``DeadlineMoved``); ``None`` = the standard stays.
     """
 
-    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger")
+    SEALED: ClassVar[tuple[str, ...]] = ("clinical", "danger", "suggestion")
 
     incident_id: IncidentId
     version: int
@@ -123,6 +130,7 @@ class IncidentAmended(EventBody, frozen=True, kw_only=True):
     standard: Standard | None = None
     clinical: Clinical = Clinical()
     danger: Danger | None = None
+    suggestion: Suggestion = Suggestion()
 
 
 class DeadlineMoved(EventBody, frozen=True, kw_only=True):
@@ -250,8 +258,9 @@ class SubjectAdded(EventBody, frozen=True, kw_only=True):
 class EncounterRecorded(EventBody, frozen=True, kw_only=True):
     """One subject × one response: how it ended. Recorded again = amended; the last one counts.
 
-    ``disposition``, ``hold``, ``transport``, ``law_enforcement`` and ``mandated_reports`` are codes
-    and private.
+    ``naloxone_given``: a bare ``False`` stands in logs of earlier versions, where nobody had been
+    asked. ``disposition``, ``hold``, ``transport``, ``law_enforcement`` and ``mandated_reports``
+    are codes and private.
     """
 
     SEALED: ClassVar[tuple[str, ...]] = (
@@ -274,7 +283,7 @@ class EncounterRecorded(EventBody, frozen=True, kw_only=True):
     destination: str | None = None
     plan: str | None = None
     plan_exception: str | None = None
-    naloxone_given: bool = False
+    naloxone_given: Answer | bool = Answer.NOT_ASKED
     law_enforcement: str | None = None
     mandated_reports: tuple[str, ...] = ()
     note_record: RecordId | None = None

@@ -79,7 +79,7 @@ from crisis.offer import (
 from crisis.partner import PartnerEvent, evolve_partner
 from crisis.situation import changed
 from crisis.states import step
-from crisis.triage import Standard
+from crisis.triage import Answer, Standard
 
 _OFFER_EVENTS = (OfferMade, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn)
 _ASSIGNMENT_EVENTS = get_args(AssignmentEvent)
@@ -185,6 +185,7 @@ def _opened(event: IncidentOpened, at: datetime) -> Incident:
         calls=(event.call_id,) if event.call_id else (),
         records=(event.narrative_record,) if event.narrative_record else (),
         clinical=event.clinical,
+        suggestion=event.suggestion,
     )
     return _endangered(opened, event.danger, at, None)
 
@@ -248,6 +249,7 @@ def _determined(incident: Incident, event: TeamDetermined, at: datetime) -> Inci
         needs=event.needs,
         hazards=event.hazards,
         clinical=event.clinical,
+        suggestion=event.suggestion,
         slots=tuple(Slot(no=SlotNo(n), wake_at=event.wake_at) for n in range(1, event.slots + 1)),
         records=_with_record(incident, event.rationale_record),
     )
@@ -266,6 +268,7 @@ def _no_dispatch(incident: Incident, event: NoDispatchDetermined, at: datetime) 
         ended_at=at,
         outcome="no_dispatch",
         reason=event.reason,
+        suggestion=event.suggestion,
         records=_with_record(incident, event.rationale_record),
     )
 
@@ -283,6 +286,7 @@ def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incide
         needs=event.needs,
         hazards=event.hazards,
         clinical=event.clinical,
+        suggestion=event.suggestion,
     )
     return _touched(incident, _endangered(amended, event.danger, at, incident.danger))
 
@@ -403,12 +407,19 @@ def _encounter(incident: Incident, event: EncounterRecorded, at: datetime) -> In
         destination=event.destination,
         plan=event.plan,
         plan_exception=event.plan_exception,
-        naloxone_given=event.naloxone_given,
+        naloxone_given=_answer(event.naloxone_given),
         law_enforcement=event.law_enforcement,
         mandated_reports=event.mandated_reports,
         note_record=event.note_record,
     )
     return _change(incident, encounters=_put(incident.encounters, encounter))
+
+
+def _answer(said: Answer | bool) -> Answer:
+    """Return an answer; a bare ``False`` was never asked for."""
+    if isinstance(said, bool):
+        return Answer.YES if said else Answer.NOT_ASKED
+    return said
 
 
 def _closed(incident: Incident, event: IncidentClosed, at: datetime) -> Incident:

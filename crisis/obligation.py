@@ -20,6 +20,7 @@ from crisis.ids import (
     EncounterId,
     IncidentId,
     ObligationId,
+    RecordId,
     TeamId,
     UserId,
 )
@@ -87,12 +88,17 @@ class ObligationAttempted(EventBody, frozen=True, kw_only=True):
 
 
 class ObligationDone(EventBody, frozen=True, kw_only=True):
-    """It was met; ``late`` = it happened after its instant (and grace) had passed."""
+    """It was met; ``late`` = it happened after its instant (and grace) had passed.
+
+    ``record``: what it rests on (whom was told, a reference, the note), encrypted; ``None`` = it
+    rests on the outcome.
+    """
 
     obligation_id: ObligationId
     outcome: str
     mode: str = "telehealth_audio"
     late: bool = False
+    record: RecordId | None = None
     incident_id: IncidentId | None = None
 
 

@@ -70,6 +70,21 @@ class Rung(Value, frozen=True, kw_only=True):
     delay_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
 
 
+class Rationale(StrEnum):
+    """When sending a team needs a reason: a code, or words that are kept encrypted."""
+
+    NEVER = "never"
+    WHEN_AGAINST = "when_against"
+    ALWAYS = "always"
+
+
+class ScreeningPolicy(Value, frozen=True, kw_only=True):
+    """The dispatch tool: it suggests, a person decides."""
+
+    #: when sending a team needs a reason; when_against: if it is less pressing than suggested
+    rationale: Rationale = Rationale.NEVER
+
+
 class OfferPolicy(Value, frozen=True, kw_only=True):
     """How teams are asked."""
 
@@ -269,6 +284,7 @@ class CountyPolicy(Value, frozen=True, kw_only=True):
     ] = ""
     #: a licensed professional outside the crew can be reached by any team, day and night
     lpha_on_call: bool = True
+    screening: ScreeningPolicy = ScreeningPolicy()
     offers: OfferPolicy = OfferPolicy()
     duress: DuressPolicy = DuressPolicy()
     check_ins: CheckInPolicy = CheckInPolicy()

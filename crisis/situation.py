@@ -134,7 +134,7 @@ def _needs(needs: Iterable[Need]) -> tuple[Need, ...]:
     known: dict[str, dict[Any, Need]] = {}
     for need in needs:
         of = known.setdefault(need.code, {})
-        hard = need.hard or any(n.hard for n in of.values())
+        hard = bool(need.hard) or any(n.hard for n in of.values())
         of[need.team_id] = need
         if len(of) > 1:
             of.pop(None, None)

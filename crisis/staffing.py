@@ -458,7 +458,7 @@ def _unmet(
                     ShortfallCode.HARD_NEED_UNMET if need.hard else ShortfallCode.SOFT_NEED_UNMET
                 ),
                 sentence=f"Needed and not in this crew: {label}.",
-                hard=need.hard,
+                hard=bool(need.hard),
                 curable_by=Cure.OTHER_TEAM,
                 subject=need.code,
             )

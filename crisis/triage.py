@@ -44,12 +44,13 @@ class Answer(StrEnum):
 class Need(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that the person needs of the team; ``hard`` excludes teams that lack it.
 
+    ``hard`` ``None`` = not said: it is as its code says, which whoever takes it in works out.
     ``team_id``: the one that knows the person, as somebody told, where the need is for that team;
     ``None`` = nobody knows which.
     """
 
     code: str
-    hard: bool = False
+    hard: bool | None = None
     team_id: TeamId | None = None
 
 

@@ -58,6 +58,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "ownership_accepted": "your handover was accepted",
         "ownership_taken_over": "an incident was taken over from you",
         # marks on incidents
+        "life_threat": "a threat to life, ask emergency services",
         "unassigned": "an incident waits without a team",
         "unowned": "an incident has no owner",
         "deadline_warning": "a response deadline comes near",
@@ -75,6 +76,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "amendment_unacknowledged": "a crew has not read a change",
         # crews
         "crew_short": "a crew is short",
+        "hold_writer_missing": "a hold needs review",
         "crew_no_longer_valid": "a crew no longer meets the standard",
         # partners
         "handed_off": "an incident was handed off",

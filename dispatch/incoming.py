@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from crisis.board import Board, Change
-from crisis.commands import Command, EnterAssignment, Envelope
+from crisis.commands import Command, CompleteObligation, EnterAssignment, Envelope
 from crisis.incident import Incident
 from dispatch.decide import HANDLERS
 
@@ -62,11 +62,18 @@ def _moved(thing: msgspec.Struct) -> dict[str, Any]:
 
 def not_on_board(board: Board, command: Command) -> list[UUID]:
     """Return what the command is about and the board doesn't hold: it left, or never was."""
-    return [
+    missing: list[UUID] = [
         value
         for name in _SUBJECT_FIELDS.get(type(command), ())
         if (value := getattr(command, name)) is not None and not holds(board, value)
     ]
+    if isinstance(command, CompleteObligation):
+        # What it rests on is kept with the incident, which has often left by then.
+        owed = board.obligations.get(command.obligation_id)
+        about = owed.incident_id if owed is not None else None
+        if about is not None and about not in board.incidents:
+            missing.append(about)
+    return missing
 
 
 class TeamPast(NamedTuple):

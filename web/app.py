@@ -33,6 +33,7 @@ from web.api import (
     incidents,
     positions,
     reports,
+    screening,
     session,
     shifts,
 )
@@ -52,6 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *incidents.OPERATIONS,
     *desk.OPERATIONS,
     *devices.OPERATIONS,
+    *screening.OPERATIONS,
     *board.OPERATIONS,
     *county.OPERATIONS,
     *shifts.OPERATIONS,

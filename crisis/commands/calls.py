@@ -8,15 +8,16 @@ from crisis.commands.base import Code, Command, Short
 from crisis.ids import CallId
 from crisis.roles import DESK, Role
 from crisis.shapes import Value
+from crisis.triage import Answer
 
 
 class Caller(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who calls; all of it private."""
+    """Who calls; all of it private, and what wasn't asked says so."""
 
     name: Short | None = None
     callback: Short | None = None
-    safe_to_call: bool | None = None
-    safe_to_text: bool | None = None
+    safe_to_call: Answer = Answer.NOT_ASKED
+    safe_to_text: Answer = Answer.NOT_ASKED
     relation: Short | None = None
     language: Code | None = None
     interpreter: Short | None = None
@@ -28,7 +29,7 @@ class OfferCall(Command, frozen=True, kw_only=True):
 
     ROLES = DESK | {Role.INTEGRATION}
     direction: Literal["inbound", "outbound"] = "inbound"
-    channel: Code = "voice"
+    channel: Code = "unknown"
     referral_source: Code = "unknown"
     agent_stays: bool = False
     answered: bool = False

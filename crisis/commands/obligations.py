@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crisis.commands.base import Aware, Code, Command
+from crisis.commands.base import Aware, Code, Command, Short, Text
 from crisis.ids import IncidentId, ObligationId, UserId
 from crisis.obligation import ObligationKind
 from crisis.roles import DESK, FIELD, SYSTEM, Role
@@ -19,21 +19,32 @@ class CreateObligation(Command, frozen=True, kw_only=True):
 
 
 class RecordAttempt(Command, frozen=True, kw_only=True):
-    """Tried, reached nobody."""
+    """Tried, reached nobody; ``mode``: by which way."""
 
     ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     obligation_id: ObligationId
     outcome: Code
-    mode: Code = "telehealth_audio"
+    mode: Code
 
 
 class CompleteObligation(Command, frozen=True, kw_only=True):
-    """It was met."""
+    """It was met, and on what that rests; which of it is asked for depends on the kind.
+
+    Attributes:
+        outcome: of a contact: how it went, of the outcomes of a follow-up; else ``done``.
+        mode: of a contact: by which way.
+        told: of a notice or a report: whom it was made to; kept encrypted.
+        reference: under which it is kept there, or in another record system; kept encrypted.
+        text: of a note: the note itself; kept encrypted.
+    """
 
     ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     obligation_id: ObligationId
-    outcome: Code = "done"
-    mode: Code = "telehealth_audio"
+    outcome: Code | None = None
+    mode: Code | None = None
+    told: Short | None = None
+    reference: Short | None = None
+    text: Text | None = None
 
 
 class ExceptObligation(Command, frozen=True, kw_only=True):

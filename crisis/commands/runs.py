@@ -12,25 +12,27 @@ from crisis.ids import AssignmentId, EncounterId, IncidentId, SlotNo, SubjectId,
 from crisis.roles import DISPATCH, FIELD, SYSTEM, Role
 from crisis.shapes import Value
 from crisis.staffing import TelehealthSecond
+from crisis.triage import Answer
 
 
 class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one person's encounter ended.
+    """How one person's encounter ended; what isn't said stays not said.
 
-    ``law_enforcement``: its part in this encounter; ``None`` = not said. ``mandated_reports``: the
-    kinds of report that the law asks for after it; each is owed from now on. ``version``: of the
-    record that the sender looked at; ``None`` = none, and what is left out then stays as it was.
+    ``contacted``: ``None`` = as the disposition says by itself. ``law_enforcement``: its part in
+    this encounter; ``None`` = not said. ``mandated_reports``: the kinds of report that the law asks
+    for after it; each is owed from now on. ``version``: of the record that the sender looked at;
+    ``None`` = none, and what is left out then stays as it was.
     """
 
     subject_id: SubjectId | None = None
-    contacted: bool = True
+    contacted: bool | None = None
     disposition: Code
     hold: Code | None = None
     transport: Code | None = None
     destination: Short | None = None
     plan: Code | None = None
     plan_exception: Code | None = None
-    naloxone_given: bool = False
+    naloxone_given: Answer = Answer.NOT_ASKED
     law_enforcement: Code | None = None
     mandated_reports: Codes = ()
     has_plan_to_notify: bool | None = None

@@ -13,6 +13,7 @@ from crisis.incident import DeadlineMoved, Incident, IncidentAmended, SlotWoken
 from crisis.situation import Situation
 from crisis.standards import local_day, response_due, response_standard
 from crisis.triage import Standard
+from dispatch.decide.advice import suggestion_of, tell_new_threat
 from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import assess, reason_of
 from dispatch.decide.keeping import tell_owner
@@ -31,6 +32,7 @@ def amendment(d: Deciding, incident: Incident, situation: Situation) -> Incident
         hazards=situation.hazards,
         clinical=situation.clinical,
         danger=danger_of(situation, d.rules.codes, incident.danger),
+        suggestion=suggestion_of(d, situation, incident.referral_source),
     )
 
 
@@ -91,6 +93,7 @@ def apply_amendment(
     d.emit(amendment(d, incident, situation))
     warnings = [] if standard is None else _move_deadline(d, d.incident(incident.id), standard)
     after = d.incident(incident.id)
+    tell_new_threat(d, incident, after)
     for offer in after.offers:
         if offer.is_pending:
             d.notify(f"team:{offer.team_id}", "offer_amended", incident=after)

@@ -30,7 +30,7 @@ from crisis.commands import (
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId
 from crisis.incident import Encounter, Incident
-from dispatch.decide import claims, dues, encounters, interventions
+from dispatch.decide import claims, dues, encounters, fitting, interventions
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.belief import NOT_YOURS, dispute, keep_disputed, why_disputed
 from dispatch.decide.context import Deciding, Handler, check_voice
@@ -201,7 +201,8 @@ def clear(d: Deciding, c: ClearAssignment) -> dict[str, Any]:
         return answer
     check_voice(d, c.said_by)
     recorded = _recorded(d, incident, run, c)
-    warnings = [told for one in recorded for told in encounters.warnings_of(d, one)]
+    known = d.incident(incident.id)
+    warnings = [told for one in recorded for told in fitting.warnings_of(d, known, one)]
     statuses = (Status.CLEARED, Status.READY) if c.ready else (Status.CLEARED,)
     for status in statuses:
         now_incident, now_run = d.run(run.id)
@@ -221,7 +222,7 @@ def _recorded(
     d: Deciding, incident: Incident, run: Assignment, c: ClearAssignment
 ) -> list[Encounter]:
     return [
-        encounters.record(d, incident.id, run.id, given, thing=f"encounter/{n}")
+        encounters.record(d, incident.id, run.id, given, thing=f"encounter/{n}", frees_team=True)
         for n, given in enumerate(c.encounters, start=1)
     ]
 
@@ -261,7 +262,7 @@ def record_encounter(d: Deciding, c: RecordEncounter) -> dict[str, Any]:
         "incident_id": incident.id,
         "assignment_id": run.id,
         "encounter_id": encounter.id,
-        "warnings": encounters.warnings_of(d, encounter),
+        "warnings": fitting.warnings_of(d, d.incident(incident.id), encounter),
     }
 
 

@@ -30,6 +30,7 @@ from crisis.call import (
 from crisis.commands import (
     AbandonCall,
     AnswerCall,
+    Caller,
     Command,
     ConfirmTransfer,
     EndCall,
@@ -44,6 +45,7 @@ from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import CallId, ObligationId, UserId
 from crisis.obligation import ObligationKind
 from crisis.roles import DESK
+from crisis.triage import Answer
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.owed import arise
 
@@ -55,7 +57,12 @@ def offer_call(d: Deciding, c: OfferCall) -> dict[str, Any]:
     d.code("referral_source", c.referral_source)
     if c.caller is not None and c.caller.language is not None:
         d.code("language", c.caller.language)
-    caller = msgspec.structs.asdict(c.caller) if c.caller is not None else {}
+    # What wasn't asked stands in no record: of whom nothing was said there is none.
+    caller = {
+        name: value
+        for name, value in msgspec.structs.asdict(c.caller or Caller()).items()
+        if value is not Answer.NOT_ASKED
+    }
     d.emit(
         CallOffered(
             call_id=call_id,

@@ -1,6 +1,7 @@
 """What a run leaves owed, and which obligations lapse or are met as it goes on.
 
-The note for every arrival; follow-up and the plan's notice for every person met. Check-ins and
+A note for every person met, or one for an arrival that met nobody; follow-up and the plan's notice
+for every person met. Check-ins and
 waiting contacts begin and end here with the run's states; how one follows another stands in
 ``owed``. Must not know the database.
 """
@@ -85,15 +86,24 @@ def owe_after(d: Deciding, before: Incident, run_id: AssignmentId) -> list[Oblig
     after = d.incident(before.id)
     was, run = before.assignment(run_id), _run(after, run_id)
     moved = [] if was is None or _hangs_on(was) == _hangs_on(run) else _move(d, after, run)
-    if has_arrived(run) and (was is None or not has_arrived(was)):
-        _owe(d, after, run, ObligationKind.NOTE, f"note/{run_id}")
     known = 0 if was is None else len(_people_met(before, was))
     people = _people_met(after, run)
+    noted = 0 if was is None else _notes_of(before, was)
+    for number in range(noted + 1, _notes_of(after, run) + 1):
+        # The first is anybody's: whose it is shows when it is written.
+        mine = people[number - 1] if number > 1 else None
+        thing = f"note/{run_id}" if number == 1 else f"note/{run_id}/{number}"
+        _owe(d, after, run, ObligationKind.NOTE, thing, mine.id if mine is not None else None)
     for number, encounter in enumerate(people[known:], start=known + 1):
         about = encounter.id if encounter is not None else None
         for kind in (ObligationKind.FOLLOW_UP, ObligationKind.PLAN_NOTICE):
             _owe(d, after, run, kind, f"{kind.value}/{run.id}/{number}", about)
     return moved
+
+
+def _notes_of(incident: Incident, run: Assignment) -> int:
+    """Return how many notes a run asks for: one of each person met, at least one of an arrival."""
+    return max(len(_people_met(incident, run)), 1 if has_arrived(run) else 0)
 
 
 def _owe(

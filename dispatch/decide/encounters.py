@@ -6,17 +6,15 @@ private; the note is an encrypted record.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from crisis.commands import EncounterInput
 from crisis.errors import Conflict, Invalid, NotFound, StaleVersion
 from crisis.ids import AssignmentId, EncounterId, IncidentId, SubjectId
 from crisis.incident import Encounter, EncounterRecorded
-from dispatch.decide import dues
+from crisis.triage import Answer
+from dispatch.decide import dues, fitting
 from dispatch.decide.context import Deciding
-from dispatch.decide.situation import warning
 
 
 def record(
@@ -27,6 +25,7 @@ def record(
     *,
     thing: str,
     encounter_id: EncounterId | None = None,
+    frees_team: bool = False,
 ) -> Encounter:
     """Record an encounter of the run, or amend the one that there is; the last word counts.
 
@@ -35,17 +34,28 @@ def record(
     ``thing`` tells apart several new ones of one command. What an amendment leaves out of the
     note keeps the earlier note; see ``_beside`` for the rest.
 
+    ``frees_team``: the act lets a team go, which nothing of the roster may hold back: a hold of
+    which nobody of the crew may be the writer is kept, warned of and told to the supervisor.
+
     Raises:
         NotFound: ``unknown_encounter``, ``unknown_subject``.
-        Conflict: ``encounter_of_other_run``, ``encounter_exists``.
-        Invalid: ``unknown_code``, ``disposition_contradicts``, ``exception_not_for_kind``.
+        Conflict: ``encounter_of_other_run``, ``encounter_exists``, ``hold_writer_missing``.
+        Invalid: ``unknown_code``, ``contacted_missing``, ``disposition_contradicts``,
+            ``exception_not_for_kind``.
     """
     before = d.incident(incident_id)
     known = _known(before.encounters, run_id, encounter_id, given.subject_id)
     if given.subject_id is not None and all(s.id != given.subject_id for s in before.subjects):
         raise NotFound("unknown_subject", "The incident has no such person.")
-    given = _beside(known, given)
+    given = _beside(d, known, given)
+    contacted = fitting.was_contacted(d, given)
     _check_codes(d, given)
+    fitting.refuse_contradictions(d, given, contacted=contacted)
+    run = before.assignment(run_id)
+    if run is None:
+        raise AssertionError("the caller has found the run before")
+    if not frees_team and (known is None or known.disposition != given.disposition):
+        fitting.require_writer(d, run, given)
     note = d.record("encounter_note", thing, incident_id, {"text": given.note})
     earlier_note = known.note_record if known is not None else None
     recorded_id = known.id if known is not None else EncounterId(d.id(thing))
@@ -55,7 +65,7 @@ def record(
             encounter_id=recorded_id,
             assignment_id=run_id,
             subject_id=given.subject_id,
-            contacted=given.contacted,
+            contacted=contacted,
             disposition=given.disposition,
             hold=given.hold,
             transport=given.transport,
@@ -78,6 +88,8 @@ def record(
     dues.settle_encounter(
         d, after, encounter, has_plan=given.has_plan_to_notify, noted=note is not None
     )
+    if frees_team and fitting.lacks_writer(d, run, given.disposition):
+        d.notify("role:supervisor", "hold_writer_missing", incident=after)
     return encounter
 
 
@@ -110,11 +122,11 @@ def _known(
     return known
 
 
-def _beside(known: Encounter | None, given: EncounterInput) -> EncounterInput:
+def _beside(d: Deciding, known: Encounter | None, given: EncounterInput) -> EncounterInput:
     """Return what is to be recorded, so that nothing of somebody else's is lost unseen.
 
     Who looked at the newest record replaces it. Who looked at none (a crew, reporting late)
-    adds to it: what they leave out stays.
+    adds to it: what they leave out stays, as far as it fits the ending that they tell.
 
     Raises:
         StaleVersion: ``stale_version``: it was recorded again since the sender looked.
@@ -129,13 +141,16 @@ def _beside(known: Encounter | None, given: EncounterInput) -> EncounterInput:
         }
         if given.plan is None and given.plan_exception is None:
             kept |= {"plan": known.plan, "plan_exception": known.plan_exception}
+        if given.contacted is None and given.disposition == known.disposition:
+            kept |= {"contacted": known.contacted}
+        if given.naloxone_given is Answer.NOT_ASKED:
+            kept |= {"naloxone_given": known.naloxone_given}
+        for field in fitting.clashes(d, msgspec.structs.replace(given, **kept)):
+            kept.pop(field, None)
+            if field == "plan":
+                kept.pop("plan_exception", None)
         reports = dict.fromkeys((*known.mandated_reports, *given.mandated_reports))
-        return msgspec.structs.replace(
-            given,
-            **kept,
-            naloxone_given=given.naloxone_given or known.naloxone_given,
-            mandated_reports=tuple(reports),
-        )
+        return msgspec.structs.replace(given, **kept, mandated_reports=tuple(reports))
     if given.version != known.version:
         raise StaleVersion(
             "stale_version",
@@ -149,13 +164,7 @@ def _beside(known: Encounter | None, given: EncounterInput) -> EncounterInput:
 
 
 def _check_codes(d: Deciding, given: EncounterInput) -> None:
-    kind = d.rules.codes.require("disposition", given.disposition)
-    if "contacted" in kind.flags and not given.contacted:
-        raise Invalid(
-            "disposition_contradicts",
-            f"{kind.label} means that the person was met; say so, or choose another disposition.",
-            set="disposition",
-        )
+    d.code("disposition", given.disposition)
     if given.hold is not None:
         d.code("hold_type", given.hold)
     if given.transport is not None:
@@ -175,30 +184,3 @@ def _check_codes(d: Deciding, given: EncounterInput) -> None:
                 set="obligation_exception",
                 kind="safety_plan",
             )
-
-
-def warnings_of(d: Deciding, encounter: Encounter) -> list[dict[str, Any]]:
-    """Return what is still missing of the encounter; nothing of it blocks."""
-    about = {"encounter_id": encounter.id}
-    found = []
-    kind = d.rules.codes.find("disposition", encounter.disposition or "")
-    flags = kind.flags if kind is not None else frozenset()
-    if encounter.contacted and encounter.plan is None and encounter.plan_exception is None:
-        found.append(
-            warning(
-                "plan_missing",
-                "Neither a safety plan nor the reason for none is recorded.",
-                **about,
-            )
-        )
-    if "involuntary_hold" in flags and encounter.hold in {None, "none"}:
-        found.append(warning("hold_missing", "The type of the hold is not recorded.", **about))
-    if "transport" in flags and encounter.transport in {None, "none"}:
-        found.append(
-            warning("transport_missing", "The mode of transport is not recorded.", **about)
-        )
-    if "needs_receiver" in flags and not encounter.destination:
-        found.append(
-            warning("destination_missing", "Who received the person is not recorded.", **about)
-        )
-    return found

@@ -43,7 +43,17 @@ from crisis.situation import Situation
 from crisis.standards import local_day, response_due, response_standard
 from crisis.states import Source
 from crisis.triage import Place
-from dispatch.decide import dues, endings, flags, joining, keeping, owed, partners, reopening
+from dispatch.decide import (
+    advice,
+    dues,
+    endings,
+    flags,
+    joining,
+    keeping,
+    owed,
+    partners,
+    reopening,
+)
 from dispatch.decide.amendment import amendment, apply_amendment
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
@@ -86,6 +96,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
             narrative_record=d.record("narrative", "narrative", incident_id, {"text": c.narrative}),
             clinical=situation.clinical,
             danger=danger_of(situation, d.rules.codes),
+            suggestion=advice.suggestion_of(d, situation, referral),
         )
     )
     if not d.env.actor.is_desk:
@@ -106,7 +117,11 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
         "incident_id": incident_id,
         "number": number,
         "subject_ids": subjects,
-        "warnings": warnings_of(situation) + warnings,
+        "warnings": [
+            *advice.warnings_of(d, d.incident(incident_id)),
+            *warnings_of(situation),
+            *warnings,
+        ],
     }
 
 
@@ -179,7 +194,8 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
             received_at=incident.received_at.isoformat(),
         )
     situation, warnings = _told(d, incident, c)
-    rationale = d.record("rationale", "rationale", incident.id, {"text": c.rationale})
+    words = (c.rationale or "").strip()
+    rationale = d.record("rationale", "rationale", incident.id, {"text": words})
     partner_id = _asked_beside(d, incident, c)
     if c.decision == "no_dispatch":
         told_of = _no_dispatch(d, incident, situation, c.reason, rationale)
@@ -187,8 +203,9 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
         return {**told_of, "partner_id": partner_id}
     if situation.acuity is None:
         raise Invalid("acuity_missing", "Say how soon a team is needed.")
-    if c.reason is not None:
-        d.code("dispatch_reason", c.reason)
+    reasons = (c.reason and d.code("dispatch_reason", c.reason), rationale)
+    suggestion = advice.suggestion_of(d, situation, incident.referral_source)
+    advice.require_rationale(d, suggestion, situation.acuity, is_given=any(reasons))
     on = local_day(d.occurred_at, d.policy.tz())
     standard = response_standard(situation.place.area_class, on, d.rules.standards)
     d.emit(
@@ -207,6 +224,7 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
             clinical=situation.clinical,
             danger=danger_of(situation, d.rules.codes, incident.danger),
             version=incident.version + (situation != incident.situation),
+            suggestion=suggestion,
         )
     )
     determined = d.incident(incident.id)
@@ -219,7 +237,7 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
         "partner_id": partner_id,
         "slots": [slot.no for slot in determined.slots],
         "version": determined.version,
-        "warnings": warnings_of(situation) + warnings,
+        "warnings": [*advice.warnings_of(d, determined), *warnings_of(situation), *warnings],
     }
 
 
@@ -269,8 +287,18 @@ def _no_dispatch(
         )
     if situation != incident.situation:
         d.emit(amendment(d, incident, situation))
-    d.emit(NoDispatchDetermined(incident_id=incident.id, reason=reason, rationale_record=rationale))
-    warnings = []
+    advice.refuse_unless_answered(d, d.incident(incident.id), reason)
+    d.emit(
+        NoDispatchDetermined(
+            incident_id=incident.id,
+            reason=reason,
+            rationale_record=rationale,
+            suggestion=advice.suggestion_of(d, situation, incident.referral_source),
+        )
+    )
+    settled = d.incident(incident.id)
+    advice.tell_unasked(d, settled)
+    warnings = advice.warnings_of(d, settled)
     if "needs_followup" in kind.flags:
         warnings.append(warning("follow_up_by_hand", f"{kind.label}: somebody must follow it up."))
     archived = archive_if_settled(d, incident.id)
@@ -286,9 +314,15 @@ def amend(d: Deciding, c: AmendIncident) -> dict[str, Any]:
     """Correct or complete what is known; crews acknowledge anew, the clock keeps."""
     incident = d.incident(c.incident_id)
     situation, warnings = _told(d, incident, c)
-    found = warnings_of(situation) + warnings
+    changed = []
     if situation != incident.situation:
-        found += apply_amendment(d, incident, situation)
+        changed = apply_amendment(d, incident, situation)
+    found = [
+        *advice.new_warnings(d, incident, d.incident(incident.id)),
+        *warnings_of(situation),
+        *warnings,
+        *changed,
+    ]
     return {
         "incident_id": incident.id,
         "version": d.incident(incident.id).version,

@@ -35,13 +35,10 @@ from crisis.obligation import (
 from crisis.roles import Role
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.duress import open_alarm, raise_alarm
+from dispatch.decide.meeting import refuse_exception, rests_on
 from dispatch.decide.owed import STAGES, arise, next_check_in, next_waiting_contact
 
 _K = ObligationKind
-#: Owed to a person whom someone must reach; their outcomes are those of a follow-up.
-CONTACTS = frozenset({_K.CALLBACK, _K.WAITING_CONTACT, _K.FOLLOW_UP, _K.CHECK_IN})
-#: Met, with nothing more to say.
-DONE = "done"
 #: The exception that a follow-up may take only after the tries that the policy asks for.
 UNREACHABLE = "unable_after_attempts"
 
@@ -76,6 +73,7 @@ def record_attempt(d: Deciding, c: RecordAttempt) -> dict[str, Any]:
     obligation = _obligation(d, c.obligation_id)
     outcome = d.rules.codes.require("followup_outcome", c.outcome)
     if "attempt_only" not in outcome.flags:
+        refuse_exception(outcome)
         raise Invalid(
             "not_an_attempt",
             "That outcome ends it: complete or except it instead.",
@@ -95,18 +93,19 @@ def record_attempt(d: Deciding, c: RecordAttempt) -> dict[str, Any]:
 def complete_obligation(d: Deciding, c: CompleteObligation) -> dict[str, Any]:
     """It was met. Check-ins and waiting contacts go on while there is someone to ask after."""
     obligation = _obligation(d, c.obligation_id)
-    _check_outcome(d, obligation, c)
+    outcome, mode, record = rests_on(d, obligation, c)
     d.emit(
         ObligationDone(
             obligation_id=obligation.id,
-            outcome=c.outcome,
-            mode=d.code("contact_mode", c.mode),
+            outcome=outcome,
+            mode=mode,
             late=d.occurred_at > obligation.lapses_at,
+            record=record,
             incident_id=obligation.incident_id,
         )
     )
     _tell_answered(d, obligation)
-    known = d.rules.codes.find("followup_outcome", c.outcome)
+    known = d.rules.codes.find("followup_outcome", outcome)
     return {
         "obligation_id": obligation.id,
         "state": ObligationState.DONE,
@@ -263,28 +262,6 @@ def _only_field(d: Deciding) -> bool:
 def _incident(d: Deciding, incident_id: IncidentId | None) -> Incident | None:
     """Return the incident; ``None`` = none, or it has left the board."""
     return d.board.incidents.get(incident_id) if incident_id is not None else None
-
-
-def _check_outcome(d: Deciding, obligation: Obligation, c: CompleteObligation) -> None:
-    """Refuse an outcome or a way that doesn't meet this kind."""
-    is_follow_up = obligation.kind is _K.FOLLOW_UP
-    if c.outcome == d.code("obligation_outcome", DONE) and not is_follow_up:
-        return
-    if obligation.kind not in CONTACTS:
-        raise Invalid("outcome", "This kind is simply done.", kind=obligation.kind.value)
-    if "reached" not in d.rules.codes.require("followup_outcome", c.outcome).flags:
-        raise Invalid(
-            "not_reached",
-            "The person was not reached: record an attempt or an exception.",
-            outcome=c.outcome,
-        )
-    mode = d.rules.codes.require("contact_mode", c.mode)
-    if is_follow_up and "counts_as_followup" not in mode.flags:
-        raise Invalid(
-            "mode_not_enough",
-            "A follow-up takes a talk, in person or by video or phone.",
-            mode=c.mode,
-        )
 
 
 def _next(d: Deciding, obligation: Obligation) -> ObligationId | None:

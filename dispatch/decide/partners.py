@@ -34,6 +34,7 @@ from crisis.partner import (
 from crisis.roles import Role
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.situation import warning
 
 #: What ``PartnerGone`` says where nobody could learn what became of it.
 UNKNOWN = "unknown"
@@ -66,11 +67,25 @@ def request_partner(d: Deciding, c: RequestPartner) -> dict[str, Any]:
             number=incident.number,
         )
     partner_id = request(d, incident, c.kind, reason, handoff=c.handoff)
+    warnings = []
+    if "law_enforcement" in kind.flags and not _is_safety_concern(d, reason):
+        warnings.append(
+            warning(
+                "law_enforcement_without_concern",
+                "Law enforcement is for special safety concerns only: say which one, if it is one.",
+                reason=reason,
+            )
+        )
     if not d.env.actor.is_desk:
         # A live cry for help rings even where the incident itself was kept on paper.
         named = None if incident.back_entered else incident
         d.notify("role:dispatcher", "partner_requested_by_team", incident=named)
-    return {"incident_id": incident.id, "partner_id": partner_id}
+    return {"incident_id": incident.id, "partner_id": partner_id, "warnings": warnings}
+
+
+def _is_safety_concern(d: Deciding, reason: str) -> bool:
+    known = d.rules.codes.find("partner_reason", reason)
+    return known is not None and "safety_concern" in known.flags
 
 
 def request(

@@ -18,7 +18,7 @@ from crisis.ids import AssignmentId, EncounterId, OfferId, TeamId
 from crisis.incident import Incident, IncidentState, Slot
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember, Shift, Team
-from dispatch.decide import dues, encounters
+from dispatch.decide import dues, encounters, fitting
 from dispatch.decide.assignments import let_happen
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.crew_check import approved, assess, codes_of
@@ -262,9 +262,11 @@ def _follow(
         if status is Status.CLEARED:
             for n, given in enumerate(c.encounters, start=1):
                 thing = f"encounter/{n}"
-                encounter = encounters.record(d, before.id, run_id, given, thing=thing)
+                encounter = encounters.record(
+                    d, before.id, run_id, given, thing=thing, frees_team=True
+                )
                 recorded.append(encounter.id)
-                warnings += encounters.warnings_of(d, encounter)
+                warnings += fitting.warnings_of(d, d.incident(before.id), encounter)
         incident, run = d.run(run_id)
         report = ReportStatus(assignment_id=run_id, status=status, said_by=c.said_by)
         warnings += let_happen(d, incident, run, report)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from crisis.commands import CancelShift, Command, PlanShift, RecordResponder, RecordTeam
-from crisis.errors import Conflict, StaleVersion
+from crisis.errors import Conflict, Invalid, StaleVersion
 from crisis.ids import ShiftId, TeamId
 from crisis.responder import Responder, why_uncounted
 from crisis.shapes import mark_of
@@ -119,6 +119,14 @@ def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
     ):
         for code in sorted(codes):
             d.code(set_name, code)
+    for code in sorted(given.enhanced):
+        if "enhanced" not in d.rules.codes.require("training", code).flags:
+            raise Invalid(
+                "training_not_enhanced",
+                "That training is part of the core curriculum: say when that was complete.",
+                set="training",
+                code=code,
+            )
     if "law_enforcement" in kind.flags:
         given = msgspec.structs.replace(given, law_enforcement=True)
     given = _named(d, given, c, known)

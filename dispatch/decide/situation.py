@@ -73,6 +73,7 @@ def told(
     if said.version is not None and said.version > version:
         raise Invalid("unknown_version", "The incident has no such version.", version=version)
     _check_codes(d, said)
+    said = _with_strengths(d, said)
     clinical, merging = before.clinical, Merging(said)
     place, point = before.place, clinical.point
     if said.place is not None:
@@ -147,6 +148,26 @@ def _check_codes(d: Deciding, said: Said) -> None:
         d.code("hazard", hazard.code)
         if hazard.source != SCREENING:
             d.code("hazard_source", hazard.source)
+
+
+def _with_strengths(d: Deciding, said: Said) -> Said:
+    """Return what was said with each need a must or a wish; what isn't said is as its code says."""
+
+    def strong(needs: tuple[Need, ...]) -> tuple[Need, ...]:
+        return tuple(
+            msgspec.structs.replace(need, hard=_is_must(d, need)) if need.hard is None else need
+            for need in needs
+        )
+
+    return msgspec.structs.replace(
+        said,
+        needs=None if said.needs is None else strong(said.needs),
+        add_needs=strong(said.add_needs),
+    )
+
+
+def _is_must(d: Deciding, need: Need) -> bool:
+    return "hard" in d.rules.codes.require("need", need.code).flags
 
 
 def _placed(

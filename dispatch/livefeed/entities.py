@@ -182,6 +182,14 @@ class ClaimView(_Part, frozen=True, kw_only=True):
     until: datetime
 
 
+class ProposalView(_Part, frozen=True, kw_only=True):
+    """A partner that should be asked, and was not yet; what speaks for it is fetched."""
+
+    kind: str
+    reason: str
+    is_life_threat: bool = False
+
+
 class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     """An incident for the desk.
 
@@ -231,6 +239,7 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     offers: tuple[OfferView, ...] = ()
     runs: tuple[RunView, ...] = ()
     partners: tuple[PartnerView, ...] = ()
+    proposals: tuple[ProposalView, ...] = ()
     calls: tuple[UUID, ...] = ()
     merged_into: UUID | None = None
     absorbed: tuple[UUID, ...] = ()
@@ -338,6 +347,7 @@ class TeamView(_Entity, frozen=True, kw_only=True, tag="team"):
         overtime: its shift has ended, but a run or an alarm goes on.
         base_lat, base_lon: where it starts from, degrees; ``None`` = no base.
         telehealth_second: a second member by telehealth was approved for it.
+        may_hold: somebody of its crew on site is designated to write holds.
     """
 
     id: UUID
@@ -354,6 +364,7 @@ class TeamView(_Entity, frozen=True, kw_only=True, tag="team"):
     shift_ends_at: datetime | None = None
     crew: tuple[MemberView, ...] = ()
     telehealth_second: bool = False
+    may_hold: bool = False
     capabilities: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     base_lat: float | None = None

@@ -29,6 +29,7 @@ from dispatch.livefeed.entities import (
     NeedView,
     OfferView,
     PartnerView,
+    ProposalView,
     RunView,
     SlotView,
     TeamIncidentView,
@@ -46,7 +47,7 @@ def _cell(place: Place) -> CellView | None:
 
 
 def _needs(needs: Sequence[Need]) -> tuple[NeedView, ...]:
-    return tuple(NeedView(code=n.code, hard=n.hard, team_id=n.team_id) for n in needs)
+    return tuple(NeedView(code=n.code, hard=bool(n.hard), team_id=n.team_id) for n in needs)
 
 
 def _hazards(danger: Danger) -> tuple[HazardView, ...]:
@@ -228,6 +229,10 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         offers=_offers(incident),
         runs=_runs(incident, board),
         partners=_partners(incident.partners),
+        proposals=tuple(
+            ProposalView(kind=p.kind, reason=p.reason, is_life_threat=p.is_life_threat)
+            for p in incident.proposals
+        ),
         calls=incident.calls,
         merged_into=incident.merged_into,
         absorbed=incident.absorbed,

@@ -13,6 +13,7 @@ from crisis.assignment import Assignment
 from crisis.board import Board
 from crisis.call import Call
 from crisis.duress import Duress
+from crisis.ids import ResponderId
 from crisis.obligation import Obligation
 from crisis.offer import Offer
 from crisis.staffing import TelehealthSecond
@@ -95,6 +96,10 @@ def team_row(team: Team, board: Board, _: UUID | None) -> TeamView:
         shift_ends_at=team.shift_ends_at,
         crew=_crew(team.crew),
         telehealth_second=_has_second(team.telehealth),
+        may_hold=any(
+            not member.mode.is_telehealth and may_hold(board, member.responder_id)
+            for member in team.crew
+        ),
         capabilities=team.capabilities,
         zones=team.zones,
         base_lat=team.base.lat_deg if team.base is not None else None,
@@ -109,6 +114,12 @@ def wall_team(team: Team, board: Board, _: UUID | None) -> WallTeamView:
     """Return a team as a wall shows it."""
     status, since = status_of(team, *busy_with(team, board))
     return WallTeamView(id=team.id, call_sign=team.call_sign, status=status, since=since)
+
+
+def may_hold(board: Board, responder_id: ResponderId) -> bool:
+    """Whether a person is designated to write holds."""
+    known = board.responders.get(responder_id)
+    return known is not None and known.may_write_5150
 
 
 def shift_row(shift: Shift, board: Board, _: UUID | None) -> ShiftView:

@@ -42,6 +42,10 @@ def seconds_until(text: str, now: datetime) -> float:
     return (instant(text) - now).total_seconds()
 
 
+#: How a talk with somebody went, by phone.
+_REACHED = {"outcome": "reached_stable", "mode": "telehealth_audio"}
+
+
 class Owner(Life):
     """Whoever owns incidents works them: to a determination, a team, a close."""
 
@@ -140,7 +144,8 @@ class Owner(Life):
     def _of_waiting_contact(self, owed: Entity) -> Iterator[Act]:
         if owed["state"] != "due":
             return
-        done = lambda: self.person.send(f"/obligations/{owed['id']}/complete")  # noqa: E731
+        path = f"/obligations/{owed['id']}/complete"
+        done = lambda: self.person.send(path, _REACHED)  # noqa: E731
         if owed["kind"] == "waiting_contact":
             incident = self.board.get("incident", owed.get("incident_id"))
             if incident is not None and incident.get("owner") == self.person.id:
@@ -247,7 +252,8 @@ class Desk(Owner):
         owner = owed.get("owner")
         is_mine = owner == self.person.id or (owner is None and self._is_mine(owed["id"]))
         if owed["state"] == "due" and owed["kind"] == "callback" and is_mine:
-            done = lambda: self.person.send(f"/obligations/{owed['id']}/complete")  # noqa: E731
+            path = f"/obligations/{owed['id']}/complete"
+            done = lambda: self.person.send(path, _REACHED)  # noqa: E731
             yield Act(f"callback/{owed['id']}", (20.0, 80.0), done, room_s=2.0)
 
 
@@ -311,11 +317,12 @@ class FollowUp(Life):
         left_s = max(600.0, seconds_until(owed["lapses_at"], self.now))
         soon = (0.05 * left_s, 0.7 * left_s)
         if owed["kind"] == "plan_notice":
-            return Act(f"notice/{owed['id']}", soon, lambda: self.person.send(f"{path}/complete"))
+            told = {"told": "Simulated plan"}
+            key = f"notice/{owed['id']}"
+            return Act(key, soon, lambda: self.person.send(f"{path}/complete", told))
         if tries == 0 and self.world.unit("voicemail", owed["id"]) < 0.3:
-            body = {"outcome": "voicemail"}
+            body = {"outcome": "voicemail", "mode": _REACHED["mode"]}
             key = f"attempt/{owed['id']}"
             return Act(key, soon, lambda: self.person.send(f"{path}/attempts", body))
-        reached = {"outcome": "reached_stable"}
         key = f"follow/{owed['id']}/{tries}"
-        return Act(key, soon, lambda: self.person.send(f"{path}/complete", reached))
+        return Act(key, soon, lambda: self.person.send(f"{path}/complete", _REACHED))

@@ -399,7 +399,9 @@ class History:
             return
         at = cleared_at + timedelta(hours=self._draw.uniform(8, 66))
         owed = ObligationId(derived(contact.id, f"obligation/follow_up/{run_id}/1"))
-        done = c.CompleteObligation(obligation_id=owed, outcome="reached_stable")
+        done = c.CompleteObligation(
+            obligation_id=owed, outcome="reached_stable", mode="telehealth_audio"
+        )
         self._unit(self._desk(self._troupe.follow_up, at, done))
 
     def _is_worth_it(self, window: tuple[datetime, datetime]) -> bool:

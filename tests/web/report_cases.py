@@ -212,7 +212,7 @@ async def telehealth(c: County) -> Told:
     owed = await c.desk.do("/obligations", incident_id=heard, **due)
     c.wait(5)
     path = f"/obligations/{owed['obligation_id']}/complete"
-    await c.desk.do(path, outcome="done", mode="telehealth_video")
+    await c.desk.do(path, outcome="reached_stable", mode="telehealth_video")
     await c.served(heard, 60)
     remote = await c.determined()
     run = await c.run(remote)

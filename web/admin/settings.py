@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from crisis.policy import Change, CountyPolicy, RungKind, diff, to_mapping
+from crisis.policy import Change, CountyPolicy, Rationale, RungKind, diff, to_mapping
 from crisis.roles import Role
 from crisis.standards import CountedFrom
 from dispatch.rulebook import DEFAULT_POLICY
@@ -28,6 +28,7 @@ _LADDER = "offers.ladder"
 _ROLES = frozenset({"telehealth.approvers", "clocks.back_entry_roles"})
 _NUMBERS = frozenset({"waiting.deadline_warnings"})
 _CHOICES: Mapping[str, Sequence[str]] = {
+    "screening.rationale": [one.value for one in Rationale],
     "obligations.followup.counted_from": [one.value for one in CountedFrom],
 }
 #: Groups that only somebody who calibrates the service opens.

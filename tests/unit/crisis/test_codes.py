@@ -9,6 +9,7 @@ from enum import StrEnum
 import pytest
 
 from crisis.codes import CountyCode, code_sets, packaged, parse, require, with_county
+from crisis.endings import Fit, fit
 from crisis.errors import Invalid
 from crisis.obligation import ObligationKind
 from crisis.staffing import PresenceMode
@@ -90,22 +91,30 @@ def test_nor_under_another_code_with_that_label() -> None:
     assert problems_of([change])
 
 
-def test_refused_and_not_found_never_count_as_resolved_in_the_community() -> None:
-    dispositions = CODES["disposition"]
-    resolved = dispositions.with_flag("resolved_in_community")
-    assert resolved <= dispositions.with_flag("contacted")
-    assert resolved.isdisjoint({"refused_services", "refused_contact", "not_found", "left"})
-    for flag in ("involuntary_hold", "emergency_department", "inpatient", "arrest"):
-        assert resolved.isdisjoint(dispositions.with_flag(flag))
-
-
 def test_every_hold_is_a_contact_with_transport_and_a_receiver() -> None:
     dispositions = CODES["disposition"]
-    holds = dispositions.with_flag("involuntary_hold")
-    assert dispositions.with_flag("hold_by_team") < holds
-    assert dispositions.with_flag("hold_by_law_enforcement") < holds
-    for flag in ("contacted", "transport", "needs_receiver"):
-        assert holds <= dispositions.with_flag(flag)
+    holds = [one for one in dispositions if fit(one, "hold") is Fit.MUST]
+    assert dispositions.with_flag("hold_by_team") < {one.code for one in holds}
+    for one in holds:
+        assert {fit(one, f) for f in ("contacted", "transport", "destination")} == {Fit.MUST}
+
+
+def test_whoever_was_not_met_was_neither_held_nor_taken_anywhere() -> None:
+    unmet = [one for one in CODES["disposition"] if fit(one, "contacted") is Fit.NEVER]
+    assert {"refused_contact", "not_found"} <= {one.code for one in unmet}
+    for one in unmet:
+        fields = ("hold", "transport", "destination", "plan")
+        assert {fit(one, field) for field in fields} == {Fit.NEVER}, one.code
+
+
+def test_a_threat_to_life_asks_for_somebody_who_saves_lives() -> None:
+    saving = CODES["partner_kind"].with_flag("life_saving")
+    for name in ("risk_item", "hazard"):
+        for code in CODES[name].with_flag("life_threat"):
+            found = require(name, code, TODAY)
+            hazard = CODES["hazard"].get(found.attributes.get("hazard", ""))
+            asked = found.attributes.get("partner") or (hazard and hazard.attributes["partner"])
+            assert asked in saving, code
 
 
 def test_every_excluded_setting_of_the_rules_warns() -> None:
@@ -117,13 +126,6 @@ def test_every_excluded_setting_of_the_rules_warns() -> None:
         "sobering_center",
     } < excluded
     assert excluded.isdisjoint({"home", "school", "street", "workplace", "unknown"})
-    assert CODES["location_type"].with_flag("inmate_exclusion") < excluded
-
-
-def test_only_an_answered_no_reads_as_safe() -> None:
-    answers = CODES["risk_answer"]
-    assert answers.with_flag("reads_safe") == {"no"}
-    assert answers.with_flag("reads_unanswered") == {"unknown", "not_asked"}
 
 
 def test_every_follow_up_outcome_says_whether_it_settles_the_obligation() -> None:
@@ -150,22 +152,28 @@ def test_exceptions_name_the_kinds_of_obligation_they_are_for() -> None:
     assert all(known.flags for known in CODES["obligation_exception"])
 
 
-def test_what_codes_refer_to_exists() -> None:
+def test_a_capability_is_named_as_the_need_that_it_meets() -> None:
     for need in CODES["need"]:
-        assert need.flags in ({"hard"}, {"soft"})
-        for kind, value in need.attributes.items():
-            match kind:
-                case "language" | "competency":
-                    require(kind, value, TODAY)
-                case "capability":
-                    require("team_capability", value, TODAY)
-                    assert value == need.code
-    for item in CODES["risk_item"]:
-        if "hazard" in item.attributes:
-            require("hazard", item.attributes["hazard"], TODAY)
-    for training in CODES["training"]:
-        if "competency" in training.attributes:
-            require("competency", training.attributes["competency"], TODAY)
+        assert need.attributes.get("capability") in {None, need.code}
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "fault"),
+    [
+        ("risk_item", {"acuity": "asap"}, "acuity: no acuity asap"),
+        ("risk_item", {"hazard": "sharks"}, "hazard: no hazard sharks"),
+        ("location_type", {"need": "boat"}, "need: no need boat"),
+        ("hazard", {"partner": "ems"}, "a partner is proposed for a reason"),
+        ("disposition", {"hold": "perhaps"}, "hold: must, may or never, not perhaps"),
+    ],
+)
+def test_a_county_s_code_that_refers_to_nothing_is_refused(
+    name: str, attributes: dict[str, str], fault: str
+) -> None:
+    code = CountyCode(
+        set=name, code="mine", label="Mine", attributes=attributes, effective_from=LATER
+    )
+    assert any(fault in problem for problem in problems_of([code]))
 
 
 def test_every_language_but_english_can_be_needed() -> None:
@@ -229,7 +237,7 @@ def test_a_county_adds_a_code_from_a_day_on() -> None:
                 set="disposition",
                 code="living_room",
                 label="Living room program",
-                flags=frozenset({"contacted", "resolved_in_community", "transport"}),
+                attributes={"contacted": "must", "hold": "never"},
                 effective_from=LATER,
             )
         ],
@@ -239,7 +247,7 @@ def test_a_county_adds_a_code_from_a_day_on() -> None:
     added = code_sets(LATER, mine).require("disposition", "living_room")
     assert added.by_county
     assert "living_room" not in code_sets(LATER)["disposition"]
-    assert "living_room" in code_sets(LATER, mine)["disposition"].with_flag("contacted")
+    assert fit(added, "hold") is Fit.NEVER
 
 
 def test_a_county_renames_a_code_and_its_flags_stay() -> None:
@@ -290,7 +298,7 @@ def test_all_faults_of_a_county_s_changes_are_listed_at_once() -> None:
             CountyCode(
                 set="disposition",
                 code="not_found",
-                flags=frozenset({"resolved_in_community"}),
+                flags=frozenset({"hold_by_team"}),
                 effective_from=day,
             ),
             CountyCode(set="channel", code="voice", effective_from=day),

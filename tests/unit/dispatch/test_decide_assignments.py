@@ -427,7 +427,7 @@ def test_everyone_who_was_met_is_owed_a_follow_up(
     clear = ClearAssignment(assignment_id=run.id, encounters=encounters)
     run.county.do(clear, by=on_team(run.team))
     assert len(run.owed(ObligationKind.FOLLOW_UP)) == follow_ups
-    assert len(run.owed(ObligationKind.NOTE)) == 1
+    assert len(run.owed(ObligationKind.NOTE)) == follow_ups
 
 
 def test_a_clear_tells_what_each_of_its_encounters_lacks() -> None:

@@ -25,6 +25,7 @@ from crisis.ids import CallId
 from crisis.obligation import Obligation, ObligationKind
 from crisis.roles import Role
 from crisis.states import Source
+from crisis.triage import Answer
 from tests.unit.dispatch.board_kit import (
     CALL_TAKER,
     DISPATCHER,
@@ -49,7 +50,7 @@ def callbacks(county: County) -> list[Obligation]:
 
 def test_a_call_rings_and_what_is_known_of_the_caller_goes_to_a_record() -> None:
     county = County()
-    caller = Caller(name="A Name", callback="510-555-0101", safe_to_call=False)
+    caller = Caller(name="A Name", callback="510-555-0101", safe_to_call=Answer.NO)
     call_id = ringing(county, caller=caller, referral_source="line_988")
     assert county.last is not None
     (record,) = county.last.records
@@ -57,7 +58,7 @@ def test_a_call_rings_and_what_is_known_of_the_caller_goes_to_a_record() -> None
     assert record.fields == {
         "name": "A Name",
         "callback": "510-555-0101",
-        "safe_to_call": False,
+        "safe_to_call": "no",
     }
     assert county.board.calls[call_id].caller_record == record.id
     assert "A Name" not in repr(county.log)

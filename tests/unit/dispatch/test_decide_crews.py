@@ -183,7 +183,7 @@ def test_no_act_of_a_phone_is_refused_for_its_clock() -> None:
     follow_up = next(
         o for o in run.county.board.obligations.values() if o.kind is ObligationKind.FOLLOW_UP
     )
-    tried = RecordAttempt(obligation_id=follow_up.id, outcome="voicemail")
+    tried = RecordAttempt(obligation_id=follow_up.id, outcome="voicemail", mode="telehealth_audio")
     run.county.do(tried, **wrong)
     assert {e.occurred_at for e in run.county.log[-3:]} == {run.county.now}
     run.county.refused("occurred_in_future", ask, occurred_at=run.county.now + timedelta(days=3))

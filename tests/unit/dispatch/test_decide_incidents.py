@@ -391,7 +391,7 @@ def test_a_new_need_that_a_crew_on_its_way_lacks_is_told_at_once() -> None:
 def test_which_team_knows_the_person_is_kept_with_that_need_and_no_other() -> None:
     county = County()
     team, incident_id = county.team(), county.determined()
-    knows = Need(code="prior_contact", team_id=team)
+    knows = Need(code="prior_contact", hard=False, team_id=team)
     county.do(AmendIncident(incident_id=incident_id, needs=(knows,)))
     assert county.incident(incident_id).needs == (knows,)
     # A wish never keeps an incident from being opened: nobody need know which team it was.

@@ -26,7 +26,13 @@ from crisis.commands import (
 )
 from crisis.events import incident_of
 from crisis.ids import AssignmentId, IncidentId, ObligationId, TeamId, UserId
-from crisis.obligation import Obligation, ObligationArose, ObligationKind, ObligationState
+from crisis.obligation import (
+    Obligation,
+    ObligationArose,
+    ObligationDone,
+    ObligationKind,
+    ObligationState,
+)
 from crisis.roles import Role
 from crisis.states import Source
 from dispatch.decide import decide
@@ -47,6 +53,8 @@ from tests.unit.dispatch.board_kit import (
 K = ObligationKind
 WORKER = person("worker", Role.FOLLOW_UP_WORKER)
 HOUR = timedelta(hours=1)
+#: A talk with the person, by phone.
+REACHED: dict[str, Any] = {"outcome": "reached_stable", "mode": "telehealth_audio"}
 
 
 def owed(
@@ -113,12 +121,16 @@ def test_what_can_not_be_owed_by_hand_is_refused() -> None:
 def test_an_attempt_reaches_nobody_and_leaves_it_due() -> None:
     county = County()
     follow_up = owed(county, K.FOLLOW_UP)
-    done = county.do(RecordAttempt(obligation_id=follow_up, outcome="voicemail"), by=WORKER)
+    done = county.do(
+        RecordAttempt(obligation_id=follow_up, outcome="voicemail", mode="telehealth_audio"),
+        by=WORKER,
+    )
     assert done.result["attempts"] == 1
     assert county.board.obligations[follow_up].state is ObligationState.DUE
     assert county.log[-1].body.mode == "telehealth_audio"  # type: ignore[union-attr]
     county.refused(
-        "not_an_attempt", RecordAttempt(obligation_id=follow_up, outcome="reached_stable")
+        "not_an_attempt",
+        RecordAttempt(obligation_id=follow_up, outcome="reached_stable", mode="telehealth_audio"),
     )
     county.refused(
         "unknown_code", RecordAttempt(obligation_id=follow_up, outcome="voicemail", mode="pigeon")
@@ -128,14 +140,19 @@ def test_an_attempt_reaches_nobody_and_leaves_it_due() -> None:
 @pytest.mark.parametrize(
     ("outcome", "mode", "code"),
     [
-        ("done", "phone", "unknown_code"),
-        ("voicemail", "phone", "not_reached"),
-        ("declined", "phone", "not_reached"),
+        ("done", "telehealth_audio", "outcome_missing"),
+        (None, "telehealth_audio", "outcome_missing"),
+        ("voicemail", "telehealth_audio", "not_reached"),
+        ("declined", "telehealth_audio", "outcome_is_exception"),
+        ("reached_stable", None, "mode_missing"),
+        ("reached_stable", "pigeon", "unknown_code"),
         ("reached_stable", "text", "mode_not_enough"),
         ("reached_stable", "letter", "mode_not_enough"),
     ],
 )
-def test_a_follow_up_takes_a_talk_with_the_person(outcome: str, mode: str, code: str) -> None:
+def test_a_follow_up_takes_a_talk_with_the_person(
+    outcome: str | None, mode: str | None, code: str
+) -> None:
     county = County()
     follow_up = owed(county, K.FOLLOW_UP)
     command = CompleteObligation(obligation_id=follow_up, outcome=outcome, mode=mode)
@@ -154,12 +171,71 @@ def test_a_follow_up_is_met_by_phone_video_or_in_person(mode: str) -> None:
     county.refused("unknown_obligation", CompleteObligation(obligation_id=follow_up))
 
 
-def test_a_note_is_simply_done() -> None:
+@pytest.mark.parametrize(
+    ("kind", "says", "code"),
+    [
+        (K.NOTE, {}, "note_missing"),
+        (K.NOTE, {"text": "  ", "reference": ""}, "note_missing"),
+        (K.NOTE, {"told": "the plan"}, "note_missing"),
+        (K.NOTE, {"text": "met", "outcome": "reached_stable"}, "outcome"),
+        (K.PLAN_NOTICE, {}, "told_missing"),
+        (K.PLAN_NOTICE, {"outcome": "done", "reference": "7"}, "told_missing"),
+        (K.MANDATED_REPORT, {}, "told_missing"),
+        (K.MANDATED_REPORT, {"told": " "}, "told_missing"),
+        (K.CALLBACK, {}, "outcome_missing"),
+        (K.CALLBACK, {"outcome": "done", "mode": "telehealth_audio"}, "outcome_missing"),
+        (K.CALLBACK, {"outcome": "reached_stable"}, "mode_missing"),
+        (K.CALLBACK, {"outcome": "no_answer", "mode": "telehealth_audio"}, "not_reached"),
+        (K.FOLLOW_UP, {}, "outcome_missing"),
+    ],
+)
+def test_done_without_what_was_to_be_done_is_refused(
+    kind: ObligationKind, says: dict[str, Any], code: str
+) -> None:
     county = County()
-    note = owed(county, K.NOTE, owner=WORKER.user_id)
-    county.refused("outcome", CompleteObligation(obligation_id=note, outcome="reached_stable"))
-    county.do(CompleteObligation(obligation_id=note), by=WORKER)
-    assert open_of(county, K.NOTE) == []
+    one = owed(county, kind, owner=WORKER.user_id)
+    county.refused(code, CompleteObligation(obligation_id=one, **says), by=WORKER)
+    assert len(open_of(county, kind)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "outcome", "mode", "kept"),
+    [
+        (K.NOTE, {"text": "Met at home."}, "recorded", "note", {"text": "Met at home."}),
+        (K.NOTE, {"reference": "EHR 12"}, "kept_elsewhere", "note", {"reference": "EHR 12"}),
+        (
+            K.PLAN_NOTICE,
+            {"told": "The plan", "reference": "a7"},
+            "done",
+            "in_writing",
+            {"told": "The plan", "reference": "a7"},
+        ),
+        (K.MANDATED_REPORT, {"told": "CPS"}, "done", "in_writing", {"told": "CPS"}),
+        (
+            K.CALLBACK,
+            {"outcome": "reached_stable", "mode": "telehealth_audio"},
+            "reached_stable",
+            "telehealth_audio",
+            None,
+        ),
+    ],
+)
+def test_done_keeps_encrypted_what_it_rests_on(
+    kind: ObligationKind,
+    says: dict[str, Any],
+    outcome: str,
+    mode: str,
+    kept: dict[str, str] | None,
+) -> None:
+    county = County()
+    one = owed(county, kind, owner=WORKER.user_id)
+    decision = county.do(CompleteObligation(obligation_id=one, **says), by=WORKER)
+    done = decision.events[0].body
+    assert isinstance(done, ObligationDone)
+    assert (done.outcome, done.mode) == (outcome, mode)
+    records = {record.id: record.fields for record in decision.records}
+    assert (records[done.record] if done.record is not None else None) == kept
+    assert open_of(county, kind) == []
 
 
 def test_what_is_met_after_its_time_is_late_and_what_is_entered_late_is_not() -> None:
@@ -169,9 +245,10 @@ def test_what_is_met_after_its_time_is_late_and_what_is_entered_late_is_not() ->
     for one in (first, second):
         county.do(MissObligation(obligation_id=one), by=SERVICE)
     assert len(open_of(county, K.NOTE)) == 2
-    county.do(CompleteObligation(obligation_id=first))
+    county.do(CompleteObligation(obligation_id=first, text="Late."))
     assert county.log[-1].body.late is True  # type: ignore[union-attr]
-    county.do(CompleteObligation(obligation_id=second), occurred_at=county.now - 0.025 * HOUR)
+    told = CompleteObligation(obligation_id=second, text="In time.")
+    county.do(told, occurred_at=county.now - 0.025 * HOUR)
     assert county.log[-1].body.late is False  # type: ignore[union-attr]
 
 
@@ -187,13 +264,13 @@ def test_a_responder_meets_only_what_their_own_team_owes() -> None:
         kind=K.MANDATED_REPORT, due_at=county.now + HOUR, incident_id=incident_id
     )
     theirs = CompleteObligation(
-        obligation_id=county.do(report, by=on_team(team_id)).result["obligation_id"]
+        obligation_id=county.do(report, by=on_team(team_id)).result["obligation_id"], told="APS"
     )
     assert county.board.obligations[theirs.obligation_id].team_id == team_id
     county.refused("not_your_team", theirs, by=on_team(other))
     county.do(theirs, by=on_team(team_id))
     own = owed(county, K.NOTE, incident_id=incident_id, owner=on_team(other).user_id)
-    county.do(CompleteObligation(obligation_id=own), by=on_team(other))
+    county.do(CompleteObligation(obligation_id=own, text="Seen."), by=on_team(other))
 
 
 # Excepted and passed on
@@ -228,7 +305,10 @@ def test_a_person_counts_as_unreachable_only_after_the_tries_that_the_policy_ask
     for attempts in range(county.rules.policy.obligations.followup_attempts):
         refusal = county.refused("too_few_attempts", give_up, by=WORKER)
         assert refusal.facts["attempts"] == attempts
-        county.do(RecordAttempt(obligation_id=follow_up, outcome="no_answer"), by=WORKER)
+        county.do(
+            RecordAttempt(obligation_id=follow_up, outcome="no_answer", mode="telehealth_audio"),
+            by=WORKER,
+        )
     county.do(give_up, by=WORKER)
     assert county.board.obligations == {}
 
@@ -326,9 +406,13 @@ def test_what_becomes_of_something_owed_stands_in_its_incidents_timeline() -> No
     assert WORKER.user_id is not None
     ends = [
         RecordAttempt(
-            obligation_id=owed(county, K.FOLLOW_UP, incident_id=incident_id), outcome="no_answer"
+            obligation_id=owed(county, K.FOLLOW_UP, incident_id=incident_id),
+            outcome="no_answer",
+            mode="telehealth_audio",
         ),
-        CompleteObligation(obligation_id=owed(county, K.NOTE, incident_id=incident_id)),
+        CompleteObligation(
+            obligation_id=owed(county, K.NOTE, incident_id=incident_id), reference="EHR 7"
+        ),
         ExceptObligation(
             obligation_id=owed(county, K.PLAN_NOTICE, incident_id=incident_id), reason="no_consent"
         ),
@@ -375,7 +459,7 @@ def test_whoever_waits_is_called_until_a_team_is_there() -> None:
     county = County()
     incident_id = county.determined()
     (first,) = open_of(county, K.WAITING_CONTACT)
-    county.do(CompleteObligation(obligation_id=first.id, outcome="reached_stable"))
+    county.do(CompleteObligation(obligation_id=first.id, **REACHED))
     (second,) = open_of(county, K.WAITING_CONTACT)
     assert (second.incident_id, second.due_at) == (incident_id, first.due_at)
     county.wait(10_000)
@@ -417,7 +501,7 @@ def test_the_papers_of_an_outage_owe_no_waiting_contact() -> None:
     county = County()
     county.opened(by=SUPERVISOR, source=Source.BACK_ENTRY, reason="power_outage", paper_number="p7")
     waiting = owed(county, K.WAITING_CONTACT, incident_id=next(iter(county.board.incidents)))
-    county.do(CompleteObligation(obligation_id=waiting, outcome="done"))
+    county.do(CompleteObligation(obligation_id=waiting, **REACHED))
     assert county.board.obligations == {}
 
 

@@ -268,7 +268,7 @@ def test_a_late_report_of_a_crew_adds_to_an_encounter_and_blanks_nothing() -> No
         transport="ems",
         destination="Highland",
         mandated_reports=("child_abuse",),
-        naloxone_given=True,
+        naloxone_given=Answer.YES,
     )
     recorded = county.do(RecordEncounter(assignment_id=run, encounter=desk)).result
     one = EncounterId(recorded["encounter_id"])
@@ -278,7 +278,7 @@ def test_a_late_report_of_a_crew_adds_to_an_encounter_and_blanks_nothing() -> No
     (now,) = county.incident(incident_id).encounters
     assert (now.version, now.destination, now.transport) == (2, "Highland", "ems")
     assert (now.law_enforcement, now.mandated_reports) == ("standby", ("child_abuse",))
-    assert now.naloxone_given
+    assert now.naloxone_given is Answer.YES
 
 
 def test_an_encounter_is_replaced_only_by_who_looked_at_the_newest_record() -> None:

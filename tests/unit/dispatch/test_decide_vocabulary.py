@@ -94,18 +94,21 @@ def _place() -> c.PlaceInput:
 
 
 def _encounter(**fields: Any) -> c.EncounterInput:
-    return c.EncounterInput(
-        disposition="stabilized_safety_plan",
-        hold="none",
-        transport="none",
-        law_enforcement="none",
-        mandated_reports=("child_abuse",),
-        destination="her sister",
-        plan="written",
-        plan_exception="declined",
-        note="she said",
-        **fields,
-    )
+    given: dict[str, Any] = {
+        "disposition": "stabilized_safety_plan",
+        "hold": "none",
+        "transport": "none",
+        "law_enforcement": "none",
+        "mandated_reports": ("child_abuse",),
+        "destination": "her sister",
+        "plan": "written",
+        "note": "she said",
+    }
+    return c.EncounterInput(**{**given, **fields})
+
+
+#: Nobody has both a plan and a reason for none.
+_NO_PLAN: dict[str, Any] = {"plan": None, "plan_exception": "declined"}
 
 
 def _subject() -> c.SubjectInput:
@@ -153,7 +156,7 @@ def _of_calls() -> Iterator[Case]:
     caller = c.Caller(
         name="Ana",
         callback="555 0100",
-        safe_to_call=True,
+        safe_to_call=Answer.YES,
         relation="sister",
         language="es",
         interpreter="line 7",
@@ -340,7 +343,9 @@ def _of_runs() -> Iterator[Case]:
     there = _county()
     incident_id, team, run = _run(there, Status.ON_SCENE, Status.CONTACT)
     there.do(c.AddSubject(incident_id=incident_id, subject=_subject()))
-    done = c.ClearAssignment(assignment_id=run, encounters=(_encounter(),), said_by="peer")
+    done = c.ClearAssignment(
+        assignment_id=run, encounters=(_encounter(**_NO_PLAN),), said_by="peer"
+    )
     yield case(there, done, source=Source.DESK_BY_VOICE)
     yield case(there, c.RecordEncounter(assignment_id=run, encounter=_encounter()), on_team(team))
     fix = c.CorrectMilestone(
@@ -446,11 +451,13 @@ def _of_the_rest() -> Iterator[Case]:
     due_at = county.now + timedelta(hours=1)
     owe = c.CreateObligation(kind=ObligationKind.FOLLOW_UP, due_at=due_at)
     yield case(county, owe)
-    tried = c.RecordAttempt(obligation_id=follow_up, outcome="voicemail")
+    tried = c.RecordAttempt(obligation_id=follow_up, outcome="voicemail", mode="telehealth_audio")
     yield case(county, tried, WORKER)
-    met = c.CompleteObligation(obligation_id=follow_up, outcome="reached_stable")
+    met = c.CompleteObligation(
+        obligation_id=follow_up, outcome="reached_stable", mode="telehealth_audio"
+    )
     yield case(county, met, WORKER)
-    yield case(county, c.CompleteObligation(obligation_id=report))
+    yield case(county, c.CompleteObligation(obligation_id=report, told="Somebody"))
     excused = c.ExceptObligation(obligation_id=follow_up, reason="declined")
     yield case(county, excused, WORKER)
     owner = SUPERVISOR.user_id

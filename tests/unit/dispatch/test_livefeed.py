@@ -249,7 +249,7 @@ def test_a_team_sees_what_it_owes_until_it_is_done_however_long_its_incident_is_
     (note,) = phone.of("obligation")
     assert (note["kind"], note["team_id"]) == ("note", str(blue))
     assert other.of("obligation") == []
-    done = CompleteObligation(obligation_id=ObligationId(UUID(note["id"])))
+    done = CompleteObligation(obligation_id=ObligationId(UUID(note["id"])), reference="EHR 7")
     county.refused("not_your_team", done, by=on_team(red))
     county.do(done, by=on_team(blue))
     screens.catch_up()

@@ -8,6 +8,7 @@ import pytest
 
 from crisis.clock import generator
 from crisis.codes import code_sets
+from crisis.endings import Fit, fit
 from dispatch.sim.demand import Fate
 from dispatch.sim.history import encounter_of
 from dispatch.sim.phones import Leg
@@ -45,9 +46,10 @@ def test_every_encounter_is_recorded_in_codes_that_hold(fate: Fate) -> None:
     for _ in range(200):
         encounter = encounter_of(fate, draw)
         kind = codes.require("disposition", encounter.disposition)
-        assert encounter.contacted == ("contacted" in kind.flags)
-        assert encounter.contacted == (encounter.disposition != "not_found")
-        if "transport" in kind.flags:
+        met = fit(kind, "contacted") is Fit.MUST
+        assert encounter.contacted in {None, met}
+        assert met == (encounter.disposition != "not_found")
+        if fit(kind, "transport") is Fit.MUST:
             assert encounter.transport not in {None, "none"}
-        if encounter.contacted:
+        if met:
             assert (encounter.plan is None) != (encounter.plan_exception is None)

@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "incident_reopened", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "incident_reopened", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "life_threat", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "hold_writer_missing", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -68,6 +68,9 @@ export type Phase = (typeof PHASE_WORDS)[number];
 
 export const PRESENCE_MODE_WORDS = ["onsite", "telehealth_video", "telehealth_audio"] as const;
 export type PresenceMode = (typeof PRESENCE_MODE_WORDS)[number];
+
+export const RATIONALE_WORDS = ["never", "when_against", "always"] as const;
+export type Rationale = (typeof RATIONALE_WORDS)[number];
 
 export const ROLE_WORDS = ["call_taker", "dispatcher", "supervisor", "on_call", "responder", "remote_clinician", "follow_up_worker", "agency_manager", "lead", "compliance", "admin", "integration", "system"] as const;
 export type Role = (typeof ROLE_WORDS)[number];
@@ -511,6 +514,7 @@ export interface CountyPolicy {
   readonly zone: string;
   readonly desk_phone: string;
   readonly lpha_on_call: boolean;
+  readonly screening: ScreeningPolicy;
   readonly offers: OfferPolicy;
   readonly duress: DuressPolicy;
   readonly check_ins: CheckInPolicy;
@@ -706,7 +710,7 @@ export interface Encounter {
   readonly destination: string | null;
   readonly plan: string | null;
   readonly plan_exception: string | null;
-  readonly naloxone_given: boolean;
+  readonly naloxone_given: Answer;
   readonly law_enforcement: string | null;
   readonly mandated_reports: readonly string[];
   readonly note_record: string | null;
@@ -726,7 +730,7 @@ export interface EncounterRecorded {
   readonly destination: string | null;
   readonly plan: string | null;
   readonly plan_exception: string | null;
-  readonly naloxone_given: boolean;
+  readonly naloxone_given: Answer | boolean;
   readonly law_enforcement: string | null;
   readonly mandated_reports: readonly string[];
   readonly note_record: string | null;
@@ -954,6 +958,7 @@ export interface Incident {
   readonly clinical: Clinical;
   readonly danger: Danger;
   readonly touched: Readonly<Record<string, number>>;
+  readonly suggestion: Suggestion;
   readonly archived: boolean;
 }
 
@@ -983,6 +988,7 @@ export interface IncidentAmended {
   readonly standard: Standard | null;
   readonly clinical: Clinical;
   readonly danger: Danger | null;
+  readonly suggestion: Suggestion;
 }
 
 /** Settled, and nothing of it is open: it leaves the board and stays in the database. */
@@ -1052,6 +1058,7 @@ export interface IncidentOpened {
   readonly narrative_record: string | null;
   readonly clinical: Clinical;
   readonly danger: Danger | null;
+  readonly suggestion: Suggestion;
 }
 
 /** The other side of a split: the absorbing incident gives the other's clock back. */
@@ -1133,6 +1140,7 @@ export interface IncidentView {
   readonly offers: readonly OfferView[];
   readonly runs: readonly RunView[];
   readonly partners: readonly PartnerView[];
+  readonly proposals: readonly ProposalView[];
   readonly calls: readonly string[];
   readonly merged_into: string | null;
   readonly absorbed: readonly string[];
@@ -1278,7 +1286,7 @@ export interface MyShifts {
 /** Something that the person needs of the team; ``hard`` excludes teams that lack it. */
 export interface Need {
   readonly code: string;
-  readonly hard: boolean;
+  readonly hard: boolean | null;
   readonly team_id: string | null;
 }
 
@@ -1295,6 +1303,7 @@ export interface NoDispatchDetermined {
   readonly incident_id: string;
   readonly reason: string;
   readonly rationale_record: string | null;
+  readonly suggestion: Suggestion;
 }
 
 /** Somebody wrote something down; the text is an encrypted record. */
@@ -1337,6 +1346,7 @@ export interface ObligationDone {
   readonly outcome: string;
   readonly mode: string;
   readonly late: boolean;
+  readonly record: string | null;
   readonly incident_id: string | null;
 }
 
@@ -1566,6 +1576,14 @@ export interface PartnerAcknowledged {
   readonly record: string | null;
 }
 
+/** A partner that should be asked. */
+export interface PartnerAdvice {
+  readonly kind: string;
+  readonly reason: string;
+  readonly is_life_threat: boolean;
+  readonly met_by: readonly string[];
+}
+
 /** The partner is on the scene. */
 export interface PartnerArrived {
   readonly type: "partner_arrived";
@@ -1714,6 +1732,13 @@ export interface Problem {
   readonly code: string;
   readonly detail: string;
   readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** A partner that should be asked, and was not yet; what speaks for it is fetched. */
+export interface ProposalView {
+  readonly kind: string;
+  readonly reason: string;
+  readonly is_life_threat: boolean;
 }
 
 /** One thing that speaks against a team. */
@@ -1872,6 +1897,11 @@ export interface RunView {
 export interface Rung {
   readonly kind: RungKind;
   readonly delay_s: number;
+}
+
+/** The dispatch tool: it suggests, a person decides. */
+export interface ScreeningPolicy {
+  readonly rationale: Rationale;
 }
 
 /** The standardized dispatch tool was begun. */
@@ -2086,6 +2116,16 @@ export interface SubjectAdded {
   readonly label: string;
 }
 
+/** What follows from what is known; empty = nothing does. */
+export interface Suggestion {
+  readonly version: string;
+  readonly acuity: Acuity | null;
+  readonly needs: readonly string[];
+  readonly partners: readonly PartnerAdvice[];
+  readonly asks: readonly string[];
+  readonly because: readonly string[];
+}
+
 /** A team: its standing facts, its duty, and what it is busy with. */
 export interface Team {
   readonly id: string;
@@ -2134,6 +2174,7 @@ export interface TeamDetermined {
   readonly clinical: Clinical;
   readonly danger: Danger | null;
   readonly version: number | null;
+  readonly suggestion: Suggestion;
 }
 
 /** An incident for a team that is asked or runs to it; runs are those of every team on it. */
@@ -2211,6 +2252,7 @@ export interface TeamView {
   readonly shift_ends_at: string | null;
   readonly crew: readonly MemberView[];
   readonly telehealth_second: boolean;
+  readonly may_hold: boolean;
   readonly capabilities: readonly string[];
   readonly zones: readonly string[];
   readonly base_lat: number | null;
@@ -2485,12 +2527,12 @@ export interface BriefPartnerBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** Who calls; all of it private. */
+/** Who calls; all of it private, and what wasn't asked says so. */
 export interface CallerSent {
   readonly name?: string | null | undefined;
   readonly callback?: string | null | undefined;
-  readonly safe_to_call?: boolean | null | undefined;
-  readonly safe_to_text?: boolean | null | undefined;
+  readonly safe_to_call?: Answer | undefined;
+  readonly safe_to_text?: Answer | undefined;
   readonly relation?: string | null | undefined;
   readonly language?: string | null | undefined;
   readonly interpreter?: string | null | undefined;
@@ -2557,10 +2599,13 @@ export interface CloseIncidentBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** It was met. */
+/** It was met, and on what that rests; which of it is asked for depends on the kind. */
 export interface CompleteObligationBody {
-  readonly outcome?: string | undefined;
-  readonly mode?: string | undefined;
+  readonly outcome?: string | null | undefined;
+  readonly mode?: string | null | undefined;
+  readonly told?: string | null | undefined;
+  readonly reference?: string | null | undefined;
+  readonly text?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2669,17 +2714,17 @@ export interface DropSlotBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** How one person's encounter ended. */
+/** How one person's encounter ended; what isn't said stays not said. */
 export interface EncounterInputSent {
   readonly subject_id?: string | null | undefined;
-  readonly contacted?: boolean | undefined;
+  readonly contacted?: boolean | null | undefined;
   readonly disposition: string;
   readonly hold?: string | null | undefined;
   readonly transport?: string | null | undefined;
   readonly destination?: string | null | undefined;
   readonly plan?: string | null | undefined;
   readonly plan_exception?: string | null | undefined;
-  readonly naloxone_given?: boolean | undefined;
+  readonly naloxone_given?: Answer | undefined;
   readonly law_enforcement?: string | null | undefined;
   readonly mandated_reports?: readonly string[] | undefined;
   readonly has_plan_to_notify?: boolean | null | undefined;
@@ -2830,7 +2875,7 @@ export interface MergeIncidentBody {
 /** Something that the person needs of the team; ``hard`` excludes teams that lack it. */
 export interface NeedSent {
   readonly code: string;
-  readonly hard?: boolean | undefined;
+  readonly hard?: boolean | null | undefined;
   readonly team_id?: string | null | undefined;
 }
 
@@ -2964,10 +3009,10 @@ export interface ReassignObligationBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** Tried, reached nobody. */
+/** Tried, reached nobody; ``mode``: by which way. */
 export interface RecordAttemptBody {
   readonly outcome: string;
-  readonly mode?: string | undefined;
+  readonly mode: string;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -3081,6 +3126,15 @@ export interface ResumeCallBody {
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
   readonly back_entry_reason?: string | null | undefined;
+}
+
+/** What is known so far; hazards by their codes. */
+export interface ScreeningBody {
+  readonly screening?: Readonly<Record<string, Answer>> | undefined;
+  readonly hazards?: readonly string[] | undefined;
+  readonly concerns?: readonly string[] | undefined;
+  readonly location_type?: string | null | undefined;
+  readonly referral_source?: string | null | undefined;
 }
 
 /** Help is on its way to them. */
@@ -3225,7 +3279,7 @@ export const CodeShape: Shape = { d: {"flags": [], "attributes": {}, "effective_
 export const CodeSetShape: Shape = { d: {"flags": [], "attributes": [], "closed": false}, p: { codes: CodeShape } };
 export const CodesShape: Shape = { d: {}, p: { sets: { m: CodeSetShape } } };
 export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null} };
-export const NeedShape: Shape = { d: {"hard": false, "team_id": null} };
+export const NeedShape: Shape = { d: {"hard": null, "team_id": null} };
 export const HazardShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
 export const SituationShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
@@ -3238,11 +3292,13 @@ export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: Cr
 export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
-export const EncounterShape: Shape = { d: {"version": 1, "subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
+export const EncounterShape: Shape = { d: {"version": 1, "subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": "not_asked", "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": "", "times": 1} };
 export const HoldShape: Shape = { d: {"reminded": 0} };
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "alone": null, "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, alone: SituationShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape } };
+export const PartnerAdviceShape: Shape = { d: {"is_life_threat": false, "met_by": []} };
+export const SuggestionShape: Shape = { d: {"version": "", "acuity": null, "needs": [], "partners": [], "asks": [], "because": []}, p: { partners: PartnerAdviceShape } };
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "alone": null, "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "suggestion": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, alone: SituationShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape, absorbed: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
@@ -3255,15 +3311,15 @@ export const CallTransferStartedShape: Shape = { d: {"reason": "other"} };
 export const CallTransferConfirmedShape: Shape = { d: {"record": null} };
 export const CallTransferFailedShape: Shape = { d: {"reason": "other"} };
 export const CallEndedShape: Shape = { d: {"outcome": null} };
-export const IncidentOpenedShape: Shape = { d: {"call_id": null, "owner": null, "referral_source": "unknown", "acuity": null, "needs": [], "hazards": [], "paper_number": null, "narrative_record": null, "clinical": {}, "danger": null}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape } };
-export const TeamDeterminedShape: Shape = { d: {"slots": 1, "needs": [], "hazards": [], "wake_at": null, "reason": null, "rationale_record": null, "clinical": {}, "danger": null, "version": null}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape } };
-export const NoDispatchDeterminedShape: Shape = { d: {"rationale_record": null} };
-export const IncidentAmendedShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "standard": null, "clinical": {}, "danger": null}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape } };
+export const IncidentOpenedShape: Shape = { d: {"call_id": null, "owner": null, "referral_source": "unknown", "acuity": null, "needs": [], "hazards": [], "paper_number": null, "narrative_record": null, "clinical": {}, "danger": null, "suggestion": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
+export const TeamDeterminedShape: Shape = { d: {"slots": 1, "needs": [], "hazards": [], "wake_at": null, "reason": null, "rationale_record": null, "clinical": {}, "danger": null, "version": null, "suggestion": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
+export const NoDispatchDeterminedShape: Shape = { d: {"rationale_record": null, "suggestion": {}}, p: { suggestion: SuggestionShape } };
+export const IncidentAmendedShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "standard": null, "clinical": {}, "danger": null, "suggestion": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
 export const SlotAddedShape: Shape = { d: {"wake_at": null} };
 export const SlotEscalatedShape: Shape = { d: {"to": null, "wake_at": null, "exclusions": {}, "climbs": true, "can_go": 0} };
 export const OwnerChangedShape: Shape = { d: {"reason": "accepted"} };
 export const SubjectAddedShape: Shape = { d: {"record": null, "label": "1"} };
-export const EncounterRecordedShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": false, "law_enforcement": null, "mandated_reports": [], "note_record": null} };
+export const EncounterRecordedShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": "not_asked", "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const IncidentClosedShape: Shape = { d: {"reason": null} };
 export const IncidentMergedShape: Shape = { d: {"partners": []} };
 export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "theirs": null, "subjects": [], "partners": [], "slots": []}, p: { theirs: SituationShape, subjects: SubjectShape, partners: PartnerResponseShape } };
@@ -3296,7 +3352,7 @@ export const DuressEscalatedShape: Shape = { d: {"next_rung_at": null} };
 export const DuressHelpSentShape: Shape = { d: {"record": null} };
 export const ObligationAroseShape: Shape = { d: {"lapses_at": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "stage": null, "owner": null, "team_id": null} };
 export const ObligationAttemptedShape: Shape = { d: {"mode": "telehealth_audio", "incident_id": null} };
-export const ObligationDoneShape: Shape = { d: {"mode": "telehealth_audio", "late": false, "incident_id": null} };
+export const ObligationDoneShape: Shape = { d: {"mode": "telehealth_audio", "late": false, "record": null, "incident_id": null} };
 export const ObligationExceptedShape: Shape = { d: {"incident_id": null} };
 export const ObligationMissedShape: Shape = { d: {"incident_id": null} };
 export const ObligationMovedShape: Shape = { d: {"owed_again": false, "incident_id": null} };
@@ -3315,6 +3371,7 @@ export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderS
 export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_merged": IncidentMergedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "hold_settled": HoldSettledShape, "incident_reopened": IncidentReopenedShape, "incident_returned": IncidentReturnedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "assignment_restored": AssignmentRestoredShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const FactChangeShape: Shape = { d: {"code": null, "was": null, "now": null} };
 export const TimelineShape: Shape = { d: {}, p: { events: EventShape, changes: { m: FactChangeShape } } };
+export const ScreeningPolicyShape: Shape = { d: {"rationale": "never"} };
 export const RungShape: Shape = { d: {"delay_s": 0.0} };
 export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "person_s": {"emergent": 120, "urgent": 300, "routine": 900}, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
 export const DuressPolicyShape: Shape = { d: {"supervisor_after_s": 30, "on_call_after_s": 60, "watchdog_after_s": 120} };
@@ -3331,7 +3388,7 @@ export const LonePolicyShape: Shape = { d: {"allowed": true, "unanswered_is_unkn
 export const TelehealthPolicyShape: Shape = { d: {"allowed": true, "audio_only": true, "marked_delay_s": 900, "approvers": ["supervisor"]} };
 export const ClockPolicyShape: Shape = { d: {"phone_ahead_s": 120.0, "late_report_s": 172800, "desk_back_s": 14400, "reopen_within_s": 14400, "back_entry_roles": ["supervisor", "lead", "admin"], "back_entry_days": 14} };
 export const RetentionPolicyShape: Shape = { d: {"positions_days": 90, "command_results_days": 30} };
-export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "desk_phone": "", "lpha_on_call": true, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
+export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "desk_phone": "", "lpha_on_call": true, "screening": {}, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { screening: ScreeningPolicyShape, offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
 export const PolicyNowShape: Shape = { d: {}, p: { policy: CountyPolicyShape } };
 export const RefShape: Shape = { d: {"arrival_disputed": false} };
 export const LineShape: Shape = { d: {}, p: { by_arrival: { m: RefShape }, by_determination: { m: RefShape } } };
@@ -3353,11 +3410,12 @@ export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "aske
 export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
 export const PartnerViewShape: Shape = { d: {"handoff": false, "danger": 0, "acknowledged_at": null, "arrived_at": null} };
+export const ProposalViewShape: Shape = { d: {"is_life_threat": false} };
 export const FlagViewShape: Shape = { d: {"about": "", "times": 1} };
-export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "claims": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, flags: FlagViewShape } };
+export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "proposals": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "claims": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, proposals: ProposalViewShape, flags: FlagViewShape } };
 export const MemberViewShape: Shape = { d: {"mode": "onsite"} };
 export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
-export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
+export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "may_hold": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
 export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "telehealth_second": false}, p: { crew: MemberViewShape } };
 export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": []} };
 export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
@@ -3508,7 +3566,7 @@ export const closeIncident: Operation<{ incident_id: string }, undefined, CloseI
   name: "closeIncident", method: "POST", path: "/api/v1/incidents/{incident_id}/close", command: true, shape: null,
 };
 
-/** It was met. */
+/** It was met, and on what that rests; which of it is asked for depends on the kind. */
 export const completeObligation: Operation<{ obligation_id: string }, undefined, CompleteObligationBody, Answered> = {
   name: "completeObligation", method: "POST", path: "/api/v1/obligations/{obligation_id}/complete", command: true, shape: null,
 };
@@ -3768,6 +3826,11 @@ export const postResponderEraseDevices: Operation<{ responder_id: string }, unde
   name: "postResponderEraseDevices", method: "POST", path: "/api/v1/responders/{responder_id}/erase-devices", command: false, shape: null,
 };
 
+/** What a screening suggests: acuity, needs, partners to ask; nothing is kept. */
+export const postScreeningSuggestion: Operation<undefined, undefined, ScreeningBody, Suggestion> = {
+  name: "postScreeningSuggestion", method: "POST", path: "/api/v1/screening/suggestion", command: false, shape: SuggestionShape,
+};
+
 /** Sign in: a cookie for pages, a bearer token for devices. */
 export const postSession: Operation<undefined, undefined, SignInBody, WhoAmI> = {
   name: "postSession", method: "POST", path: "/api/v1/session", command: false, shape: WhoAmIShape,
@@ -3813,7 +3876,7 @@ export const reassignObligation: Operation<{ obligation_id: string }, undefined,
   name: "reassignObligation", method: "POST", path: "/api/v1/obligations/{obligation_id}/reassign", command: true, shape: null,
 };
 
-/** Tried, reached nobody. */
+/** Tried, reached nobody; ``mode``: by which way. */
 export const recordAttempt: Operation<{ obligation_id: string }, undefined, RecordAttemptBody, Answered> = {
   name: "recordAttempt", method: "POST", path: "/api/v1/obligations/{obligation_id}/attempts", command: true, shape: null,
 };
@@ -3924,9 +3987,9 @@ export interface CodeSets {
   readonly caller_relation: "bystander" | "family" | "first_responder" | "friend" | "neighbor" | "other" | "parent_guardian" | "partner" | "school_staff" | "self" | "staff" | "unknown" | (string & {});
   readonly cancel_reason: "caller_cancelled" | "capacity" | "crew_no_longer_valid" | "duplicate" | "entered_in_error" | "person_left" | "person_not_found" | "reassigned" | "resolved_by_ems" | "resolved_by_law_enforcement" | "team_illness" | "team_vehicle" | "transported_before_arrival" | "unsafe_scene" | "weather_road" | "wrong_address" | (string & {});
   readonly cancel_stage: "before_determination" | "before_en_route" | "en_route" | "on_scene";
-  readonly channel: "chat" | "integration" | "relay" | "text" | "video" | "voice" | "walk_in" | (string & {});
+  readonly channel: "chat" | "integration" | "relay" | "text" | "unknown" | "video" | "voice" | "walk_in" | (string & {});
   readonly competency: "idd" | "lgbtq" | "older_adult" | "perinatal" | "substance_use" | "tribal" | "veteran" | "youth" | (string & {});
-  readonly contact_mode: "in_person" | "letter" | "note" | "status_report" | "telehealth_audio" | "telehealth_video" | "text" | (string & {});
+  readonly contact_mode: "in_person" | "in_writing" | "letter" | "note" | "status_report" | "telehealth_audio" | "telehealth_video" | "text" | (string & {});
   readonly correction_reason: "device_clock" | "late_information" | "pressed_by_mistake" | "records_review" | "wrong_code" | "wrong_incident" | "wrong_team" | "wrong_time" | (string & {});
   readonly crew_change_reason: "illness" | "member_left" | "other" | "second_member_arrived" | "shift_change" | "skills" | "telehealth_second_joined" | (string & {});
   readonly crisis_type: "anxiety_panic_trauma" | "child_behavior" | "dementia" | "depression" | "family_conflict" | "grave_disability" | "grief_disaster" | "harm_to_others" | "idd_autism" | "intoxication_withdrawal" | "mania" | "other" | "overdose_risk" | "psychosis" | "self_harm" | "suicide_risk" | "welfare_check" | (string & {});
@@ -3954,22 +4017,23 @@ export interface CodeSets {
   readonly need: "can_transport" | "clinician_in_person" | "hold_writer" | "idd" | "language_ar" | "language_ase" | "language_cmn" | "language_es" | "language_fa" | "language_hi" | "language_hmn" | "language_hy" | "language_ium" | "language_ja" | "language_km" | "language_ko" | "language_lo" | "language_mix" | "language_pa" | "language_pt" | "language_ru" | "language_th" | "language_tl" | "language_trc" | "language_uk" | "language_vi" | "language_yue" | "language_zap" | "lgbtq" | "no_uniform" | "nurse" | "off_road" | "older_adult" | "peer" | "perinatal" | "prior_contact" | "substance_use" | "tribal" | "unmarked_vehicle" | "veteran" | "wheelchair_vehicle" | "woman_on_team" | "youth" | (string & {});
   readonly no_dispatch_reason: "caller_declined" | "disconnected" | "duplicate" | "excluded_setting" | "information_only" | "life_threat_to_911" | "location_unknown" | "medical" | "next_day_outreach" | "outside_county_transferred" | "prank" | "resolved_by_phone" | "violence_weapon_to_law_enforcement" | "with_provider" | (string & {});
   readonly obligation_exception: "cancelled" | "closed" | "deceased" | "declined" | "encounter_voided" | "incapacitated" | "incarcerated" | "inpatient" | "merged" | "no_consent" | "no_contact_details" | "not_clinically_appropriate" | "not_contacted" | "not_needed" | "not_required_by_law" | "not_safe_to_call" | "plan_unknown" | "run_over" | "team_arrived" | "unable_after_attempts" | (string & {});
-  readonly obligation_outcome: "done" | "recorded" | "status_report";
+  readonly obligation_outcome: "done" | "kept_elsewhere" | "recorded" | "status_report";
   readonly obligation_stage: "en_route" | "on_scene" | "transport";
   readonly override_reason: "end_of_shift" | "keep_coverage" | "knows_area" | "knows_person" | "language_culture" | "other" | "position_doubtful" | "safety" | "skills" | "supervisor_order" | "team_asked" | "traffic_road" | "workload" | (string & {});
   readonly owner_change_reason: "absent" | "accepted" | "merged" | "taken_over";
   readonly partner_kind: "adult_protective_services" | "child_welfare" | "ems" | "fire" | "furs" | "law_enforcement" | "neighboring_county" | "other" | "partner_team" | "psap_911" | "tribal_authority" | (string & {});
   readonly partner_outcome: "arrest" | "deceased" | "hold" | "left_with_team" | "not_found" | "not_needed" | "other" | "refused" | "resolved" | "scene_secured" | "transported" | "unknown" | (string & {});
-  readonly partner_reason: "duress" | "fire" | "hold" | "jurisdiction" | "life_threat" | "medical" | "missing_person" | "no_team" | "other" | "protection" | "transport" | "tribal_protocol" | "unsafe_scene" | "violence" | "weapon" | (string & {});
+  readonly partner_reason: "duress" | "fire" | "foster_youth" | "hold" | "jurisdiction" | "life_threat" | "medical" | "missing_person" | "no_team" | "other" | "protection" | "transport" | "tribal_protocol" | "unsafe_scene" | "violence" | "weapon" | (string & {});
   readonly partner_refusal: "asked_in_error" | "busy" | "no_crime" | "no_unit" | "not_needed" | "not_theirs" | "other" | "refused" | (string & {});
   readonly presence: "onsite" | "telehealth_audio" | "telehealth_video";
   readonly provider_type: "advanced_emt" | "amft" | "aod_counselor" | "apcc" | "asw" | "clinical_nurse_specialist" | "community_health_worker" | "community_paramedic" | "driver" | "emt" | "interpreter" | "law_enforcement_officer" | "lcsw" | "licensed_vocational_nurse" | "lmft" | "lpcc" | "mental_health_rehabilitation_specialist" | "nurse_practitioner" | "occupational_therapist" | "other_not_qualifying" | "other_qualified_provider" | "paramedic" | "peer_support_specialist" | "pharmacist" | "physician" | "physician_assistant" | "psychiatric_technician" | "psychologist" | "psychologist_waivered" | "registered_nurse" | "student_trainee" | (string & {});
   readonly referral_source: "board_and_care" | "bystander_business" | "child_welfare" | "clinic_bh_provider" | "county_line" | "ems_fire" | "family_friend" | "furs" | "hospital_ed" | "law_enforcement_on_scene" | "line_988" | "managed_care_plan" | "neighboring_county" | "other" | "primary_care" | "probation" | "psap_911" | "school_college" | "self" | "shelter_outreach" | "tribal_ihcp" | "unknown" | (string & {});
   readonly reopen_reason: "caller_called_again" | "crew_there" | "ended_in_error" | "still_needed" | "wrong_incident" | (string & {});
   readonly risk_answer: "no" | "not_asked" | "unknown" | "yes";
-  readonly risk_item: "altered_consciousness" | "animals" | "children_present" | "contagion" | "firearm_access" | "grave_disability_signs" | "homicidal_ideation" | "intoxication" | "medical_symptoms" | "missing_person" | "named_target" | "others_on_scene_hostile" | "overdose_ingestion" | "restraining_order" | "self_injury" | "suicidal_ideation" | "suicide_attempt_now" | "suicide_intent" | "suicide_means" | "suicide_plan" | "violence_history" | "violence_now" | "weapon_on_scene" | "withdrawal" | (string & {});
+  readonly risk_item: "altered_consciousness" | "animals" | "children_present" | "contagion" | "firearm_access" | "foster_youth" | "grave_disability_signs" | "homicidal_ideation" | "idd" | "intoxication" | "medical_symptoms" | "missing_person" | "named_target" | "others_on_scene_hostile" | "overdose_ingestion" | "restraining_order" | "self_injury" | "suicidal_ideation" | "suicide_attempt_now" | "suicide_intent" | "suicide_means" | "suicide_plan" | "tribal_land" | "under_18" | "violence_history" | "violence_now" | "weapon_on_scene" | "withdrawal" | (string & {});
   readonly safety_plan: "updated" | "verbal" | "with_supports" | "written" | "written_no_copy" | (string & {});
   readonly scene_cleared_by: "dispatcher" | "ems_fire" | "facility_staff" | "law_enforcement" | "other" | "supervisor" | "team" | "tribal_authority" | (string & {});
+  readonly screening_ask: "custody" | "guardian" | "record_law_enforcement" | "setting" | "tribal_protocol";
   readonly shift_cancel_reason: "crew_incomplete" | "entered_in_error" | "illness" | "not_started" | "other" | "plan_changed" | "vehicle" | (string & {});
   readonly shift_end_reason: "closed_by_supervisor" | "crew_incomplete" | "early" | "fatigue" | "illness" | "opened_in_error" | "scheduled" | "vehicle" | (string & {});
   readonly slot_drop_reason: "enough_teams" | "entered_in_error" | "need_changed" | "other" | "run_cancelled" | "split_off" | (string & {});
@@ -4042,6 +4106,7 @@ export type RefusalCode =
   | "clock_off"
   | "close_to_scene"
   | "code_of_service"
+  | "contacted_missing"
   | "county_bad"
   | "county_missing"
   | "county_not_served"
@@ -4094,6 +4159,7 @@ export type RefusalCode =
   | "handoff_outcome_unknown"
   | "handoff_reference_missing"
   | "hazards_not_acknowledged"
+  | "hold_writer_missing"
   | "https_required"
   | "idempotency_key_bad"
   | "idempotency_key_missing"
@@ -4113,6 +4179,7 @@ export type RefusalCode =
   | "internal_fault"
   | "key_missing"
   | "last_slot"
+  | "life_threat_unanswered"
   | "mail_not_set_up"
   | "mail_recipients_refused"
   | "mail_refused"
@@ -4127,6 +4194,7 @@ export type RefusalCode =
   | "merged_through"
   | "method_not_allowed"
   | "metrics_token"
+  | "mode_missing"
   | "mode_not_enough"
   | "need_names_no_team"
   | "no_account"
@@ -4166,6 +4234,7 @@ export type RefusalCode =
   | "not_your_team"
   | "not_yourself"
   | "note_empty"
+  | "note_missing"
   | "nothing_to_confirm"
   | "nothing_to_settle"
   | "occurred_in_future"
@@ -4178,6 +4247,8 @@ export type RefusalCode =
   | "only_back_entry"
   | "out_of_scope"
   | "outcome"
+  | "outcome_is_exception"
+  | "outcome_missing"
   | "override_reason_missing"
   | "own_account"
   | "page_only"
@@ -4190,6 +4261,7 @@ export type RefusalCode =
   | "port_taken"
   | "positions_stopped"
   | "purpose_needed"
+  | "rationale_missing"
   | "reason_ends_the_need"
   | "reason_missing"
   | "reason_needed"
@@ -4241,9 +4313,11 @@ export type RefusalCode =
   | "team_was_on_a_run"
   | "times_out_of_order"
   | "to_incident_missing"
+  | "told_missing"
   | "too_few_attempts"
   | "too_much_at_once"
   | "took_too_long"
+  | "training_not_enhanced"
   | "unknown_agency"
   | "unknown_assignment"
   | "unknown_call"

@@ -82,20 +82,32 @@ test("a map is opened in the way that the phone knows", () => {
   assert.equal(mapLink({ lat: 38.5, lon: -121.25 }, true), "maps:?daddr=38.500000,-121.250000");
 });
 
+const ENDINGS: Record<string, Record<string, string>> = {
+  medical_ed: { contacted: "must", transport: "must", destination: "must" },
+  not_found: { contacted: "never", hold: "never", transport: "never", destination: "never", plan: "never" },
+};
+
+test("nothing is answered before it was asked", () => {
+  const [told] = encounters([{ ...BLANK, disposition: "deceased" }], [], (code) => ({ code, flags: [], attributes: { hold: "never" } }));
+  assert.equal(told?.contacted, null);
+  assert.equal(told?.naloxone_given, "not_asked");
+  assert.equal(told?.has_plan_to_notify, null);
+});
+
 test("of each person of whom something was said the county is told, by the one that it knows", () => {
   const draft = begin("run", 2);
   assert.equal(draft.people.length, 2);
   const people = [
-    { ...BLANK, disposition: "medical_ed", transport: "ems", destination: " Highland ", hold: "w5150", law_enforcement: "standby", reports: ["child_abuse"] },
+    { ...BLANK, disposition: "medical_ed", transport: "ems", destination: " Highland ", hold: "w5150", lawEnforcement: "standby", reports: ["child_abuse"] },
     BLANK,
-    { ...BLANK, disposition: "not_found", contacted: false, plan: "", plan_exception: "declined" },
+    { ...BLANK, disposition: "not_found", noPlan: "declined", hold: "w5150", transport: "ems" },
   ];
-  const told = encounters(people, ["first", "second"], (code) => (code === "medical_ed" ? ["contacted", "transport"] : []));
+  const told = encounters(people, ["first", "second"], (code) => ({ code, flags: [], attributes: ENDINGS[code] ?? {} }));
   assert.deepEqual(
     told.map((one) => [one.subject_id, one.disposition, one.contacted, one.transport, one.destination, one.hold, one.plan_exception, one.law_enforcement, one.mandated_reports]),
     [
-      ["first", "medical_ed", true, "ems", "Highland", null, null, "standby", ["child_abuse"]],
-      [null, "not_found", false, null, null, null, "declined", null, []],
+      ["first", "medical_ed", true, "ems", "Highland", "w5150", null, "standby", ["child_abuse"]],
+      [null, "not_found", false, null, null, null, null, null, []],
     ],
   );
 });

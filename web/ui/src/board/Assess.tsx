@@ -1,5 +1,6 @@
 // How soon, what the person needs, what endangers the team: the same fields wherever it is asked.
 
+import { answerWord } from "../components/Asked.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { ACUITY_LOOKS } from "../components/Mark.tsx";
 import { t as common } from "../messages/common.ts";
@@ -105,7 +106,7 @@ export function DangerAnswers({ answers, onAnswer }: { answers: Readonly<Record<
             <select value={answers[item.code] ?? "not_asked"} data-risk={item.code} onChange={(event) => onAnswer(item.code, event.currentTarget.value as Answer)}>
               {ANSWER_WORDS.map((one) => (
                 <option key={one} value={one}>
-                  {t(`answer_${one}`)}
+                  {answerWord(one)}
                 </option>
               ))}
             </select>

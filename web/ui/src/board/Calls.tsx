@@ -9,7 +9,7 @@ import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { answerCall, attachCall, confirmTransfer, endCall, failTransfer, holdCall, loseCall, resumeCall, transferCall, type CallView } from "../wire.ts";
-import { Choose } from "./Choose.tsx";
+import { Choose, Chosen } from "./Choose.tsx";
 import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { startDraft } from "./draft.ts";
@@ -112,24 +112,34 @@ function Acts({ desk, call }: { desk: Desk; call: CallView }) {
                 {t(`transfer_confirmed_${side}`)}
               </Act>
             ))}
-          <Act run={(key) => api.call(failTransfer, { path, body: { reason: "no_answer" }, key })}>{t("transfer_failed")}</Act>
+          <Chosen label={t("transfer_failed_why")} set="transfer_failure" run={(reason, key) => api.call(failTransfer, { path, body: { reason }, key })}>
+            {t("transfer_failed")}
+          </Chosen>
         </>
       )}
       <Act run={(key) => api.call(loseCall, { path, body: {}, key })}>{t("call_lose")}</Act>
-      <Act run={(key) => api.call(endCall, { path, body: call.incident_id === null ? { outcome: "supported_by_phone" } : {}, key })}>
-        {call.incident_id === null ? t("call_end_supported") : t("call_end")}
-      </Act>
+      {call.incident_id === null ? (
+        <Chosen label={t("call_end_how")} set="call_outcome" run={(outcome, key) => api.call(endCall, { path, body: { outcome }, key })}>
+          {t("call_end")}
+        </Chosen>
+      ) : (
+        <Act run={(key) => api.call(endCall, { path, body: {}, key })}>{t("call_end")}</Act>
+      )}
     </>
   );
 }
 
 /** Hand the caller on; both sides confirm before we leave the line. */
 function Transfer({ call }: { call: CallView }) {
-  const to = useSignal("psap_911");
+  const to = useSignal("");
+  const reason = useSignal("");
   return (
     <span class="pair">
-      <Choose label={t("transfer_to")} set="transfer_target" value={to.value} onChange={(code) => (to.value = code)} />
-      <Act run={(key) => api.call(transferCall, { path: { call_id: call.id }, body: { to: to.value }, key })}>{t("call_transfer")}</Act>
+      <Choose label={t("transfer_to")} set="transfer_target" empty={t("transfer_to")} value={to.value} onChange={(code) => (to.value = code)} />
+      <Choose label={t("transfer_reason")} set="transfer_reason" empty={t("transfer_reason")} value={reason.value} onChange={(code) => (reason.value = code)} />
+      <Act disabled={to.value === "" || reason.value === ""} run={(key) => api.call(transferCall, { path: { call_id: call.id }, body: { to: to.value, reason: reason.value }, key })}>
+        {t("call_transfer")}
+      </Act>
     </span>
   );
 }

@@ -1,5 +1,8 @@
-// A code chosen from its set.
+// A code chosen from its set; and acts that need one, which nobody has chosen before they do.
 
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { Act } from "../components/Act.tsx";
 import type { Code, CodeSetName } from "../wire.ts";
 import { choices } from "./codes.ts";
 import { focusOnce } from "./focus.ts";
@@ -27,5 +30,28 @@ export function Choose({ label, set, value, onChange, empty, among, focus = fals
           </option>
         ))}
     </select>
+  );
+}
+
+export interface ChosenProps {
+  readonly label: string;
+  readonly set: CodeSetName;
+  readonly run: (code: string, key: string) => Promise<unknown>;
+  readonly children: ComponentChildren;
+  readonly class?: string;
+  readonly among?: (code: Code) => boolean;
+  readonly focus?: boolean;
+}
+
+/** An act and the code that it needs. */
+export function Chosen({ label, set, run, children, class: kind = "", among, focus = false }: ChosenProps) {
+  const code = useSignal("");
+  return (
+    <span class="pair">
+      <Choose label={label} set={set} empty={label} value={code.value} focus={focus} {...(among === undefined ? {} : { among })} onChange={(chosen) => (code.value = chosen)} />
+      <Act class={kind} disabled={code.value === ""} run={(key) => run(code.peek(), key)}>
+        {children}
+      </Act>
+    </span>
   );
 }

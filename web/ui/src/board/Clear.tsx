@@ -3,6 +3,8 @@
 
 import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
+import { answerWord, Asked } from "../components/Asked.tsx";
+import { fit, isTeamsHold, lacking, NOTHING_TOLD, sentOf, wasMet, type EndingField, type Lacking, type Told } from "../endings.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { clearAssignment, type Code, type EncounterInputSent, type IncidentView, type RunView } from "../wire.ts";
@@ -12,81 +14,37 @@ import type { Desk } from "./desk.ts";
 import { forget, kept } from "./kept.ts";
 import { Pick } from "./Pick.tsx";
 
-export interface Ending {
-  readonly disposition: string;
-  readonly contacted: boolean;
-  readonly plan: string;
-  readonly noPlan: string;
-  readonly hold: string;
-  readonly transport: string;
-  readonly destination: string;
-  readonly lawEnforcement: string;
-  readonly reports: readonly string[];
-}
-
-export const NO_ENDING: Ending = {
-  disposition: "",
-  contacted: true,
-  plan: "",
-  noPlan: "",
-  hold: "",
-  transport: "",
-  destination: "",
-  lawEnforcement: "",
-  reports: [],
-};
-
-export type Lack = "ending" | "plan" | "hold" | "transport" | "destination" | "arrival";
+export type Lack = "ending" | "arrival" | Lacking;
 
 /** What a clear would still lack; the service warns of the same. `kind`: of the disposition, if one is said. */
-export function lacks(ending: Ending, kind: Code | undefined, known: { readonly hasArrived: boolean; readonly isRecorded: boolean }): readonly Lack[] {
-  const found: Lack[] = [];
-  if (!known.hasArrived) found.push("arrival");
+export function lacks(ending: Told, kind: Code | undefined, known: { readonly hasArrived: boolean; readonly isRecorded: boolean }): readonly Lack[] {
+  const found: Lack[] = known.hasArrived ? [] : ["arrival"];
   if (kind === undefined) return known.isRecorded ? found : [...found, "ending"];
-  if (ending.contacted && ending.plan === "" && ending.noPlan === "") found.push("plan");
-  if (kind.flags.includes("involuntary_hold") && ending.hold === "") found.push("hold");
-  if (kind.flags.includes("transport") && ending.transport === "") found.push("transport");
-  if (kind.flags.includes("needs_receiver") && ending.destination.trim() === "") found.push("destination");
-  return found;
+  return [...found, ...lacking(ending, kind)];
 }
+
+const kindOf = (disposition: string): Code | undefined => choices("disposition").find((code) => code.code === disposition);
 
 /** As the wire has it; `null` = nothing is recorded now. */
-export function encounterOf(ending: Ending): EncounterInputSent | null {
-  if (ending.disposition === "") return null;
-  return {
-    disposition: ending.disposition,
-    contacted: ending.contacted,
-    plan: ending.plan || null,
-    plan_exception: ending.plan === "" ? ending.noPlan || null : null,
-    hold: ending.hold || null,
-    transport: ending.transport || null,
-    destination: ending.destination.trim() || null,
-    law_enforcement: ending.lawEnforcement || null,
-    mandated_reports: ending.reports,
-  };
-}
+export const encounterOf = (ending: Told): EncounterInputSent | null => (ending.disposition === "" ? null : sentOf(ending, kindOf(ending.disposition)));
 
-/** How an encounter ended, field by field; only what the ending asks for is asked. */
-export function EndingFields({ value, empty, edit }: { value: Ending; empty?: string; edit: (part: Partial<Ending>) => void }) {
-  const kind = choices("disposition").find((code) => code.code === value.disposition);
-  const has = (flag: string) => kind?.flags.includes(flag) ?? false;
+/** How an encounter ended, field by field: what the ending excludes isn't asked. `mayHold`: of the crew; `null` = not known. */
+export function EndingFields({ value, empty, mayHold, edit }: { value: Told; empty?: string; mayHold: boolean | null; edit: (part: Partial<Told>) => void }) {
+  const kind = kindOf(value.disposition);
+  const met = wasMet(kind, value.contacted);
+  const may = (field: EndingField) => kind !== undefined && fit(kind, field) !== "never";
   return (
     <>
-      <Choose
-        label={say("clear_disposition")}
-        set="disposition"
-        {...(empty === undefined ? {} : { empty })}
-        value={value.disposition}
-        focus
-        onChange={(disposition) => edit({ disposition, contacted: choices("disposition").find((code) => code.code === disposition)?.flags.includes("contacted") ?? false })}
-      />
-      {kind && (
-        <label class="check">
-          <input type="checkbox" checked={value.contacted} onChange={(event) => edit({ contacted: event.currentTarget.checked })} /> {say("clear_contacted")}
-        </label>
+      <Choose label={say("clear_disposition")} set="disposition" {...(empty === undefined ? {} : { empty })} value={value.disposition} focus onChange={(disposition) => edit({ disposition })} />
+      {kind && fit(kind, "contacted") === "may" && (
+        <select aria-label={say("clear_contacted")} value={value.contacted === null ? "" : String(value.contacted)} onChange={(event) => edit({ contacted: event.currentTarget.value === "" ? null : event.currentTarget.value === "true" })}>
+          <option value="">{say("clear_contacted")}: {answerWord("not_asked")}</option>
+          <option value="true">{say("clear_contacted")}: {answerWord("yes")}</option>
+          <option value="false">{say("clear_contacted")}: {answerWord("no")}</option>
+        </select>
       )}
-      {kind && value.contacted && <Choose label={say("clear_plan")} set="safety_plan" empty={say("clear_plan")} value={value.plan} onChange={(plan) => edit({ plan })} />}
-      {kind && value.contacted && value.plan === "" && (
+      {may("plan") && met === true && <Choose label={say("clear_plan")} set="safety_plan" empty={say("clear_plan")} value={value.plan} onChange={(plan) => edit({ plan })} />}
+      {may("plan") && met === true && value.plan === "" && (
         <Choose
           label={say("clear_no_plan")}
           set="obligation_exception"
@@ -96,23 +54,35 @@ export function EndingFields({ value, empty, edit }: { value: Ending; empty?: st
           onChange={(noPlan) => edit({ noPlan })}
         />
       )}
-      {has("involuntary_hold") && <Choose label={say("clear_hold")} set="hold_type" empty={say("clear_hold")} among={(code) => code.code !== "none"} value={value.hold} onChange={(hold) => edit({ hold })} />}
-      {has("transport") && (
-        <Choose label={say("clear_transport")} set="transport_mode" empty={say("clear_transport")} among={(code) => code.code !== "none"} value={value.transport} onChange={(transport) => edit({ transport })} />
+      {may("hold") && <Choose label={say("clear_hold")} set="hold_type" empty={say("clear_hold")} among={(code) => fit(kind, "hold") !== "must" || code.flags.includes("involuntary")} value={value.hold} onChange={(hold) => edit({ hold })} />}
+      {may("transport") && (
+        <Choose
+          label={say("clear_transport")}
+          set="transport_mode"
+          empty={say("clear_transport")}
+          among={(code) => fit(kind, "transport") !== "must" || code.flags.includes("transported")}
+          value={value.transport}
+          onChange={(transport) => edit({ transport })}
+        />
       )}
-      {has("needs_receiver") && (
-        <input aria-label={say("clear_destination")} placeholder={say("clear_destination")} value={value.destination} onInput={(event) => edit({ destination: event.currentTarget.value })} />
-      )}
+      {may("destination") && <input aria-label={say("clear_destination")} placeholder={say("clear_destination")} value={value.destination} onInput={(event) => edit({ destination: event.currentTarget.value })} />}
       {kind && (
         <Choose
           label={say("clear_law_enforcement")}
           set="law_enforcement_role"
           empty={say("clear_law_enforcement")}
+          among={(code) => fit(kind, "law_enforcement") !== "must" || code.flags.includes("present")}
           value={value.lawEnforcement}
           onChange={(lawEnforcement) => edit({ lawEnforcement })}
         />
       )}
+      {kind && met !== false && <Asked name={say("ending_naloxone")} value={value.naloxone} change={(naloxone) => edit({ naloxone })} />}
       {kind && <Pick label={say("clear_reports")} set="mandated_report_kind" many chosen={value.reports} onChange={(reports) => edit({ reports })} />}
+      {isTeamsHold(kind) && mayHold === false && (
+        <p class="warn-words" role="alert">
+          {say("hold_nobody")}
+        </p>
+      )}
     </>
   );
 }
@@ -128,15 +98,15 @@ export interface ClearProps {
 }
 
 export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
-  const ending = kept<Ending>(`clear ${run.id}`, NO_ENDING);
-  const ready = useSignal(true);
+  const ending = kept<Told>(`clear ${run.id}`, NOTHING_TOLD);
+  const ready = useSignal<boolean | null>(null);
   const now = ending.value;
-  const edit = (part: Partial<Ending>) => (ending.value = { ...ending.peek(), ...part });
-  const kind = choices("disposition").find((code) => code.code === now.disposition);
+  const edit = (part: Partial<Told>) => (ending.value = { ...ending.peek(), ...part });
+  const kind = kindOf(now.disposition);
   const missing = lacks(now, kind, { hasArrived: run.milestones["on_scene"] !== undefined, isRecorded: one.encounters > 0 });
   const clear = async (key: string) => {
     const encounter = encounterOf(ending.peek());
-    const body = { ready: ready.peek(), by_voice: true, said_by: saidBy, encounters: encounter === null ? [] : [encounter], ...when };
+    const body = { ready: ready.peek() ?? false, by_voice: true, said_by: saidBy, encounters: encounter === null ? [] : [encounter], ...when };
     desk.heard(one.id)(await api.call(clearAssignment, { path: { assignment_id: run.id }, body, key }));
     forget(`clear ${run.id}`);
     onDone();
@@ -144,10 +114,7 @@ export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
   return (
     <div class="tool" role="group" aria-label={say("clear_title")}>
       <div class="acts">
-        <EndingFields value={now} empty={`${say("clear_disposition")}: ${say("clear_later")}`} edit={edit} />
-        <label class="check">
-          <input type="checkbox" checked={ready.value} onChange={(event) => (ready.value = event.currentTarget.checked)} /> {say("clear_ready")}
-        </label>
+        <EndingFields value={now} mayHold={desk.mayHold(run.team_id)} empty={`${say("clear_disposition")}: ${say("clear_later")}`} edit={edit} />
       </div>
       {missing.length > 0 && (
         <p class="warn-words" role="status">
@@ -155,8 +122,22 @@ export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
         </p>
       )}
       <div class="acts">
-        <Act class="main" run={clear}>
-          {say("clear")}
+        <Act
+          class="main"
+          run={(key) => {
+            ready.value = true;
+            return clear(key);
+          }}
+        >
+          {say("clear_and_ready")}
+        </Act>
+        <Act
+          run={(key) => {
+            ready.value = false;
+            return clear(key);
+          }}
+        >
+          {say("clear_not_ready")}
         </Act>
         <button type="button" class="button plain" onClick={onDone}>
           {say("clear_leave")}

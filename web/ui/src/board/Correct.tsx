@@ -91,7 +91,7 @@ export function CorrectTime({ desk, id, runs, onDone }: { desk: Desk; id: string
   const status = useSignal<Status>("on_scene");
   const at = useSignal<string | null>(null);
   const isNever = useSignal(false);
-  const why = useSignal("wrong_time");
+  const why = useSignal("");
   const run = runs.find((found) => found.id === chosen.value) ?? runs.at(-1);
   if (!desk.has(...CORRECTED_BY)) return <p class="tool warn-words">{say("times_roles")}</p>;
   if (run === undefined) return <p class="tool">{say("times_none")}</p>;
@@ -125,10 +125,10 @@ export function CorrectTime({ desk, id, runs, onDone }: { desk: Desk; id: string
         </label>
       </span>
       <span class="pair">
-        <Choose label={say("times_why")} set="correction_reason" value={why.value} onChange={(code) => (why.value = code)} />
+        <Choose label={say("times_why")} set="correction_reason" empty={say("times_why")} value={why.value} onChange={(code) => (why.value = code)} />
         <Act
           class="main"
-          disabled={!isNever.value && read === null}
+          disabled={why.value === "" || (!isNever.value && read === null)}
           run={async (key) => {
             const body = { status: status.value, instant: isNever.value || read === null ? null : wire(read), reason: why.value };
             desk.heard(id)(await api.call(correctMilestone, { path: { assignment_id: run.id }, body, key }));

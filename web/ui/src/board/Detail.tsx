@@ -21,7 +21,7 @@ import { Recommend } from "./Recommend.tsx";
 import { Reopen } from "./Reopen.tsx";
 import { Offer, Run } from "./Runs.tsx";
 import { Timeline } from "./Timeline.tsx";
-import { AskPartner, Decide, End, Note, Partner } from "./Tools.tsx";
+import { AskPartner, Decide, End, Note, Partner, Proposals } from "./Tools.tsx";
 
 type Purpose = "care_coordination" | "emergency" | "supervision";
 const PURPOSES: readonly Purpose[] = ["supervision", "emergency", "care_coordination"];
@@ -87,6 +87,7 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
           </div>
         )}
         <ToldOf desk={desk} id={id} />
+        {one && <Proposals desk={desk} one={one} />}
         {one && <Using desk={desk} one={one} opened={opened.value?.incident} onDone={() => turn.value++} />}
         {one === undefined && opened.value && <UsingPast desk={desk} opened={opened.value.incident} onDone={() => turn.value++} />}
         {one && <Recommend key={one.id} desk={desk} one={one} />}

@@ -19,7 +19,7 @@ import { wire } from "./local.ts";
 const BACK = [15, 30, 60, 120];
 
 export function Duty({ desk, id }: { desk: Desk; id: string }) {
-  const why = useSignal("break");
+  const why = useSignal("");
   const back = useSignal("30");
   const sent = useRef<{ key: string; until: string | null }>({ key: "", until: null });
   const team = desk.live.of("team").at(id).value;
@@ -45,7 +45,7 @@ export function Duty({ desk, id }: { desk: Desk; id: string }) {
       {team?.duty === "off_shift" && <p class="quiet">{say("duty_off")}</p>}
       {team && (team.duty === "available" || team.duty === "ending") && (
         <div class="acts">
-          <Choose label={say("duty_why")} set="unavailable_reason" value={why.value} onChange={(code) => (why.value = code)} among={(code) => code.code !== "loaned"} />
+          <Choose label={say("duty_why")} set="unavailable_reason" empty={say("duty_why")} value={why.value} onChange={(code) => (why.value = code)} among={(code) => code.code !== "loaned"} />
           <label class="pair">
             {say("duty_back")}
             <select value={back.value} onChange={(event) => (back.value = event.currentTarget.value)}>

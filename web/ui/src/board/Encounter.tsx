@@ -7,14 +7,15 @@ import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { newEncounter, recordEncounter, type Encounter, type OpenedIncident } from "../wire.ts";
-import { EndingFields, encounterOf, NO_ENDING, type Ending } from "./Clear.tsx";
+import { NOTHING_TOLD, type Told } from "../endings.ts";
+import { EndingFields, encounterOf } from "./Clear.tsx";
 import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 import { forget, kept } from "./kept.ts";
 
 /** The form's state of an encounter as it is recorded. */
-export const endingOf = (one: Encounter): Ending => ({
+export const endingOf = (one: Encounter): Told => ({
   disposition: one.disposition ?? "",
   contacted: one.contacted,
   plan: one.plan ?? "",
@@ -22,6 +23,7 @@ export const endingOf = (one: Encounter): Ending => ({
   hold: one.hold ?? "",
   transport: one.transport ?? "",
   destination: one.destination ?? "",
+  naloxone: one.naloxone_given,
   lawEnforcement: one.law_enforcement ?? "",
   reports: one.mandated_reports,
 });
@@ -29,8 +31,7 @@ export const endingOf = (one: Encounter): Ending => ({
 interface Written {
   /** Of the record that was looked at; `null` = a new one. */
   readonly version: number | null;
-  readonly ending: Ending;
-  readonly naloxone: boolean;
+  readonly ending: Told;
   readonly note: string;
 }
 
@@ -47,6 +48,8 @@ export function Encounters({ desk, opened, onDone }: { desk: Desk; opened: Opene
     const team = desk.callSign(whole.assignments.find((run) => run.id === one.assignment_id)?.team_id ?? "");
     return [person === undefined ? "" : say("ending_person", { person }), team, one.disposition === null ? "" : word("disposition", one.disposition)].filter(Boolean).join(" · ");
   };
+  const runOf = (value: string) => (value.startsWith(NEW) ? value.slice(NEW.length) : whole.encounters.find((one) => one.id === value)?.assignment_id);
+  const teamOf = (value: string) => whole.assignments.find((run) => run.id === runOf(value))?.team_id ?? "";
   return (
     <div class="tool" role="group" aria-label={say("ending")}>
       <select aria-label={say("ending_which")} ref={focusOnce} value={chosen.value} onChange={(event) => (chosen.value = event.currentTarget.value)}>
@@ -61,22 +64,22 @@ export function Encounters({ desk, opened, onDone }: { desk: Desk; opened: Opene
           </option>
         ))}
       </select>
-      <Form key={chosen.value} desk={desk} incident={whole.id} before={whole.encounters.find((one) => one.id === chosen.value)} run={chosen.value.startsWith(NEW) ? chosen.value.slice(NEW.length) : ""} onDone={onDone} />
+      <Form key={chosen.value} desk={desk} incident={whole.id} before={whole.encounters.find((one) => one.id === chosen.value)} run={chosen.value.startsWith(NEW) ? chosen.value.slice(NEW.length) : ""} mayHold={desk.mayHold(teamOf(chosen.value))} onDone={onDone} />
     </div>
   );
 }
 
 /** `before`: the one that is amended; without it a new one of `run`. */
-function Form({ desk, incident, before, run, onDone }: { desk: Desk; incident: string; before: Encounter | undefined; run: string; onDone: () => void }) {
+function Form({ desk, incident, before, run, mayHold, onDone }: { desk: Desk; incident: string; before: Encounter | undefined; run: string; mayHold: boolean | null; onDone: () => void }) {
   const form = `encounter ${before?.id ?? run}`;
-  const written = kept<Written>(form, { version: before?.version ?? null, ending: before === undefined ? NO_ENDING : endingOf(before), naloxone: before?.naloxone_given ?? false, note: "" });
+  const written = kept<Written>(form, { version: before?.version ?? null, ending: before === undefined ? NOTHING_TOLD : endingOf(before), note: "" });
   const now = written.value;
   const edit = (part: Partial<Written>) => (written.value = { ...written.peek(), ...part });
   const send = async (key: string) => {
-    const { version, ending, naloxone, note } = written.peek();
+    const { version, ending, note } = written.peek();
     const ended = encounterOf(ending);
     if (ended === null) return;
-    const encounter = { ...ended, version, naloxone_given: naloxone, subject_id: before?.subject_id ?? null, note: note.trim() || null };
+    const encounter = { ...ended, version, subject_id: before?.subject_id ?? null, note: note.trim() || null };
     const answer =
       before === undefined
         ? await api.call(newEncounter, { path: undefined, body: { assignment_id: run, encounter }, key })
@@ -89,10 +92,7 @@ function Form({ desk, incident, before, run, onDone }: { desk: Desk; incident: s
   return (
     <>
       <div class="acts">
-        <EndingFields value={now.ending} {...(now.ending.disposition === "" ? { empty: say("clear_disposition") } : {})} edit={(part) => edit({ ending: { ...now.ending, ...part } })} />
-        <label class="check">
-          <input type="checkbox" checked={now.naloxone} onChange={(event) => edit({ naloxone: event.currentTarget.checked })} /> {say("ending_naloxone")}
-        </label>
+        <EndingFields value={now.ending} mayHold={mayHold} {...(now.ending.disposition === "" ? { empty: say("clear_disposition") } : {})} edit={(part) => edit({ ending: { ...now.ending, ...part } })} />
       </div>
       <label class="field">
         {t("note")}

@@ -1,13 +1,14 @@
 // What is known of an incident: its private part, opened, and how it stands.
 
 import { Danger, type Endangered } from "../components/Danger.tsx";
+import { answerWord } from "../components/Asked.tsx";
 import { dateTime, time } from "../format.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import type { Answer, Encounter, IncidentView, OpenedIncident, OpenedRecords } from "../wire.ts";
 import { endReason, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
-import { named, readable, shownValue } from "./records.ts";
+import { fieldsOf, isAnswer, named, readable, shownValue } from "./records.ts";
 import { needWords, placeWords } from "./words.ts";
 
 export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly incident: OpenedIncident; readonly records: OpenedRecords }; one: IncidentView | undefined }) {
@@ -33,8 +34,8 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
       <Danger one={one ?? told(whole)} title={t("hazards")} word={(code) => word("hazard", code)} source={(code) => word("hazard_source", code)} />
       <dl class="facts-list">
         {readable(opened.records).flatMap((record) =>
-          Object.entries(record.fields ?? {})
-            .filter(([, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && value !== "unknown"))
+          Object.entries(fieldsOf(record))
+            .filter(([name, value]) => typeof value === "boolean" || (typeof value === "string" && value !== "" && (value !== "unknown" || isAnswer(name))))
             .map(([name, value]) => (
               <div key={`${record.head.id} ${name}`} class="pairs">
                 <dt>
@@ -53,7 +54,7 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
           const items = asked.filter(([, given]) => given === answer).map(([item]) => word("risk_item", item));
           return items.length === 0 ? null : (
             <div key={answer} class={`pairs ${answer === "yes" ? "warn-words" : ""}`}>
-              <dt>{t("screened", { answer: t(`answer_${answer}`) })}</dt>
+              <dt>{t("screened", { answer: answerWord(answer) })}</dt>
               <dd>{items.join(", ")}</dd>
             </div>
           );
@@ -100,6 +101,7 @@ function endingWords(one: Encounter): string {
     one.hold === null || one.hold === "none" ? "" : word("hold_type", one.hold),
     one.transport === null || one.transport === "none" ? "" : word("transport_mode", one.transport),
     one.destination ?? "",
+    `${say("ending_naloxone")}: ${answerWord(one.naloxone_given)}`,
     role === null ? "" : `${say("clear_law_enforcement")}: ${word("law_enforcement_role", role)}`,
     ...one.mandated_reports.map((kind) => `${say("clear_reports")}: ${word("mandated_report_kind", kind)}`),
   ]

@@ -29,6 +29,7 @@ export function Help({ desk }: { desk: Desk }) {
     ["D", t("determine")],
     ["E", t("amend")],
     ["B", t("note")],
+    ["9", t("key_ask_first")],
     ["P", t("ask_partner")],
     ["H", say("hand_over")],
     ["L", say("slots")],

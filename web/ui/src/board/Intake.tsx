@@ -3,6 +3,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { answerWord, Asked } from "../components/Asked.tsx";
 import { Trouble } from "../components/Note.tsx";
 import { useTrouble } from "../components/unread.ts";
 import { t as common } from "../messages/common.ts";
@@ -14,6 +15,7 @@ import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { clearDraft, draft, edit, readPoint, send, type Decision } from "./draft.ts";
 import { Pick } from "./Pick.tsx";
+import { Suggested } from "./Suggested.tsx";
 
 const ANSWER_KEYS: Readonly<Record<string, Answer>> = { y: "yes", n: "no", u: "unknown", x: "not_asked" };
 
@@ -58,6 +60,7 @@ export function Intake({ desk }: { desk: Desk }) {
     }
   }
 
+  const known = { screening: now.screening, hazards: now.hazards, concerns: now.concerns, location_type: now.locationType, referral_source: now.referral };
   const onKey = (event: KeyboardEvent) => {
     const wanted = acuityOfKey(event);
     if (wanted !== null) {
@@ -142,14 +145,48 @@ export function Intake({ desk }: { desk: Desk }) {
             {t("access")}
             <input name="access" autocomplete="off" value={now.access} onInput={(event) => edit({ access: event.currentTarget.value })} />
           </label>
-          <label class="check">
-            <input type="checkbox" checked={now.safeToCall} onChange={(event) => edit({ safeToCall: event.currentTarget.checked })} /> {t("safe_to_call")}
+          <Asked name={t("safe_to_call")} value={now.safeToCall} disabled={now.callId !== null} change={(safeToCall) => edit({ safeToCall })} />
+          <Asked name={t("safe_to_text")} value={now.safeToText} disabled={now.callId !== null} change={(safeToText) => edit({ safeToText })} />
+          <label class="field">
+            {t("channel")}
+            <select value={now.channel} disabled={now.callId !== null} onChange={(event) => edit({ channel: event.currentTarget.value })}>
+              {choices("channel").map((code) => (
+                <option key={code.code} value={code.code}>
+                  {code.label}
+                </option>
+              ))}
+            </select>
           </label>
         </div>
         <Screening />
         {!isScene && <p class="warn-words">{t("scene_not_asked")}</p>}
+        <div class="two">
+          <label class="field">
+            {t("why_a_team")}
+            <select value={now.reason} onChange={(event) => edit({ reason: event.currentTarget.value })}>
+              <option value="">{answerWord("not_asked")}</option>
+              {choices("dispatch_reason").map((code) => (
+                <option key={code.code} value={code.code}>
+                  {code.label}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label class="field">
+            {t("rationale")}
+            <input name="rationale" autocomplete="off" value={now.rationale} onInput={(event) => edit({ rationale: event.currentTarget.value })} />
+          </label>
+        </div>
       </div>
       <footer>
+        <Suggested
+          known={known}
+          acuity={now.acuity}
+          needs={now.needs}
+          asked={now.asksFirst?.kind ?? null}
+          take={(part) => edit(part)}
+          ask={(advice) => edit({ asksFirst: advice })}
+        />
         {lacks.value !== null && (
           <p class="warn-words" role="alert">
             {lacks.value}
@@ -220,7 +257,7 @@ function Screening() {
           {ANSWER_WORDS.map((one) => (
             <label key={one}>
               <input type="radio" name={`risk-${item.code}`} checked={(answers[item.code] ?? "not_asked") === one} onChange={() => answer(item.code, one)} />
-              {t(`answer_${one}`)}
+              {answerWord(one)}
             </label>
           ))}
         </fieldset>

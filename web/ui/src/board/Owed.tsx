@@ -13,10 +13,13 @@ import { instant, type Instant } from "../time.ts";
 import { completeObligation, exceptObligation, recordAttempt, type ObligationKind, type ObligationView } from "../wire.ts";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { forget, kept } from "./kept.ts";
 
 const SOON_MS = 15 * 60_000;
 /** Owed to a person whom somebody must reach: how it went is told, and by which way. */
-const CONTACTS: readonly ObligationKind[] = ["callback", "waiting_contact", "follow_up", "check_in"];
+const CONTACTS: readonly ObligationKind[] = ["callback", "waiting_contact", "follow_up"];
+/** Owed to somebody else, who must be told. */
+const TOLD: readonly ObligationKind[] = ["plan_notice", "mandated_report"];
 
 const isMissed = (one: ObligationView): boolean => one.state === "missed";
 
@@ -106,14 +109,26 @@ export function Settle({ one }: { one: ObligationView }) {
   const isContact = CONTACTS.includes(one.kind);
   const outcomes = choices("followup_outcome");
   const met = isContact ? outcomes.filter((code) => code.flags.includes("reached")) : [];
-  const tried = outcomes.filter((code) => code.flags.includes("attempt_only"));
+  const tried = !isContact ? [] : outcomes.filter((code) => code.flags.includes("attempt_only"));
   const not = choices("obligation_exception").filter((code) => code.flags.includes(one.kind));
-  const what = useSignal(one.kind === "follow_up" ? `met ${met[0]?.code ?? ""}` : "met done");
-  const how = useSignal("telehealth_audio");
+  const what = useSignal("");
+  const how = useSignal("");
+  const told = useSignal("");
+  const reference = useSignal("");
+  const text = kept(`note owed ${one.id}`, "");
+  const isMet = what.value.startsWith("met");
+  const needsHow = isContact && what.value !== "" && !what.value.startsWith("not");
+  const isTold = TOLD.includes(one.kind) && isMet;
+  const isNote = one.kind === "note" && isMet;
+  const lacks = what.value === "" || (needsHow && how.value === "") || (isTold && told.value.trim() === "") || (isNote && text.value.trim() === "" && reference.value.trim() === "");
   const run = async (key: string) => {
     const [act, code] = what.peek().split(" ") as [string, string];
     const path = { obligation_id: one.id };
-    if (act === "met") await api.call(completeObligation, { path, body: { outcome: code, mode: how.peek() }, key });
+    if (act === "met") {
+      const rests = { told: told.peek().trim() || null, reference: reference.peek().trim() || null, text: isNote ? text.peek().trim() || null : null };
+      await api.call(completeObligation, { path, body: { outcome: code, mode: how.peek() || null, ...rests }, key });
+      forget(`note owed ${one.id}`);
+    }
     else if (act === "tried") await api.call(recordAttempt, { path, body: { outcome: code, mode: how.peek() }, key });
     else await api.call(exceptObligation, { path, body: { reason: code }, key });
   };
@@ -121,8 +136,9 @@ export function Settle({ one }: { one: ObligationView }) {
   return (
     <div class="acts">
       <select aria-label={say("owed_what")} value={what.value} onChange={(event) => (what.value = event.currentTarget.value)}>
+        <option value="">{say("owed_what")}</option>
         <optgroup label={say("owed_met")}>
-          {one.kind !== "follow_up" && <option value="met done">{say("owed_done")}</option>}
+          {!isContact && <option value="met done">{say("owed_done")}</option>}
           {met.map((code) => (
             <option key={code.code} value={`met ${code.code}`}>
               {code.label}
@@ -144,10 +160,14 @@ export function Settle({ one }: { one: ObligationView }) {
           ))}
         </optgroup>
       </select>
-      {isContact && !what.value.startsWith("not") && (
+      {isNote && <textarea aria-label={t("note")} placeholder={t("note")} rows={2} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />}
+      {isTold && <input aria-label={say("owed_told")} placeholder={say("owed_told")} value={told.value} onInput={(event) => (told.value = event.currentTarget.value)} />}
+      {(isTold || isNote) && <input aria-label={say("owed_reference")} placeholder={say("owed_reference")} value={reference.value} onInput={(event) => (reference.value = event.currentTarget.value)} />}
+      {needsHow && (
         <select aria-label={say("owed_how")} value={how.value} onChange={(event) => (how.value = event.currentTarget.value)}>
+          <option value="">{say("owed_how")}</option>
           {choices("contact_mode")
-            .filter((code) => code.code !== "status_report" && code.code !== "note")
+            .filter((code) => !code.flags.includes("by_service"))
             .map((code) => (
               <option key={code.code} value={code.code}>
                 {code.label}
@@ -155,7 +175,7 @@ export function Settle({ one }: { one: ObligationView }) {
             ))}
         </select>
       )}
-      <Act class="main" run={run}>
+      <Act class="main" disabled={lacks} run={run}>
         {t("write_down")}
       </Act>
       <small class="quiet">{say("owed_due_at", { time: dateTime(one.due_at) })}</small>

@@ -10,7 +10,7 @@ import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { addSlot, dropSlot, getDeskColleagues, handOver, type Colleague, type IncidentView, type SlotView } from "../wire.ts";
-import { Choose } from "./Choose.tsx";
+import { Chosen } from "./Choose.tsx";
 import { policy, roleWord } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
@@ -79,16 +79,19 @@ export function Slots({ desk, one }: { desk: Desk; one: IncidentView }) {
 }
 
 function Slot({ desk, one, slot }: { desk: Desk; one: IncidentView; slot: SlotView }) {
-  const why = useSignal("enough_teams");
   const isOpen = slot.state === "waiting" || slot.state === "offered";
   return (
     <div class="acts">
       <SlotWords slot={slot} />
       {isOpen && (
-        <span class="pair">
-          <Choose label={say("slot_drop_why")} set="slot_drop_reason" value={why.value} onChange={(code) => (why.value = code)} among={(code) => code.code !== "run_cancelled"} />
-          <Act run={(key) => api.call(dropSlot, { path: { incident_id: one.id, slot: String(slot.no) }, body: { reason: why.value }, key }).then(desk.heard(one.id))}>{say("slot_drop")}</Act>
-        </span>
+        <Chosen
+          label={say("slot_drop_why")}
+          set="slot_drop_reason"
+          among={(code) => !code.flags.includes("by_service")}
+          run={(reason, key) => api.call(dropSlot, { path: { incident_id: one.id, slot: String(slot.no) }, body: { reason }, key }).then(desk.heard(one.id))}
+        >
+          {say("slot_drop")}
+        </Chosen>
       )}
       {slot.state === "assigned" && <span class="quiet">{say("slot_met")}</span>}
     </div>

@@ -24,7 +24,7 @@ import {
   type RunView,
   type Status,
 } from "../wire.ts";
-import { Choose } from "./Choose.tsx";
+import { Choose, Chosen } from "./Choose.tsx";
 import { Clear } from "./Clear.tsx";
 import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
@@ -40,7 +40,6 @@ const MAY_STAGE: readonly Status[] = ["accepted", "en_route", "on_scene", "conta
 const MAY_CLEAR: readonly Status[] = ["on_scene", "contact", "assessed", "at_destination", "handed_off"];
 
 export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; offer: OfferView }) {
-  const reason = useSignal("not_ready");
   const path = { offer_id: offer.id };
   return (
     <div class="run" data-offer={desk.callSign(offer.team_id)}>
@@ -55,10 +54,9 @@ export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; off
       </header>
       <div class="acts">
         <Act run={(key) => api.call(acceptOffer, { path, body: { by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>{t("accepted_by_voice")}</Act>
-        <span class="pair">
-          <Choose label={t("decline_reason")} set="decline_reason" value={reason.value} onChange={(code) => (reason.value = code)} />
-          <Act run={(key) => api.call(declineOffer, { path, body: { reason: reason.value, by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>{t("declined_by_voice")}</Act>
-        </span>
+        <Chosen label={t("decline_reason")} set="decline_reason" run={(reason, key) => api.call(declineOffer, { path, body: { reason, by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>
+          {t("declined_by_voice")}
+        </Chosen>
         <Act run={(key) => api.call(withdrawOffer, { path, body: {}, key })}>{t("withdraw")}</Act>
       </div>
     </div>
@@ -109,8 +107,7 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
 function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunView }) {
   const saidBy = useSignal("team");
   const saidAt = useSignal("");
-  const staging = useSignal("waiting_law_enforcement");
-  const reason = useSignal("reassigned");
+  const staging = useSignal("");
   const isClearing = useSignal(false);
   const path = { assignment_id: run.id };
   const at = lastTime(saidAt.value, clock.second.value);
@@ -166,18 +163,15 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
           {!mayClear && !isClearing.value && <ClearButton onClick={() => (isClearing.value = true)} />}
           {MAY_STAGE.includes(run.status) && (
             <span class="pair">
-              <Choose label={t("staging_reason")} set="staging_reason" value={staging.value} onChange={(code) => (staging.value = code)} />
-              <Act class="small" run={report("staged")}>
+              <Choose label={t("staging_reason")} set="staging_reason" empty={t("staging_reason")} value={staging.value} onChange={(code) => (staging.value = code)} />
+              <Act class="small" disabled={staging.value === ""} run={report("staged")}>
                 {common("team_staged")}
               </Act>
             </span>
           )}
-          <span class="pair">
-            <Choose label={t("call_off_reason")} set="cancel_reason" value={reason.value} onChange={(code) => (reason.value = code)} />
-            <Act class="small" run={(key) => api.call(cancelAssignment, { path, body: { reason: reason.value, still_needed: true }, key }).then(desk.heard(one.id))}>
-              {t("call_off")}
-            </Act>
-          </span>
+          <Chosen class="small" label={t("call_off_reason")} set="cancel_reason" run={(reason, key) => api.call(cancelAssignment, { path, body: { reason, still_needed: true }, key }).then(desk.heard(one.id))}>
+            {t("call_off")}
+          </Chosen>
         </div>
       </details>
     </>

@@ -25,6 +25,7 @@ import {
   type PartnerView,
 } from "../wire.ts";
 import { acuityOfKey, AcuityChoice, DangerAnswers, NeedsAndHazards, type Assessment } from "./Assess.tsx";
+import { Chosen } from "./Choose.tsx";
 import { choices, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
@@ -51,6 +52,8 @@ export function Decide({ desk, one, isAmend, answers }: { desk: Desk; one: Incid
   const value = kept<Form>(form, formOf(one));
   const edit = (part: Partial<Assessment>) => (value.value = { ...value.peek(), now: { ...value.peek().now, ...part } });
   const reason = useSignal("");
+  const why = kept(`${form} why`, "");
+  const rationale = kept(`${form} rationale`, "");
   const partner = useSignal("");
   const trouble = useTrouble();
   const isSending = useSignal(false);
@@ -69,11 +72,13 @@ export function Decide({ desk, one, isAmend, answers }: { desk: Desk; one: Incid
       else {
         const body =
           what === "dispatch"
-            ? { decision: what, ...known }
+            ? { decision: what, reason: why.peek() || null, rationale: rationale.peek().trim() || null, ...known }
             : { decision: what, reason: reason.peek() || null, partner: partner.peek() === "" ? null : { kind: partner.peek(), handoff: true } };
         desk.heard(one.id)(await api.call(determine, { path, body, key: key.current }));
       }
       forget(form);
+      forget(`${form} why`);
+      forget(`${form} rationale`);
       desk.tool.value = "none";
       document.getElementById("incidents")?.focus();
       key.current = newKey();
@@ -115,6 +120,14 @@ export function Decide({ desk, one, isAmend, answers }: { desk: Desk; one: Incid
           onAnswer={(item, given) => (value.value = { ...value.peek(), answers: { ...value.peek().answers, [item]: given } })}
         />
       )}
+      {!isAmend && (
+        <div class="two">
+          <select aria-label={t("why_a_team")} value={why.value} onChange={(event) => (why.value = event.currentTarget.value)}>
+            <Options set="dispatch_reason" empty={t("why_a_team")} />
+          </select>
+          <input aria-label={t("rationale")} placeholder={t("rationale")} value={rationale.value} onInput={(event) => (rationale.value = event.currentTarget.value)} />
+        </div>
+      )}
       <Trouble trouble={trouble.value} />
       {clashWords(trouble.value, word).map((words) => (
         <p key={words} class="warn-words" data-clash>
@@ -146,22 +159,23 @@ export function Decide({ desk, one, isAmend, answers }: { desk: Desk; one: Incid
 }
 
 export function AskPartner({ desk, one }: { desk: Desk; one: IncidentView }) {
-  const kind = useSignal("law_enforcement");
-  const reason = useSignal("unsafe_scene");
+  const kind = useSignal("");
+  const reason = useSignal("");
   return (
     <div class="tool" role="group" aria-label={t("ask_partner")}>
       <p data-tell>{t("tell_partner", { danger: dangerSentence(one) })}</p>
       <span class="pair">
         <select aria-label={t("partner")} ref={focusOnce} value={kind.value} onChange={(event) => (kind.value = event.currentTarget.value)}>
-          <Options set="partner_kind" />
+          <Options set="partner_kind" empty={t("partner")} />
         </select>
         <select aria-label={t("reason")} value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)}>
-          <Options set="partner_reason" />
+          <Options set="partner_reason" empty={t("reason")} />
         </select>
         <Act
           class="main"
+          disabled={kind.value === "" || reason.value === ""}
           run={async (key) => {
-            await api.call(requestPartner, { path: { incident_id: one.id }, body: { kind: kind.value, reason: reason.value }, key });
+            desk.heard(one.id)(await api.call(requestPartner, { path: { incident_id: one.id }, body: { kind: kind.value, reason: reason.value }, key }));
             desk.tool.value = "none";
           }}
         >
@@ -172,10 +186,38 @@ export function AskPartner({ desk, one }: { desk: Desk; one: IncidentView }) {
   );
 }
 
+/** Who should be asked because of what is known; a threat to life stands above everything, one key away. */
+export function Proposals({ desk, one }: { desk: Desk; one: IncidentView }) {
+  const ask = (kind: string, reason: string) => async (key: string) => desk.heard(one.id)(await api.call(requestPartner, { path: { incident_id: one.id }, body: { kind, reason }, key }));
+  const [first] = one.proposals;
+  const isThreat = first?.is_life_threat ?? false;
+  const seen = useRef(desk.askFirst.peek());
+  const turn = desk.askFirst.value;
+  const trouble = useSignal<unknown>(null);
+  useEffect(() => {
+    if (turn === seen.current || first === undefined) return;
+    seen.current = turn;
+    trouble.value = null;
+    ask(first.kind, first.reason)(newKey()).catch((error: unknown) => (trouble.value = error));
+  }, [turn]);
+  if (first === undefined) return null;
+  return (
+    <section class={`proposals ${isThreat ? "alarm" : ""}`} aria-label={t("suggested")} {...(isThreat ? { role: "alert" } : {})}>
+      {one.proposals.map((proposal, index) => (
+        <Act key={proposal.kind} class={proposal.is_life_threat ? "danger" : ""} run={ask(proposal.kind, proposal.reason)}>
+          {proposal.is_life_threat
+            ? t("ask_first", { who: word("partner_kind", proposal.kind) })
+            : t("proposes", { who: word("partner_kind", proposal.kind), why: word("partner_reason", proposal.reason) })}
+          {index === 0 && <kbd>9</kbd>}
+        </Act>
+      ))}
+      <Trouble trouble={trouble.value} />
+    </section>
+  );
+}
+
 export function Partner({ one, partner }: { one: IncidentView; partner: PartnerView }) {
   const reference = useSignal("");
-  const outcome = useSignal("resolved");
-  const refusal = useSignal("no_unit");
   const path = { incident_id: one.id, partner_id: partner.id };
   const isOpen = ["requested", "acknowledged", "arrived"].includes(partner.state);
   return (
@@ -200,22 +242,16 @@ export function Partner({ one, partner }: { one: IncidentView; partner: PartnerV
                 <input aria-label={t("reference")} placeholder={t("reference")} value={reference.value} onInput={(event) => (reference.value = event.currentTarget.value)} />
                 <Act run={(key) => api.call(acknowledgePartner, { path, body: { reference: reference.value }, key })}>{t("partner_takes_it")}</Act>
               </span>
-              <span class="pair">
-                <select aria-label={t("reason")} value={refusal.value} onChange={(event) => (refusal.value = event.currentTarget.value)}>
-                  <Options set="partner_refusal" />
-                </select>
-                <Act run={(key) => api.call(partnerDeclined, { path, body: { reason: refusal.value }, key })}>{t("partner_not_coming")}</Act>
-              </span>
+              <Chosen label={t("reason")} set="partner_refusal" run={(reason, key) => api.call(partnerDeclined, { path, body: { reason }, key })}>
+                {t("partner_not_coming")}
+              </Chosen>
             </>
           )}
           {partner.state === "acknowledged" && <Act run={(key) => api.call(partnerOnScene, { path, body: {}, key })}>{t("partner_arrived")}</Act>}
           {partner.state !== "requested" && (
-            <span class="pair">
-              <select aria-label={t("outcome")} value={outcome.value} onChange={(event) => (outcome.value = event.currentTarget.value)}>
-                <Options set="partner_outcome" />
-              </select>
-              <Act run={(key) => api.call(partnerGone, { path, body: { outcome: outcome.value }, key })}>{t("partner_left")}</Act>
-            </span>
+            <Chosen label={t("outcome")} set="partner_outcome" run={(outcome, key) => api.call(partnerGone, { path, body: { outcome }, key })}>
+              {t("partner_left")}
+            </Chosen>
           )}
         </div>
       )}
@@ -247,7 +283,7 @@ export function Note({ desk, id, onDone }: { desk: Desk; id: string; onDone: () 
 
 export function End({ desk, one, isCancel }: { desk: Desk; one: IncidentView; isCancel: boolean }) {
   const came = one.runs.some((run) => run.milestones["on_scene"] !== undefined);
-  const reason = useSignal(isCancel ? "caller_cancelled" : "no_team_available");
+  const reason = useSignal("");
   const path = { incident_id: one.id };
   const run = async (key: string) => {
     const heard = desk.heard(one.id);
@@ -261,6 +297,7 @@ export function End({ desk, one, isCancel }: { desk: Desk; one: IncidentView; is
       <span class="pair">
         {(isCancel || !came) && (
           <select aria-label={t("reason")} ref={focusOnce} value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)}>
+            <option value="">{t("reason")}</option>
             {choices(isCancel ? "cancel_reason" : "unserved_reason")
               .filter((code) => !isCancel || code.flags.includes("cancels_incident"))
               .map((code) => (
@@ -270,7 +307,7 @@ export function End({ desk, one, isCancel }: { desk: Desk; one: IncidentView; is
               ))}
           </select>
         )}
-        <Act class="danger" run={run}>
+        <Act class="danger" disabled={(isCancel || !came) && reason.value === ""} run={run}>
           {isCancel ? t("cancel_incident") : came ? t("close_served") : t("close_unserved")}
         </Act>
       </span>

@@ -56,6 +56,8 @@ export class Desk {
   private readonly numbers = new Map<string, number>();
   /** Whether anything was opened yet; before that the URL's incident waits for its frame. */
   private hasOpened = false;
+  /** Counts "ask whom the screening proposes first" presses. */
+  readonly askFirst = signal(0);
   /** Counts "offer the top" presses; the recommendations act on it. */
   readonly offerTop = signal(0);
 
@@ -118,6 +120,11 @@ export class Desk {
 
   callSign(team: string): string {
     return this.live.of("team").at(team).value?.call_sign ?? "?";
+  }
+
+  /** Whether somebody on the team's crew may write a hold; `null` = not known here. */
+  mayHold(team: string): boolean | null {
+    return this.live.of("team").at(team).value?.may_hold ?? null;
   }
 
   /** The incidents that the filters show, most urgent first. */

@@ -14,6 +14,7 @@ import {
   type HazardSent,
   type NeedSent,
   type OpenIncidentBody,
+  type PartnerAdvice,
   type Point,
 } from "../wire.ts";
 import { warningsIn } from "./told.ts";
@@ -26,7 +27,8 @@ export interface Draft {
   readonly callerName: string;
   readonly callback: string;
   readonly relation: string;
-  readonly safeToCall: boolean;
+  readonly safeToCall: Answer;
+  readonly safeToText: Answer;
   readonly address: string;
   readonly access: string;
   readonly point: string;
@@ -37,6 +39,11 @@ export interface Draft {
   readonly acuity: Acuity | null;
   readonly needs: readonly NeedSent[];
   readonly hazards: readonly string[];
+  /** Why a team goes: a code, and words. */
+  readonly reason: string;
+  readonly rationale: string;
+  /** Whom to ask with the decision, before anything else. */
+  readonly asksFirst: PartnerAdvice | null;
   readonly noDispatchReason: string | null;
   readonly handoffTo: string | null;
   /** What is done already, so that another try goes on from there. */
@@ -46,12 +53,13 @@ export interface Draft {
 
 const blank = (call: CallView | null): Draft => ({
   callId: call?.id ?? null,
-  channel: call?.channel ?? "voice",
-  referral: call && call.referral_source !== "unknown" ? call.referral_source : "self",
+  channel: call?.channel ?? "unknown",
+  referral: call?.referral_source ?? "unknown",
   callerName: "",
   callback: "",
   relation: "unknown",
-  safeToCall: true,
+  safeToCall: "not_asked",
+  safeToText: "not_asked",
   address: "",
   access: "",
   point: "",
@@ -62,6 +70,9 @@ const blank = (call: CallView | null): Draft => ({
   acuity: null,
   needs: [],
   hazards: [],
+  reason: "",
+  rationale: "",
+  asksFirst: null,
   noDispatchReason: null,
   handoffTo: null,
   done: {},
@@ -145,7 +156,7 @@ export async function send(api: Api, decision: Decision): Promise<Sent> {
     }
   };
   if (now.callId === null && now.done.callId === undefined) {
-    const caller = { name: given(now.callerName), callback: given(now.callback), relation: now.relation, safe_to_call: now.safeToCall };
+    const caller = { name: given(now.callerName), callback: given(now.callback), relation: now.relation, safe_to_call: now.safeToCall, safe_to_text: now.safeToText };
     const body = { direction: "inbound", channel: now.channel, referral_source: now.referral, answered: true, caller } as const;
     const answer = await step("call", (key) => api.call(offerCall, { body, key }));
     edit({ done: { ...now.done, callId: String(answer.result["call_id"]) } });
@@ -166,11 +177,12 @@ export async function send(api: Api, decision: Decision): Promise<Sent> {
   if (decision === "later") {
     if (isResumed) warnings = warningsIn(await step("decide", (key) => api.call(amendIncident, { path, body: { acuity: acuity ?? null, ...changed }, key })));
   } else {
-    const partner = now.handoffTo === null ? null : { kind: now.handoffTo, handoff: true };
+    const handoff = now.handoffTo === null ? null : { kind: now.handoffTo, handoff: true };
+    const first = now.asksFirst === null ? null : { kind: now.asksFirst.kind, reason: now.asksFirst.reason, handoff: false };
     const body =
       decision === "dispatch"
-        ? ({ decision, acuity: acuity ?? null, ...changed } as const)
-        : ({ decision, reason: now.noDispatchReason, partner, ...changed } as const);
+        ? ({ decision, acuity: acuity ?? null, reason: now.reason || null, rationale: given(now.rationale), partner: first, ...changed } as const)
+        : ({ decision, reason: now.noDispatchReason, partner: handoff ?? first, ...changed } as const);
     warnings = warningsIn(await step("decide", (key) => api.call(determine, { path, body, key })));
   }
   clearDraft();

@@ -88,6 +88,10 @@ export function startKeys(desk: Desk, acts: Acts): void {
         if (id === null) return;
         desk.offerTop.value++;
         break;
+      case "9":
+        if (id === null) return;
+        desk.askFirst.value++;
+        break;
       case "n":
         acts.newCall();
         break;

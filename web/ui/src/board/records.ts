@@ -1,8 +1,9 @@
 // Private records as people read them: which to show, and what their fields are called.
 
+import { answerWord } from "../components/Asked.tsx";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
-import type { OpenedRecords } from "../wire.ts";
+import type { Answer, OpenedRecords } from "../wire.ts";
 import { plain, word } from "./codes.ts";
 
 /** Written by people: not the rankings that lie beside them, and of each incident's addresses only what holds now. */
@@ -20,8 +21,19 @@ export function named(field: string, kind: string): string {
   return known === undefined ? plain(field) : say(`field_${known}`);
 }
 
-/** A field's value in words. */
+const ANSWERS: ReadonlySet<string> = new Set(["safe_to_call", "safe_to_text"]);
+/** Whether the field answers a question, so that what wasn't asked says so. */
+export const isAnswer = (field: string): boolean => ANSWERS.has(field);
+
+/** A record's fields; of a caller also the questions that nobody asked. */
+export const fieldsOf = (record: OpenedRecords["records"][number]): Readonly<Record<string, unknown>> =>
+  record.head.kind === "caller" && record.fields !== null ? { ...Object.fromEntries([...ANSWERS].map((name) => [name, "not_asked"])), ...stated(record.fields) } : (record.fields ?? {});
+
+const stated = (fields: Readonly<Record<string, unknown>>) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+
+/** A field's value in words. Older records hold a bare yes or no. */
 export function shownValue(field: string, value: unknown): string {
   if (field === "relation") return word("caller_relation", String(value));
-  return typeof value === "string" ? value : value === true ? t("answer_yes") : value === false ? t("answer_no") : String(value);
+  if (typeof value === "boolean") return answerWord(value ? "yes" : "no");
+  return isAnswer(field) ? answerWord(value as Answer) : String(value);
 }

@@ -2,7 +2,10 @@
 // person who was in crisis, one after the other.
 
 import type { Signal } from "@preact/signals";
+import { answerWord, Asked } from "../components/Asked.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { Note } from "../components/Note.tsx";
+import { fit, isTeamsHold, lacking, wasMet, type EndingCode, type EndingField } from "../endings.ts";
 import { t } from "../messages/phone.ts";
 import { clearAssignment } from "../wire.ts";
 import { HOLD_MS } from "./acts.ts";
@@ -27,15 +30,11 @@ const COMMON = [
   "not_found",
 ] as const;
 
-/** For a phone that never heard the county's own list. */
-const NOBODY_MET: ReadonlySet<string> = new Set(["refused_contact", "not_found", "unsafe_no_contact", "deceased"]);
-
 /** What was filled in: not lost by going back, nor by switching the phone off. */
 const draftOf = (now: RunNow): Signal<Draft> => draft("clear", now.run.id, begin(now.run.id, 1));
 
-function flagsOf(disposition: string): readonly string[] {
-  return codesOf("disposition").find((one) => one.code === disposition)?.flags ?? [];
-}
+/** Where this phone never heard the county's own list, nothing is known of it: everything is asked. */
+const kindOf = (disposition: string): EndingCode | undefined => codesOf("disposition").find((one) => one.code === disposition);
 
 export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
   const form = draftOf(now);
@@ -51,8 +50,7 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
 
   const choose = (disposition: string): void => {
     scrollTo(0, 0);
-    const kind = codesOf("disposition").find((one) => one.code === disposition);
-    set({ disposition, contacted: kind?.flags.includes("contacted") ?? !NOBODY_MET.has(disposition) });
+    set({ disposition });
   };
   const open = (index: number): void => {
     scrollTo(0, 0);
@@ -79,7 +77,7 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
           ))}
         </div>
       )}
-      <PersonForm key={d.open} person={person} set={set} choose={choose} />
+      <PersonForm key={d.open} person={person} mayHold={phone.picture.value?.team.may_hold ?? null} set={set} choose={choose} />
       {person.disposition === "" && d.people.length > now.incident.subjects && d.people.length > 1 && (
         <button type="button" class="button touch" data-act="remove-person" onClick={remove}>
           {t("remove_person")}
@@ -91,7 +89,6 @@ export function ClearSheet({ phone, now }: { phone: Phone; now: RunNow }) {
           {t("another_person")}
         </button>
       )}
-      {ended(d.people).length > 0 && <Tick name={t("ready_after")} value={d.ready} change={(ready) => change({ ready })} />}
     </Sheet>
   );
 }
@@ -101,13 +98,13 @@ export function ClearDock({ phone, now }: { phone: Phone; now: RunNow }) {
   const d = atLeast(draftOf(now).value, now.incident.subjects);
   if (ended(d.people).length === 0) return null;
   const missing = d.people.map((one, index) => lacks(one, d.people.length > 1 ? index + 1 : null)).filter((what) => what !== "");
-  const clear = (): void => {
+  const clear = (ready: boolean): void => {
     const known = peopleOf(now.incident).map((one) => one.id);
     void phone.outbox.add(clearAssignment, {
       path: { assignment_id: now.run.id },
-      body: { encounters: encounters(d.people, known, flagsOf), ready: d.ready },
+      body: { encounters: encounters(d.people, known, kindOf), ready },
       lane: now.run.id,
-      what: d.ready ? "ready" : "cleared",
+      what: ready ? "ready" : "cleared",
       holdMs: HOLD_MS,
     });
     phone.home();
@@ -115,42 +112,38 @@ export function ClearDock({ phone, now }: { phone: Phone; now: RunNow }) {
   return (
     <>
       {missing.length > 0 && <p class="lacking">{t("missing", { what: missing.join("; ") })}</p>}
-      <Big act="clear-now" press={clear}>
+      <Big act="clear-now" press={() => clear(true)}>
         <Icon name="check" />
-        {t("clear_now")}
+        {t("clear_ready")}
       </Big>
+      <button type="button" class="button touch" data-act="clear-busy" onClick={() => clear(false)}>
+        {t("clear_not_ready")}
+      </button>
     </>
   );
 }
 
 /** What is still to be said of somebody, in words, "" = nothing; `number`: of which person, where there are several. */
 function lacks(one: Ending, number: number | null): string {
-  const flags = flagsOf(one.disposition);
-  const found =
-    one.disposition === ""
-      ? [t("not_told")]
-      : [
-          (flags.includes("contacted") || one.contacted) && !one.plan && !one.plan_exception ? t("plan") : null,
-          flags.includes("involuntary_hold") && !one.hold ? t("hold") : null,
-          flags.includes("transport") && !one.transport ? t("transport") : null,
-          flags.includes("needs_receiver") && !one.destination ? t("destination") : null,
-        ].filter((what) => what !== null);
+  const found = one.disposition === "" ? [t("not_told")] : lacking(one, kindOf(one.disposition)).map((what) => t(what));
   const what = found.join(", ");
   return number === null || what === "" ? what : `${t("person_n", { n: number })}: ${what}`;
 }
 
 interface PersonProps {
   readonly person: Ending;
+  /** Whether somebody on the crew may write a hold; `null` = not known. */
+  readonly mayHold: boolean | null;
   readonly set: (change: Partial<Ending>) => void;
   readonly choose: (disposition: string) => void;
 }
 
 /** How it ended for one person. */
-function PersonForm({ person: d, set, choose }: PersonProps) {
+function PersonForm({ person: d, mayHold, set, choose }: PersonProps) {
   const codes = codesOf("disposition");
-  const flags = flagsOf(d.disposition);
-  const surelyMet = flags.includes("contacted");
-  const met = surelyMet || d.contacted;
+  const kind = kindOf(d.disposition);
+  const met = wasMet(kind, d.contacted);
+  const may = (field: EndingField): boolean => fit(kind, field) !== "never";
   const common = COMMON.filter((code) => codes.length === 0 || codes.some((one) => one.code === code));
   if (d.disposition === "") {
     return (
@@ -174,31 +167,32 @@ function PersonForm({ person: d, set, choose }: PersonProps) {
           {t("change")}
         </button>
       </div>
-      {!surelyMet && <Tick name={t("met")} value={d.contacted} change={(contacted) => set({ contacted })} />}
-      {met && <Choice name={t("plan")} set="safety_plan" value={d.plan} change={(plan) => set({ plan })} />}
-      {met && !d.plan && (
-        <Choice name={t("plan_none")} set="obligation_exception" flag="safety_plan" value={d.plan_exception} change={(plan_exception) => set({ plan_exception })} />
+      {isTeamsHold(kind) && mayHold === false && <Note tone="warn">{t("hold_nobody")}</Note>}
+      {fit(kind, "contacted") === "may" && (
+        <label class="field">
+          {t("met")}
+          <select autocomplete="off" value={d.contacted === null ? "" : String(d.contacted)} onChange={(event) => set({ contacted: event.currentTarget.value === "" ? null : event.currentTarget.value === "true" })}>
+            <option value="">{answerWord("not_asked")}</option>
+            <option value="true">{answerWord("yes")}</option>
+            <option value="false">{answerWord("no")}</option>
+          </select>
+        </label>
       )}
-      {flags.includes("involuntary_hold") && <Choice name={t("hold")} set="hold_type" value={d.hold} change={(hold) => set({ hold })} />}
-      {flags.includes("transport") && <Choice name={t("transport")} set="transport_mode" value={d.transport} change={(transport) => set({ transport })} />}
-      {flags.includes("needs_receiver") && (
+      {met === true && may("plan") && <Choice name={t("plan")} set="safety_plan" value={d.plan} change={(plan) => set({ plan })} />}
+      {met === true && may("plan") && !d.plan && (
+        <Choice name={t("plan_none")} set="obligation_exception" flag="safety_plan" value={d.noPlan} change={(noPlan) => set({ noPlan })} />
+      )}
+      {may("hold") && <Choice name={t("hold")} set="hold_type" {...(fit(kind, "hold") === "must" ? { flag: "involuntary" } : {})} value={d.hold} change={(hold) => set({ hold })} />}
+      {may("transport") && <Choice name={t("transport")} set="transport_mode" {...(fit(kind, "transport") === "must" ? { flag: "transported" } : {})} value={d.transport} change={(transport) => set({ transport })} />}
+      {may("destination") && (
         <label class="field">
           {t("destination")}
           <input value={d.destination} onInput={(event) => set({ destination: event.currentTarget.value })} />
         </label>
       )}
-      {met && (
-        <label class="field">
-          {t("health_plan")}
-          <select value={d.health_plan} onChange={(event) => set({ health_plan: event.currentTarget.value as Ending["health_plan"] })}>
-            <option value="">{t("unknown")}</option>
-            <option value="yes">{t("yes")}</option>
-            <option value="no">{t("no")}</option>
-          </select>
-        </label>
-      )}
-      <Tick name={t("naloxone_given")} value={d.naloxone} change={(naloxone) => set({ naloxone })} />
-      <Choice name={t("law_enforcement")} set="law_enforcement_role" value={d.law_enforcement} change={(law_enforcement) => set({ law_enforcement })} />
+      {met === true && <Asked name={t("health_plan")} value={d.health_plan} change={(health_plan) => set({ health_plan })} />}
+      {met !== false && <Asked name={t("naloxone_given")} value={d.naloxone} change={(naloxone) => set({ naloxone })} />}
+      <Choice name={t("law_enforcement")} set="law_enforcement_role" value={d.lawEnforcement} change={(lawEnforcement) => set({ lawEnforcement })} />
       <fieldset class="ticks">
         <legend>{t("mandated_reports")}</legend>
         {codesOf("mandated_report_kind").map(({ code }) => (

@@ -24,7 +24,7 @@ const HOURS = [4, 8, 10, 12, 24] as const;
 
 export function OffShift({ phone }: { phone: Phone }) {
   const last = phone.lastCrew.value;
-  const form = draft("start", last?.team_id ?? "", { hours: 12, naloxone: true });
+  const form = draft("start", last?.team_id ?? "", { hours: 12, naloxone: false });
   const { hours, naloxone } = form.value;
   const started = phone.outbox.entries.value.findLast((one) => one.operation === startTeamShift.name) ?? null;
   const isStarting = started !== null && (started.state === "saved" || started.state === "sending");

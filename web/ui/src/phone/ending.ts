@@ -1,22 +1,14 @@
 // How a run ended for each person in crisis: what was said, and what of it is told to the county.
 //
-// Pure: must not know how it is asked.
+// Pure: must not know how it is asked. How an ending stands to the rest is `endings.ts`'s.
 
-import type { EncounterInputSent } from "../wire.ts";
+import { NOTHING_TOLD, sentOf, type EndingCode, type Told } from "../endings.ts";
+import type { Answer, EncounterInputSent } from "../wire.ts";
 
 /** What was said of one person; `disposition` "" = nothing yet. */
-export interface Ending {
-  readonly disposition: string;
-  readonly contacted: boolean;
-  readonly plan: string;
-  readonly plan_exception: string;
-  readonly hold: string;
-  readonly transport: string;
-  readonly destination: string;
-  readonly health_plan: "" | "yes" | "no";
-  readonly naloxone: boolean;
-  readonly law_enforcement: string;
-  readonly reports: readonly string[];
+export interface Ending extends Told {
+  /** Whether the person has a health plan that must be told. */
+  readonly health_plan: Answer;
   readonly note: string;
 }
 
@@ -26,27 +18,13 @@ export interface Draft {
   readonly people: readonly Ending[];
   /** Of whom is being spoken. */
   readonly open: number;
-  readonly ready: boolean;
 }
 
-export const BLANK: Ending = {
-  disposition: "",
-  contacted: true,
-  plan: "",
-  plan_exception: "",
-  hold: "",
-  transport: "",
-  destination: "",
-  health_plan: "",
-  naloxone: false,
-  law_enforcement: "",
-  reports: [],
-  note: "",
-};
+export const BLANK: Ending = { ...NOTHING_TOLD, health_plan: "not_asked", note: "" };
 
 /** A draft for a run with so many people known of; an incident may know of nobody yet. */
 export function begin(run: string, people: number): Draft {
-  return { run, people: Array.from({ length: Math.max(1, people) }, () => BLANK), open: 0, ready: true };
+  return { run, people: Array.from({ length: Math.max(1, people) }, () => BLANK), open: 0 };
 }
 
 /** The draft with room for so many people. */
@@ -64,26 +42,17 @@ export const ended = (people: readonly Ending[]): readonly Ending[] => people.fi
  *
  * `known`: ids of the people that the incident knows, in order; whoever comes after them is new.
  */
-export function encounters(people: readonly Ending[], known: readonly string[], flagsOf: (disposition: string) => readonly string[]): EncounterInputSent[] {
-  return people.flatMap((d, index) => {
-    if (d.disposition === "") return [];
-    const flags = flagsOf(d.disposition);
-    return [
-      {
-        subject_id: known[index] ?? null,
-        disposition: d.disposition,
-        contacted: flags.includes("contacted") || d.contacted,
-        plan: d.plan || null,
-        plan_exception: d.plan ? null : d.plan_exception || null,
-        hold: flags.includes("involuntary_hold") ? d.hold || null : null,
-        transport: flags.includes("transport") ? d.transport || null : null,
-        destination: d.destination.trim() || null,
-        naloxone_given: d.naloxone,
-        law_enforcement: d.law_enforcement || null,
-        mandated_reports: d.reports,
-        has_plan_to_notify: d.health_plan === "" ? null : d.health_plan === "yes",
-        note: d.note.trim() || null,
-      },
-    ];
-  });
+export function encounters(people: readonly Ending[], known: readonly string[], kindOf: (disposition: string) => EndingCode | undefined): EncounterInputSent[] {
+  return people.flatMap((one, index) =>
+    one.disposition === ""
+      ? []
+      : [
+          {
+            ...sentOf(one, kindOf(one.disposition)),
+            subject_id: known[index] ?? null,
+            has_plan_to_notify: one.health_plan === "yes" ? true : one.health_plan === "no" ? false : null,
+            note: one.note.trim() || null,
+          },
+        ],
+  );
 }

@@ -51,7 +51,7 @@ export interface CheckIn {
 }
 
 /** Code set → code → label and flags, of the county's day. */
-export type CodeBook = Readonly<Record<string, readonly { readonly code: string; readonly label: string; readonly flags: readonly string[] }[]>>;
+export type CodeBook = Readonly<Record<string, readonly { readonly code: string; readonly label: string; readonly flags: readonly string[]; readonly attributes?: Readonly<Record<string, string>> }[]>>;
 
 const SESSION = "session";
 const PICTURE = "picture";

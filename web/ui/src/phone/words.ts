@@ -15,7 +15,7 @@ const book = signal<CodeBook | null>(null);
 
 /** Sets that this page shows; the others aren't kept. */
 const SETS = [
-  "decline_reason", "disposition", "hazard", "hold_type", "law_enforcement_role", "location_type", "mandated_report_kind", "need",
+  "contact_mode", "decline_reason", "disposition", "followup_outcome", "hazard", "hold_type", "law_enforcement_role", "location_type", "mandated_report_kind", "need",
   "obligation_exception", "partner_kind",
   "partner_reason", "safety_plan", "scene_cleared_by", "shift_end_reason", "staging_reason", "transport_mode", "unavailable_reason",
 ] as const;
@@ -27,7 +27,7 @@ export async function loadCodes(): Promise<void> {
   try {
     const { sets } = await api.call(getCodes, {});
     const found: CodeBook = Object.fromEntries(
-      SETS.map((set) => [set, (sets[set]?.codes ?? []).map(({ code, label, flags }) => ({ code, label, flags }))]),
+      SETS.map((set) => [set, (sets[set]?.codes ?? []).map(({ code, label, flags, attributes }) => ({ code, label, flags, attributes }))]),
     );
     book.value = found;
     keepCodes(found);

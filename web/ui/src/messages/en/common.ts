@@ -96,4 +96,8 @@ export default {
   fact_not_asked: "not asked",
   fact_yours: "yours",
   fact_theirs: "now",
+  answer_yes: "Yes",
+  answer_no: "No",
+  answer_unknown: "Unknown",
+  answer_not_asked: "Not asked",
 } as const;

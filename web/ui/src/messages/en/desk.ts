@@ -29,6 +29,8 @@ export default {
   owed_of_past: "past incident",
   owed_due_at: "due {time}",
   owed_new_crisis: "The person is in crisis anew: open an incident.",
+  owed_told: "Who was told",
+  owed_reference: "Reference, or where it is kept",
 
   hand_over: "Hand over",
   hand_to: "Hand over to",
@@ -122,6 +124,10 @@ export default {
   clear_lacks_transport: "how the person was taken there",
   clear_lacks_destination: "who received the person",
   clear_lacks_arrival: "when the team arrived; the clock still runs",
+  clear_lacks_met: "whether the person was met",
+  clear_lacks_law_enforcement: "the part of law enforcement",
+  clear_and_ready: "Cleared, ready for the next",
+  clear_not_ready: "Cleared, not ready yet",
 
   duty: "Duty",
   duty_team: "Team",
@@ -200,4 +206,5 @@ export default {
   field_pronouns: "Pronouns",
   field_access: "Way in",
   merged_from: "Part of it: incident {number}",
+  hold_nobody: "Nobody of this crew is designated to write holds: the supervisor will be told.",
 } as const;

@@ -98,5 +98,9 @@ const es: Catalog<typeof en> = {
   fact_not_asked: "no se preguntó",
   fact_yours: "usted",
   fact_theirs: "ahora",
+  answer_yes: "Sí",
+  answer_no: "No",
+  answer_unknown: "No se sabe",
+  answer_not_asked: "Sin preguntar",
 };
 export default es;

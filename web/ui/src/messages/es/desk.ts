@@ -31,6 +31,8 @@ const es: Catalog<typeof en> = {
   owed_of_past: "incidente pasado",
   owed_due_at: "vence {time}",
   owed_new_crisis: "La persona está en crisis de nuevo: abra un incidente.",
+  owed_told: "A quién se avisó",
+  owed_reference: "Referencia, o dónde se guarda",
 
   hand_over: "Entregar",
   hand_to: "Entregar a",
@@ -124,6 +126,10 @@ const es: Catalog<typeof en> = {
   clear_lacks_transport: "cómo se trasladó a la persona",
   clear_lacks_destination: "quién recibió a la persona",
   clear_lacks_arrival: "cuándo llegó el equipo; el reloj sigue",
+  clear_lacks_met: "si se vio a la persona",
+  clear_lacks_law_enforcement: "qué parte tuvo la policía",
+  clear_and_ready: "Terminó, listo para otro",
+  clear_not_ready: "Terminó, aún no listo",
 
   duty: "Servicio",
   duty_team: "Equipo",
@@ -202,6 +208,7 @@ const es: Catalog<typeof en> = {
   field_pronouns: "Pronombres",
   field_access: "Acceso",
   merged_from: "Forma parte: incidente {number}",
+  hold_nobody: "Nadie de esta tripulación está designado para ordenar retenciones: se avisará a supervisión.",
 };
 
 export default es;

@@ -98,5 +98,9 @@ const vi: Catalog<typeof en> = {
   fact_not_asked: "chưa hỏi",
   fact_yours: "của bạn",
   fact_theirs: "hiện nay",
+  answer_yes: "Có",
+  answer_no: "Không",
+  answer_unknown: "Không rõ",
+  answer_not_asked: "Chưa hỏi",
 };
 export default vi;

@@ -31,6 +31,8 @@ const vi: Catalog<typeof en> = {
   owed_of_past: "sự việc đã qua",
   owed_due_at: "hạn {time}",
   owed_new_crisis: "Người này lại khủng hoảng: hãy mở sự việc mới.",
+  owed_told: "Đã báo cho ai",
+  owed_reference: "Mã số, hoặc nơi lưu",
 
   hand_over: "Bàn giao",
   hand_to: "Bàn giao cho",
@@ -124,6 +126,10 @@ const vi: Catalog<typeof en> = {
   clear_lacks_transport: "người đó được đưa đi bằng gì",
   clear_lacks_destination: "ai đã tiếp nhận",
   clear_lacks_arrival: "đội đến lúc nào; đồng hồ vẫn chạy",
+  clear_lacks_met: "có gặp được người đó không",
+  clear_lacks_law_enforcement: "vai trò của cảnh sát",
+  clear_and_ready: "Xong, sẵn sàng",
+  clear_not_ready: "Xong, chưa sẵn sàng",
 
   duty: "Trực",
   duty_team: "Đội",
@@ -202,6 +208,7 @@ const vi: Catalog<typeof en> = {
   field_pronouns: "Đại từ",
   field_access: "Lối vào",
   merged_from: "Gồm cả sự việc {number}",
+  hold_nobody: "Không ai trong đội này được chỉ định ra lệnh giữ: giám sát sẽ được báo.",
 };
 
 export default vi;

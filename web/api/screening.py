@@ -1,0 +1,66 @@
+"""What a screening suggests while a caller is still on the line: the pages' forms ask as they go.
+
+Nothing is kept and nothing is changed; clinical answers go in the body, never in an address. What
+follows from what is ``crisis.suggestion``'s to decide.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from crisis.commands.base import Code, Codes
+from crisis.errors import NotAllowed
+from crisis.roles import DESK, Role
+from crisis.suggestion import Suggestion, suggest
+from crisis.triage import Answer, Hazard
+from web.api.routes import Asked, Operation
+from web.api.wire import answer, decode
+
+
+class ScreeningBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known so far; hazards by their codes."""
+
+    screening: dict[Code, Answer] = {}
+    hazards: Annotated[tuple[Code, ...], Meta(max_length=40)] = ()
+    concerns: Codes = ()
+    location_type: Code | None = None
+    referral_source: Code | None = None
+
+
+_decoder: msgspec.json.Decoder[ScreeningBody] = msgspec.json.Decoder(ScreeningBody)
+
+
+async def suggest_for(asked: Asked) -> Response:
+    """Answer with what follows from what was sent."""
+    if not asked.actor.has(*DESK, Role.RESPONDER):
+        raise NotAllowed("role", "The screening is for the desk and its teams.")
+    given: ScreeningBody = decode(await asked.body(), _decoder)
+    codes = asked.county.rules(asked.now).codes
+    found: Suggestion = suggest(
+        codes,
+        screening=given.screening,
+        hazards=tuple(Hazard(code=code) for code in given.hazards),
+        concerns=given.concerns,
+        location_type=given.location_type or "unknown",
+        referral_source=given.referral_source or "unknown",
+    )
+    return answer(found)
+
+
+OPERATIONS: list[Operation] = [
+    Operation(
+        method="POST",
+        path="/screening/suggestion",
+        summary="What a screening suggests: acuity, needs, partners to ask; nothing is kept.",
+        tag="incidents",
+        run=suggest_for,
+        body=ScreeningBody,
+        answer=Suggestion,
+        refusals=frozenset({"invalid"}),
+        needs="view:desk",
+    ),
+]
