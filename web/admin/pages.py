@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from crisis.clock import new_id
 from crisis.commands import Command, Envelope
+from crisis.editions import EditionKind, unverified
 from crisis.errors import CrisisError, NotAllowed, NotFound, NotSignedIn
 from crisis.ids import AgencyId, CountyId, ResponderId
 from crisis.roles import STAFFING, Actor, Role
@@ -106,6 +107,13 @@ class Desk:
     def zone(self) -> ZoneInfo:
         """The county's time zone."""
         return self.county.rules(self.now).policy.tz()
+
+    @cached_property
+    def unverified(self) -> int:
+        """How many standards in force no published page states."""
+        rules = self.county.rules(self.now)
+        found = unverified(rules.standards, rules.codes)
+        return sum(one.kind is EditionKind.STANDARDS for one in found)
 
     def when(self, instant: datetime | None) -> str:
         """Return an instant on the county's clock, with its zone; "" for none."""

@@ -22,7 +22,7 @@ export function Unverified() {
   return (
     <details class="unverified">
       <summary class="button plain">{t("rules_unverified", { n: facts.length })}</summary>
-      <div class="card">
+      <div class="card" tabIndex={0} role="group" aria-label={t("rules_unverified", { n: facts.length })}>
         <p>{t("rules_unverified_means", { standards: rules.value.standards, zones: rules.value.zones, n: sets.length })}</p>
         <ul>
           {facts.map((one) => (
