@@ -1,9 +1,9 @@
 // Notices of the service that nobody has dismissed, newest first.
 
 import { Icon } from "../components/Icon.tsx";
-import { words } from "../components/Note.tsx";
 import { Ago } from "../components/Timer.tsx";
-import { dismiss, unread, type Unread } from "../components/unread.ts";
+import { UnreadNotices } from "../components/Unread.tsx";
+import { unread } from "../components/unread.ts";
 import { t } from "../messages/board.ts";
 import type { AlertFrame } from "../wire.ts";
 import type { Desk } from "./desk.ts";
@@ -15,9 +15,7 @@ export function Notices({ desk }: { desk: Desk }) {
   if (alerts.length + unread.value.length + elsewhere.length === 0) return null;
   return (
     <section class="notices" aria-label={t("notices")} role="log" tabIndex={0}>
-      {unread.value.map((one) => (
-        <UnreadNotice key={one.no} one={one} />
-      ))}
+      <UnreadNotices />
       {elsewhere.map(({ incident, sentences }, index) => (
         <div key={`${incident} ${index}`} class="notice soon" role="alert" data-unread="warned">
           <Icon name="alarm" />
@@ -37,19 +35,6 @@ export function Notices({ desk }: { desk: Desk }) {
         </button>
       )}
     </section>
-  );
-}
-
-/** What an act was answered with, whose button has gone meanwhile. */
-function UnreadNotice({ one }: { one: Unread }) {
-  return (
-    <div class="notice now" role="alert" data-unread={one.trouble === null ? "warned" : "refused"}>
-      <Icon name="alarm" />
-      <span>{one.trouble === null ? one.warnings.join(" ") : words(one.trouble)}</span>
-      <button type="button" class="link" aria-label={t("dismiss")} onClick={() => dismiss(one.no)}>
-        <Icon name="close" />
-      </button>
-    </div>
   );
 }
 

@@ -46,7 +46,7 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
   const fresh = live.freshness.value;
   return (
     <div class={`board ${hasBeside ? "with-detail" : ""} ${fresh.state}`}>
-      <Bar session={desk.session} fresh={fresh}>
+      <Bar session={desk.session} fresh={fresh} showsUnread={false}>
         <Filters desk={desk} onNew={onNew} />
       </Bar>
       <Alarms desk={desk} />

@@ -8,11 +8,13 @@ import { t } from "../messages/common.ts";
 import { clock, signOut, type Session } from "../session.ts";
 import { setTheme, theme, THEMES, type Theme } from "../theme.ts";
 import { Icon, type IconName } from "./Icon.tsx";
+import { UnreadNotices } from "./Unread.tsx";
 import { Unverified } from "./Rules.tsx";
 
 const NAMES: Readonly<Record<Locale, string>> = { en: "English", es: "Español", vi: "Tiếng Việt" };
 
-export function Bar({ session, fresh, children }: { session: Session; fresh?: State; children?: ComponentChildren }) {
+/** `showsUnread`: the page has no place of its own for it. */
+export function Bar({ session, fresh, showsUnread = true, children }: { session: Session; fresh?: State; showsUnread?: boolean; children?: ComponentChildren }) {
   return (
     <header class="bar">
       <span class="name">{t("county_named", { county: session.countyName })}</span>
@@ -29,6 +31,7 @@ export function Bar({ session, fresh, children }: { session: Session; fresh?: St
       <button type="button" class="button plain" onClick={() => void signOut()}>
         {t("sign_out")}
       </button>
+      {showsUnread && <UnreadNotices />}
     </header>
   );
 }

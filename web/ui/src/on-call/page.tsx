@@ -45,7 +45,7 @@ function OnCall({ desk }: { desk: Desk }) {
   }, [wanted]);
   return (
     <>
-      <Bar session={desk.session} fresh={fresh}>
+      <Bar session={desk.session} fresh={fresh} showsUnread={false}>
         <button type="button" class="button small" aria-pressed={isHeard.value} onClick={toggleSound}>
           <Icon name="bell" /> {t("sound")}
         </button>

@@ -7,6 +7,7 @@ export default {
   call_911: "Call 911",
   call_988: "Call 988",
   on_call: "On call",
+  dismiss: "Dismiss",
   sign_out: "Sign out",
   rules_unverified: { one: "{n} standard not verified", other: "{n} standards not verified" },
   rules_unverified_means: { one: "In force: standards {standards}, zones {zones}. No published page states these in so many words; and {n} code set. Compare them before you rely on them.", other: "In force: standards {standards}, zones {zones}. No published page states these in so many words; nor {n} code sets. Compare them before you rely on them." },

@@ -9,6 +9,7 @@ const es: Catalog<typeof en> = {
   call_911: "Llamar al 911",
   call_988: "Llamar al 988",
   on_call: "De guardia",
+  dismiss: "Descartar",
   sign_out: "Cerrar sesión",
   rules_unverified: { one: "{n} estándar sin verificar", other: "{n} estándares sin verificar" },
   rules_unverified_means: { one: "En vigor: estándares {standards}, zonas {zones}. Ninguna página publicada dice esto expresamente; tampoco {n} lista de códigos. Compárelo antes de confiar en ello.", other: "En vigor: estándares {standards}, zonas {zones}. Ninguna página publicada dice esto expresamente; tampoco {n} listas de códigos. Compárelo antes de confiar en ello." },

@@ -9,6 +9,7 @@ const vi: Catalog<typeof en> = {
   call_911: "Gọi 911",
   call_988: "Gọi 988",
   on_call: "Trực sẵn",
+  dismiss: "Bỏ qua",
   sign_out: "Đăng xuất",
   rules_unverified: { other: "{n} chuẩn chưa kiểm chứng" },
   rules_unverified_means: { other: "Đang có hiệu lực: chuẩn {standards}, vùng {zones}. Không trang công bố nào nói rõ những điều này; cả {n} bộ mã cũng vậy. Hãy đối chiếu trước khi dựa vào." },
