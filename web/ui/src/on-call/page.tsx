@@ -7,6 +7,7 @@ import "./on-call.css";
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { loadCodes, word } from "../board/codes.ts";
+import { followAnswers } from "../board/told.ts";
 import { Desk } from "../board/desk.ts";
 import { Alarms } from "../board/Duress.tsx";
 import { Facts } from "../board/Facts.tsx";
@@ -182,6 +183,7 @@ function Write({ id, onDone }: { id: string; onDone: () => void }) {
 
 function Page({ session }: { session: Session }) {
   const desk = useMemo(() => {
+    followAnswers(api);
     const made = new Desk(followLive(session, "desk"), session);
     startSound(made);
     void loadCodes();
