@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -70,6 +70,28 @@ class DomainClock:
     def machine_seconds(self, span: timedelta) -> float:
         """Return how many machine seconds the domain ``span`` lasts."""
         return span.total_seconds() / self.speed
+
+
+#: How far a log may be ahead of the county's clock and still be waited for: two nodes whose clocks
+#: are each as far off as is allowed, in opposite ways, and some time on the road.
+MOST_AHEAD: Final = timedelta(seconds=5)
+
+
+def county_instant(clock: datetime, last_recorded_at: datetime | None) -> datetime:
+    """Return the present instant of a county whose newest event was recorded then.
+
+    Time doesn't go back along a log, as long as clocks differ by little. A log that is further
+    ahead was written by a clock that was wrong: to wait for it would stop every timer, and to
+    follow it would make all that is recorded wrong. The county's own clock counts then.
+    """
+    if last_recorded_at is None or not is_ahead(clock, last_recorded_at):
+        return clock if last_recorded_at is None else max(clock, last_recorded_at)
+    return clock
+
+
+def is_ahead(clock: datetime, last_recorded_at: datetime | None) -> bool:
+    """Say whether a log was written by a clock that was wrong."""
+    return last_recorded_at is not None and last_recorded_at - clock > MOST_AHEAD
 
 
 class FakeClock:

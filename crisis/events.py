@@ -45,7 +45,7 @@ class Event(Value, frozen=True, kw_only=True):
     Attributes:
         seq: position in the county's log, from 1, gapless.
         occurred_at: when it happened in the world.
-        recorded_at: when the server learnt of it; never goes back along ``seq``.
+        recorded_at: when the server learnt of it; goes back only where a clock was wrong.
         actor: the account behind it; ``None`` = a timer or the system.
         role: in which role (a word), for the timeline.
         device_at: what the sender's clock said, where it was corrected.

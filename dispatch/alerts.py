@@ -108,6 +108,8 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "nobody_reached_on_call": "an alarm reached nobody on call, call one",
         "alert_not_sent": "alarms could not be sent, tell people by other ways",
         "overlooked": "the service has overlooked a deadline, see to it by hand",
+        "clock_leapt": "a clock was wrong, check the times recorded last",
+        "restored": "the database was restored, check what was entered last",
     }
 )
 #: For a template that only a newer program knows: people are told all the same.

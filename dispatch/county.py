@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from crisis.board import Board, Change, apply
-from crisis.clock import Clock
+from crisis.clock import Clock, county_instant, is_ahead
 from crisis.commands import Envelope
 from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown, Unavailable
 from crisis.events import Event
@@ -41,6 +41,7 @@ from dispatch.rulebook import Rulebook
 from dispatch.store.codec import UnknownEvent
 from dispatch.store.errors import ConnectionLost, Outage
 from dispatch.store.log import (
+    AnotherHistory,
     AnsweredBefore,
     CountyLog,
     Group,
@@ -149,6 +150,9 @@ class CountyRunner:
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._recent: OrderedDict[UUID, StoredResult] = OrderedDict()
+        self._vouched_s = machine.monotonic()
+        #: Told when the database turned out to hold another history, once its board is loaded.
+        self.on_restored: Callable[[CountyRunner], object] = lambda _: None
         #: Set when the log holds what this program doesn't know: it must not decide any more.
         self.blocked: CrisisError | None = None
 
@@ -163,10 +167,27 @@ class CountyRunner:
         return self._head.keys
 
     def now(self) -> datetime:
-        """Return the county's instant, never before the last thing recorded."""
-        now = self._clock.now()
+        """Return the county's instant; see ``county_instant``."""
+        return county_instant(self._clock.now(), self._head.board.last_recorded_at)
+
+    @property
+    def leapt_to(self) -> datetime | None:
+        """The instant of a wrong clock that the log ends with; ``None`` = it doesn't."""
         last = self._head.board.last_recorded_at
-        return now if last is None or last < now else last
+        return last if is_ahead(self._clock.now(), last) else None
+
+    def age_s(self) -> float:
+        """Return for how long the board hasn't been known to be the newest, machine seconds."""
+        return max(self._machine.monotonic() - self._vouched_s, 0.0)
+
+    def vouch(self, since_s: float) -> None:
+        """Note that the board holds all that the log held at a monotonic instant."""
+        self._vouched_s = max(self._vouched_s, since_s)
+
+    def fits(self, seq: int, last_recorded_at: datetime | None) -> bool:
+        """Whether the log's head may be the one that this board was folded from, or a later one."""
+        board = self._head.board
+        return seq != board.seq or last_recorded_at == board.last_recorded_at
 
     def rules(self, now: datetime | None = None) -> Rules:
         """Return what is in force at ``now`` (``None`` = at this moment)."""
@@ -233,14 +254,38 @@ class CountyRunner:
             return await self._catch_up()
 
     async def _catch_up(self, con: Connection | None = None) -> int:
+        since_s = self._machine.monotonic()
         try:
             events = await self.log.catch_up(self._head, con)
+        except AnotherHistory:
+            await self._begin_anew()
+            return 0
         except (UnknownEvent, StaleFold) as newer:
             self.blocked = newer
             raise
         if events:
             self._fold(events)
+        self.vouch(since_s)
         return len(events)
+
+    async def _begin_anew(self) -> None:
+        """Take over the board of a restored database; what was answered before it is forgotten."""
+        since_s = self._machine.monotonic()
+        head = await self.log.load()
+        log.error(
+            "the database was restored",
+            extra={
+                "action": "database_restored",
+                "county_id": self.county_id,
+                "seq": head.board.seq,
+                "known_seq": self._head.board.seq,
+            },
+        )
+        self._head.board, self._head.version = head.board, head.version
+        self._head.keys = head.keys
+        self._recent.clear()
+        self.vouch(since_s)
+        self.on_restored(self)
 
     def _fold(self, events: Iterable[Event]) -> None:
         before = board = self._head.board
@@ -363,6 +408,7 @@ class CountyRunner:
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> bool:
         """Decide on the board in memory and write; ``False`` = nothing was written."""
+        since_s = self._machine.monotonic()
         group, outcomes = await self._decide(batch)
         if group.ids:
             outcome, repeated = await self.log.commit(self._head, group)
@@ -372,6 +418,7 @@ class CountyRunner:
                 return await self._attempt([w for w in batch if not w.answer.done()])
             if outcome == "stale":
                 return False
+            self.vouch(since_s)
         self._finish(group, outcomes)
         return True
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 from crisis.board import Board
 from crisis.clock import Clock
-from crisis.commands import Envelope, OfferTeam
+from crisis.commands import AlarmOverlooked, Envelope, OfferTeam
 from crisis.errors import Conflict, Invalid, NotFound
-from crisis.ids import IncidentId, SlotNo
+from crisis.ids import IncidentId, SlotNo, timer_command_id
+from crisis.roles import THE_SERVICE
+from crisis.states import Source
 from dispatch.county import Answer, CommandStats, CountyRunner, GroupDone, Listener
 from dispatch.decide import RecordDraft, Rules
 from dispatch.escalate import Due, TimerCommand, due
@@ -26,6 +28,7 @@ from dispatch.store.errors import ConnectionLost
 from dispatch.store.groups import GroupWriter
 from dispatch.store.log import CountyLog
 from dispatch.store.pool import Database, Worker
+from dispatch.store.pulse import HeadNow
 from dispatch.store.sql import load
 from geo.travel import CalibratedEstimate
 
@@ -46,6 +49,8 @@ class Service:
         machine: the host's time, for recovery and leases.
         listeners: called after every group, in order, before the answers leave; must not block.
         on_start: called with each county as this node begins to serve it, before its first command.
+        on_restored: called with a county whose database turned out to have been restored, once
+            its board is the restored one.
     """
 
     def __init__(
@@ -66,6 +71,9 @@ class Service:
         self.seeker = seeker or Seeker(CalibratedEstimate(), lambda _: {})
         self.listeners: list[Listener] = []
         self.on_start: Callable[[CountyRunner], object] = lambda _: None
+        self.on_restored: Callable[[CountyRunner], object] = lambda _: None
+        self._pulsed: dict[int, int] = {}
+        self._leaps: dict[int, datetime] = {}
         self.stats = CommandStats()
         self._master_key = master_key
         self._writer = GroupWriter(database)
@@ -130,6 +138,7 @@ class Service:
             self.stats,
         )
         self._counties[county_id] = runner
+        runner.on_restored = self.on_restored
         self.on_start(runner)
         task = asyncio.create_task(runner.run(), name=f"county-{county_id}")
         self._tasks[county_id] = task
@@ -165,6 +174,28 @@ class Service:
             elif task.done():
                 found.append(f"county {runner.county_id}: its writer has stopped")
         return found
+
+    def hear(self, heads: Iterable[HeadNow], since_s: float) -> list[HeadNow]:
+        """Vouch for the boards that are the newest; return the heads that must be looked at.
+
+        Those that are ahead, that no county here has, or that can't be what was committed before.
+
+        Args:
+            since_s: machine seconds, before the heads were read.
+        """
+        return [head for head in heads if not self._is_known(head, since_s)]
+
+    def _is_known(self, head: HeadNow, since_s: float) -> bool:
+        runner = self._counties.get(head.county_id)
+        if runner is None:
+            return False
+        # What the board had at the last pulse was committed before this one.
+        before = self._pulsed.get(head.county_id, 0)
+        self._pulsed[head.county_id] = seq = runner.board.seq
+        if not before <= head.seq <= seq or not runner.fits(head.seq, head.last_recorded_at):
+            return False
+        runner.vouch(since_s)
+        return True
 
     async def submit(self, env: Envelope, records: Sequence[RecordDraft] = ()) -> Answer:
         """Decide and commit a command; see ``CountyRunner.submit``.
@@ -207,11 +238,17 @@ class Service:
         now, board = runner.now(), runner.board
         rules = runner.rules(now)
         outcomes: list[BaseException | None] = []
+        leapt_to = runner.leapt_to
+        if leapt_to is not None:
+            # Told once: it has the same id until something is recorded at the right instant.
+            if self._leaps.get(runner.county_id) != leapt_to:
+                self._leaps[runner.county_id] = leapt_to
+                extra = {"action": "clock_leapt", "county_id": runner.county_id}
+                log.error("the log was written by a clock that was wrong", extra=extra)
+            outcomes.append(await _try(runner.submit(_clock_was_wrong(runner, leapt_to))))
         for item in due(board, now, rules):
             # One that can't be carried out must not keep the others waiting for ever.
-            (outcome,) = await asyncio.gather(
-                self._answer(runner, board, rules, item, now), return_exceptions=True
-            )
+            outcome = await _try(self._answer(runner, board, rules, item, now))
             outcomes.append(outcome)
             if isinstance(outcome, ConnectionLost):
                 break
@@ -229,6 +266,24 @@ class Service:
             await runner.submit(*sent)
         except (Conflict, NotFound, Invalid) as overtaken:
             log.debug("overtaken", extra={"action": "tick", "code": overtaken.code})
+
+
+async def _try(work: Awaitable[object]) -> BaseException | None:
+    """Return what ``work`` raised; ``None`` = nothing."""
+    (outcome,) = await asyncio.gather(work, return_exceptions=True)
+    return outcome if isinstance(outcome, BaseException) else None
+
+
+def _clock_was_wrong(runner: CountyRunner, leapt_to: datetime) -> Envelope:
+    return Envelope(
+        county_id=runner.county_id,
+        command_id=timer_command_id(
+            runner.county_id, runner.board.seq, "clock", leapt_to.isoformat()
+        ),
+        actor=THE_SERVICE,
+        source=Source.TIMER,
+        command=AlarmOverlooked(kind="clock", due_at=leapt_to),
+    )
 
 
 def _raise_all(what: str, outcomes: Iterable[BaseException | None]) -> None:

@@ -11,7 +11,8 @@ pings and signs of life. Commands are requests of their own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, NoReturn, Protocol
 
 import msgspec
@@ -24,6 +25,7 @@ from crisis.roles import Actor
 from dispatch.alerts import Alert
 from dispatch.livefeed import Feed, Group, Positions, RoleClass, View, frames, view_of
 from dispatch.store.identity import Principal
+from dispatch.store.pulse import STALE_AFTER_S
 from web.auth import actor_for, require_scope
 from web.fanout import SLOW, Fanout, Member
 from web.frames import FRAMES, Sink, text_frame
@@ -58,6 +60,10 @@ class LiveLimits(msgspec.Struct, frozen=True, kw_only=True):
     judge_s: int = 4
     #: Messages that a client may send between two heartbeats.
     messages: int = 60
+    #: Seconds without news of the database after which each second a heartbeat says so, and after
+    #: which the sockets are sent elsewhere.
+    stale_s: float = STALE_AFTER_S
+    cut_off_s: float = 10.0
 
 
 class Door(Protocol):
@@ -97,7 +103,7 @@ class Hello(
     Attributes:
         ticket: of ``POST /session/ticket``; needed where a cookie signs in.
         view: the class of view; ``None`` = the widest one open to the account.
-        epoch, last_seq: of the session before, to resume it; ``None`` = begin anew.
+        epoch, last_seq, mark: of the session before, to resume it; ``None`` = begin anew.
     """
 
     county: int
@@ -105,6 +111,7 @@ class Hello(
     view: RoleClass | None = None
     epoch: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     last_seq: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    mark: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping", forbid_unknown_fields=True):
@@ -155,6 +162,10 @@ class Live:
         catch_up: brings this node's board of a county to the log's end, for a client that has seen
             more on another node.
         domain: the counties' clock, told in heartbeats.
+        recorded_at: when the event at a seq of a county's log was recorded; ``None`` = there is
+            none.
+        age_s: for how long a county's board hasn't been known to be the newest.
+        trouble: name of the outage that keeps a county's commands from being taken; "" = none.
     """
 
     def __init__(
@@ -167,6 +178,9 @@ class Live:
         watch: Watch,
         domain: Clock,
         catch_up: Callable[[CountyId], Awaitable[object]],
+        recorded_at: Callable[[CountyId, int], Awaitable[datetime | None]],
+        age_s: Callable[[CountyId], float] = lambda _: 0.0,
+        trouble: Callable[[CountyId], str] = lambda _: "",
         limits: LiveLimits | None = None,
     ) -> None:
         self.feed = feed
@@ -176,6 +190,11 @@ class Live:
         self._watch = watch
         self._domain = domain
         self._catch_up = catch_up
+        self._recorded_at = recorded_at
+        self._age_s = age_s
+        self._trouble = trouble
+        #: What each county was told of last.
+        self._told: dict[CountyId, str] = {}
         self._limits = limits if limits is not None else LiveLimits()
         self._views: dict[View, dict[_Session, None]] = {}
         #: By county and recipient, so that an alert finds whom it means without asking everybody.
@@ -254,8 +273,27 @@ class Live:
         self._ticks += 1
         if self._ticks % self._limits.judge_s == 0:
             self._judge_crews()
-        if self._ticks % self._limits.beat_s == 0:
-            self._beat()
+        is_usual = self._ticks % self._limits.beat_s == 0
+        self._beat({c for c in self._followed() if is_usual or self._must_be_told(c)})
+        if is_usual:
+            for sessions in self._views.values():
+                for session in sessions:
+                    session.heard = 0
+            self.feed.rest(self._views)
+            self._framed.clear()
+
+    def _followed(self) -> set[CountyId]:
+        return {view.county_id for view in self._views}
+
+    def _must_be_told(self, county_id: CountyId) -> bool:
+        """Whether screens must hear at once how old they are, or what is the matter."""
+        age_s = self._age_s(county_id)
+        if age_s > self._limits.cut_off_s:
+            # A desk that looks at yesterday is worse than one that looks for another node.
+            self.close_county(county_id, LATER, "cut_off")
+        return age_s > self._limits.stale_s or self._told.get(county_id, "") != self._trouble(
+            county_id
+        )
 
     async def run(self) -> NoReturn:
         """Tick each second until cancelled."""
@@ -263,18 +301,17 @@ class Live:
             await asyncio.sleep(1.0)
             self.tick()
 
-    def _beat(self) -> None:
+    def _beat(self, counties: Collection[CountyId]) -> None:
+        if not counties:
+            return
         now = self._domain.now()
         payloads: dict[CountyId, bytes] = {}
-        for view, sessions in self._views.items():
-            county_id = view.county_id
-            if county_id not in payloads:
-                payloads[county_id] = self.feed.beat(county_id, now)
-            self.fanout.publish(view, payloads[county_id])
-            for session in sessions:
-                session.heard = 0
-        self.feed.rest(self._views)
-        self._framed.clear()
+        for county_id in counties:
+            trouble = self._told[county_id] = self._trouble(county_id)
+            payloads[county_id] = self.feed.beat(county_id, now, self._age_s(county_id), trouble)
+        for view in self._views:
+            if view.county_id in payloads:
+                self.fanout.publish(view, payloads[view.county_id])
 
     def _judge_crews(self) -> None:
         """Send those away whose team is another one now; connecting again, they get the new one."""
@@ -327,18 +364,32 @@ class Live:
         county_id = CountyId(hello.county)
         if county_id not in principal.grants:
             raise NotAllowed("not_your_county", "This account has no role in this county.")
+        if self._age_s(county_id) > self._limits.cut_off_s:
+            raise Unavailable("cut_off", "This node hears nothing of the database; try another.")
         if (hello.last_seq or 0) > self.feed.seq(county_id):
             await self._catch_up(county_id)
+        is_known = await self._is_known(hello)
         # No waiting from here on: what is sent first and what is published next must join up.
-        return self._join(hello, principal, scope["extensions"][FRAMES])
+        return self._join(hello, principal, scope["extensions"][FRAMES], is_known=is_known)
 
-    def _join(self, hello: Hello, principal: Principal, sink: Sink) -> _Session:
+    async def _is_known(self, hello: Hello) -> bool:
+        """Whether the log holds what the client saw last: it may be that of a restored database."""
+        if hello.last_seq is None or hello.mark is None:
+            # An older client, for which the epoch has to do.
+            return True
+        county_id = CountyId(hello.county)
+        mark = self.feed.mark(county_id, hello.last_seq)
+        if mark is None:
+            mark = frames.mark_at(await self._recorded_at(county_id, hello.last_seq))
+        return mark == hello.mark
+
+    def _join(self, hello: Hello, principal: Principal, sink: Sink, *, is_known: bool) -> _Session:
         county_id = CountyId(hello.county)
         actor = actor_for(principal, county_id, self.feed.board(county_id))
         view = view_of(actor, county_id, hello.view)
         require_scope(principal, county_id, f"view:{view.role_class}")
         epoch = self.feed.epoch(view, actor)
-        known = hello.last_seq if hello.epoch == epoch else None
+        known = hello.last_seq if is_known and hello.epoch == epoch else None
         payload = self.feed.catch_up(view, known)
         now, seq = self._domain.now(), self.feed.seq(county_id)
         sink.write(text_frame(frames.welcome(view, epoch, seq, now, self._limits.beat_s)))

@@ -18,13 +18,14 @@ from typing import TextIO
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
-from crisis.clock import Clock, DomainClock, MachineClock
+from crisis.clock import Clock, MachineClock, new_id
 from crisis.errors import CrisisError, Unavailable
 from crisis.ids import CountyId, TeamId
+from crisis.roles import DESK, Role
 from crisis.team import Duty, Team
 from dispatch.alerts import Adapter, LogAdapter, MailAdapter
 from dispatch.config import Settings
-from dispatch.county import GroupDone
+from dispatch.county import CountyRunner, GroupDone
 from dispatch.livefeed import Feed, Positions
 from dispatch.positions import FixBuffer
 from dispatch.reach import Reached
@@ -32,6 +33,7 @@ from dispatch.seek import Seeker
 from dispatch.service import Service
 from dispatch.store import audit, positions, upkeep
 from dispatch.store.accounts import Accounts
+from dispatch.store.administration import domain_clock
 from dispatch.store.attempts import Devices
 from dispatch.store.channels import MAIL, Channels
 from dispatch.store.embedded import EmbeddedPostgres
@@ -164,7 +166,7 @@ async def running(
     machine = machine or MachineClock()
     node = Node()
     node.settings, node.database, node.machine = settings, database, machine
-    node.clock = clock or await _domain_clock(settings, database, machine)
+    node.clock = clock or await domain_clock(database, machine, settings.simulated_speed)
     node.requests = Requests()
     async with AsyncExitStack() as stack:
         node.supervisor = await stack.enter_async_context(Supervisor(machine))
@@ -200,6 +202,7 @@ async def running(
 
         node.service.listeners.append(on_group)
         await alerts.begin()
+        works["restored"] = _on_restored(node, alerts)
         node.service.on_start = lambda runner: node.feed.start(runner.board)
         await stack.enter_async_context(node.service)
         works |= {
@@ -222,10 +225,36 @@ async def running(
         yield node
 
 
+def _on_restored(node: Node, alerts: AlertFeed) -> Callable[[], Awaitable[None]]:
+    """Begin every screen anew where the database was restored; return what must run for it."""
+    restored = asyncio.Event()
+
+    def begin_anew(runner: CountyRunner) -> None:
+        for role in (*DESK, Role.ADMIN):
+            node.live.push_alert(runner.county_id, f"role:{role}", "restored", None)
+        node.live.close_county(runner.county_id)
+        node.feed.stop(runner.county_id)
+        node.feed.start(runner.board)
+        restored.set()
+
+    async def follow() -> None:
+        while True:
+            await restored.wait()
+            # Whoever knows the old one by this name alone begins anew, too.
+            node.feed.log_id = f"{await database_id(node.database)}/{new_id()}"
+            await alerts.begin()
+            restored.clear()
+
+    node.service.on_restored = begin_anew
+    return follow
+
+
 def _watch_database(node: Node, pokes: Pokes) -> dict[str, Callable[[], Awaitable[None]]]:
     """Let everything that depends on the database's state ask one place; return what must run."""
     main, *others = node.database.sides()
-    node.pulse = Pulse(main, node.machine, pokes.hear)
+    node.pulse = Pulse(
+        main, node.machine, lambda heads, since_s: pokes.hear(node.service.hear(heads, since_s))
+    )
     node.troubles = Troubles(node.database, node.machine)
 
     def may_write() -> None:
@@ -241,18 +270,6 @@ def _watch_database(node: Node, pokes: Pokes) -> dict[str, Callable[[], Awaitabl
     if others:
         works["reports' pulse"] = Pulse(others[0], node.machine).run
     return works
-
-
-async def _domain_clock(settings: Settings, database: Database, machine: Clock) -> Clock:
-    if settings.simulated_speed == 1.0:
-        return machine
-    if not await is_simulated(database):
-        raise Unavailable(
-            "not_simulated",
-            "County time can be scaled only in a database marked simulated; unset "
-            "CRISIS_SIMULATED_SPEED or use another database.",
-        )
-    return DomainClock(machine, speed=settings.simulated_speed)
 
 
 def _served(node: Node) -> Collection[CountyId]:
@@ -281,7 +298,19 @@ def _live(node: Node, log_id: str) -> None:
         watch=node.registry,
         domain=node.clock,
         catch_up=lambda county_id: node.service.county(county_id).catch_up(),
+        recorded_at=lambda county_id, seq: node.service.county(county_id).log.recorded_at(seq),
+        age_s=lambda county_id: node.service.county(county_id).age_s(),
+        trouble=lambda county_id: _trouble(node, county_id),
     )
+
+
+def _trouble(node: Node, county_id: CountyId) -> str:
+    """Return the name of what keeps a county's commands from being taken; "" = nothing."""
+    if node.pulse.trouble is not None:
+        return node.pulse.trouble.code
+    if node.pulse.clock_problem() is not None:
+        return "clock_off"
+    return next((code for code, _ in node.troubles.of(county_id)), "")
 
 
 def _pokes(node: Node) -> Pokes:

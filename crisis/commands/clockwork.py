@@ -8,8 +8,8 @@ from crisis.commands.base import Aware, Command
 from crisis.ids import IncidentId
 from crisis.roles import SYSTEM
 
-#: What may wait for an instant.
-OverdueKind = Literal["duress", "offer", "search", "obligation", "shift", "flag", "claim"]
+#: What may wait for an instant; ``clock``: the log itself was ahead of it.
+OverdueKind = Literal["duress", "offer", "search", "obligation", "shift", "flag", "claim", "clock"]
 RungRole = Literal["supervisor", "on_call"]
 
 

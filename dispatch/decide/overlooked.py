@@ -25,7 +25,7 @@ def alarm(d: Deciding, c: AlarmOverlooked) -> dict[str, Any]:
     """Tell people that the clockwork has overlooked a deadline; the board stays as it is."""
     incident = d.board.incidents.get(c.incident_id) if c.incident_id is not None else None
     for to in TOLD:
-        d.notify(to, "overlooked", incident=incident)
+        d.notify(to, "clock_leapt" if c.kind == "clock" else "overlooked", incident=incident)
     return {"kind": c.kind, "due_at": c.due_at}
 
 

@@ -255,8 +255,8 @@ class _County:
 
     def __init__(self, board: Board) -> None:
         self.board = board
-        #: Seqs at which this node's groups ended, the newest last.
-        self.ends: dict[int, None] = {board.seq: None}
+        #: Seqs at which this node's groups ended, each with its mark, the newest last.
+        self.ends: dict[int, int] = {board.seq: frames.mark_of(board)}
         self.classes: dict[RoleClass, _Class] = {}
         #: Seq of the last heartbeat to all of its views.
         self.beaten = 0
@@ -356,7 +356,7 @@ class Feed:
 
     def _advance(self, county: _County, board: Board, keys: Collection[Key]) -> list[Frame]:
         county.board = board
-        county.ends[board.seq] = None
+        county.ends[board.seq] = mark = frames.mark_of(board)
         if len(county.ends) > _ENDS:
             del county.ends[next(iter(county.ends))]
         shared = _Shared(board)
@@ -367,7 +367,7 @@ class Feed:
                 prev = max(scoped.told, county.beaten)
                 scoped.told = board.seq
                 view = View(county_id=board.county_id, role_class=role_class, scope=scope)
-                out.append(Frame(view, frames.changes(board.seq, prev, up, rm)))
+                out.append(Frame(view, frames.changes(board.seq, mark, prev, up, rm)))
         return out
 
     def epoch(self, view: View, actor: Actor) -> str:
@@ -384,7 +384,7 @@ class Feed:
             Unavailable: ``county_not_served``.
         """
         county = self._county(view.county_id)
-        seq = county.board.seq
+        seq, mark = county.board.seq, frames.mark_of(county.board)
         live = county.classes.get(view.role_class)
         if live is None:
             live = _Class(view.role_class, _Shared(county.board))
@@ -397,11 +397,11 @@ class Feed:
         is_known = view.role_class in UNSCOPED or last_seq in county.ends
         if last_seq is not None and is_known and floor <= last_seq <= seq:
             up, rm = scoped.since(last_seq) if scoped is not None else ([], [])
-            return frames.changes(seq, last_seq, up, rm)
+            return frames.changes(seq, mark, last_seq, up, rm)
         if scoped is None:
-            return frames.snapshot(seq, ())
+            return frames.snapshot(seq, mark, ())
         if scoped.snapshot[0] != seq:
-            scoped.snapshot = (seq, frames.snapshot(seq, scoped.shown.values()))
+            scoped.snapshot = (seq, frames.snapshot(seq, mark, scoped.shown.values()))
         return scoped.snapshot[1]
 
     def shown(self, view: View) -> Mapping[Key, bytes]:
@@ -410,14 +410,20 @@ class Feed:
         scoped = live.scopes.get(view.scope) if live is not None else None
         return dict(scoped.shown) if scoped is not None else {}
 
-    def beat(self, county_id: CountyId, at: datetime) -> bytes:
+    def mark(self, county_id: CountyId, seq: int) -> int | None:
+        """Return the mark of the event at ``seq`` where it is at hand; see ``frames.mark_of``."""
+        return self._county(county_id).ends.get(seq)
+
+    def beat(
+        self, county_id: CountyId, at: datetime, age_s: float = 0.0, trouble: str = ""
+    ) -> bytes:
         """Return the heartbeat for *every* view of a county that is followed.
 
         The caller sends it to all of them, behind all frames made before.
         """
         county = self._county(county_id)
-        county.beaten = county.board.seq
-        return frames.beat(county.board.seq, at)
+        seq = county.beaten = county.board.seq
+        return frames.beat(seq, frames.mark_of(county.board), at, age_s, trouble)
 
     def rest(self, followed: Collection[View], patience: int = 6) -> None:
         """Drop what nobody has followed for ``patience`` calls in a row."""

@@ -6,29 +6,46 @@ Must not know what the entities say or who gets them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
+from crisis.board import Board
 from dispatch.livefeed.rules import WIRE_KINDS, Key
 from dispatch.livefeed.views import View
 
 _encode = msgspec.json.Encoder().encode
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-def snapshot(seq: int, up: Iterable[bytes]) -> bytes:
+def mark_of(board: Board) -> int:
+    """Return what tells a board's last event from that of another history with the same seq.
+
+    Microseconds since 1970 when it was recorded; 0 = there is none.
+    """
+    return mark_at(board.last_recorded_at)
+
+
+def mark_at(recorded_at: datetime | None) -> int:
+    """Return the mark of an event by when it was recorded; ``None`` = there is none."""
+    return 0 if recorded_at is None else (recorded_at - _EPOCH) // _MICROSECOND
+
+
+def snapshot(seq: int, mark: int, up: Iterable[bytes]) -> bytes:
     """Return everything that a view shows as of ``seq``; the client forgets what it had."""
-    return b'{"t":"snapshot","seq":%d,"up":[%b]}' % (seq, b",".join(up))
+    return b'{"t":"snapshot","seq":%d,"mark":%d,"up":[%b]}' % (seq, mark, b",".join(up))
 
 
-def changes(seq: int, prev: int, up: Iterable[bytes], rm: Iterable[Key]) -> bytes:
+def changes(seq: int, mark: int, prev: int, up: Iterable[bytes], rm: Iterable[Key]) -> bytes:
     """Return what changed in a view after ``prev`` and up to ``seq``.
 
     A client that knows less than ``prev`` has missed a frame.
     """
-    return b'{"t":"changes","seq":%d,"prev":%d,"up":[%b],"rm":[%b]}' % (
+    return b'{"t":"changes","seq":%d,"mark":%d,"prev":%d,"up":[%b],"rm":[%b]}' % (
         seq,
+        mark,
         prev,
         b",".join(up),
         b",".join(b'["%b","%b"]' % _named(key) for key in rm),
@@ -56,9 +73,24 @@ def welcome(view: View, epoch: str, seq: int, at: datetime, beat_s: float) -> by
     )
 
 
-def beat(seq: int, at: datetime) -> bytes:
-    """Return a heartbeat: nothing is missing up to ``seq``; ``at``: the county's now."""
-    return _encode({"t": "beat", "seq": seq, "at": at})
+def beat(seq: int, mark: int, at: datetime, age_s: float, trouble: str) -> bytes:
+    """Return a heartbeat: nothing is missing up to ``seq``.
+
+    Args:
+        at: the county's now.
+        age_s: for how long this node hasn't known it: it vouches for no more.
+        trouble: name of the outage that keeps commands from being taken; "" = none.
+    """
+    return _encode(
+        {
+            "t": "beat",
+            "seq": seq,
+            "mark": mark,
+            "at": at,
+            "age_s": round(age_s, 1),
+            "trouble": trouble,
+        }
+    )
 
 
 def pong(seq: int, at: datetime) -> bytes:

@@ -216,6 +216,7 @@ class Mirror:
         self._shown: dict[tuple[str, str], Entity] = {}
         self._seq = -1
         self._epoch = ""
+        self._mark = 0
         self.changed = asyncio.Event()
 
     def all(self, kind: str) -> Iterator[Entity]:
@@ -259,7 +260,7 @@ class Mirror:
     async def _greet(self, socket: ClientConnection) -> bool:
         hello: Entity = {"t": "hello", "county": self._person.world.county_id, "view": self._view}
         if self._epoch:
-            hello.update(epoch=self._epoch, last_seq=self._seq)
+            hello.update(epoch=self._epoch, last_seq=self._seq, mark=self._mark)
         await socket.send(msgspec.json.encode(hello).decode())
         try:
             welcome = msgspec.json.decode(await socket.recv())
@@ -283,16 +284,16 @@ class Mirror:
         match frame["t"]:
             case "snapshot":
                 self._shown = {(e["k"], e["id"]): e for e in frame["up"]}
-                self._seq = frame["seq"]
+                self._seq, self._mark = frame["seq"], frame["mark"]
             case "changes":
                 if frame["prev"] > self._seq:
                     self._person.world.failed("live: a gap")
                 self._shown.update({(e["k"], e["id"]): e for e in frame["up"]})
                 for kind, thing in frame["rm"]:
                     self._shown.pop((kind, thing), None)
-                self._seq = frame["seq"]
+                self._seq, self._mark = frame["seq"], frame["mark"]
             case "beat":
-                self._seq = frame["seq"]
+                self._seq, self._mark = frame["seq"], frame["mark"]
                 return
             case _:
                 return

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from crisis.clock import Clock, DomainClock, county_instant
 from crisis.codes import packaged as packaged_codes
 from crisis.editions import (
     CodesEdition,
@@ -26,7 +27,7 @@ from crisis.editions import (
     in_force,
     merged_codes,
 )
-from crisis.errors import Conflict, Invalid
+from crisis.errors import Conflict, Invalid, Unavailable
 from crisis.ids import AgencyId, CountyId, UserId
 from crisis.policy import CountyPolicy, from_stored, to_mapping
 from crisis.shapes import Value
@@ -37,6 +38,7 @@ from geo.counties import counties, county_class
 from geo.geojson import GeoJsonError, parse_zones
 from geo.zone import AreaClass, Zone
 
+from .migrate import is_simulated
 from .pool import Connection, County, Database, Record, Worker
 from .sql import load
 
@@ -61,12 +63,16 @@ class ServedCounty(Value, frozen=True, kw_only=True):
     head_seq: int
     last_recorded_at: datetime | None
 
-    def now(self, machine: datetime) -> datetime:
-        """Return the county's instant, never before the last thing recorded.
+    def now(self, machine: datetime, *, is_simulated: bool) -> datetime:
+        """Return the county's instant.
 
-        In a database marked simulated that may lie ahead of ``machine``, the host's instant.
+        Args:
+            machine: the host's instant.
+            is_simulated: where county time may run ahead of it, and never goes back.
         """
-        return max(machine, self.last_recorded_at or machine)
+        if is_simulated:
+            return max(machine, self.last_recorded_at or machine)
+        return county_instant(machine, self.last_recorded_at)
 
 
 class Agency(Value, frozen=True, kw_only=True):
@@ -113,6 +119,30 @@ async def list_counties(database: Database) -> list[ServedCounty]:
     rows = await database.ask(Worker(), COUNTIES["list_counties"])
     names = ServedCounty.__struct_fields__
     return [ServedCounty(**{name: row[name] for name in names}) for row in rows]
+
+
+async def domain_clock(database: Database, machine: Clock, speed: float) -> Clock:
+    """Return the counties' clock: the host's, or in a database marked simulated one of its own.
+
+    That one goes on where the logs end: they may have run ahead of the host's.
+
+    Args:
+        speed: county seconds per second.
+
+    Raises:
+        Unavailable: ``not_simulated``.
+    """
+    if not await is_simulated(database):
+        if speed == 1.0:
+            return machine
+        raise Unavailable(
+            "not_simulated",
+            "County time can be scaled only in a database marked simulated; unset "
+            "CRISIS_SIMULATED_SPEED or use another database.",
+        )
+    ends = [county.last_recorded_at for county in await list_counties(database)]
+    origin = max([machine.now(), *(at for at in ends if at is not None)])
+    return DomainClock(machine, origin=origin, speed=speed)
 
 
 def agency_id_of(county_id: CountyId, name: str) -> AgencyId:

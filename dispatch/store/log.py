@@ -124,6 +124,17 @@ class StaleFold(Unavailable):
     """The snapshot was folded by another version of the program; ``migrate`` builds it anew."""
 
 
+class AnotherHistory(Unavailable):
+    """The log isn't the one that this board was folded from: the database was restored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another_history",
+            "The database was restored: what was entered since its copy was made is not in it. "
+            "Look what is there, then send it again.",
+        )
+
+
 class CountyLog:
     """One county's log in the database."""
 
@@ -191,6 +202,7 @@ class CountyLog:
         Raises:
             UnknownEvent: the log holds what only a newer program knows.
             StaleFold: another version of the program has built the snapshot anew.
+            AnotherHistory: it doesn't hold what the board was folded from; ``load`` it anew.
         """
         if con is None:
             async with self._db.tx(self._context, mode="snapshot") as own:
@@ -202,9 +214,13 @@ class CountyLog:
         return events
 
     async def _read_after(self, head: Head, con: Connection) -> tuple[list[Event], int]:
-        row = await con.fetchrow(SQL["read_head"], self.county_id)
+        row = await con.fetchrow(SQL["read_head_after"], self.county_id, head.board.seq)
         if row is None:
             raise NotFound("unknown_county", "This county is not served here.")
+        if row["head_seq"] < head.board.seq or (
+            head.board.seq and row["known_at"] != head.board.last_recorded_at
+        ):
+            raise AnotherHistory
         _check_fold(msgspec.json.decode(row["board"], type=BoardState).fold_version)
         events: list[Event] = []
         seq = head.board.seq
@@ -214,6 +230,14 @@ class CountyLog:
             events.extend(event_of(r, head.keys) for r in rows)
             seq = rows[-1]["seq"]
         return events, row["head_version"]
+
+    async def recorded_at(self, seq: int) -> datetime | None:
+        """Return when the event at ``seq`` was recorded; ``None`` = there is none."""
+        async with self._db.tx(self._context, mode="read") as con:
+            found: datetime | None = await con.fetchval(
+                SQL["read_recorded_at"], self.county_id, seq
+            )
+        return found
 
     async def _load_keys(self, con: Connection, keys: CountyKeys, rows: Sequence[Record]) -> None:
         wanted = {r["incident_id"] for r in rows} - {None}

@@ -236,9 +236,22 @@ async def check_schema(database: Database) -> None:
 
 
 async def database_id(database: Database) -> str:
-    """Return what names this database's log for good, wherever it is moved."""
-    rows = await database.ask(Worker(), "SELECT database_id FROM database_mark")
-    return str(rows[0]["database_id"])
+    """Return what names the log that is in this database, and no copy of it elsewhere.
+
+    What stands in it travels with a dump; which cluster, which database and which table it is
+    doesn't. A standby that was promoted goes on with the same; a cluster that was put back to an
+    older state of its own looks the same, too: that is told by when events were recorded.
+    """
+    rows = await database.ask(
+        Worker(),
+        "SELECT database_id, system_identifier, d.oid AS database_oid, "
+        "'event_log'::regclass::oid AS table_oid "
+        "FROM database_mark, pg_control_system(), pg_database AS d "
+        "WHERE d.datname = current_database()",
+    )
+    row = rows[0]
+    parts = (row["database_id"], row["system_identifier"], row["database_oid"], row["table_oid"])
+    return "/".join(str(part) for part in parts)
 
 
 async def is_simulated(database: Database) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -174,6 +174,11 @@ class Pulse:
         if clock is not None:
             found.append(f"clock: {abs(clock.facts['off_s']):.1f} s off the database's")  # type: ignore[arg-type]
         return found
+
+    async def look(self, ping: Callable[[], Awaitable[datetime]]) -> None:
+        """Learn the database's clock once, for a program that ends soon."""
+        before_s = self._machine.monotonic()
+        self._heard = _Heard(await ping(), before_s, self._machine.monotonic())
 
     async def run(self) -> NoReturn:
         """Ask for ever; what goes wrong is noted in ``trouble``, not raised."""

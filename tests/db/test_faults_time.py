@@ -23,7 +23,7 @@ from crisis.incident import Incident
 from crisis.obligation import Obligation, ObligationKind
 from dispatch.service import Service
 from dispatch.store.pool import County, Database
-from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, running
+from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, running
 from tests.db.test_wakeups import first_offer, pass_deadline, pending, settle
 from tests.unit.dispatch.board_kit import on_team
 
@@ -210,10 +210,10 @@ async def test_an_acceptance_after_the_expiry_is_refused_whatever_the_phone_s_cl
         assert desk.board.incidents[incident].assignments == ()
 
 
-async def test_a_clock_that_falls_back_never_lets_the_log_go_back(
+async def test_a_clock_that_is_a_little_behind_never_lets_the_log_go_back(
     database: Database, clock: FakeClock
 ) -> None:
-    behind = FakeClock(clock.now() - timedelta(minutes=3))
+    behind = FakeClock(clock.now() - timedelta(seconds=2))
     async with running(database, clock, check=False) as desk:
         await desk.do(OpenIncident())
         at = clock.now()
@@ -221,6 +221,38 @@ async def test_a_clock_that_falls_back_never_lets_the_log_go_back(
         incident = await Desk(service).opened()
         timeline = await service.county(ALAMEDA).timeline(incident)
         assert {event.recorded_at for event in timeline} == {at}
+
+
+async def test_a_log_that_a_wrong_clock_wrote_is_neither_followed_nor_waited_for_but_told_of(
+    database: Database, clock: FakeClock
+) -> None:
+    right = FakeClock(clock.now() - timedelta(minutes=10))
+    async with running(database, clock, check=False) as wrong:
+        await wrong.do(OpenIncident())
+    async with Service(database, right, right, MASTER_KEY) as service:
+        desk, county = Desk(service), service.county(ALAMEDA)
+        assert county.leapt_to == clock.now()
+        assert county.now() == right.now()
+        for _ in range(3):
+            await service.tick()
+        async with database.tx(County(ALAMEDA), mode="read") as con:
+            rows = await con.fetch("SELECT recipient FROM outbox WHERE template = 'clock_leapt'")
+        told = [row["recipient"] for row in rows]
+        assert set(told) >= {"role:supervisor", "role:admin"}
+        assert len(told) == len(set(told)), "once"
+        # Timers go on: an offer made now expires in its own time.
+        team, _ = await desk.team("Blue 1"), await desk.team("Blue 2")
+        assert county.leapt_to is None
+        incident = await desk.determined()
+        await first_offer(desk, incident, team)
+        began = right.now()
+        window = pending(desk, incident).expires_at - began
+        right.advance(window)
+        await settle(desk)
+        assert pending(desk, incident).rung == 2
+        timeline = await county.timeline(incident)
+        assert {event.recorded_at for event in timeline} <= {began, right.now()}
+        await check_county(database, ALAMEDA, service)
 
 
 @pytest.mark.parametrize("far", [timedelta(hours=5), timedelta(days=400)])

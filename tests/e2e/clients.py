@@ -213,6 +213,7 @@ class Board:
         self.shown: Shown = {}
         self.seq = -1
         self.epoch = ""
+        self.mark = 0
         self.gaps: list[tuple[int, int]] = []
         self.frames = 0
         self.snapshots = 0
@@ -230,7 +231,7 @@ class Board:
         )
         hello: dict[str, Any] = {"t": "hello", "county": ALAMEDA, "view": self._view}
         if resume and self.epoch:
-            hello.update(epoch=self.epoch, last_seq=self.seq)
+            hello.update(epoch=self.epoch, last_seq=self.seq, mark=self.mark)
         await self.connection.send(json.dumps(hello))
         welcome = json.loads(await self.connection.recv())
         assert welcome["t"] == "welcome", welcome
@@ -264,18 +265,18 @@ class Board:
                 self.shown = {}
                 self.snapshots += 1
                 self._put(frame["up"])
-                self.seq = frame["seq"]
+                self.seq, self.mark = frame["seq"], frame["mark"]
             case "changes":
                 if frame["prev"] > self.seq or frame["seq"] < self.seq:
                     self.gaps.append((self.seq, frame["prev"]))
                 self._put(frame["up"])
                 for kind, thing in frame["rm"]:
                     self.shown.pop((kind, thing), None)
-                self.seq = frame["seq"]
-            case "beat" | "pong":
+                self.seq, self.mark = frame["seq"], frame["mark"]
+            case "beat":
                 if frame["seq"] < self.seq:
                     self.gaps.append((self.seq, frame["seq"]))
-                self.seq = frame["seq"]
+                self.seq, self.mark = frame["seq"], frame["mark"]
 
     def _put(self, up: Sequence[dict[str, Any]]) -> None:
         for entity in up:

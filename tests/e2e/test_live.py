@@ -12,6 +12,7 @@ import json
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -71,6 +72,7 @@ class Server:
             watch=self.registry,
             domain=self.clock,
             catch_up=self._catch_up,
+            recorded_at=self._recorded_at,
             limits=LiveLimits(beat_s=1),
         )
         app = Starlette(routes=[WebSocketRoute("/api/v1/live", self.live)])
@@ -86,6 +88,9 @@ class Server:
         self.ready.set()
         await self.server.serve(sockets=[self.sock])
         ticking.cancel()
+
+    async def _recorded_at(self, county_id: CountyId, seq: int) -> datetime | None:
+        return next((e.recorded_at for e in self.county.log if e.seq == seq), None)
 
     async def _catch_up(self, county_id: CountyId) -> None:
         self.publish()

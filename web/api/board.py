@@ -30,10 +30,17 @@ class _View(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BoardSnapshot(Struct, frozen=True, kw_only=True):
-    """The board as the live feed's snapshot. ``up``: things, each with its kind ``k``."""
+    """The board as the live feed's snapshot. ``up``: things, each with its kind ``k``.
+
+    Attributes:
+        mark: what tells its last event from that of another history.
+        age_s: for how long this node hasn't known it to be the newest, seconds.
+    """
 
     t: str
     seq: int
+    mark: int
+    age_s: float
     up: list[dict[str, Any]]
 
 
@@ -93,6 +100,8 @@ async def read_board(asked: Asked) -> Response:
     wanted = convert(asked.query, _View).view
     view = view_of(asked.actor, asked.county_id, wanted)
     payload = asked.node.feed.catch_up(view, None)
+    # The snapshot is encoded once for all; how old it is is said by each reading of it.
+    payload = b'%b,"age_s":%.1f}' % (payload[:-1], asked.county.age_s())
     return Response(payload, headers={"cache-control": "no-store"}, media_type=JSON)
 
 

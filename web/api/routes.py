@@ -545,6 +545,9 @@ class Api:
                 _ = asked.query
             response = await run(asked)
             status = response.status_code
+            if operation.method == "GET" and operation.in_county and not operation.is_public:
+                # What is read from memory may be old; who reads it must be able to tell.
+                response.headers["board-age"] = f"{asked.county.age_s():.1f}"
         except CrisisError as error:
             response = refusal(error)
             status = response.status_code

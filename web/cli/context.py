@@ -20,6 +20,7 @@ from dispatch.config import Settings, SettingsError, load
 from dispatch.seek import Seeker
 from dispatch.service import Service
 from dispatch.store.accounts import Accounts
+from dispatch.store.administration import domain_clock
 from dispatch.store.binaries import EmbeddedError
 from dispatch.store.cluster import Layout
 from dispatch.store.embedded import EmbeddedPostgres
@@ -27,6 +28,7 @@ from dispatch.store.keycheck import master_key_for
 from dispatch.store.migrate import check_schema, migrate
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database, PoolSizes
+from dispatch.store.pulse import Pulse
 from dispatch.store.rebuild import rebuild_stale
 from geo.travel import CalibratedEstimate
 
@@ -54,7 +56,7 @@ class Opened:
         """Run the counties here, for commands; beside a running service as a second node would."""
         service = Service(
             self.database,
-            self.machine,
+            await domain_clock(self.database, self.machine, self.settings.simulated_speed),
             self.machine,
             await master_key_for(self.settings, self.database),
             Seeker(CalibratedEstimate(), lambda county_id: {}),
@@ -111,9 +113,27 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[Database
         Database.open(dsn, report_dsn=report.reveal() if report else None, sizes=_SIZES)
     )
     await check_schema(database)
+    await _check_clock(database)
     if not is_shared:
         await rebuild_stale(database, await master_key_for(settings, database))
     return database, is_shared
+
+
+async def _check_clock(database: Database) -> None:
+    """Let nothing be stamped by a clock that is wrong, for as long as this command takes.
+
+    Raises:
+        ClockOff: this host's clock isn't the database's.
+    """
+    pulse = Pulse(database.sides()[0], MachineClock())
+    await pulse.look(database.ping)
+    problem = pulse.clock_problem()
+
+    def refuse() -> None:
+        if problem is not None:
+            raise problem
+
+    database.may_write = refuse
 
 
 async def embedded_dsn(settings: Settings, stack: AsyncExitStack) -> tuple[str, bool]:

@@ -15,6 +15,7 @@ from dispatch.periods import days_of
 from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
 from dispatch.reports import period, response_times
 from dispatch.rulebook import Rulebook
+from dispatch.store.migrate import is_simulated
 from dispatch.store.reporting import read_responses
 from web.cli.context import opened
 from web.cli.served import served_county
@@ -26,8 +27,8 @@ must go to its arrival), by month and area class.
 
 Two shares stand side by side: on time of those that arrived, by month of arrival; and on time of
 all that were promised a team, by month of determination, with those cancelled late, unserved and
-still waiting, as of the county's present instant: this machine's, but never before the last thing
-recorded (a simulated county's time may run ahead).
+still waiting, as of the county's present instant: this machine's, or in a simulated county,
+whose time may run ahead, that of the last thing recorded.
 
 Without --since and --until: the last three full months. With --since alone: up to today. With
 --until alone: its month up to that day, and the two months before.
@@ -66,7 +67,7 @@ async def report_response_times(args: argparse.Namespace) -> Exit:
         county = await served_county(here.database, args.county)
         county_id, name = county.county_id, county.name
         rulebook = await Rulebook.load(here.database, county_id)
-        as_of = county.now(here.machine.now())
+        as_of = county.now(here.machine.now(), is_simulated=await is_simulated(here.database))
         rules = rulebook.at(as_of)
         zone = rules.policy.tz()
         since, until = period(*days_of(args.since, args.until, local_day(as_of, zone)), zone)

@@ -36,6 +36,7 @@ class SnapshotFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """Everything; what was known before is forgotten."""
 
     seq: int
+    mark: int
     up: list[msgspec.Raw]
 
 
@@ -43,6 +44,7 @@ class ChangesFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t
     """What changed after ``prev``."""
 
     seq: int
+    mark: int
     prev: int
     up: list[msgspec.Raw]
     rm: list[tuple[EntityKind, str]]
@@ -56,10 +58,13 @@ class FixesFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t",
 
 
 class BeatFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="beat"):
-    """Nothing is missing up to ``seq``."""
+    """Nothing is missing up to ``seq``, as far as the node knows: it last heard ``age_s`` ago."""
 
     seq: int
+    mark: int
     at: datetime
+    age_s: float
+    trouble: str
 
 
 class PongFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag="pong"):
@@ -92,6 +97,7 @@ class HelloMessage(Struct, frozen=True, omit_defaults=True, tag_field="t", tag="
     view: RoleClass | None = None
     epoch: str | None = None
     last_seq: int | None = None
+    mark: int | None = None
 
 
 __all__ = ["Entity", "FixRow", "Frame", "HelloMessage"]

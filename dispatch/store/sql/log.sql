@@ -15,6 +15,21 @@ SELECT head_seq, head_version, last_recorded_at, board
 FROM county_heads
 WHERE county_id = $1;
 
+-- name: read_head_after
+-- The head of a county's log, and when the event at a seq was recorded; NULL: there is none.
+-- params: $1 county_id integer, $2 seq bigint
+SELECT h.head_seq, h.head_version, h.board, e.recorded_at AS known_at
+FROM county_heads AS h
+LEFT JOIN event_log AS e ON e.county_id = h.county_id AND e.seq = $2
+WHERE h.county_id = $1;
+
+-- name: read_recorded_at
+-- When the event at a seq was recorded; NULL: there is none.
+-- params: $1 county_id integer, $2 seq bigint
+SELECT recorded_at
+FROM event_log
+WHERE county_id = $1 AND seq = $2;
+
 -- name: read_events_after
 -- Events after a seq, in order.
 -- params: $1 county_id integer, $2 seq bigint, $3 most bigint

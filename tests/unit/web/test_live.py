@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from crisis.roles import Role
 from crisis.team import CrewChanged
 from dispatch.alerts import Alert
 from dispatch.livefeed import Feed, Positions, RoleClass, View
+from dispatch.livefeed.frames import mark_of
 from tests.unit.dispatch.board_kit import AGENCY, COUNTY, MONDAY, County, uid
 from tests.unit.dispatch.livefeed_kit import DESK, WALL, Client, group_of, team_view
 from tests.unit.web.live_kit import Buffer, Door, Registry
@@ -108,6 +110,7 @@ class Stage:
         self.feed.start(empty_board(COUNTY))
         self.behind = 0
         self.caught_up = 0
+        self.age_s, self.trouble = 0.0, ""
         self.clock = FakeClock(MONDAY)
         self.live = Live(
             feed=self.feed,
@@ -117,9 +120,15 @@ class Stage:
             watch=self.registry,
             domain=self.clock,
             catch_up=self._catch_up,
+            recorded_at=self._recorded_at,
+            age_s=lambda _: self.age_s,
+            trouble=lambda _: self.trouble,
             limits=LiveLimits(hello_within_s=0.2, beat_s=10, judge_s=4, messages=5),
         )
         self.peers: list[Peer] = []
+
+    async def _recorded_at(self, county_id: CountyId, seq: int) -> datetime | None:
+        return next((e.recorded_at for e in self.county.log if e.seq == seq), None)
 
     async def _catch_up(self, county_id: CountyId) -> None:
         self.caught_up += 1
@@ -282,6 +291,55 @@ async def test_a_client_that_comes_back_gets_what_it_missed(stage: Stage) -> Non
     await settle()
     assert again.kinds() == ["welcome", "changes"]
     assert [e["k"] for e in again.client.messages[1]["up"]] == ["call"]
+
+
+async def test_a_client_of_another_history_with_the_same_seqs_begins_anew(stage: Stage) -> None:
+    stage.door.account("desk", Role.DISPATCHER)
+    stage.county.team("Blue 1")
+    stage.publish()
+    first = await stage.open("desk")
+    seq, mark = first.client.messages[1]["seq"], first.client.messages[1]["mark"]
+    same = {"epoch": first.client.epoch, "last_seq": seq}
+    assert mark == mark_of(stage.feed.board(COUNTY))
+    for told, begins in ((mark, "changes"), (mark + 1, "snapshot"), (0, "snapshot")):
+        again = stage.peer("desk")
+        again.client.shown, again.client.seq = dict(first.client.shown), seq
+        again.say(t="hello", county=COUNTY, mark=told, **same)
+        await settle()
+        assert again.kinds() == ["welcome", begins], told
+
+
+async def test_a_node_that_hears_nothing_says_so_and_then_sends_its_screens_elsewhere(
+    stage: Stage, eventually: Callable[..., Awaitable[None]]
+) -> None:
+    stage.door.account("desk", Role.DISPATCHER)
+    peer = await stage.open("desk")
+    stage.live.tick()
+    await settle()
+    assert peer.kinds() == ["welcome", "snapshot"], "all is well: the usual pace"
+    stage.age_s, stage.trouble = 1.0, "database_silent"
+    stage.live.tick()
+    await settle()
+    assert peer.kinds()[2:] == ["beat"], "told at once"
+    assert peer.client.messages[-1]["trouble"] == "database_silent"
+    stage.live.tick()
+    await settle()
+    assert peer.kinds()[2:] == ["beat"], "once"
+    stage.age_s = 5.5
+    stage.live.tick()
+    stage.age_s = 6.5
+    stage.live.tick()
+    # Frames that come close behind one another are joined.
+    await eventually(lambda: peer.kinds()[2:] == ["beat", "beat", "beat"])
+    assert [m["age_s"] for m in peer.client.messages[-2:]] == [5.5, 6.5], "each second"
+    assert peer.closed is None
+    stage.age_s = 10.5
+    stage.live.tick()
+    await settle()
+    assert peer.closed == (1013, "cut_off")
+    assert (await stage.open("desk")).closed == (1013, "cut_off")
+    stage.age_s, stage.trouble = 0.1, ""
+    assert (await stage.open("desk")).closed is None
 
 
 async def test_with_other_grants_than_before_a_client_begins_anew(stage: Stage) -> None:

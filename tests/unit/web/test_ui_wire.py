@@ -49,12 +49,12 @@ def test_the_committed_types_are_those_of_the_program() -> None:
     "payload",
     [
         frames.welcome(DESK, "e", 3, NOW, 10.0),
-        frames.beat(3, NOW),
+        frames.beat(3, 7, NOW, 0.4, ""),
         frames.pong(3, NOW),
         frames.fixes(NOW, [frames.fix_row(uid("team"), 38.5, -121.4, 12.3, NOW, None)]),
         frames.alert("offer", 7, "now", NOW, "k"),
-        frames.snapshot(3, [b'{"k":"team"}']),
-        frames.changes(4, 3, [], [("teams", uid("team"))]),
+        frames.snapshot(3, 7, [b'{"k":"team"}']),
+        frames.changes(4, 8, 3, [], [("teams", uid("team"))]),
     ],
     ids=lambda payload: json.loads(payload)["t"],
 )

@@ -118,6 +118,8 @@ const BEATS = 2.5;
 /** The person's sign of life goes out at most so often. */
 const HERE_EVERY_MS = 60_000;
 const ALERTS_KEPT = 50;
+/** Seconds without news of its database after which a node's board isn't the present any more. */
+const OLD_S = 4;
 
 export class Live<V extends RoleClass> {
   readonly clock: CountyClock;
@@ -129,6 +131,7 @@ export class Live<V extends RoleClass> {
   private readonly alertsSignal = signal<readonly AlertFrame[]>([]);
   private readonly scopeSignal = signal<string | null>(null);
   private readonly seqSignal = signal(0);
+  private readonly troubleSignal = signal("");
   private readonly listeners = new Set<(alert: AlertFrame) => void>();
 
   /** Newest position of each team. */
@@ -139,6 +142,8 @@ export class Live<V extends RoleClass> {
   private turn = 0;
   private epoch: string | null = null;
   private lastSeq: number | null = null;
+  /** What tells the event at `lastSeq` from that of a restored database's history. */
+  private mark = 0;
   private failures = 0;
   private beatMs = 10_000;
   private heardAt: number;
@@ -186,6 +191,11 @@ export class Live<V extends RoleClass> {
   /** Up to where the county's log is shown. */
   get seq(): ReadonlySignal<number> {
     return this.seqSignal;
+  }
+
+  /** Name of the outage that keeps the service from taking anything; "" = none that is known. */
+  get trouble(): ReadonlySignal<string> {
+    return this.troubleSignal;
   }
 
   /** Hear each new alert once, for its sound; returns what ends it. */
@@ -288,7 +298,7 @@ export class Live<V extends RoleClass> {
       county: this.county,
       view: this.view,
       ticket,
-      ...(resumes ? { epoch: this.epoch, last_seq: this.lastSeq } : {}),
+      ...(resumes ? { epoch: this.epoch, last_seq: this.lastSeq, mark: this.mark } : {}),
     };
   }
 
@@ -307,7 +317,7 @@ export class Live<V extends RoleClass> {
           for (const things of this.kinds.values()) things.clear();
           this.fixes.clear();
           this.apply(frame.up, []);
-          this.reached(frame.seq);
+          this.reached(frame.seq, frame.mark);
         });
         return;
       case "changes":
@@ -319,7 +329,7 @@ export class Live<V extends RoleClass> {
         }
         batch(() => {
           this.apply(frame.up, frame.rm);
-          this.reached(frame.seq);
+          this.reached(frame.seq, frame.mark);
         });
         return;
       case "fixes":
@@ -332,8 +342,10 @@ export class Live<V extends RoleClass> {
         return;
       case "beat":
         this.clock.sync(frame.at);
-        // Only a screen that has its snapshot can be said to be up to date.
-        if (this.lastSeq !== null) this.reached(Math.max(frame.seq, this.lastSeq));
+        this.troubleSignal.value = frame.trouble;
+        // Only a screen that has its snapshot can be said to be up to date, and only as far as its node is.
+        if (frame.age_s > OLD_S) this.set({ state: "stale", since: this.heardAt - frame.age_s * 1000 });
+        else if (this.lastSeq !== null && frame.seq >= this.lastSeq) this.reached(frame.seq, frame.mark);
         return;
       case "alert":
         this.alert(frame);
@@ -361,8 +373,9 @@ export class Live<V extends RoleClass> {
     this.fixes.show();
   }
 
-  private reached(seq: number): void {
+  private reached(seq: number, mark: number): void {
     this.lastSeq = seq;
+    this.mark = mark;
     this.seqSignal.value = seq;
     this.failures = 0;
     if (this.freshnessSignal.peek().state !== "live") this.freshnessSignal.value = { state: "live" };

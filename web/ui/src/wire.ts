@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "incident_reopened", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "life_threat", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "hold_writer_missing", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked"] as const;
+export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "incident_reopened", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "life_threat", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "hold_writer_missing", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked", "clock_leapt", "restored"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -241,17 +241,22 @@ export interface AssignmentRestored {
   readonly shortfalls: readonly string[] | null;
 }
 
-/** Nothing is missing up to ``seq``. */
+/** Nothing is missing up to ``seq``, as far as the node knows: it last heard ``age_s`` ago. */
 export interface BeatFrame {
   readonly t: "beat";
   readonly seq: number;
+  readonly mark: number;
   readonly at: string;
+  readonly age_s: number;
+  readonly trouble: string;
 }
 
 /** The board as the live feed's snapshot. ``up``: things, each with its kind ``k``. */
 export interface BoardSnapshot {
   readonly t: string;
   readonly seq: number;
+  readonly mark: number;
+  readonly age_s: number;
   readonly up: readonly (Readonly<Record<string, unknown>>)[];
 }
 
@@ -383,6 +388,7 @@ export interface CellView {
 export interface ChangesFrame {
   readonly t: "changes";
   readonly seq: number;
+  readonly mark: number;
   readonly prev: number;
   readonly up: readonly unknown[];
   readonly rm: readonly (readonly [EntityKind, string])[];
@@ -2064,6 +2070,7 @@ export interface SlotWoken {
 export interface SnapshotFrame {
   readonly t: "snapshot";
   readonly seq: number;
+  readonly mark: number;
   readonly up: readonly unknown[];
 }
 
@@ -2831,6 +2838,7 @@ export interface HelloMessage {
   readonly view?: RoleClass | null | undefined;
   readonly epoch?: string | null | undefined;
   readonly last_seq?: number | null | undefined;
+  readonly mark?: number | null | undefined;
 }
 
 /** Put the caller on hold. */
@@ -4061,6 +4069,7 @@ export type RefusalCode =
   | "alert_log_failed"
   | "already_owner"
   | "another_county"
+  | "another_history"
   | "another_teams_shift"
   | "answer"
   | "back_entry_reason"
@@ -4112,6 +4121,7 @@ export type RefusalCode =
   | "county_not_served"
   | "crew_empty"
   | "crew_twice"
+  | "cut_off"
   | "database_at_limit"
   | "database_busy"
   | "database_connection_lost"

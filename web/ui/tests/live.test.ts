@@ -21,8 +21,8 @@ test("changes replace and remove, and tell only the rows that they touch", async
   const drawn: string[] = [];
   effect(() => void drawn.push(`b1 ${stage.live.of("team").at("b1").value?.status}`));
   effect(() => void drawn.push(`b2 ${stage.live.of("team").at("b2").value?.status}`));
-  stage.socket.say({ t: "changes", seq: 11, prev: 10, up: [team("b1", { status: "offered" })], rm: [] });
-  stage.socket.say({ t: "changes", seq: 12, prev: 11, up: [], rm: [["team", "b2"], ["incident", "unknown"]] });
+  stage.socket.say({ t: "changes", seq: 11, mark: 11000, prev: 10, up: [team("b1", { status: "offered" })], rm: [] });
+  stage.socket.say({ t: "changes", seq: 12, mark: 12000, prev: 11, up: [], rm: [["team", "b2"], ["incident", "unknown"]] });
   assert.deepEqual(drawn, ["b1 available", "b2 available", "b1 offered", "b2 undefined"]);
   assert.equal(stage.live.seq.value, 12);
 });
@@ -30,7 +30,7 @@ test("changes replace and remove, and tell only the rows that they touch", async
 test("a gap is never shown: it begins anew", async () => {
   const stage = new Stage();
   await stage.begin(10, [team("b1")]);
-  stage.socket.say({ t: "changes", seq: 13, prev: 12, up: [team("b1", { status: "offered" })], rm: [] });
+  stage.socket.say({ t: "changes", seq: 13, mark: 13000, prev: 12, up: [team("b1", { status: "offered" })], rm: [] });
   assert.equal(stage.live.of("team").all.value.get("b1")?.status, "available");
   assert.equal(stage.live.freshness.value.state, "stale");
   await stage.pass(1);
@@ -42,8 +42,8 @@ test("a gap is never shown: it begins anew", async () => {
 test("what the client knows already may come again", async () => {
   const stage = new Stage();
   await stage.begin(10);
-  stage.socket.say({ t: "beat", seq: 20, at: AT });
-  stage.socket.say({ t: "changes", seq: 21, prev: 15, up: [team("b1")], rm: [] });
+  stage.socket.say({ t: "beat", seq: 20, mark: 20000, at: AT, age_s: 0.2, trouble: "" });
+  stage.socket.say({ t: "changes", seq: 21, mark: 21000, prev: 15, up: [team("b1")], rm: [] });
   assert.equal(stage.live.freshness.value.state, "live");
   assert.equal(stage.live.of("team").all.value.size, 1);
 });
@@ -51,15 +51,27 @@ test("what the client knows already may come again", async () => {
 test("after a restart of the server it resumes from the last beat", async () => {
   const stage = new Stage();
   await stage.begin(10);
-  stage.socket.say({ t: "beat", seq: 17, at: AT });
+  stage.socket.say({ t: "beat", seq: 17, mark: 17000, at: AT, age_s: 0.2, trouble: "" });
   stage.socket.end(1012);
   assert.equal(stage.live.freshness.value.state, "stale");
   await stage.pass(1000);
   stage.open(17);
   const hello = stage.socket.sent[0];
-  assert.deepEqual([hello?.["epoch"], hello?.["last_seq"]], ["e1", 17]);
-  stage.socket.say({ t: "changes", seq: 17, prev: 17, up: [], rm: [] });
+  assert.deepEqual([hello?.["epoch"], hello?.["last_seq"], hello?.["mark"]], ["e1", 17, 17000]);
+  stage.socket.say({ t: "changes", seq: 17, mark: 17000, prev: 17, up: [], rm: [] });
   assert.equal(stage.live.freshness.value.state, "live");
+});
+
+test("a node that hears nothing of its database is not live, and says since when", async () => {
+  const stage = new Stage();
+  await stage.begin(10);
+  stage.now += 20_000;
+  stage.socket.say({ t: "beat", seq: 10, mark: 10000, at: AT, age_s: 6.5, trouble: "database_silent" });
+  assert.deepEqual(stage.live.freshness.value, { state: "stale", since: stage.now - 6500 });
+  assert.equal(stage.live.trouble.value, "database_silent");
+  stage.socket.say({ t: "beat", seq: 10, mark: 10000, at: AT, age_s: 0.4, trouble: "" });
+  assert.equal(stage.live.freshness.value.state, "live");
+  assert.equal(stage.live.trouble.value, "");
 });
 
 test("pauses between tries grow to fifteen seconds and are drawn by lot", async () => {
@@ -162,7 +174,7 @@ test("a team that goes off shift leaves the map", async () => {
   await stage.begin(10, [team("b1")]);
   stage.socket.say({ t: "fixes", at: AT, f: [["b1", 38.5, -121.4, 12, AT, null]] });
   assert.equal(stage.live.fixes.all.value.get("b1")?.accuracy_m, 12);
-  stage.socket.say({ t: "changes", seq: 11, prev: 10, up: [team("b1", { duty: "off_shift", status: "off_shift" })], rm: [] });
+  stage.socket.say({ t: "changes", seq: 11, mark: 11000, prev: 10, up: [team("b1", { duty: "off_shift", status: "off_shift" })], rm: [] });
   assert.equal(stage.live.fixes.all.value.size, 0);
 });
 

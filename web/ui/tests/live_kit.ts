@@ -91,7 +91,7 @@ export class Stage {
     this.live.start();
     await this.pass();
     this.open(seq);
-    this.socket.say({ t: "snapshot", seq, up });
+    this.socket.say({ t: "snapshot", seq, mark: seq * 1000, up });
   }
 
   open(seq = 10): void {

@@ -29,6 +29,7 @@ import { MapPanel, type MapHandle } from "./MapPanel.tsx";
 import { Notices } from "./Notices.tsx";
 import { Owed } from "./Owed.tsx";
 import { Paper } from "./Paper.tsx";
+import { Standstill } from "../components/Standstill.tsx";
 import { isHeard, mayBeHeard, startSound, toggleSound, unlock } from "./sound.ts";
 import { followAnswers } from "./told.ts";
 import { Teams } from "./Teams.tsx";
@@ -49,6 +50,7 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
       <Bar session={desk.session} fresh={fresh} showsUnread={false}>
         <Filters desk={desk} onNew={onNew} />
       </Bar>
+      <Standstill fresh={fresh} trouble={live.trouble.value} />
       <Alarms desk={desk} />
       <Claims desk={desk} />
       <div class="strip">

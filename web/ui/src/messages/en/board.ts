@@ -411,6 +411,8 @@ export default {
   alert_nobody_reached_on_call: "An alarm reached nobody on call: call one",
   alert_alert_not_sent: "Alarms could not be sent: tell people by other ways",
   alert_overlooked: "The service has overlooked a deadline: see to it by hand",
+  alert_clock_leapt: "A clock was wrong for a while: check the times that were recorded last",
+  alert_restored: "The database was restored from a copy: check what was entered last",
   alert_duress_help_sent: "Help was sent to a team",
   alert_obligation_yours: "Something is owed by you",
   alert_obligation_moved: "Something that is owed is due at another time",

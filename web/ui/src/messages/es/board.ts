@@ -413,6 +413,8 @@ const es: Catalog<typeof en> = {
   alert_nobody_reached_on_call: "Una alarma no llegó a nadie de guardia: llame a alguien",
   alert_alert_not_sent: "No se pudieron enviar alarmas: avise por otros medios",
   alert_overlooked: "El servicio pasó por alto un plazo: atiéndalo a mano",
+  alert_clock_leapt: "Un reloj estuvo mal un tiempo: revise las últimas horas registradas",
+  alert_restored: "La base de datos se restauró de una copia: revise lo último que se ingresó",
   alert_duress_help_sent: "Se envió ayuda a un equipo",
   alert_obligation_yours: "Tiene algo pendiente",
   alert_obligation_moved: "Algo pendiente vence a otra hora",

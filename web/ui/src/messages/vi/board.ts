@@ -413,6 +413,8 @@ const vi: Catalog<typeof en> = {
   alert_nobody_reached_on_call: "Báo động không tới ai trực sẵn: hãy gọi một người",
   alert_alert_not_sent: "Không gửi được báo động: hãy báo bằng cách khác",
   alert_overlooked: "Hệ thống đã bỏ sót một thời hạn: hãy tự xử lý",
+  alert_clock_leapt: "Một đồng hồ đã sai một lúc: hãy kiểm tra các giờ được ghi gần nhất",
+  alert_restored: "Cơ sở dữ liệu đã được khôi phục từ bản sao: hãy kiểm tra những gì nhập gần nhất",
   alert_duress_help_sent: "Đã gửi hỗ trợ cho một đội",
   alert_obligation_yours: "Bạn có việc phải làm",
   alert_obligation_moved: "Một việc phải làm đã đổi hạn",
