@@ -1,6 +1,6 @@
 """The log's envelope and the registry of everything that can happen.
 
-An event is a fact in one county's log at ``(county_id, seq)``: gapless, append-only, in commit
+An event is a fact in one county's log at ``(county_id, seq)``: gapless, only appended to, in commit
 order. Its body never holds a name, a phone number or free text; private fields are sealed by the
 codec (``dispatch.store.codec``) on their way to the database.
 """

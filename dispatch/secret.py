@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from crisis.clock import random_bytes
 
@@ -81,6 +82,22 @@ def key_from_file(path: Path) -> bytes:
     if not is_key(text):
         raise ValueError(f"{path} doesn't hold a whole key; restore it from your copy")
     return base64.b64decode(text)
+
+
+def open_private(path: Path, mode: str) -> TextIO:
+    """Open a text file that nobody else may read, also where it was there before.
+
+    Args:
+        mode: ``a`` or ``w``.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | {"a": os.O_APPEND, "w": os.O_TRUNC}[mode]
+    fd = os.open(path, flags, 0o600)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        os.fchmod(fd, 0o600)
+    file: TextIO = io.TextIOWrapper(
+        os.fdopen(fd, f"{mode}b"), encoding="utf-8", newline="", line_buffering=True
+    )
+    return file
 
 
 def _make_key(path: Path) -> None:

@@ -421,9 +421,11 @@ def _ticker(node: Node) -> Ticker:
         await positions.tidy(database, now.date(), keep)
 
     async def results(now: datetime) -> None:
-        def days(county_id: int) -> int:
-            return node.service.county(county_id).rules(now).policy.retention.command_results_days
-
+        # One that was added a moment ago isn't served yet, and has nothing old.
+        days: dict[int, int] = {
+            runner.county_id: runner.rules(now).policy.retention.command_results_days
+            for runner in node.service.counties
+        }
         await upkeep.delete_old_results(database, days, now)
 
     async def notices(now: datetime) -> None:

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 import uvicorn
 
 from dispatch.config import Settings
+from dispatch.secret import open_private
 from web.frames import UVICORN_OPTIONS
 from web.node import Node, database_for, running
 
@@ -64,10 +65,10 @@ async def serve(
         CrisisError: it can't start, with what to do about it.
         OSError: the port is taken.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         closing(_listen(settings.host, settings.port)) as listening,
-        (settings.data_dir / "alerts.log").open("a", encoding="utf-8") as alert_log,
+        open_private(settings.data_dir / "alerts.log", "a") as alert_log,
     ):
         async with (
             database_for(settings, simulated=simulated) as (database, _),

@@ -7,7 +7,7 @@ Decides how a row is noted and how rows become links of a county's chain:
 Links name the rows that they cover. Nothing here trusts the order of identity numbers: a row of a
 slow transaction becomes visible after higher numbers, and is covered by a later link. Must not know
 who may read what. Whoever can rewrite all of the database can also rewrite the chain: keep the
-head's hash elsewhere (it stands in the log) and compare.
+head's hash elsewhere (each is logged as "audit sealed") and compare. The event log is not chained.
 """
 
 from __future__ import annotations

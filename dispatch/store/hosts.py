@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
+from .patience import within
+
 if TYPE_CHECKING:
     RawConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 else:
@@ -79,10 +81,6 @@ class Hosts:
         self._wanted = None if "target_session_attrs=" in dsn else wanted
         self._hosts = list(hosts_of(dsn))
 
-    def within(self) -> float:
-        """Return the seconds after which no host can let us in any more."""
-        return self.within_s + HEAD_START_S * max(len(self._hosts) - 1, 0)
-
     async def connect(self, *_: object, **options: Any) -> RawConnection:
         """Connect to the first host that lets us in and is of the kind that is wanted.
 
@@ -92,9 +90,9 @@ class Hosts:
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError: what the most telling host said.
         """
         # A pool hands its own connecting the same options and more; these are ours to say.
-        options = {**options, "timeout": self.within_s, "target_session_attrs": self._wanted}
+        options = {**options, "timeout": None, "target_session_attrs": self._wanted}
         if len(self._hosts) < 2 or "prefer-standby" in self.dsn:
-            return await asyncpg.connect(self.dsn, **options)
+            return await within(self.within_s, _connect(self.dsn, options))
         return await self._race(options)
 
     async def _race(self, options: dict[str, Any]) -> RawConnection:
@@ -124,11 +122,16 @@ class Hosts:
 
     async def _ask(self, host: Host, options: dict[str, Any]) -> RawConnection:
         name, port = host
-        return await asyncpg.connect(self.dsn, host=name, port=port, **options)
+        named = {**options, "host": name, "port": port}
+        return await within(self.within_s, _connect(self.dsn, named))
 
     def _prefer(self, host: Host) -> None:
         self._hosts.remove(host)
         self._hosts.insert(0, host)
+
+
+async def _connect(dsn: str, options: dict[str, Any]) -> RawConnection:
+    return await asyncpg.connect(dsn, **options)
 
 
 async def _give_up(asked: dict[asyncio.Task[RawConnection], Host]) -> None:

@@ -46,6 +46,7 @@ from .context import (
 )
 from .errors import ConnectionLost, Outage, is_lost, is_unsure, lost, translate
 from .hosts import Hosts
+from .patience import within
 
 if TYPE_CHECKING:
     Record: TypeAlias = asyncpg.Record
@@ -369,7 +370,7 @@ class Database:
         pool = self._pools.get(role) or await self._open_pool(role)
         self._waiting[role] += 1
         try:
-            return await pool.acquire(timeout=self.acquire_timeout_s)
+            return await within(self.acquire_timeout_s, _acquired(pool))
         except TimeoutError as error:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more, and no server answered it.
@@ -418,6 +419,10 @@ class Database:
                 },
             )
             return self._pools[role]
+
+
+async def _acquired(pool: _Pool) -> Connection:
+    return await pool.acquire()
 
 
 async def _commit(con: Connection) -> None:

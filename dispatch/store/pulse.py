@@ -32,6 +32,7 @@ from .connecting import RawConnection, connect_as
 from .context import Worker
 from .errors import ConnectionLost, Outage, is_lost, lost
 from .hosts import Hosts
+from .patience import within
 from .sql import load
 
 SQL = load("pulse")
@@ -198,16 +199,13 @@ class Pulse:
             await asyncio.sleep(self._every_s / 2)
 
     async def _connect(self) -> RawConnection:
-        async with asyncio.timeout(self._server.hosts.within()):
-            return await connect_as(
-                self._server.hosts,
-                Worker.role,
-                {"application_name": "crisis-dispatch pulse", "statement_timeout": "2000"},
-            )
+        return await connect_as(
+            self._server.hosts, Worker.role, {"application_name": "crisis-dispatch pulse"}
+        )
 
     async def _ask(self, con: RawConnection) -> None:
         before_s = self._machine.monotonic()
-        rows = await con.fetch(SQL["read_pulse"], timeout=self._answer_s)
+        rows = await within(self._answer_s, con.fetch(SQL["read_pulse"]))
         after_s = self._machine.monotonic()
         if rows[0]["is_reading_only"] and not self._server.is_copy:
             raise ConnectionLost("database_read_only", unknown_outcome=False)

@@ -7,7 +7,7 @@ done once. Must not know when a day begins; the ticker asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -17,7 +17,6 @@ from .pool import Database, Worker
 from .sql import load
 
 SQL = load("upkeep")
-_COUNTIES = load("counties")["list_counties"]
 
 #: Rows per delete: a few milliseconds each.
 BATCH = 500
@@ -28,17 +27,16 @@ _RUNS_KEPT = timedelta(days=60)
 Claim = Literal["ours", "done", "busy"]
 
 
-async def delete_old_results(database: Database, days: Callable[[int], int], now: datetime) -> int:
+async def delete_old_results(database: Database, days: Mapping[int, int], now: datetime) -> int:
     """Forget answers to commands older than each county's policy says; return how many.
 
     Args:
-        days: returns a county's ``retention.command_results_days``.
+        days: ``retention.command_results_days`` of each county whose turn it is.
         now: domain time.
     """
     deleted = 0
-    for row in await database.ask(Worker(), _COUNTIES):
-        county_id = row["county_id"]
-        before = now - timedelta(days=days(county_id))
+    for county_id, kept in sorted(days.items()):
+        before = now - timedelta(days=kept)
         while gone := await database.call(
             Worker(), SQL["delete_old_results"], county_id, before, BATCH
         ):

@@ -4,6 +4,8 @@ Sockets: resident bytes of the node's process, with all screens open, signed in 
 board, less those before. The floor is the same number of bare transports. The board: bytes that
 Python holds for it (``tracemalloc``) after it was read from the database, 70 teams on shift and
 1,000 open incidents, 66 of them under way, with what is owed for them and for those closed before.
+Commands: what a node holds after very many of them that left its board empty. It remembers the last
+4,096 answers and changed things, some 5 MiB, and no more: what grows beyond that would be a leak.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from tests.bench.board_weight import Weighed
 from tests.bench.children import child
 from tests.bench.fanout import pair
 from tests.bench.load import Open, Opened
+from tests.bench.many_commands import WARM, Kept
 from tests.bench.node_server import Order
 from tests.bench.place import fresh_folder
 from tests.bench.rows import Row
@@ -28,7 +31,7 @@ _KIB, _MIB = 1024, 1024 * 1024
 
 
 async def run(quick: bool) -> list[Row]:
-    """Measure; half a minute if ``quick``, else a minute."""
+    """Measure; a minute or two if ``quick``, else some ten."""
     async with fresh_node(teams=60) as site, child("tests.bench.load") as load:
         # One of each first, so that what is made once isn't counted for each.
         screens = Open(port=site.port, people=site.people, desks=8, crews=60)
@@ -48,6 +51,8 @@ async def run(quick: bool) -> list[Row]:
         report = await raw.at_rest()
         floor = (report.resident - raw.empty.resident) / report.sockets / _KIB
     weighed = await _board(quick)
+    kept = await _kept(quick)
+    grown = (kept.end_bytes - kept.warm_bytes) / _MIB
     board = weighed.board_bytes / _MIB
     shown = weighed.shown_bytes / _MIB
     what = f"{weighed.teams} teams, {weighed.incidents:,} incidents, {weighed.obligations:,} owed"
@@ -79,7 +84,25 @@ async def run(quick: bool) -> list[Row]:
             target="<= 40",
             met=shown <= 40,
         ),
+        Row(
+            name=f"what {kept.commands:,} commands leave behind on an empty board, after the first "
+            f"{WARM:,}",
+            unit="MiB traced",
+            value=grown,
+            floor=kept.warm_bytes / _MIB,
+            ratio=grown / (kept.warm_bytes / _MIB),
+            target="<= 1",
+            met=grown <= 1,
+        ),
     ]
+
+
+async def _kept(quick: bool) -> Kept:
+    commands = 20_000 if quick else 200_000
+    async with fresh_folder() as folder:
+        arguments = (str(folder), str(commands))
+        async with child("tests.bench.many_commands", *arguments) as sending:
+            return await sending.answer(Kept, within_s=3_600)
 
 
 async def _board(quick: bool) -> Weighed:

@@ -42,7 +42,7 @@ async def test_answers_go_after_each_countys_own_time(
         for days in (1, 10, 29, 30, 31, 40, 400):
             await _result(admin, clock, county_id, timedelta(days=days))
     kept = {ALPINE: 5, KERN: 30}
-    assert await delete_old_results(database, kept.__getitem__, clock.now()) == 6 + 3
+    assert await delete_old_results(database, kept, clock.now()) == 6 + 3
     rows = await admin.fetch(
         "SELECT county_id, ($1 - recorded_at) AS age FROM command_results ORDER BY 1, 2",
         clock.now(),
@@ -54,7 +54,7 @@ async def test_answers_go_after_each_countys_own_time(
         (KERN, 29),
         (KERN, 30),
     ]
-    assert await delete_old_results(database, kept.__getitem__, clock.now()) == 0
+    assert await delete_old_results(database, kept, clock.now()) == 0
 
 
 async def test_notices_go_a_month_after_they_ended_and_never_while_they_wait(

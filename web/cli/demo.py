@@ -32,6 +32,7 @@ from crisis.ids import CountyId
 from crisis.standards import local_day
 from dispatch.config import Settings, load
 from dispatch.reports import Response, response_times
+from dispatch.secret import open_private
 from dispatch.service import Service
 from dispatch.sim.company import Orders, Word
 from dispatch.sim.demand import BY_PHONE, FEWEST_PER_DAY, Demand, DemandedCall
@@ -167,7 +168,7 @@ async def run(args: argparse.Namespace) -> Exit:
     with _folder(args.keep) as folder:
         settings = _settings(folder, args.port)
         path = folder / "demo.log"
-        with path.open("a", encoding="utf-8") as log:
+        with open_private(path, "a") as log:
             # A kept demonstration's earlier faults were told when it ended.
             logged_before = path.stat().st_size
             configure("info", "json", log)
@@ -182,7 +183,7 @@ async def run(args: argparse.Namespace) -> Exit:
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        keep.mkdir(parents=True, exist_ok=True, mode=0o700)
         yield keep.absolute()
         return
     folder = Path(tempfile.mkdtemp(prefix="crisis-demo-"))

@@ -34,6 +34,7 @@ from dispatch.imports.rows import Column, rows_of, text_of
 from dispatch.report_basis import Bases
 from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
 from dispatch.reports import ResponseTimes, period, response_times
+from dispatch.secret import open_private
 from dispatch.sim import calls as calls_
 from dispatch.sim.calls import BadRow, How, Reading, read_calls
 from dispatch.sim.desk import Who
@@ -304,7 +305,7 @@ def _settings(folder: Path) -> Settings:
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        keep.mkdir(parents=True, exist_ok=True, mode=0o700)
         if any(keep.iterdir()):
             raise Conflict("not_empty", f"{keep} is not empty; name a new directory to keep it in.")
         yield keep.absolute()
@@ -455,7 +456,7 @@ def _tell_bad(bad: list[BadRow], file: Path | None) -> None:
 
 
 def _write_bad(bad: list[BadRow], file: Path) -> None:
-    with file.open("w", encoding="utf-8", newline="") as out:
+    with open_private(file, "w") as out:
         writer = csv.writer(out)
         writer.writerow(("row", "reason"))
         writer.writerows((row.row, row.reason) for row in bad)

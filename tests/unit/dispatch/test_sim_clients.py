@@ -59,7 +59,7 @@ async def board_server() -> AsyncIterator[str]:
     async def greet(socket: ServerConnection) -> None:
         await socket.recv()
         await socket.send('{"t":"welcome","epoch":"e"}')
-        await socket.send('{"t":"snapshot","seq":1,"up":[]}')
+        await socket.send('{"t":"snapshot","seq":1,"mark":1,"up":[]}')
         await socket.wait_closed()
 
     async with serve(greet, "127.0.0.1", 0) as server:
@@ -111,7 +111,7 @@ def answering(here: World, status: int, body: Entity) -> list[tuple[str, Entity]
 
 def shown(life: Life, *entities: Entity) -> None:
     """Let the board show these."""
-    life.board._take({"t": "snapshot", "seq": 1, "up": list(entities)})
+    life.board._take({"t": "snapshot", "seq": 1, "mark": 1, "up": list(entities)})
 
 
 def act(life: Life, key: str) -> Act:
