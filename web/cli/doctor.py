@@ -290,7 +290,8 @@ async def _rules(database: Database) -> AsyncIterator[Finding]:
     """Say of each county what of its rules nobody has verified, and what no longer fits."""
     for county in await administration.list_counties(database):
         book = await Rulebook.load(database, county.county_id)
-        rules = book.at(county.now(MachineClock().now()))
+        now = county.now(MachineClock().now(), is_simulated=await is_simulated(database))
+        rules = book.at(now)
         open_ = unverified(rules.standards, rules.codes)
         facts = [one.name for one in open_ if one.kind is EditionKind.STANDARDS]
         sets = sum(one.kind is EditionKind.CODES for one in open_)
