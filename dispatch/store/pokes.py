@@ -56,7 +56,8 @@ class Pokes:
         database: where.
         node: this node's name; need not be unique.
         on_poke: called with (county_id, seq) in the event loop when a county's log is known to
-            reach that seq and ``known`` is below it; must be quick and must not raise.
+            reach that seq and ``known`` is below it, or by ``hear``; must be quick and must not
+            raise.
         known: the seq up to which this node has a county's log; -1 = it doesn't serve the county
             yet, so that even an empty log is news.
         on_reconnect: called after each (re)connect, once the heads were looked at.
@@ -106,11 +107,10 @@ class Pokes:
         for row in await self._database.ask(Worker(), _HEADS):
             self._heard(row["county_id"], row["head_seq"])
 
-    def hear(self, heads: Iterable[Head], since_s: float = 0.0) -> None:
-        """Take heads that were read; the pulse's, twice a second."""
-        del since_s
+    def hear(self, heads: Iterable[Head]) -> None:
+        """Take heads that must be looked at: they are ahead, or can't be what was known."""
         for head in heads:
-            self._heard(head.county_id, head.seq)
+            self._on_poke(head.county_id, head.seq)
 
     async def listen(self) -> None:
         """Receive and send pokes over a connection of its own until that breaks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from crisis.clock import MachineClock
 from dispatch.store.errors import ConnectionLost
 from dispatch.store.pokes import CHANNEL, Pokes
 from dispatch.store.pool import Database
-from dispatch.store.pulse import Pulse
+from dispatch.store.pulse import HeadNow, Pulse
 from dispatch.supervise import Supervisor
 
 if TYPE_CHECKING:
@@ -43,8 +43,11 @@ class Node:
         )
 
         main = database.sides()[0]
-        self.pulse = Pulse(main, MachineClock(), self.pokes.hear, every_s=0.01)
+        self.pulse = Pulse(main, MachineClock(), self._judge, every_s=0.01)
         self.has_pulse = has_pulse
+
+    def _judge(self, heads: Iterable[HeadNow], _since_s: float) -> None:
+        self.pokes.hear(h for h in heads if h.seq > self.seqs.get(h.county_id, -1))
 
     def _hear(self, county_id: int, seq: int) -> None:
         self.heard.append((county_id, seq))

@@ -175,6 +175,36 @@ async def test_a_board_that_lags_behind_the_database_grows_old_though_the_databa
                 )
 
 
+@pytest.mark.usefixtures("broken_log")
+async def test_a_node_notices_a_restore_by_itself_and_begins_every_screen_anew(
+    database: Database,
+    admin: Admin,
+    tmp_path: Path,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await create_county(database)
+    async with a_node(database, tmp_path, Shifted()) as (node, _):
+        await Desk(node.service).do(OpenIncident())
+        closed: list[object] = []
+        told: list[object] = []
+        monkeypatch.setattr(node.live, "close_county", lambda *how: closed.append(how))
+        monkeypatch.setattr(node.live, "push_alert", lambda *what: told.append(what))
+        before = node.feed.log_id
+        # The same seqs, but not the same events.
+        await admin.execute(
+            "ALTER TABLE dispatch.event_log DISABLE TRIGGER ALL;"
+            "UPDATE dispatch.event_log SET recorded_at = recorded_at - interval '1 second';"
+            "UPDATE dispatch.county_heads SET last_recorded_at = last_recorded_at - interval '1 s'"
+        )
+        there = await admin.fetchval("SELECT last_recorded_at FROM dispatch.county_heads")
+        await eventually(lambda: closed and node.feed.log_id != before)
+        assert {what[2] for what in told if isinstance(what, tuple)} == {"restored"}
+        assert node.feed.board(ALAMEDA).last_recorded_at == there
+        assert node.service.county(ALAMEDA).board.last_recorded_at == there
+        await Desk(node.service).do(OpenIncident())
+
+
 async def test_the_clock_of_a_simulated_county_goes_on_where_its_log_ends(
     database: Database, admin: Admin
 ) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import asyncpg
 import pytest
 
 from dispatch.store.connecting import connect_as
 from dispatch.store.sql import Statement, load, parse, statements, topics
 
+ROOT = Path(__file__).parents[2]
 GOOD = """
 -- Comments above the first block are for the reader.
 
@@ -111,3 +115,31 @@ async def test_the_statement_is_valid_for_its_role(statement: Statement, dsn: st
                 pytest.fail(f"{statement.name} as {statement.role}: {error}")
     finally:
         await con.close()
+
+
+#: How the names of statements begin that only read; ``Database.ask`` runs no others.
+READING = ("read_", "list_", "find_", "count_", "label_", "recent_")
+
+
+def asked() -> dict[str, str]:
+    """The statements that are handed to ``ask``, by name, and where."""
+    found: dict[str, str] = {}
+    for package in ("dispatch", "web"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_bytes())):
+                if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith(".ask"):
+                    continue
+                for part in ast.walk(node):
+                    if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
+                        found[str(part.slice.value)] = path.name
+    return found
+
+
+def test_what_a_node_with_a_wrong_clock_may_still_ask_only_reads() -> None:
+    names = asked()
+    assert {"list_rules_marks", "read_alert_ends"} <= names.keys()
+    texts = {one.name: one.text for one in _all()}
+    for name, where in names.items():
+        if name in texts:
+            assert name.startswith(READING), f"{name} in {where}"
+            assert texts[name].lstrip().startswith(("SELECT", "WITH")), name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -233,3 +233,88 @@ async def test_hourly_work_is_done_once_an_hour_over_all_nodes(database: Databas
         nodes = [_ticker(database, clock, supervisor, hourly={"old": hours}) for _ in range(2)]
         await _pass(clock, nodes, start.astimezone(UTC) + timedelta(hours=3))
     assert hours.done == ["11-01 00:00", "11-01 01:00", "11-01 01:00"]
+
+
+#: The hour 01:00 to 02:00 happens twice; and the hour 02:00 to 03:00 never.
+NIGHTS = {
+    "autumn": datetime(2026, 11, 1, 9, 0, tzinfo=UTC),
+    "spring": datetime(2026, 3, 8, 10, 0, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("jump", NIGHTS.values(), ids=NIGHTS)
+@pytest.mark.parametrize("after", [time(1, 30), time(2, 30), time(3, 10)], ids=str)
+async def test_the_day_s_work_is_done_once_a_local_day_over_a_night_on_which_the_wall_jumps(
+    database: Database, jump: datetime, after: time
+) -> None:
+    clock = FakeClock(jump - timedelta(hours=14))
+    days: list[datetime] = []
+    hours: list[datetime] = []
+
+    async def of_days(now: datetime) -> None:
+        days.append(now)
+
+    async def of_hours(now: datetime) -> None:
+        hours.append(now)
+
+    async with Supervisor(clock) as supervisor:
+        nodes = [
+            Ticker(
+                supervisor,
+                clock=clock,
+                machine=clock,
+                tick=_nothing,
+                runs=UpkeepRuns(database, f"node {n}", clock),
+                daily={"days": of_days},
+                hourly={"hours": of_hours},
+                daily_after=after,
+            )
+            for n in range(2)
+        ]
+        end = clock.now() + timedelta(hours=42)
+        while clock.now() < end:
+            for node in nodes:
+                await node.run_due()
+            clock.advance(timedelta(minutes=10))
+    local = [at.astimezone(PACIFIC) for at in days]
+    assert [at.date() for at in local] == sorted({at.date() for at in local}), "once a day each"
+    assert len(local) == 3
+    assert all(at.time() >= after for at in local)
+    # As soon as it may be, but for the hour that isn't there.
+    late = [(at - at.replace(hour=after.hour, minute=after.minute)) for at in local[1:]]
+    assert all(span <= timedelta(minutes=40) for span in late), local
+    # Hours are elapsed ones: none is missing, none comes twice.
+    assert len(hours) == len({at.replace(minute=0) for at in hours}) == 42
+
+
+async def test_a_ticker_that_may_not_work_asks_nothing_and_goes_on_once_it_may(
+    database: Database, clock: FakeClock, eventually: Eventually
+) -> None:
+    asked, looks = 0, 0
+    fits = False
+
+    async def tick() -> None:
+        nonlocal asked
+        asked += 1
+
+    def may_work() -> bool:
+        nonlocal looks
+        looks += 1
+        return fits
+
+    async with Supervisor(clock) as supervisor:
+        ticker = Ticker(
+            supervisor,
+            clock=clock,
+            machine=clock,
+            tick=tick,
+            runs=UpkeepRuns(database, "node", clock),
+            every_s=0.01,
+            may_work=may_work,
+        )
+        async with ticker:
+            await eventually(lambda: looks >= 5)
+            assert asked == 0
+            assert supervisor.failing() == []
+            fits = True
+            await eventually(lambda: asked >= 3)
