@@ -18,10 +18,10 @@ from structlog.typing import EventDict, WrappedLogger
 #: Keys of ``extra`` that reach the log.
 ALLOWED = frozenset(
     {
-        "action", "attempts", "code", "command", "command_id", "county_id", "duration_ms", "error",
-        "exit", "failures", "hash", "job", "kind", "known_seq", "late_s", "link", "method", "name",
-        "node", "operation", "path", "pause_s", "reason", "request_id", "role", "rows", "seq",
-        "state", "status", "subject", "task", "template", "version", "work",
+        "action", "attempts", "code", "command", "command_id", "count", "county_id", "duration_ms",
+        "error", "exit", "failures", "hash", "job", "kind", "known_seq", "late_s", "link", "method",
+        "name", "node", "operation", "path", "pause_s", "reason", "recipient", "request_id", "role",
+        "rows", "seq", "state", "status", "subject", "task", "template", "version", "work",
     }
 )  # fmt: skip
 
