@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown
+from dispatch.sheets.table import MOST_BYTES
 from dispatch.supervise import describe
 from web.api import (
     board,
@@ -131,7 +132,7 @@ def build_app(
             origins=settings.origins,
             trust_proxy=tuple(settings.trust_proxy),
             # A county's outlines of urban and rural areas; read only of who is signed in.
-            body_bytes_by_prefix={"/admin/": 8 * 1024 * 1024},
+            body_bytes_by_prefix={"/admin/": MOST_BYTES + 1024 * 1024},
         )
     return Security(Border(_Fork(Api(node, table), pages)), security)
 

@@ -56,14 +56,13 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "determined": ("determined", "determination", "triaged"),
     "dispatch": ("dispatch", "dispatched"),
     "arrival": ("arrival", "arrived", "on_scene", "onscene"),
-    "departure": ("departure", "departed", "cleared"),
+    "departure": ("departure", "departed", "cleared", "clear"),
     "ended": ("ended", "closed"),
 }
 #: Words that mean an instant only with what follows.
 _STARTS: Mapping[str, tuple[str, ...]] = {
     "received_at": ("call", "intake", "reported"),
     "determined": ("triage",),
-    "departure": ("clear",),
     "ended": ("end", "close"),
 }
 _WHOLE = ("at", "datetime", "date_time", "dt", "timestamp", "ts", "time_stamp")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from crisis.ids import RecordId, ResponderId
 from crisis.responder import Responder
 from crisis.roles import Actor
+from dispatch.beside import BESIDE, Work
 
 from .audit import note_read
 from .pool import County, Database
@@ -57,7 +58,15 @@ async def read_names(
     async with database.tx(County(keys.county_id)) as con:
         rows = await con.fetch(SQL["read_newest_records"], keys.county_id, ids)
         await note_read(con, keys.county_id, at=now, reader=reader, what=what)
-    fields: dict[RecordId, dict[str, str]] = {row["record_id"]: opened(row, keys) for row in rows}
+
+    def open_all(work: Work) -> dict[RecordId, dict[str, str]]:
+        found = {}
+        for number, row in enumerate(rows):
+            work.at(number, len(rows))
+            found[row["record_id"]] = opened(row, keys)
+        return found
+
+    fields = await BESIDE.run(open_all)
     return {
         one.id: Called(
             fields.get(name, {}).get("name") if name else None,

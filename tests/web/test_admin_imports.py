@@ -275,3 +275,14 @@ async def test_a_file_that_holds_days_of_both_orders_is_refused(house: House) ->
     assert "Row 2 has its month first and row 3 its day" in text_of(refused.text)
     guessed = await admin.upload("people", heads + rows.splitlines()[2] + "\n")
     assert "read with their month first" in text_of(guessed.text)
+
+
+async def test_a_file_that_is_too_long_is_refused_by_name(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    refused = await upload(admin, "people", b"code\n" + b"x" * (16 * 1024 * 1024))
+    assert refused.status_code == 422
+    assert "longer than 16 MiB; cut it into several" in text_of(refused.text)
+    beyond = await upload(admin, "people", b"x" * (18 * 1024 * 1024))
+    assert beyond.status_code == 413
+    # The page's script says it in the page's language.
+    assert 'data-too-long="Files are read up to 16 MiB' in await admin.open("/import/people")

@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from crisis.errors import Invalid
 from dispatch.beside import BESIDE
+from dispatch.sheets.table import check_bytes
 from dispatch.sheets.text import decoded
 from web.unknown import refuse_name
 
@@ -143,6 +144,7 @@ def _parts(kind: str, body: bytes, notes: list[str]) -> list[tuple[str, str]]:
             pairs.append((name, content.decode("utf-8-sig")))
             continue
         # Files come as their programs wrote them.
+        check_bytes(len(content))
         text, note = decoded(content)
         notes += [note] if note else []
         pairs.append((name, text))

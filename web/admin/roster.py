@@ -23,6 +23,7 @@ from crisis.responder import Credential, PresenceMode, Responder, why_uncounted
 from crisis.shapes import mark_of
 from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
+from dispatch.beside import BESIDE, Work
 from dispatch.imports.roster import Roster, responder_command, responder_id_of, team_command
 from dispatch.imports.rows import split, yes_or_no
 from dispatch.imports.shifts import instant_of
@@ -140,18 +141,35 @@ class RosterPages:
     async def people(self, desk: Desk) -> Response:
         """List people with what they are trained and licensed for."""
         agencies, called = await _agency_names(desk), await _called(desk)
-        rows = [
-            {
-                "person": one,
-                "name": _person_text(one, called, desk),
-                "agency": agencies.get(one.agency_id, "-"),
-                "uncounted": self._uncounted(desk, one),
-            }
-            for one in desk.county.board.responders.values()
-            if desk.may_see(one.agency_id)
-        ]
+
+        def written(work: Work) -> Response:
+            return self._page(desk, "people.html", rows=self._people(desk, agencies, called, work))
+
+        # A county's people may be many.
+        return await BESIDE.run(written)
+
+    def _people(
+        self,
+        desk: Desk,
+        agencies: Mapping[AgencyId, str],
+        called: Mapping[UUID, str],
+        work: Work,
+    ) -> list[dict[str, Any]]:
+        """Return the people as the list shows them."""
+        rows = []
+        for number, one in enumerate(list(desk.county.board.responders.values())):
+            work.at(number)
+            if desk.may_see(one.agency_id):
+                rows.append(
+                    {
+                        "person": one,
+                        "name": _person_text(one, called, desk),
+                        "agency": agencies.get(one.agency_id, "-"),
+                        "uncounted": self._uncounted(desk, one),
+                    }
+                )
         rows.sort(key=lambda row: (str(row["agency"]), str(row["name"])))
-        return self._page(desk, "people.html", rows=rows)
+        return rows
 
     def _uncounted(self, desk: Desk, one: Responder) -> list[str]:
         rules = desk.county.rules(desk.now)
@@ -318,35 +336,31 @@ class RosterPages:
         trouble: CrisisError | ValueError | None = None,
     ) -> Response:
         board, called = desk.county.board, await _called(desk)
-        people = sorted(
-            (_person_text(one, called, desk), str(one.id))
-            for one in board.responders.values()
-            if desk.may_see(one.agency_id) or _is_on(known, one)
-        )
+
+        def written(work: Work) -> Response:
+            people = []
+            for number, one in enumerate(board.responders.values()):
+                work.at(number)
+                if desk.may_see(one.agency_id) or _is_on(known, one):
+                    people.append((_person_text(one, called, desk), str(one.id)))
+            return self._page(
+                desk,
+                "shift.html",
+                200 if trouble is None else status_of(trouble),
+                trouble=trouble,
+                shift=known,
+                seen=known.mark if known else "",
+                form=form,
+                rows=_member_rows(form),
+                people=sorted(people),
+                teams=sorted(teams, key=lambda t: t.call_sign),
+                modes=list(_MODES),
+                zone=f"{desk.now.astimezone(desk.zone):%Z}",
+            )
+
         teams = [t for t in board.teams.values() if desk.may_see(t.agency_id) and not t.retired]
-        members = form.all("member")
-        rows = [
-            {
-                "member": members[at] if at < len(members) else "",
-                "mode": form.all("mode")[at] if at < len(form.all("mode")) else "onsite",
-                "naloxone": str(at) in form.all("naloxone"),
-            }
-            for at in range(max(_CREW_ROWS, len(members)))
-        ]
-        return self._page(
-            desk,
-            "shift.html",
-            200 if trouble is None else status_of(trouble),
-            trouble=trouble,
-            shift=known,
-            seen=known.mark if known else "",
-            form=form,
-            rows=rows,
-            people=people,
-            teams=sorted(teams, key=lambda t: t.call_sign),
-            modes=list(_MODES),
-            zone=f"{desk.now.astimezone(desk.zone):%Z}",
-        )
+        # A county's people may be many.
+        return await BESIDE.run(written)
 
     async def cancel(self, desk: Desk) -> Response:
         """Take a planned shift back."""
@@ -355,6 +369,19 @@ class RosterPages:
             raise NotFound("unknown_path", "There is no such page.")
         await desk.submit(CancelShift(shift_id=known.id))
         return done(desk, "cancelled", "shifts")
+
+
+def _member_rows(form: Form) -> list[dict[str, Any]]:
+    """Return the crew that a form holds, with room for more."""
+    members, modes = form.all("member"), form.all("mode")
+    return [
+        {
+            "member": members[at] if at < len(members) else "",
+            "mode": modes[at] if at < len(modes) else "onsite",
+            "naloxone": str(at) in form.all("naloxone"),
+        }
+        for at in range(max(_CREW_ROWS, len(members)))
+    ]
 
 
 async def _roster(desk: Desk) -> Roster:

@@ -56,7 +56,7 @@ from web.node import Node, running
 _ROLES: Mapping[Who, Role] = {Who.DISPATCHER: Role.DISPATCHER, Who.ADMIN: Role.ADMIN}
 _COLUMNS = "\n".join(f"  {name:<12} {doc}" for name, doc in calls_.COLUMNS.items())
 
-#: So many bad rows are told at the terminal.
+#: So many bad rows, and so many notes, are told at the terminal.
 _MOST_TOLD = 50
 
 HELP = "run recorded calls through the service and report their response times"
@@ -476,5 +476,10 @@ def _tell_account(reading: Reading, account: Account) -> None:
     if account.overtaken:
         codes = ", ".join(f"{count} {code}" for code, count in account.overtaken.most_common())
         warn(f"Acts that came too late and were refused: {codes}.")
-    for note, count in reading.notes.most_common():
+    notes = reading.notes.most_common()
+    # What is true of many rows, or of the file, before what is said of one.
+    notes.sort(key=lambda note: note[0].startswith("row "))
+    for note, count in notes[:_MOST_TOLD]:
         warn(f"Note: {note}" + (f" ({count} rows)" if count > 1 else ""))
+    if len(notes) > _MOST_TOLD:
+        warn(f"Note: and {len(notes) - _MOST_TOLD} more notes of single rows")

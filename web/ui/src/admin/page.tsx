@@ -74,6 +74,12 @@ async function send(form: HTMLFormElement, button: HTMLElement | null): Promise<
   const told = "long" in form.dataset ? working(stop) : null;
   try {
     const response = await fetch(url, { method: "POST", headers: { "X-Crisis-Client": "page" }, body, signal: stop.signal });
+    if (response.status === 413) {
+      say(document.body.dataset["tooLong"]);
+      form.ariaBusy = null;
+      button?.removeAttribute("disabled");
+      return;
+    }
     if (!(response.headers.get("Content-Type") ?? "").includes("text/html")) throw new Error(String(response.status));
     const text = await read(response, (done, of) => told?.at(done, of));
     // What was refused, or is only shown before it is done, is still to be sent.
