@@ -311,7 +311,7 @@ def _of_busy_team(board: Board, incident: Incident, event: Event) -> Iterator[Ch
             run = (body.incident_id, body.assignment_id)
             yield Change("teams", replace(team, run=run), True)
         case AssignmentDiverted() | AssignmentCancelled():
-            yield from _freed(board, incident, body.assignment_id)
+            yield from _freed(board, incident, body.assignment_id, event)
         case AssignmentRestored() if body.state is not Status.READY:
             yield from _of_restored(board, incident, body.assignment_id)
         case SearchHeld():
@@ -319,16 +319,19 @@ def _of_busy_team(board: Board, incident: Incident, event: Event) -> Iterator[Ch
         case HoldSettled():
             yield from _of_claim(board, body.team_id, body.assignment_id, holds=False)
         case StatusReported() if body.moves and body.status is Status.READY:
-            yield from _freed(board, incident, body.assignment_id)
+            yield from _freed(board, incident, body.assignment_id, event)
         case _:
             return
 
 
-def _freed(board: Board, incident: Incident, assignment_id: AssignmentId) -> Iterator[Change]:
+def _freed(
+    board: Board, incident: Incident, assignment_id: AssignmentId, event: Event
+) -> Iterator[Change]:
     run = incident.assignment(assignment_id)
     team = board.teams.get(run.team_id) if run is not None else None
     if team is not None and team.run == (incident.id, assignment_id):
-        yield Change("teams", msgspec.structs.replace(team, run=None), True)
+        freed = msgspec.structs.replace(team, run=None, ran_at=event.recorded_at)
+        yield Change("teams", freed, True)
 
 
 def _of_restored(board: Board, incident: Incident, assignment_id: AssignmentId) -> Iterator[Change]:

@@ -53,7 +53,7 @@ class DuressRaised(EventBody, frozen=True, kw_only=True):
     Attributes:
         team_id: ``None`` = raised by a person without a team (a desk, a remote clinician).
         raised_by: the account that pressed; ``None`` = a timer. Pressed again = the same alarm.
-        cause: ``button``, ``voice`` or ``missed_check_in``.
+        cause: ``button``, ``voice``, ``missed_check_in`` or ``tracker``.
         next_rung_at: when the ladder climbs unless acknowledged; ``None`` = past, no ladder.
         policy_version: the policy under which the ladder runs.
         doubts: what of it could not be believed.

@@ -250,6 +250,8 @@ class Team(Value, frozen=True, kw_only=True):
         offer: the pending offer (with its incident) that it was asked; at most one.
         run: the open assignment (with its incident); at most one.
         claims: runs that were over when it reported being there; see ``incident.Hold``.
+        ran_at: when the server last learnt that a run of it was over: where it was before says
+            nothing of where it is.
         available_since: when it was last able to be asked; ``None`` = not now.
         lent_to: county that borrows it; ``None`` = at home.
         freed_at: when the server last learnt that it may be asked (again), or that its crew is
@@ -273,6 +275,7 @@ class Team(Value, frozen=True, kw_only=True):
     offer: tuple[IncidentId, OfferId] | None = None
     run: tuple[IncidentId, AssignmentId] | None = None
     claims: tuple[AssignmentId, ...] = ()
+    ran_at: datetime | None = None
     duty_since: datetime | None = None
     available_since: datetime | None = None
     lent_to: CountyId | None = None

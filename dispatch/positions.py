@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+import msgspec
+
 from crisis.board import Board
 from crisis.clock import Clock
 from crisis.errors import Unavailable
@@ -27,6 +29,7 @@ from crisis.team import Duty
 from dispatch.store import positions as store
 from dispatch.store.pool import Database
 from geo.fix import Fix, PlausibilityLimits, Reason, Track, advance, is_late
+from geo.point import haversine_m
 
 #: A flush that takes longer has fallen behind: fixes are on the board later than they should be.
 FLUSH_PERIOD_S = 0.25
@@ -63,6 +66,7 @@ class FixOutcome(Value, frozen=True, kw_only=True):
         off_shift: taken outside a shift; dropped, not stored.
         thinned: the database had fallen behind, so that of this time only each team's newest fix
             and some of the others were kept.
+        unread: samples that could not be read, or were too many of one post.
     """
 
     kept: int = 0
@@ -70,6 +74,7 @@ class FixOutcome(Value, frozen=True, kw_only=True):
     off_shift: int = 0
     rejected: tuple[Rejected, ...] = ()
     thinned: bool = False
+    unread: int = 0
 
 
 @dataclass(slots=True)
@@ -256,8 +261,9 @@ class FixBuffer:
         rejected: list[Rejected] = []
         late = off_shift = 0
         if len(fixes) > 1:
-            fixes = sorted(fixes, key=lambda fix: fix.fixed_at)
-        for fix in fixes:
+            fixes = sorted(fixes, key=lambda fix: fix.seen_at or fix.fixed_at)
+        for given in fixes:
+            fix = given if given.seen_at is None else _still_there(given, track.latest)
             if since is None or fix.fixed_at < since:
                 off_shift += 1
                 continue
@@ -446,6 +452,27 @@ class FixBuffer:
         if known is None or known.fixed_at < fix.fixed_at:
             held.tracks[team_id] = Track(latest=fix)
             held.latest[team_id] = held.moved[team_id] = fix
+
+
+#: A team that says again where it was hasn't moved if its newest fix lies no farther off.
+STILL_M = 75.0
+
+
+def _still_there(ping: Fix, latest: Fix | None) -> Fix:
+    """Return what a ping says: the old place at its own newer time, unless the team has moved on.
+
+    It is the device's own word that it knows of nothing newer. Where we do, and it lies elsewhere,
+    the ping only repeats what is known.
+    """
+    moved_on = (
+        latest is not None
+        and latest.fixed_at > ping.fixed_at
+        and haversine_m(latest.point, ping.point) > STILL_M
+    )
+    seen_at = None if moved_on else ping.seen_at
+    speed = ping.speed_mps if seen_at is None else 0.0
+    fixed_at = seen_at or ping.fixed_at
+    return msgspec.structs.replace(ping, fixed_at=fixed_at, speed_mps=speed, seen_at=None)
 
 
 _UNKNOWN = Track()

@@ -30,6 +30,7 @@ from dispatch.store.log import CountyLog
 from dispatch.store.pool import Database, Worker
 from dispatch.store.pulse import HeadNow
 from dispatch.store.sql import load
+from dispatch.tracking import ShiftAddresses
 from geo.travel import CalibratedEstimate
 
 __all__ = ["Answer", "CommandStats", "CountyRunner", "GroupDone", "Listener", "Service"]
@@ -76,6 +77,8 @@ class Service:
         self._leaps: dict[int, datetime] = {}
         self.stats = CommandStats()
         self._master_key = master_key
+        #: Of running shifts, for trackers that know no password.
+        self.addresses = ShiftAddresses(master_key)
         self._writer = GroupWriter(database)
         self._counties: dict[int, CountyRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

@@ -60,6 +60,8 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     battery: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     #: the sender's own id of the sample; None = it has none
     fix_id: str | None = None
+    #: the device said then that it is still there (a ping); None = it says no such thing
+    seen_at: Instant | None = None
 
 
 class PlausibilityLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,274 +1,441 @@
-"""Reads what tracking apps post: OsmAnd and older Traccar Client, newer Traccar Client, OwnTracks.
+"""Reads what tracking apps and devices post: OsmAnd, Traccar Client, Traccar server, OwnTracks.
 
-A phone page can't track with its screen locked; these apps can. Each has units of its own, which
-end here. Must not know which team carries a device, nor whether a sample can be believed.
+A phone page can't track with its screen locked; these can. Each has units of its own, which end
+here. An app can't mend what it sends, and sends again for ever whatever is refused, before
+everything else: so nothing is refused here. What can't be used is named (``Trouble``), for the
+operator; one bad sample never takes good ones along. A call for help is told apart from the other
+alarms that devices raise. Must not know which team carries a device.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from geo.fix import Fix, FixSource
 from geo.point import Point
+from geo.tracker_values import instant_of, known, mended, number_of
 
 _MPS_PER_KNOT = 1852 / 3600
 _MPS_PER_KMH = 1 / 3.6
-#: Unix times from here on are milliseconds (as seconds they would lie beyond the year 2286).
-_FIRST_MS = 10_000_000_000
-_LAST_S = 253_402_300_799  # the end of the year 9999, where datetime ends
+
+#: Words by which devices call for help, or say that their bearer may not be able to; compared
+#: without case, spaces and marks. A bare "alarm" is taken for the worst that it can mean.
+CALLS_FOR_HELP = frozenset(
+    {
+        *("sos", "panic", "emergency", "help", "distress", "duress", "mayday", "general"),
+        *("falldown", "fall", "falldetected", "mandown", "nomovementalarm", "lonework"),
+        *("accident", "crash", "collision", "crashdetected"),
+        *("true", "yes", "on", "1", "alarm"),
+    }
+)
+#: Fields that may hold an alarm's word, or, by their name alone, be one.
+_ALARM_FIELDS = ("alarm", "alarms", "event", "alert")
+_NAMED_ALARMS = ("sos", "panic", "emergency")
+_NOTHING = frozenset({"", "0", "false", "no", "off", "none", "null"})
+#: Said as events of every journey, by Traccar Client and OwnTracks: no alarms.
+_OF_EVERY_DAY = frozenset(
+    {
+        *("motionchange", "heartbeat", "providerchange", "activitychange", "geofence", "location"),
+        *("geofenceenter", "geofenceexit", "enter", "leave", "boot", "terminate", "schedule"),
+        *("deviceonline", "deviceoffline", "devicemoving", "devicestopped", "deviceunknown"),
+        *("ignitionon", "ignitionoff", "alarm", "getcurrentposition", "watchposition"),
+    }
+)
+#: OwnTracks messages that tell where the device is.
+_PLACED = frozenset({"location", "transition"})
 
 
-class TrackerError(ValueError):
-    """The post is none that this app sends; the message names the field, never its value."""
+class Trouble(StrEnum):
+    """Why something of a post couldn't be used; shown to the operator with how often it was so."""
+
+    NO_PLACE = "no_place"  # a heartbeat, a cell tower alone, a receiver without satellites
+    BAD_PLACE = "bad_place"
+    WRONG_CLOCK = "wrong_clock"
+    UNREADABLE = "unreadable"
+    ENCRYPTED = "encrypted"
+    OTHER_ALARM = "other_alarm"  # low battery, tampering, power cut ...: nobody is in danger by it
+
+
+class Alarm(NamedTuple):
+    """A call for help: its word, and when it was made by the device; ``None`` = it doesn't say."""
+
+    word: str
+    at: datetime | None
 
 
 class TrackerPost(msgspec.Struct, frozen=True, kw_only=True):
-    """The samples of one post and the device that they come from."""
+    """What one post says.
 
-    #: the app's own device identifier, as set up on the device
-    device_id: str
-    #: in the order sent; empty = a post without a position (a greeting, a waypoint)
-    fixes: tuple[Fix, ...]
-
-
-def parse_osmand(params: Mapping[str, str], received_at: datetime) -> TrackerPost:
-    """Read the query or form parameters of OsmAnd and of Traccar Client below version 9.
-
-    ``speed`` is in **knots**, ``batt`` in percent; a negative number = unknown. A missing
-    ``timestamp`` means that the sample was taken when it was received; ``valid=false``, that the
-    receiver had no position.
-
-    Raises:
-        TrackerError: a missing device id or place, or a value that can't be read.
+    Attributes:
+        fixes: in the order sent; empty = it tells no place.
+        alarms: calls for help.
+        troubles: why parts of it couldn't be used, one for each part.
     """
-    device_id = params.get("id") or params.get("deviceid")
-    if not device_id:
-        raise TrackerError("id is missing")
-    if params.get("valid", "true").strip().lower() in {"false", "0"}:
-        return TrackerPost(device_id=device_id, fixes=())
-    lat, lon = _osmand_place(params)
-    stamp = params.get("timestamp")
-    heading = params.get("bearing", params.get("heading"))
-    fix = _fix(
-        point=_point(lat, lon),
-        fixed_at=received_at if stamp is None else _osmand_time(stamp),
-        received_at=received_at,
-        accuracy_m=_optional("accuracy", params.get("accuracy")),
-        speed_mps=_scaled(_optional("speed", params.get("speed")), _MPS_PER_KNOT),
-        heading_deg=_optional("bearing", heading),
-        battery=_scaled(_optional("batt", params.get("batt")), 0.01),
-    )
-    return TrackerPost(device_id=device_id, fixes=(fix,))
+
+    fixes: tuple[Fix, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
 
 
-class _Coords(msgspec.Struct):
-    latitude: float
-    longitude: float
-    accuracy: float | None = None
-    speed: float | None = None
-    heading: float | None = None
+class _Sample(NamedTuple):
+    """One sample in our units, as far as it could be read; see ``Fix``.
 
-
-class _Battery(msgspec.Struct):
-    level: float | None = None
-
-
-class _Location(msgspec.Struct):
-    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
-    coords: _Coords
-    battery: _Battery | None = None
-    uuid: str | None = None
-
-
-class _TraccarPost(msgspec.Struct):
-    device_id: str | int
-    location: _Location | list[_Location]
-
-
-class _OwnTracksPost(msgspec.Struct):
-    kind: str = msgspec.field(name="_type")
-    lat: float | None = None
-    lon: float | None = None
-    tst: float | None = None
-    acc: float | None = None
-    vel: float | None = None
-    cog: float | None = None
-    batt: float | None = None
-    tid: str | None = None
-    topic: str | None = None
-
-
-_TRACCAR = msgspec.json.Decoder(_TraccarPost)
-_OWNTRACKS = msgspec.json.Decoder(_OwnTracksPost)
-
-
-def parse_traccar_json(body: bytes, received_at: datetime) -> TrackerPost:
-    """Read the JSON of Traccar Client from version 9: one location, or several after a gap.
-
-    ``speed`` is in **metres per second**, ``battery.level`` 0..1; -1 = unknown.
-
-    Raises:
-        TrackerError: no such JSON.
+    ``at``: ``None`` = it has no time. ``timeless``: it has one that can't be read. ``still``: it
+    only says again where it was.
     """
-    try:
-        post = _TRACCAR.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TrackerError(f"no location of Traccar Client: {error}") from error
-    locations = post.location if isinstance(post.location, list) else [post.location]
-    return TrackerPost(
-        device_id=str(post.device_id),
-        fixes=tuple(
-            _fix(
-                point=_point(location.coords.latitude, location.coords.longitude),
-                fixed_at=_in_utc(location.timestamp),
-                received_at=received_at,
-                accuracy_m=location.coords.accuracy,
-                speed_mps=location.coords.speed,
-                heading_deg=location.coords.heading,
-                battery=None if location.battery is None else location.battery.level,
-                fix_id=location.uuid,
-            )
-            for location in locations
-        ),
-    )
+
+    lat: Any
+    lon: Any
+    at: datetime | None
+    timeless: bool = False
+    created_at: datetime | None = None
+    still: bool = False
+    has_fix: bool = True
+    accuracy_m: float | None = None
+    speed_mps: float | None = None
+    heading_deg: float | None = None
+    battery: float | None = None
+    fix_id: str | None = None
 
 
-def parse_owntracks(
-    body: bytes, received_at: datetime, device_id: str | None = None
-) -> TrackerPost:
-    """Read one JSON post of OwnTracks in HTTP mode.
+_Part = _Sample | Alarm | Trouble
 
-    ``vel`` is in **kilometres per hour**, ``batt`` in percent; a negative number = unknown. Posts
-    other than positions (waypoints, greetings) are answered with no fixes.
+
+def read_post(params: Mapping[str, str], body: bytes, received_at: datetime) -> TrackerPost:
+    """Read a post in whichever form it comes: the query's parameters, a form, or JSON.
 
     Args:
-        body: the post.
+        params: of the query.
+        body: may be empty.
         received_at: server time, aware UTC.
-        device_id: known from the sign-in or the app's ``X-Limit-D`` header; None = take ``topic``,
-            else ``tid``, from the post.
-
-    Raises:
-        TrackerError: no such JSON, no device named, or a payload that the app has encrypted.
     """
+    text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text[:1] in {b"{", b"["}:
+        parts = [*(_of_params(params) if _says_something(params) else ()), *_of_json(text)]
+    else:
+        merged = {**params, **_form(text)}
+        if not _says_something(merged):
+            return TrackerPost(troubles=(Trouble.UNREADABLE,))
+        parts = list(_of_params(merged))
+    return _judged(parts, received_at)
+
+
+def _says_something(params: Mapping[str, str]) -> bool:
+    return not {"id", "deviceid", "county"}.issuperset(params)
+
+
+def _form(body: bytes) -> dict[str, str]:
     try:
-        post = _OWNTRACKS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TrackerError(f"no OwnTracks message: {error}") from error
-    if post.kind == "encrypted":
-        raise TrackerError("the app encrypts its posts; clear its encryption key")
-    device = device_id or post.topic or post.tid
-    if not device:
-        raise TrackerError("topic and tid are missing")
-    if post.kind != "location":
-        return TrackerPost(device_id=device, fixes=())
-    if post.lat is None or post.lon is None or post.tst is None:
-        raise TrackerError("lat, lon and tst are needed")
-    fix = _fix(
-        point=_point(post.lat, post.lon),
-        fixed_at=_unix_time(post.tst),
-        received_at=received_at,
-        accuracy_m=post.acc,
-        speed_mps=_scaled(post.vel, _MPS_PER_KMH),
-        heading_deg=post.cog,
-        battery=_scaled(post.batt, 0.01),
+        return dict(parse_qsl(body.decode("utf-8"), max_num_fields=100))
+    except ValueError:
+        return {}
+
+
+def _judged(parts: Sequence[_Part], received_at: datetime) -> TrackerPost:
+    """Return the fixes that can be made of the samples, and what is wrong with the others."""
+    alarms = tuple(dict.fromkeys(part for part in parts if isinstance(part, Alarm)))
+    troubles = [part for part in parts if isinstance(part, Trouble)]
+    fixes: list[Fix] = []
+    undated: list[Fix] = []
+    for part in parts:
+        if isinstance(part, _Sample):
+            made = _fix_of(part, received_at)
+            if isinstance(made, Trouble):
+                troubles.append(made)
+            elif made.at_arrival:
+                troubles.append(Trouble.WRONG_CLOCK)
+                undated.append(made.fix)
+            else:
+                fixes.append(made.fix)
+    # Of those whose own time is worth nothing the last is where it is now, on its arrival.
+    if undated and not fixes:
+        fixes = undated[-1:]
+    alarms = tuple(Alarm(a.word, a.at and mended(a.at, received_at)) for a in alarms)
+    return TrackerPost(fixes=tuple(fixes), alarms=alarms, troubles=tuple(troubles))
+
+
+class _Made(NamedTuple):
+    fix: Fix
+    at_arrival: bool
+
+
+def _fix_of(sample: _Sample, received_at: datetime) -> _Made | Trouble:
+    lat, lon = number_of(sample.lat), number_of(sample.lon)
+    if not sample.has_fix or (_is_absent(sample.lat) and _is_absent(sample.lon)):
+        return Trouble.NO_PLACE
+    if lat is None or lon is None:
+        return Trouble.BAD_PLACE
+    try:
+        point = Point(lat_deg=lat, lon_deg=lon)
+    except ValueError:
+        return Trouble.BAD_PLACE
+    fixed_at = received_at
+    at_arrival = sample.timeless
+    if sample.at is not None:
+        believed = mended(sample.at, received_at)
+        at_arrival = believed is None
+        fixed_at = believed or received_at
+    seen_at = None
+    if sample.still and not at_arrival:
+        seen_at = mended(sample.created_at or received_at, received_at)
+    heading, charge, accuracy = (
+        known(sample.heading_deg),
+        known(sample.battery),
+        known(sample.accuracy_m),
     )
-    return TrackerPost(device_id=device, fixes=(fix,))
-
-
-def _fix(
-    *,
-    point: Point,
-    fixed_at: datetime,
-    received_at: datetime,
-    accuracy_m: float | None,
-    speed_mps: float | None,
-    heading_deg: float | None,
-    battery: float | None,
-    fix_id: str | None = None,
-) -> Fix:
-    """Build the fix, with what the apps mean by "unknown" turned into None."""
-    heading = _known(heading_deg)
-    charge = _known(battery)
-    accuracy = _known(accuracy_m)
-    return Fix(
+    fix = Fix(
         point=point,
         fixed_at=fixed_at,
         received_at=received_at,
         source=FixSource.TRACKER,
         # No receiver is exact: 0 is how these apps say that they were told nothing.
         accuracy_m=accuracy if accuracy else None,
-        speed_mps=_known(speed_mps),
+        speed_mps=known(sample.speed_mps),
         heading_deg=heading if heading is not None and heading <= 360 else None,
         battery=min(charge, 1.0) if charge is not None else None,
-        fix_id=fix_id,
+        fix_id=sample.fix_id,
+        seen_at=seen_at if seen_at is not None and seen_at > fixed_at else None,
+    )
+    return _Made(fix, at_arrival)
+
+
+def _is_absent(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in {"", "nan", "null", "none"}
+    return value is None or value != value
+
+
+# Alarms
+
+
+def _alarms_in(fields: Mapping[str, Any], at: datetime | None) -> Iterator[_Part]:
+    """Yield what a mapping of a post says of alarms."""
+    for name in _NAMED_ALARMS:
+        if _plain(fields.get(name)) not in _NOTHING:
+            yield Alarm(name, at)
+    for name in _ALARM_FIELDS:
+        for word in _words(fields.get(name)):
+            if word in _NOTHING or (name == "event" and word in _OF_EVERY_DAY | {"1"}):
+                continue
+            if word in CALLS_FOR_HELP:
+                yield Alarm(word, at)
+            elif name != "event":
+                yield Trouble.OTHER_ALARM
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        value = value.get("type")
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return [_plain(one) for one in str("" if value is None else value).replace(";", ",").split(",")]
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return "".join(c for c in str(value).lower() if c.isalnum())
+
+
+# The forms
+
+
+def _of_params(params: Mapping[str, Any]) -> Iterator[_Part]:
+    """Read OsmAnd's parameters: ``speed`` in **knots**, ``batt`` in percent, ``timestamp``."""
+    stamp = _first(params, "timestamp", "time", "fixTime")
+    at = instant_of(stamp)
+    yield from _alarms_in(params, at)
+    lat, lon = _first(params, "lat", "latitude"), _first(params, "lon", "lng", "longitude")
+    if lat is None and lon is None and isinstance(params.get("location"), str):
+        lat, lon = _pair(params["location"])
+    yield _Sample(
+        lat=lat,
+        lon=lon,
+        at=at,
+        timeless=at is None and not _is_absent(stamp),
+        created_at=instant_of(params.get("created_at")),
+        still=_plain(params.get("t")) == "p",
+        has_fix=_plain(params.get("valid")) not in {"false", "0"},
+        accuracy_m=number_of(_first(params, "accuracy", "acc")),
+        speed_mps=_scaled(number_of(params.get("speed")), _MPS_PER_KNOT),
+        heading_deg=number_of(_first(params, "bearing", "heading", "course")),
+        battery=_share(number_of(_first(params, "batt", "battery")), percent=True),
     )
 
 
-def _osmand_place(params: Mapping[str, str]) -> tuple[float, float]:
-    if "location" in params:
-        lat, comma, lon = params["location"].partition(",")
-        if not comma:
-            raise TrackerError("location must be latitude,longitude")
-        return _number("location", lat), _number("location", lon)
-    if "lat" not in params or "lon" not in params:
-        raise TrackerError("lat and lon, or location, are missing")
-    return _number("lat", params["lat"]), _number("lon", params["lon"])
+def _pair(text: str) -> tuple[str | None, str | None]:
+    """Split a place in one field; either number may have a decimal comma."""
+    for mark in (";", " ", "|"):
+        lat, found, lon = text.strip().partition(mark)
+        if found:
+            return lat.strip().rstrip(","), lon.strip()
+    parts = text.split(",")
+    if len(parts) == 4:
+        return ",".join(parts[:2]), ",".join(parts[2:])
+    return (parts[0], parts[1]) if len(parts) == 2 else (text, None)
 
 
-def _osmand_time(stamp: str) -> datetime:
-    """Read Unix seconds or milliseconds, ISO 8601, or ``yyyy-MM-dd HH:mm:ss`` meant as UTC."""
+def _of_json(text: bytes) -> Iterator[_Part]:
     try:
-        return _unix_time(float(stamp))
-    except TrackerError:
-        raise
-    except ValueError:
-        pass
-    try:
-        instant = datetime.fromisoformat(stamp)
-    except ValueError as error:
-        raise TrackerError("timestamp can't be read") from error
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else _in_utc(instant)
+        # It reads NaN and Infinity too, which some devices send.
+        found = json.loads(text.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        yield Trouble.UNREADABLE
+        return
+    yield from _of_value(found)
 
 
-def _in_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError as error:
-        raise TrackerError("timestamp is out of range") from error
+def _of_value(found: Any) -> Iterator[_Part]:
+    if isinstance(found, list):
+        for one in found:
+            yield from _of_value(one)
+        if not found:
+            yield Trouble.UNREADABLE
+    elif not isinstance(found, dict):
+        yield Trouble.UNREADABLE
+    elif "_type" in found:
+        yield from _of_owntracks(found)
+    elif {"position", "event", "positions"} & set(found) and "coords" not in found:
+        yield from _of_traccar_server(found)
+    elif isinstance(found.get("location"), dict | list):
+        yield from _alarms_in(found, None)
+        yield from _of_locations(found["location"])
+    elif "coords" in found:
+        yield from _of_location(found)
+    elif "fixTime" in found or "deviceTime" in found:
+        yield from _of_position(found)
+    elif _says_something(found):
+        yield from _of_params(found)
+    else:
+        yield Trouble.UNREADABLE
 
 
-def _unix_time(value: float) -> datetime:
-    seconds = value / 1000 if value >= _FIRST_MS else value
-    # False for NaN as well.
-    if not 0 <= seconds <= _LAST_S:
-        raise TrackerError("timestamp is out of range")
-    return datetime.fromtimestamp(seconds, UTC)
+def _of_locations(found: Any) -> Iterator[_Part]:
+    """Read Traccar Client from version 9: one location, or several after a gap."""
+    for one in found if isinstance(found, list) else [found]:
+        if isinstance(one, dict):
+            yield from _of_location(one)
+        else:
+            yield Trouble.UNREADABLE
 
 
-def _point(lat: float, lon: float) -> Point:
-    try:
-        return Point(lat_deg=lat, lon_deg=lon)
-    except ValueError as error:
-        raise TrackerError(str(error)) from error
+def _of_location(one: Mapping[str, Any]) -> Iterator[_Part]:
+    """Read one: ``speed`` in **metres per second**, ``battery.level`` 0..1."""
+    stamp = _first(one, "timestamp", "time")
+    at = instant_of(stamp)
+    coords, battery = _dict(one.get("coords")), one.get("battery")
+    yield from _alarms_in(one, at)
+    yield from _alarms_in(_dict(one.get("extras")), at)
+    level = battery.get("level") if isinstance(battery, Mapping) else battery
+    fix_id = one.get("uuid")
+    yield _Sample(
+        lat=_first(coords, "latitude", "lat"),
+        lon=_first(coords, "longitude", "lon"),
+        at=at,
+        timeless=at is None and not _is_absent(stamp),
+        accuracy_m=number_of(coords.get("accuracy")),
+        speed_mps=number_of(coords.get("speed")),
+        heading_deg=number_of(coords.get("heading")),
+        battery=_share(number_of(level), percent=False),
+        fix_id=str(fix_id)[:64] if fix_id else None,
+    )
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise TrackerError(f"{name} is no number") from error
+def _of_traccar_server(found: Mapping[str, Any]) -> Iterator[_Part]:
+    """Read what a Traccar server forwards: a position or an event, with its device."""
+    positions = found.get("positions", found.get("position"))
+    held = [one for one in _list(positions) if isinstance(one, Mapping)]
+    event = _dict(found.get("event"))
+    if event:
+        at = instant_of(_first(event, "eventTime", "serverTime"))
+        kind = _plain(event.get("type"))
+        if kind == "alarm":
+            words = _words(_dict(event.get("attributes")).get("alarm")) or ["general"]
+            for word in words:
+                yield Alarm(word, at) if word in CALLS_FOR_HELP else Trouble.OTHER_ALARM
+    for one in held:
+        yield from _of_position(one)
+    if not held and not event:
+        yield Trouble.NO_PLACE
 
 
-def _optional(name: str, text: str | None) -> float | None:
-    return None if text is None or not text.strip() else _number(name, text)
+def _of_position(one: Mapping[str, Any]) -> Iterator[_Part]:
+    """Read a position of a Traccar server: ``speed`` in **knots**, times of three kinds."""
+    extras = _dict(one.get("attributes"))
+    stamp = _first(one, "fixTime", "deviceTime", "serverTime")
+    at, created_at = instant_of(stamp), instant_of(one.get("deviceTime"))
+    yield from _alarms_in(extras, created_at or at)
+    speed = number_of(one.get("speed"))
+    moves = _plain(extras.get("motion")) == "true" or bool(speed and speed > 0)
+    yield _Sample(
+        lat=one.get("latitude"),
+        lon=one.get("longitude"),
+        at=at,
+        timeless=at is None and not _is_absent(stamp),
+        created_at=created_at,
+        still=not moves and at is not None and created_at is not None and created_at > at,
+        accuracy_m=number_of(one.get("accuracy")),
+        speed_mps=_scaled(speed, _MPS_PER_KNOT),
+        heading_deg=number_of(one.get("course")),
+        battery=_share(number_of(_first(extras, "batteryLevel", "battery")), percent=True),
+    )
+
+
+def _of_owntracks(found: Mapping[str, Any]) -> Iterator[_Part]:
+    """Read a message of OwnTracks: ``vel`` in **km/h**, ``batt`` in percent, times in seconds.
+
+    Others than positions (a waypoint, a card, a last will) tell nothing of where the device is.
+    """
+    kind = str(found.get("_type"))
+    if kind == "encrypted":
+        yield Trouble.ENCRYPTED
+        return
+    at = instant_of(found.get("tst"))
+    created_at = instant_of(found.get("created_at"))
+    yield from _alarms_in({k: v for k, v in found.items() if k != "event"}, created_at or at)
+    if kind not in _PLACED:
+        return
+    yield _Sample(
+        lat=found.get("lat"),
+        lon=found.get("lon"),
+        at=at,
+        timeless=at is None and not _is_absent(found.get("tst")),
+        created_at=created_at,
+        # A ping says again where the device was, with that place's time.
+        still=found.get("t") == "p",
+        accuracy_m=number_of(found.get("acc")),
+        speed_mps=_scaled(number_of(found.get("vel")), _MPS_PER_KMH),
+        heading_deg=number_of(found.get("cog")),
+        battery=_share(number_of(found.get("batt")), percent=True),
+        fix_id=str(found["_id"])[:64] if found.get("_id") else None,
+    )
+
+
+def _first(fields: Mapping[str, Any], *names: str) -> Any:
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _known(value: float | None) -> float | None:
-    """Return the value; None for the apps' "unknown": negative, infinite or not a number."""
-    return value if value is not None and 0 <= value < float("inf") else None
+def _share(value: float | None, *, percent: bool) -> float | None:
+    """Return a charge as a share; one beyond 1 is percent whatever the form says."""
+    if value is None or value < 0:
+        return None
+    return value / 100 if percent or value > 1 else value

@@ -37,6 +37,7 @@ from web.api import (
     screening,
     session,
     shifts,
+    trackers,
 )
 from web.api.openapi import describe as describe_api
 from web.api.routes import Api, Asked, Node, Operation, Table
@@ -59,6 +60,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *county.OPERATIONS,
     *shifts.OPERATIONS,
     *positions.OPERATIONS,
+    *trackers.OPERATIONS,
     *reports.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -51,6 +51,7 @@ from dispatch.store.troubles import Troubles
 from dispatch.store.upkeep import UpkeepRuns
 from dispatch.supervise import Supervisor
 from dispatch.ticker import Ticker
+from dispatch.tracking import TrackerBook
 from dispatch.watchdog import Watchdog
 from geo.travel import CalibratedEstimate
 from web.admin.routes import admin_routes
@@ -82,6 +83,7 @@ class Node:
     auth: Auth
     feed: Feed
     positions: FixBuffer
+    trackers: TrackerBook
     machine: Clock
     requests: Requests
     clock: Clock
@@ -176,6 +178,7 @@ async def running(
             limits=lambda c, at: node.service.county(c).rules(at).policy.fixes.plausibility,
             serving=lambda: _served(node),
         )
+        node.trackers = TrackerBook(database, machine)
         node.service = Service(
             database,
             node.clock,
@@ -211,6 +214,7 @@ async def running(
             "live": node.live.run,
             "outbox": node.outbox.run,
             "positions": node.positions.run,
+            "trackers": node.trackers.run,
             "rulebooks": node.service.follow_rules,
             "sessions": node.registry.run,
         }
@@ -419,6 +423,7 @@ def _ticker(node: Node) -> Ticker:
             for runner in node.service.counties
         }
         await positions.tidy(database, now.date(), keep)
+        await node.trackers.tidy()
 
     async def results(now: datetime) -> None:
         # One that was added a moment ago isn't served yet, and has nothing old.

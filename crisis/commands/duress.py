@@ -21,7 +21,7 @@ class RaiseDuress(Command, frozen=True, kw_only=True):
     ALWAYS_HEARD = True
     team_id: TeamId | None = None
     responder_id: ResponderId | None = None
-    cause: Literal["button", "voice", "missed_check_in"] = "button"
+    cause: Literal["button", "voice", "missed_check_in", "tracker"] = "button"
     doubts: tuple[Doubt, ...] = ()
 
 

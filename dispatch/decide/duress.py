@@ -58,7 +58,7 @@ def raise_duress(d: Deciding, c: RaiseDuress) -> dict[str, Any]:
     told = {"doubts": doubts}
     # Only the clockwork knows of a missed check-in.
     timed = actor.has(Role.SYSTEM) or c.cause != "missed_check_in"
-    known = _same_person(d, responder_id, team_id)
+    known = _same_person(d, responder_id, team_id) or _same_tracker(d, c.cause, team_id)
     if known is not None:
         _ring_again(d, known)
         return {"duress_id": known.id, "state": known.state, "again": True, **told}
@@ -239,6 +239,20 @@ def _same_person(
         if alarm.team_id == team_id or not (_speaks_for_others(actor) or is_elsewhere):
             return alarm
     return None
+
+
+def _same_tracker(d: Deciding, cause: str, team_id: TeamId | None) -> Duress | None:
+    """Return the open alarm that a tracker of the same team raised: nobody knows who carries it."""
+    if cause != "tracker" or team_id is None or d.env.actor.responder_id is not None:
+        return None
+    return next(
+        (
+            alarm
+            for alarm in d.board.duress.values()
+            if alarm.is_open and alarm.cause == cause and alarm.team_id == team_id
+        ),
+        None,
+    )
 
 
 def _duress(d: Deciding, duress_id: DuressId) -> Duress:

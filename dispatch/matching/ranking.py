@@ -177,6 +177,9 @@ def _sorted_out(
             stands = speed is not None and speed < STANDING_MPS
             if fix.fixed_at >= (standing_since if stands else moving_since):
                 point = fix.point
+            elif stands and not (team.ran_at is not None and team.ran_at > fix.fixed_at):
+                # Parked: a phone with its screen locked says nothing more.
+                point, by = fix.point, LocatedBy.LAST_FIX
         if point is None and policy.base_when_stale:
             point, by = team.base, LocatedBy.BASE
         if point is None:
@@ -287,7 +290,7 @@ def _candidate(
         travel=drive,
         located_by=one.by,
         on_time=None if due_s is None else eta_s <= due_s,
-        surely_on_time=None if due_s is None else drive.high_s <= due_s,
+        surely_on_time=None if due_s is None else drive.high_s <= due_s and one.by is LocatedBy.FIX,
         asked_before=asked,
         fix_age_s=None if one.fix is None else age_s(one.fix, now),
         adjustments=adjustments,

@@ -65,6 +65,8 @@ class LocatedBy(StrEnum):
     """What a team's whereabouts rest on."""
 
     FIX = "fix"
+    #: an old fix of a team that stood, and nothing says that it has moved since
+    LAST_FIX = "last_fix"
     #: no fresh fix: the team is taken to be at its base
     BASE = "base"
 
@@ -88,7 +90,8 @@ class Candidate(Value, frozen=True, kw_only=True, gc=False):
             place it holds the adjustments alone.
         travel: the drive, with its band; ``None`` = the incident's place isn't known.
         on_time: the expected arrival lies before the deadline; ``None`` = no deadline or no place.
-        surely_on_time: ... even at the slow end of the band.
+        surely_on_time: ... even at the slow end of the band; never of a team that is only taken
+            to be where its drive starts.
         located_by: what the drive starts from.
         fix_age_s: seconds since the newest fix, used or not; ``None`` = there is none.
         asked_before: it declined, or let an offer of this slot expire: after all others.

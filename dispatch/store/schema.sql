@@ -1353,6 +1353,32 @@ CREATE POLICY own_county ON token_scopes TO crisis_app
 GRANT SELECT ON token_scopes TO crisis_app;
 GRANT DELETE, INSERT, SELECT ON token_scopes TO crisis_worker;
 
+CREATE TABLE tracker_counts (
+    county_id integer NOT NULL,
+    -- the session or token that it posts with, or the shift whose address it posts to
+    tracker_id uuid NOT NULL,
+    -- the team that it last spoke for; NULL: none
+    team_id uuid,
+    -- 'post' counts all posts, 'fix' what was kept; the others say what was wrong
+    reason text NOT NULL,
+    times bigint NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    CONSTRAINT tracker_counts_pkey PRIMARY KEY (county_id, tracker_id, reason),
+    CONSTRAINT tracker_counts_reason_check CHECK (reason ~ '^[a-z_]{1,40}$'::text),
+    CONSTRAINT tracker_counts_times_check CHECK (times > 0)
+);
+ALTER TABLE tracker_counts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tracker_counts FORCE ROW LEVEL SECURITY;
+CREATE POLICY all_counties ON tracker_counts TO crisis_worker
+    USING (true)
+    WITH CHECK (true);
+CREATE POLICY own_county ON tracker_counts TO crisis_app
+    USING (county_id = NULLIF(current_setting('app.county'::text, true), ''::text)::integer)
+    WITH CHECK (county_id = NULLIF(current_setting('app.county'::text, true), ''::text)::integer);
+GRANT SELECT ON tracker_counts TO crisis_app;
+GRANT DELETE, INSERT, SELECT, UPDATE ON tracker_counts TO crisis_worker;
+
 -- Periodic work, once per period over all nodes.
 CREATE TABLE upkeep_runs (
     job text NOT NULL,

@@ -22,6 +22,7 @@ from dispatch.store.channels import Channels
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
+from dispatch.tracking import TrackerBook
 from geo.travel import CalibratedEstimate
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_county
 from web.app import build_app
@@ -74,6 +75,7 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             feed=feed,
             positions=positions,
             channels=Channels(database, clock),
+            trackers=TrackerBook(database, clock),
         )
         made = Site(node, build_app(node), clock)
         await stack.enter_async_context(made.http)

@@ -29,6 +29,7 @@ from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load as load_sql
+from dispatch.tracking import TrackerBook
 from web.auth import Auth
 from web.metrics import Requests
 
@@ -53,6 +54,7 @@ class TestNode:
     machine: Clock
     feed: Feed
     positions: FixBuffer
+    trackers: TrackerBook
     channels: Channels
     mailer: MailAdapter | None = None
     requests: Requests = field(default_factory=Requests)

@@ -23,6 +23,7 @@ from dispatch.config import load
 from dispatch.store import administration
 from dispatch.store.identity import Grant
 from dispatch.store.pool import County, Database
+from dispatch.tracking import Tracker
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, PASSWORD, create_county
 from web.admin.language import words_in
 from web.admin.tokens import SCOPES
@@ -779,6 +780,17 @@ async def test_a_token_is_shown_once_does_what_it_may_and_ends(house: House) -> 
         assert ended.headers["location"] == f"/admin/{ALAMEDA}/tokens?said=token_ended"
         assert (await system.get("/api/v1/teams", headers=bearer)).status_code == 401
     assert "main line" not in text_of(await admin.open("/tokens"))
+
+
+async def test_what_a_tracker_sends_in_vain_is_told_in_words(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    tracker = Tracker(ALAMEDA, new_id(), None)
+    for _ in range(14):
+        house.node.trackers.note(tracker, ["no_place"])
+    house.node.trackers.note(tracker, ["other_alarm", "wrong_clock"])
+    listed = text_of(await admin.open("/tokens"))
+    assert "14 posts of this tracker hold no place" in listed
+    assert "1 samples hold an impossible time" in listed
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,6 @@ async def test_what_was_not_kept_is_told(site: Site) -> None:
         b'{"point": {"lat_deg": 91, "lon_deg": 0}, "fixed_at": "2026-03-02T08:00:00Z"}',
         b'{"point": {"lat_deg": NaN, "lon_deg": 0}, "fixed_at": "2026-03-02T08:00:00Z"}',
         b'{"point": {"lat_deg": 1, "lon_deg": 0}, "fixed_at": "2026-03-02T08:00:00"}',
-        b'{"point": {"lat_deg": 1, "lon_deg": 0}, "fixed_at": "9999-03-02T08:00:00Z"}',
         b'{"point": {"lat_deg": 1, "lon_deg": 0}}',
         b"[" + b",".join([b"{}"] * 1_001) + b"]",
         b"7",
@@ -176,18 +175,33 @@ async def test_a_device_token_tracks_the_team_that_its_address_names(site: Site)
     assert problem(response, 403) == "out_of_scope"
 
 
-async def test_what_no_tracking_app_sends_is_refused(site: Site) -> None:
-    _, phone = await _crew(site)
-    for params in (
-        {},
-        {"lat": "x", "lon": "1"},
-        {"lat": "91", "lon": "1"},
-        {"lat": "nan", "lon": "1"},
-    ):
-        response = await phone.get("/trackers/osmand", **params)
-        assert problem(response, 422) == "bad_tracker_post"
-    for app in ("owntracks", "traccar"):
-        for raw in (b"{", b"[]", b'{"_type": "encrypted"}', b"\xff"):
-            response = await phone.post(f"/trackers/{app}", raw=raw)
-            assert problem(response, 422) == "bad_tracker_post"
-    assert problem(await phone.get("/trackers/other"), 404) == "unknown_path"
+async def test_one_bad_sample_of_a_phone_takes_no_good_one_along(site: Site, admin: Admin) -> None:
+    team_id, phone = await _crew(site)
+    bad = {"point": {"lat_deg": 91, "lon_deg": 0}, "fixed_at": _fix(site)["fixed_at"]}
+    sent = [_fix(site, ago_s=3), bad, _fix(site, ago_s=2), {}, _fix(site, ago_s=1)]
+    outcome = (await phone.post(f"/teams/{team_id}/fixes", sent)).json()
+    assert (outcome["kept"], outcome["unread"]) == (3, 2)
+    assert await _stored(admin, team_id) == 3
+
+
+async def test_of_too_many_samples_of_a_phone_the_newest_stay(site: Site) -> None:
+    team_id, phone = await _crew(site)
+    now = site.clock.now()
+    fixes = [
+        {"point": OAKLAND, "fixed_at": (now - timedelta(milliseconds=20 * n)).isoformat()}
+        for n in range(1_100)
+    ]
+    outcome = (await phone.post(f"/teams/{team_id}/fixes", fixes)).json()
+    assert (outcome["kept"], outcome["unread"]) == (1_000, 100)
+    assert site.node.positions.latest(ALAMEDA)[team_id].fixed_at == now
+
+
+async def test_a_browser_that_counts_from_another_epoch_is_not_silenced(site: Site) -> None:
+    team_id, phone = await _crew(site)
+    response = await phone.post(f"/teams/{team_id}/fixes", _fix(site, ago_s=978_307_200 + 5))
+    assert response.status_code == 204, response.text
+    latest = site.node.positions.latest(ALAMEDA)[team_id]
+    assert latest.fixed_at == site.clock.now() - timedelta(seconds=5)
+    odd = _fix(site) | {"fixed_at": "9999-03-02T08:00:00Z"}
+    outcome = (await phone.post(f"/teams/{team_id}/fixes", odd)).json()
+    assert outcome["rejected"][0]["reasons"] == ["future"]

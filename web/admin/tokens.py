@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from starlette.responses import Response
@@ -21,6 +22,8 @@ from crisis.ids import AgencyId, UserId
 from crisis.standards import local_day
 from dispatch.store.administration import find_county
 from dispatch.store.identity import MAX_LABEL, Account, Token
+from geo import trackers
+from geo.fix import Reason
 from web.admin.forms import Form
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
 
@@ -42,6 +45,14 @@ _A_YEAR = timedelta(days=366)
 #: A token that ends sooner is marked: somebody must issue the next one.
 _SOON = timedelta(days=30)
 
+#: What is said of a tracker: all of it an operator can mend, or must know.
+_TOLD_OF_TRACKERS = frozenset(
+    {
+        *(trouble.value for trouble in trackers.Trouble),
+        *(reason.value for reason in Reason if reason is not Reason.DUPLICATE),
+        *("alarm", "no_team", "off_shift", "too_many"),
+    }
+)
 _FIELDS = ("system", "device", "scope", "agency", "until")
 
 
@@ -73,7 +84,8 @@ class TokenPages:
         rows = []
         # Their dates are the host's, not those of a county whose time is simulated.
         now = desk.node.machine.now()
-        for token in await desk.node.accounts.tokens(desk.county_id):
+        held = await desk.node.accounts.tokens(desk.county_id)
+        for token in held:
             grant = next(one for one in token.grants if one.county_id == desk.county_id)
             used = token.last_seen_at if token.last_seen_at > token.created_at else None
             rows.append(
@@ -90,7 +102,25 @@ class TokenPages:
                     "is_ending": token.expires_at < now + _SOON,
                 }
             )
-        return self._page(desk, "tokens.html", rows=rows)
+        heard = await self._trackers(desk, {row.session_id: row for row in held})
+        return self._page(desk, "tokens.html", rows=rows, trackers=heard)
+
+    async def _trackers(self, desk: Desk, held: Mapping[UUID, Token]) -> list[dict[str, Any]]:
+        """Return each tracker that was heard of lately, with what it sent that couldn't be used."""
+        teams = desk.county.board.teams
+        rows: dict[UUID, dict[str, Any]] = {}
+        for one in await desk.node.trackers.counts(desk.county_id):
+            row = rows.setdefault(one.tracker_id, {"name": "", "team": "", "told": [], "posts": 0})
+            team = teams.get(one.team_id) if one.team_id is not None else None
+            token = held.get(one.tracker_id)
+            row["team"] = row["team"] or (team.call_sign if team is not None else "")
+            row["name"] = token.device or token.label if token is not None else row["team"]
+            if one.reason == "post":
+                row["posts"], row["last"] = one.times, desk.when(one.last_at)
+            elif one.reason in _TOLD_OF_TRACKERS:
+                row["told"].append(desk.words(f"tokens.tracker_{one.reason}", n=one.times))
+        found = [row for row in rows.values() if row["posts"]]
+        return sorted(found, key=lambda row: (not row["told"], row["team"], row["name"]))
 
     async def add(self, desk: Desk) -> Response:
         """Show the form of a new token, or issue it: it is shown once."""

@@ -39,6 +39,7 @@ from dispatch.store.accounts import Accounts
 from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant, Principal
 from dispatch.store.pool import Database
+from dispatch.tracking import TrackerBook
 from web.api.intake import CommandBody, command_body
 from web.api.wire import (
     BODY_LIMIT,
@@ -96,6 +97,11 @@ class Node(Protocol):
     @property
     def positions(self) -> FixBuffer:
         """Where teams are."""
+        ...
+
+    @property
+    def trackers(self) -> TrackerBook:
+        """What tracking apps sent that couldn't be used."""
         ...
 
     @property

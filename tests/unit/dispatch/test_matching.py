@@ -445,6 +445,35 @@ def test_a_standing_teams_fix_stays_fresh_for_longer(county: County) -> None:
     assert candidate_of(county.rank(), team_id).located_by is LocatedBy.FIX
 
 
+@pytest.mark.parametrize("hours", [1, 5, 11])
+def test_a_parked_team_stays_where_it_is_and_beats_its_base(county: County, hours: int) -> None:
+    team_id = county.team(1, away_min=None, base=minutes_away(30))
+    county.fix(team_id, 5, age_s=hours * 3600, speed_mps=0.0)
+    found = candidate_of(county.rank(), team_id)
+    assert found.located_by is LocatedBy.LAST_FIX
+    assert found.travel is not None and found.travel.eta_s == pytest.approx(5 * 60)
+
+
+def test_a_run_since_the_fix_says_that_the_team_has_moved(county: County) -> None:
+    team_id = county.team(1, away_min=None, base=minutes_away(30))
+    county.fix(team_id, 5, age_s=3600, speed_mps=0.0)
+    for ago_s, by in ((7200, LocatedBy.LAST_FIX), (1800, LocatedBy.BASE)):
+        team = msgspec.structs.replace(county.teams[team_id], ran_at=NOW - timedelta(seconds=ago_s))
+        county.teams[team_id] = team
+        assert candidate_of(county.rank(), team_id).located_by is by
+
+
+def test_a_team_that_only_counts_as_somewhere_is_never_surely_in_time(county: County) -> None:
+    at_base = county.team(1, away_min=None, base=minutes_away(2))
+    parked = county.team(2, away_min=None, base=minutes_away(2))
+    county.fix(parked, 2, age_s=3600, speed_mps=0.0)
+    seen = county.team(3, away_min=2)
+    found = county.rank(incident(due_min=50))
+    assert candidate_of(found, seen).surely_on_time is True
+    for team_id in (at_base, parked):
+        assert candidate_of(found, team_id).surely_on_time is False
+
+
 def test_a_team_with_neither_fix_nor_base_is_left_out(county: County) -> None:
     team_id = county.team(1, away_min=None)
     assert codes_against(county.rank(), team_id) == ["no_position"]

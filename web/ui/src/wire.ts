@@ -48,7 +48,7 @@ export type FixSource = (typeof FIX_SOURCE_WORDS)[number];
 export const INCIDENT_STATE_WORDS = ["received", "screening", "determined", "closed", "cancelled", "merged"] as const;
 export type IncidentState = (typeof INCIDENT_STATE_WORDS)[number];
 
-export const LOCATED_BY_WORDS = ["fix", "base"] as const;
+export const LOCATED_BY_WORDS = ["fix", "last_fix", "base"] as const;
 export type LocatedBy = (typeof LOCATED_BY_WORDS)[number];
 
 export const OBLIGATION_KIND_WORDS = ["callback", "waiting_contact", "check_in", "follow_up", "plan_notice", "note", "mandated_report"] as const;
@@ -808,6 +808,7 @@ export interface Fix {
   readonly heading_deg: number | null;
   readonly battery: number | null;
   readonly fix_id: string | null;
+  readonly seen_at: string | null;
 }
 
 /** What became of the fixes of one post; all but the rejected and off-shift ones are on disk. */
@@ -817,6 +818,7 @@ export interface FixOutcome {
   readonly off_shift: number;
   readonly rejected: readonly Rejected[];
   readonly thinned: boolean;
+  readonly unread: number;
 }
 
 /** When a position is believed, and for how long. */
@@ -2152,6 +2154,7 @@ export interface Team {
   readonly offer: readonly [string, string] | null;
   readonly run: readonly [string, string] | null;
   readonly claims: readonly string[];
+  readonly ran_at: string | null;
   readonly duty_since: string | null;
   readonly available_since: string | null;
   readonly lent_to: number | null;
@@ -2313,6 +2316,12 @@ export interface Timeline {
   readonly events: readonly Event[];
   readonly changes: Readonly<Partial<Record<number, readonly FactChange[]>>>;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Where a tracking app posts for the running shift, without a password. */
+export interface TrackerAddress {
+  readonly path: string;
+  readonly ends_at: string;
 }
 
 /** The drive from one origin, without the time a team needs to get going. */
@@ -3001,7 +3010,7 @@ export interface PlanShiftBody {
 export interface RaiseDuressBody {
   readonly team_id?: string | null | undefined;
   readonly responder_id?: string | null | undefined;
-  readonly cause?: "button" | "missed_check_in" | "voice" | undefined;
+  readonly cause?: "button" | "missed_check_in" | "tracker" | "voice" | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -3406,11 +3415,11 @@ export const GrantShape: Shape = { d: {"agency_id": null, "responder_id": null, 
 export const WhoAmIShape: Shape = { d: {}, p: { grants: GrantShape } };
 export const ChannelShape: Shape = { d: {"code_sent_at": null, "verified_at": null, "failed_at": null, "error": null} };
 export const OwnChannelsShape: Shape = { d: {}, p: { channels: ChannelShape } };
-export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null} };
+export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "ran_at": null, "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
+export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null, "seen_at": null} };
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
 export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
-export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false} };
+export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false, "unread": 0} };
 export const NeedViewShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardViewShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const DangerViewShape: Shape = { d: {"version": 1, "unknown": [], "not_asked": [], "scene_known": false, "is_clear": false} };
@@ -3759,9 +3768,19 @@ export const getTeamDevices: Operation<{ team_id: string }, undefined, undefined
   name: "getTeamDevices", method: "GET", path: "/api/v1/teams/{team_id}/devices", command: false, shape: null,
 };
 
+/** Where a tracking app posts for the running shift; for its crew alone. */
+export const getTeamTracker: Operation<{ team_id: string }, undefined, undefined, TrackerAddress> = {
+  name: "getTeamTracker", method: "GET", path: "/api/v1/teams/{team_id}/tracker", command: false, shape: null,
+};
+
 /** The county's teams, their duty and where they are. */
 export const getTeams: Operation<undefined, undefined, undefined, Teams> = {
   name: "getTeams", method: "GET", path: "/api/v1/teams", command: false, shape: TeamsShape,
+};
+
+/** The same, to the secret address of a running shift, without a password. */
+export const getTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
+  name: "getTrack", method: "GET", path: "/api/v1/track/{word}", command: false, shape: null,
 };
 
 /** Offer the incident to another owner, who must accept; to oneself = take it. */
@@ -3872,6 +3891,11 @@ export const postSessionTicket: Operation<undefined, undefined, undefined, Ticke
 /** One fix or many of a team on shift; 204 once they are on disk. */
 export const postTeamFixes: Operation<{ team_id: string }, undefined, FixInSent | readonly FixInSent[], FixOutcome | undefined> = {
   name: "postTeamFixes", method: "POST", path: "/api/v1/teams/{team_id}/fixes", command: false, shape: FixOutcomeShape,
+};
+
+/** The same, to the secret address of a running shift, without a password. */
+export const postTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
+  name: "postTrack", method: "POST", path: "/api/v1/track/{word}", command: false, shape: null,
 };
 
 /** Someone is in danger. Refused to nobody whose account is known, signed in or not any more. */
@@ -4007,7 +4031,7 @@ export interface CodeSets {
   readonly disposition: "arrest" | "deceased" | "detox_sud_facility" | "hold_by_law_enforcement" | "hold_by_other" | "hold_by_team" | "left" | "medical_ed" | "not_found" | "other" | "refused_contact" | "refused_services" | "shelter" | "stabilized_no_further_need" | "stabilized_referral" | "stabilized_safety_plan" | "support_took_over" | "transferred_county" | "transferred_furs" | "unsafe_no_contact" | "voluntary_23_hour" | "voluntary_crisis_residential" | "voluntary_csu" | "voluntary_ed" | "voluntary_psychiatric_admission" | "voluntary_respite" | "voluntary_sobering" | "voluntary_urgent_care" | (string & {});
   readonly dispute_reason: "after_end" | "after_others" | "before_acceptance" | "before_determination" | "before_others" | "contradicts_end" | "not_your_run" | "outside_skew";
   readonly divert_reason: "closer_team_free" | "duress" | "higher_class" | "supervisor_order" | (string & {});
-  readonly duress_cause: "button" | "missed_check_in" | "voice";
+  readonly duress_cause: "button" | "missed_check_in" | "tracker" | "voice";
   readonly duress_resolution: "check_in_late" | "drill" | "false_alarm" | "injured" | "pressed_by_mistake" | "safe" | "safe_after_help" | "withdrew" | (string & {});
   readonly duress_rung: "on_call" | "supervisor" | "watchdog";
   readonly escalation_rung: "loan" | "on_call" | "partner" | "supervisor";
@@ -4095,7 +4119,6 @@ export type RefusalCode =
   | "bad_span"
   | "bad_standards"
   | "bad_ticket"
-  | "bad_tracker_post"
   | "bad_username"
   | "bad_words"
   | "bad_zones"

@@ -99,7 +99,7 @@ export function Recommend({ desk, one }: { desk: Desk; one: IncidentView }) {
               {desk.callSign(candidate.team_id)}
               {inDanger.has(candidate.team_id) && <span class="alarm-words"> {t("duress")}</span>}
             </b>
-            <Travel travel={candidate.travel} onTime={candidate.on_time} surely={candidate.surely_on_time} />
+            <Travel travel={candidate.travel} onTime={candidate.on_time} surely={candidate.surely_on_time} by={candidate.located_by} />
             <span class="why">{reasons(candidate, found).join(" · ")}</span>
             {asks.value === candidate.team_id ? (
               <Override
@@ -153,7 +153,9 @@ function PossibleTeams({ desk, possible }: { desk: Desk; possible: readonly Poss
       <ul class="excluded">
         {possible.map((team) => (
           <li key={team.team_id}>
-            <b>{desk.callSign(team.team_id)}</b> {team.travel && minutes(team.travel.eta_s)} {team.reasons.map((reason) => reason.sentence).join(" ")}
+            <b>{desk.callSign(team.team_id)}</b> {team.travel && minutes(team.travel.eta_s)}{" "}
+            {team.located_by === "base" && <span class="warn-words">{t("counts_at_base")} </span>}
+            {team.reasons.map((reason) => reason.sentence).join(" ")}
           </li>
         ))}
       </ul>
@@ -161,7 +163,15 @@ function PossibleTeams({ desk, possible }: { desk: Desk; possible: readonly Poss
   );
 }
 
-function Travel({ travel, onTime, surely }: { travel: TravelTime | null; onTime: boolean | null; surely: boolean | null }) {
+interface TravelProps {
+  readonly travel: TravelTime | null;
+  readonly onTime: boolean | null;
+  readonly surely: boolean | null;
+  readonly by: Candidate["located_by"];
+}
+
+/** A team that only counts as being where its drive starts is never shown as surely in time. */
+function Travel({ travel, onTime, surely, by }: TravelProps) {
   if (travel === null) return <span class="warn-words">{t("eta_unknown")}</span>;
   const whole = (seconds: number) => Math.max(1, Math.round(seconds / 60));
   return (
@@ -176,6 +186,8 @@ function Travel({ travel, onTime, surely }: { travel: TravelTime | null; onTime:
           <Icon name="close" />
           {t("too_late")}
         </span>
+      ) : by !== "fix" ? (
+        <span class="warn-words">{t(by === "base" ? "counts_at_base" : "counts_where_parked")}</span>
       ) : surely === false ? (
         <span class="warn-words">{t("maybe_late")}</span>
       ) : onTime === true ? (
@@ -199,7 +211,9 @@ function reasons(candidate: Candidate, found: Recommendation): string[] {
   told.push(
     candidate.located_by === "base"
       ? t("from_base")
-      : t("fix_is_old", { age: candidate.fix_age_s === null ? "?" : minutes(candidate.fix_age_s) }),
+      : candidate.located_by === "last_fix"
+        ? t("parked_since", { age: candidate.fix_age_s === null ? "?" : minutes(candidate.fix_age_s) })
+        : t("fix_is_old", { age: candidate.fix_age_s === null ? "?" : minutes(candidate.fix_age_s) }),
   );
   return told;
 }

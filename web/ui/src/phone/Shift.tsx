@@ -18,6 +18,7 @@ import { draft } from "./kept.ts";
 import { Owed } from "./Owed.tsx";
 import { Big, ProgressMark, Reasons, Sent, Sheet } from "./parts.tsx";
 import type { Phone } from "./phone.ts";
+import { TrackerAddressOf } from "./Tracked.tsx";
 import { label } from "./words.ts";
 
 const HOURS = [4, 8, 10, 12, 24] as const;
@@ -243,6 +244,7 @@ export function MoreSheet({ phone, awake }: { phone: Phone; awake: { isOn: boole
         <ThemeChoice />
         <Unverified />
       </div>
+      {picture?.team.shift_id && <TrackerAddressOf team={picture.team.id} />}
       {picture?.team.shift_id && (
         <button type="button" class="button touch" data-act="end-shift" onClick={() => phone.open("end_shift")}>
           <Icon name="moon" />

@@ -17,6 +17,19 @@ const RESTING_S = 60;
 const MOVED_M = 40;
 const MOST_KEPT = 500;
 
+/** Apple counts from 2001 what is told as counted from 1970. */
+const APPLE_MS = 978_307_200_000;
+/** No browser hands out a position older than this: its clock is another's, and the position is new. */
+const OLDEST_MS = 10 * 60_000;
+
+/** How old a position is that the browser has just handed out, ms; never negative. */
+export function ageOf(timestamp: number, now: number): number {
+  for (const age of [now - timestamp, now - timestamp - APPLE_MS]) {
+    if (age > -60_000 && age <= OLDEST_MS) return Math.max(0, age);
+  }
+  return 0;
+}
+
 export class Tracker {
   /** How it stands. */
   readonly state = signal<Tracking>("off");
@@ -80,7 +93,7 @@ export class Tracker {
     this.state.value = "on";
     this.here.value = { lat: latitude, lon: longitude };
     // The county's clock, not the device's: a phone an hour off must not send fixes of the future.
-    const age = Math.max(0, Date.now() - found.timestamp);
+    const age = ageOf(found.timestamp, Date.now());
     this.waiting.push({
       point: { lat_deg: latitude, lon_deg: longitude },
       fixed_at: new Date(this.clock.now() - age).toISOString(),

@@ -9,6 +9,7 @@ export default {
   duress_cause_button: "Button",
   duress_cause_voice: "By voice",
   duress_cause_missed_check_in: "Missed check-in",
+  duress_cause_tracker: "SOS from a tracker",
   duress_resolution_safe: "Team safe",
   duress_resolution_safe_after_help: "Team safe after help came",
   duress_resolution_withdrew: "Team withdrew safely",

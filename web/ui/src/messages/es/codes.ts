@@ -11,6 +11,7 @@ const es: Catalog<typeof en> = {
   duress_cause_button: "Botón",
   duress_cause_voice: "De voz",
   duress_cause_missed_check_in: "Reporte no recibido",
+  duress_cause_tracker: "SOS de un rastreador",
   duress_resolution_safe: "Equipo a salvo",
   duress_resolution_safe_after_help: "Equipo a salvo tras la ayuda",
   duress_resolution_withdrew: "Se retiró a salvo",

@@ -11,6 +11,7 @@ const vi: Catalog<typeof en> = {
   duress_cause_button: "Nút bấm",
   duress_cause_voice: "Qua lời nói",
   duress_cause_missed_check_in: "Lỡ báo an toàn",
+  duress_cause_tracker: "SOS từ thiết bị định vị",
   duress_resolution_safe: "Đội an toàn",
   duress_resolution_safe_after_help: "Đội an toàn sau khi có hỗ trợ",
   duress_resolution_withdrew: "Đội đã rút an toàn",
