@@ -52,7 +52,8 @@ class FixIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 FixesIn = FixIn | Annotated[list[FixIn], Meta(max_length=MOST_FIXES)]
-_decoder: msgspec.json.Decoder[FixIn] = msgspec.json.Decoder(FixIn)
+_decoder: msgspec.json.Decoder[FixIn | list[FixIn]] = msgspec.json.Decoder(FixesIn)
+_one: msgspec.json.Decoder[FixIn] = msgspec.json.Decoder(FixIn)
 _parts: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -98,14 +99,24 @@ def _read(raw: bytes, source: FixSource, received_at: datetime) -> tuple[list[Fi
     Raises:
         BadRequest, Invalid: as ``decode`` says of the first that could not be read.
     """
-    if not raw.lstrip().startswith(b"["):
-        return [_fix(decode(raw, _decoder), source, received_at)], 0
+    try:
+        given = decode(raw, _decoder)
+    except CrisisError as error:
+        # A name that nobody knows is its program's fault, not a sample's.
+        if error.code == "unknown_field" or not raw.lstrip().startswith(b"["):
+            raise
+        return _good_ones(raw, source, received_at)
+    many = given if isinstance(given, list) else [given]
+    return [_fix(one, source, received_at) for one in many], 0
+
+
+def _good_ones(raw: bytes, source: FixSource, received_at: datetime) -> tuple[list[Fix], int]:
     fixes: list[Fix] = []
     refused: CrisisError | None = None
     parts: list[Any] = decode(raw, _parts)
     for part in parts:
         try:
-            fixes.append(_fix(decode(bytes(part), _decoder), source, received_at))
+            fixes.append(_fix(decode(bytes(part), _one), source, received_at))
         except CrisisError as error:
             refused = refused or error
     if not fixes and refused is not None:

@@ -28,6 +28,7 @@ OURS = {cls for cls in COMMANDS if cls.ROLES == SYSTEM}
 TWICE = {c.RecordEncounter, c.StartShift}
 #: Reachable without a session: probes, sign-in, and this description.
 PUBLIC = {
+    "/api/v1/track/{word}",
     "/healthz",
     "/readyz",
     "/metrics",
