@@ -49,8 +49,9 @@ class Responder(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
         competencies: codes (youth, tribal, idd, ...).
         may_write_5150: designated by the county to write holds.
         law_enforcement: a sworn officer, whatever the provider type says.
-        name_record, code_record, licence_record: the name, the employer's own short code and the
-            licence's number, as encrypted records; ``None`` = not given. Set by the service,
+        name_record, phone_record, code_record, licence_record: the name, the number at which they
+            are reached in the field, the employer's own short code and the licence's number, as
+            encrypted records; ``None`` = not given. Set by the service,
             whatever a sender says.
     """
 
@@ -70,6 +71,7 @@ class Responder(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name_record: RecordId | None = None
     code_record: RecordId | None = None
     licence_record: RecordId | None = None
+    phone_record: RecordId | None = None
 
     @property
     def licence_expires_on(self) -> date | None:

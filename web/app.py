@@ -24,6 +24,7 @@ from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown
 from dispatch.sheets.table import MOST_BYTES
 from dispatch.supervise import describe
 from web.api import (
+    alarms,
     board,
     channels,
     commands,
@@ -59,6 +60,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *board.OPERATIONS,
     *county.OPERATIONS,
     *shifts.OPERATIONS,
+    *alarms.OPERATIONS,
     *positions.OPERATIONS,
     *trackers.OPERATIONS,
     *reports.OPERATIONS,

@@ -41,6 +41,7 @@ class RecordResponder(Command, frozen=True, kw_only=True):
     ROLES = STAFFING
     responder: Responder
     name: Short | None = None
+    phone: Short | None = None
     code: Short | None = None
     seen: Mark | None = None
 

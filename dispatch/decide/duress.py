@@ -204,6 +204,11 @@ def escalate_duress(d: Deciding, c: EscalateDuress) -> dict[str, Any]:
     return {"duress_id": duress.id, "rung": c.rung, "to": to, "next_rung_at": next_at}
 
 
+def next_rung_to(duress: Duress) -> str:
+    """Return whom the alarm's next rung calls, as a code of ``duress_rung``."""
+    return LADDER[min(duress.rung, len(LADDER) - 1)][0]
+
+
 def until_next_rung_s(policy: DuressPolicy, rung: int) -> float:
     """Return the seconds from ``rung`` (>= 1) to the one after it."""
     if rung == 1:

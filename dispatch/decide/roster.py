@@ -146,12 +146,14 @@ def _named(d: Deciding, given: Responder, c: RecordResponder, known: Responder |
     number = licence.number if licence is not None else None
     name_record = d.record("responder_name", "responder_name", None, {"name": c.name})
     code_record = d.record("responder_code", "responder_code", None, {"code": c.code})
+    phone_record = d.record("responder_phone", "responder_phone", None, {"phone": c.phone})
     licence_record = d.record("licence", "licence", None, {"number": number})
     return msgspec.structs.replace(
         given,
         licence=None if licence is None else msgspec.structs.replace(licence, number=None),
         name_record=name_record or (known.name_record if known is not None else None),
         code_record=code_record or (known.code_record if known is not None else None),
+        phone_record=phone_record or (known.phone_record if known is not None else None),
         licence_record=licence_record or (known.licence_record if known is not None else None),
     )
 

@@ -49,6 +49,7 @@ RESPONDER_COLUMNS = (
     Column("agency", "name of their agency", True, (), True),
     Column("provider_type", "code, like lcsw or peer_support_specialist", True),
     Column("name", "kept encrypted", False, (), True),
+    Column("phone", "at which they are reached in the field, kept encrypted", False, ("cell",)),
     Column("licence", "number of the licence or registration", False, ("license",)),
     Column("licence_until", "its last day, like 2027-06-30", False, ("license_until",)),
     Column("core_trained", "day on which the core training was complete; empty: it isn't"),
@@ -206,11 +207,14 @@ class Roster:
         given = command.responder
         if given.licence is not None and given.licence.number is not None:
             return False
+        if command.phone is not None:
+            # It isn't read for comparing.
+            return False
         called = self.called(known.id)
         if command.name not in (None, called.name) or command.code not in (None, called.code):
             return False
-        kept = (known.name_record, known.code_record, known.licence_record)
-        names = ("name_record", "code_record", "licence_record")
+        names = ("name_record", "phone_record", "code_record", "licence_record")
+        kept = tuple(getattr(known, name) for name in names)
         return msgspec.structs.replace(given, **dict(zip(names, kept, strict=True))) == known
 
     def step(
@@ -425,6 +429,7 @@ def responder_command(county: Roster, row: Row) -> RecordResponder:
             competencies=frozenset(split(row["competencies"])),
         ),
         name=row["name"] or None,
+        phone=row["phone"] or None,
         code=_code(row["code"]),
     )
 

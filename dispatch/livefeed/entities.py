@@ -415,6 +415,7 @@ class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
     """An open alarm.
 
     ``help``: code of the help that was sent last. ``doubts``: what of it could not be believed.
+    ``next_to``: code of whom the next rung calls; ``None`` = it is in hand.
     """
 
     id: UUID
@@ -427,6 +428,7 @@ class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
     raised_by: UUID | None = None
     rung: int = 0
     next_rung_at: datetime | None = None
+    next_to: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: UUID | None = None
     help_sent_at: datetime | None = None
@@ -435,11 +437,15 @@ class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
 
 
 class WallDuressView(_Entity, frozen=True, kw_only=True, tag="duress"):
-    """That an alarm is open, and whether somebody has it in hand."""
+    """That an alarm is open, of which team, whether somebody has it in hand, and what is next."""
 
     id: UUID
     state: str
     raised_at: datetime
+    call_sign: str = ""
+    acknowledged_at: datetime | None = None
+    next_to: str | None = None
+    next_rung_at: datetime | None = None
 
 
 class ObligationView(_Entity, frozen=True, kw_only=True, tag="obligation"):

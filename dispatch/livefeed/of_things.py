@@ -18,6 +18,7 @@ from crisis.obligation import Obligation
 from crisis.offer import Offer
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember, Duty, Shift, Team
+from dispatch.decide.duress import next_rung_to
 from dispatch.livefeed.entities import (
     AskedView,
     CallView,
@@ -165,6 +166,7 @@ def duress_row(duress: Duress, board: Board, _: UUID | None) -> DuressView:
         raised_by=duress.raised_by,
         rung=duress.rung,
         next_rung_at=duress.next_rung_at,
+        next_to=None if duress.next_rung_at is None else next_rung_to(duress),
         acknowledged_at=duress.acknowledged_at,
         acknowledged_by=duress.acknowledged_by,
         help_sent_at=duress.help_sent_at,
@@ -175,7 +177,16 @@ def duress_row(duress: Duress, board: Board, _: UUID | None) -> DuressView:
 
 def wall_duress(duress: Duress, board: Board, _: UUID | None) -> WallDuressView:
     """Return that an alarm is open."""
-    return WallDuressView(id=duress.id, state=duress.state, raised_at=duress.raised_at)
+    team = board.teams.get(duress.team_id) if duress.team_id is not None else None
+    return WallDuressView(
+        id=duress.id,
+        state=duress.state,
+        raised_at=duress.raised_at,
+        call_sign="" if team is None else team.call_sign,
+        acknowledged_at=duress.acknowledged_at,
+        next_to=None if duress.next_rung_at is None else next_rung_to(duress),
+        next_rung_at=duress.next_rung_at,
+    )
 
 
 def obligation_row(owed: Obligation, board: Board, _: UUID | None) -> ObligationView:

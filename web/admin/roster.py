@@ -443,6 +443,7 @@ _PERSON_FIELDS = (
     "agency",
     "provider_type",
     "name",
+    "phone",
     "has_licence",
     "licence",
     "licence_until",

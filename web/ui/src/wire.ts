@@ -645,6 +645,24 @@ export interface DuressEscalated {
   readonly next_rung_at: string | null;
 }
 
+/** Everything known that may save them. */
+export interface DuressFacts {
+  readonly duress_id: string;
+  readonly call_sign: string | null;
+  readonly raised_by: string | null;
+  readonly in_hand_by: string | null;
+  readonly people: readonly PersonInDanger[];
+  readonly incident_id: string | null;
+  readonly number: number | null;
+  readonly address: string | null;
+  readonly access: string | null;
+  readonly point: Point | null;
+  readonly base: Point | null;
+  readonly fix: Fix | null;
+  readonly next_to: string | null;
+  readonly next_at: string | null;
+}
+
 /** Help is on its way: ``who`` is a code; ``record``: their reference for it, encrypted. */
 export interface DuressHelpSent {
   readonly type: "duress_help_sent";
@@ -695,6 +713,7 @@ export interface DuressView {
   readonly raised_by: string | null;
   readonly rung: number;
   readonly next_rung_at: string | null;
+  readonly next_to: string | null;
   readonly acknowledged_at: string | null;
   readonly acknowledged_by: string | null;
   readonly help_sent_at: string | null;
@@ -1680,6 +1699,15 @@ export interface PerAcuity {
   readonly routine: number;
 }
 
+/** One of the crew, or whoever raised it. ``raised``: the alarm is this person's own. */
+export interface PersonInDanger {
+  readonly responder_id: string;
+  readonly name: string | null;
+  readonly phone: string | null;
+  readonly mode: string;
+  readonly raised: boolean;
+}
+
 /** Where a team must go, without the exact point. */
 export interface Place {
   readonly cell: Point | null;
@@ -1841,6 +1869,7 @@ export interface Responder {
   readonly name_record: string | null;
   readonly code_record: string | null;
   readonly licence_record: string | null;
+  readonly phone_record: string | null;
 }
 
 /** A person's qualifications; recorded again = changed. */
@@ -2358,12 +2387,16 @@ export interface WaitingPolicy {
   readonly in_hand_s: number;
 }
 
-/** That an alarm is open, and whether somebody has it in hand. */
+/** That an alarm is open, of which team, whether somebody has it in hand, and what is next. */
 export interface WallDuressView {
   readonly k: "duress";
   readonly id: string;
   readonly state: DuressState;
   readonly raised_at: string;
+  readonly call_sign: string;
+  readonly acknowledged_at: string | null;
+  readonly next_to: string | null;
+  readonly next_rung_at: string | null;
 }
 
 /** A row on the wall: what endangers teams, but no place, no need, no team. */
@@ -3050,6 +3083,7 @@ export interface RecordEncounterBody {
 export interface RecordResponderBody {
   readonly responder: ResponderSent;
   readonly name?: string | null | undefined;
+  readonly phone?: string | null | undefined;
   readonly code?: string | null | undefined;
   readonly seen?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
@@ -3135,6 +3169,7 @@ export interface ResponderSent {
   readonly name_record?: string | null | undefined;
   readonly code_record?: string | null | undefined;
   readonly licence_record?: string | null | undefined;
+  readonly phone_record?: string | null | undefined;
 }
 
 /** Take the caller off hold. */
@@ -3295,6 +3330,9 @@ export const OpenedRecordsShape: Shape = { d: {}, p: { records: OpenRecordShape 
 export const CodeShape: Shape = { d: {"flags": [], "attributes": {}, "effective_until": null, "by_county": false} };
 export const CodeSetShape: Shape = { d: {"flags": [], "attributes": [], "closed": false}, p: { codes: CodeShape } };
 export const CodesShape: Shape = { d: {}, p: { sets: { m: CodeSetShape } } };
+export const PersonInDangerShape: Shape = { d: {"name": null, "phone": null, "mode": "onsite", "raised": false} };
+export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null, "seen_at": null} };
+export const DuressFactsShape: Shape = { d: {"call_sign": null, "raised_by": null, "in_hand_by": null, "people": [], "incident_id": null, "number": null, "address": null, "access": null, "point": null, "base": null, "fix": null, "next_to": null, "next_at": null}, p: { people: PersonInDangerShape, fix: FixShape } };
 export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null} };
 export const NeedShape: Shape = { d: {"hard": null, "team_id": null} };
 export const HazardShape: Shape = { d: {"source": "caller", "noted_at": null} };
@@ -3383,7 +3421,7 @@ export const TeamUnavailableShape: Shape = { d: {"until": null} };
 export const ShiftEndingShape: Shape = { d: {"reason": "scheduled"} };
 export const ShiftEndedShape: Shape = { d: {"reason": "scheduled"} };
 export const CredentialShape: Shape = { d: {"number": null, "effective_from": null, "expires_on": null} };
-export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null}, p: { licence: CredentialShape } };
+export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null, "phone_record": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
 export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_merged": IncidentMergedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "hold_settled": HoldSettledShape, "incident_reopened": IncidentReopenedShape, "incident_returned": IncidentReturnedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "assignment_restored": AssignmentRestoredShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const FactChangeShape: Shape = { d: {"code": null, "was": null, "now": null} };
@@ -3416,7 +3454,6 @@ export const WhoAmIShape: Shape = { d: {}, p: { grants: GrantShape } };
 export const ChannelShape: Shape = { d: {"code_sent_at": null, "verified_at": null, "failed_at": null, "error": null} };
 export const OwnChannelsShape: Shape = { d: {}, p: { channels: ChannelShape } };
 export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "ran_at": null, "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null, "seen_at": null} };
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
 export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
 export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false, "unread": 0} };
@@ -3435,12 +3472,13 @@ export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "may_hold": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
 export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "telehealth_second": false}, p: { crew: MemberViewShape } };
 export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": []} };
-export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
+export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "next_to": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
 export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
 export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { hazards: HazardViewShape, danger: DangerViewShape, offers: OfferViewShape, runs: RunViewShape } };
 export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, runs: RunViewShape, partners: PartnerViewShape } };
 export const WallIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "claimed": false}, p: { hazards: HazardViewShape, danger: DangerViewShape } };
 export const WallTeamViewShape: Shape = { d: {"since": null} };
+export const WallDuressViewShape: Shape = { d: {"call_sign": "", "acknowledged_at": null, "next_to": null, "next_rung_at": null} };
 export const ProblemShape: Shape = { d: {"type": "about:blank", "facts": {}} };
 
 export type Frame = WelcomeFrame | SnapshotFrame | ChangesFrame | FixesFrame | BeatFrame | PongFrame | AlertFrame;
@@ -3485,7 +3523,7 @@ export const SHOWN: Readonly<Record<RoleClass, Shapes>> = {
   agency: { incident: AgencyIncidentViewShape, team: TeamViewShape, shift: ShiftViewShape, duress: DuressViewShape },
   team: { incident: TeamIncidentViewShape, team: TeamViewShape, shift: ShiftViewShape, duress: DuressViewShape, obligation: ObligationViewShape },
   follow_up: { obligation: ObligationViewShape },
-  wall: { incident: WallIncidentViewShape, team: WallTeamViewShape, duress: null, counts: null },
+  wall: { incident: WallIncidentViewShape, team: WallTeamViewShape, duress: WallDuressViewShape, counts: null },
 };
 
 /** The caller hung up before anyone answered. */
@@ -3686,6 +3724,11 @@ export const getCounty: Operation<undefined, undefined, undefined, CountyMap> = 
 /** Who may work the county's desk and is signed in. */
 export const getDeskColleagues: Operation<undefined, undefined, undefined, Colleagues> = {
   name: "getDeskColleagues", method: "GET", path: "/api/v1/desk/colleagues", command: false, shape: null,
+};
+
+/** Who is in danger, how to reach them, where they are, and who sees to it. Noted. */
+export const getDuresFacts: Operation<{ duress_id: string }, undefined, undefined, DuressFacts> = {
+  name: "getDuresFacts", method: "GET", path: "/api/v1/duress/{duress_id}/facts", command: false, shape: DuressFactsShape,
 };
 
 /** The whole incident, with its exact place and clinical facts. Noted. */

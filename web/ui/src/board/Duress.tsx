@@ -3,12 +3,13 @@
 import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
 import { Icon } from "../components/Icon.tsx";
-import { Left, Since } from "../components/Timer.tsx";
+import { Since } from "../components/Timer.tsx";
 import { t } from "../messages/board.ts";
 import { api } from "../session.ts";
 import { acknowledgeDuress, resolveDuress, sendHelp, type DuressView } from "../wire.ts";
 import { choices, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { FactsOf } from "./DuressFacts.tsx";
 
 export const openAlarms = (desk: Desk): readonly DuressView[] =>
   [...desk.live.of("duress").all.value.values()]
@@ -32,7 +33,6 @@ function Alarm({ desk, one }: { desk: Desk; one: DuressView }) {
   const reference = useSignal("");
   const ending = useSignal("safe");
   const team = one.team_id === null ? undefined : desk.live.of("team").at(one.team_id).value;
-  const fix = one.team_id === null ? undefined : desk.live.fixes.at(one.team_id).value;
   const run = team?.run ? desk.live.of("incident").at(team.run.incident_id).value : undefined;
   const path = { duress_id: one.id };
   return (
@@ -52,22 +52,9 @@ function Alarm({ desk, one }: { desk: Desk; one: DuressView }) {
           <small key={doubt}> · {t(`duress_doubt_${doubt}`)}</small>
         ))}
       </span>
-      <span class="figures">
-        {fix ? (
-          <>
-            {fix.lat.toFixed(5)}, {fix.lon.toFixed(5)} · {t("fix_age")} <Since from={fix.fixed_at} />
-          </>
-        ) : (
-          t("no_fix")
-        )}
-      </span>
+      <FactsOf desk={desk} one={one} />
       {one.acknowledged_at === null ? (
         <>
-          {one.next_rung_at !== null && (
-            <span>
-              {t("next_person_in")} <Left until={one.next_rung_at} />
-            </span>
-          )}
           <Act class="danger" run={(key) => api.call(acknowledgeDuress, { path, body: {}, key })}>
             <kbd>A</kbd> {t("duress_acknowledge")}
           </Act>
