@@ -352,7 +352,8 @@ def _operation_name(operation: Operation) -> str:
     words = [operation.method.lower()]
     for part, following in zip(parts, [*parts[1:], ""], strict=True):
         if not part.startswith("{"):
-            words.append(part.removesuffix("s") if following.startswith("{") else part)
+            one = part if part.endswith("ss") else part.removesuffix("s")
+            words.append(one if following.startswith("{") else part)
     return camel("_".join(words))
 
 

@@ -3727,8 +3727,8 @@ export const getDeskColleagues: Operation<undefined, undefined, undefined, Colle
 };
 
 /** Who is in danger, how to reach them, where they are, and who sees to it. Noted. */
-export const getDuresFacts: Operation<{ duress_id: string }, undefined, undefined, DuressFacts> = {
-  name: "getDuresFacts", method: "GET", path: "/api/v1/duress/{duress_id}/facts", command: false, shape: DuressFactsShape,
+export const getDuressFacts: Operation<{ duress_id: string }, undefined, undefined, DuressFacts> = {
+  name: "getDuressFacts", method: "GET", path: "/api/v1/duress/{duress_id}/facts", command: false, shape: DuressFactsShape,
 };
 
 /** The whole incident, with its exact place and clinical facts. Noted. */
