@@ -155,3 +155,19 @@ async def test_whoever_loses_their_role_leaves_the_desk(site: Site) -> None:
     await site.node.accounts.revoke(UUID(account_id), ALAMEDA)  # type: ignore[arg-type]
     await _look(site)
     assert await _owner(site, incident_id) is None
+
+
+async def test_who_has_something_in_hand_and_is_gone_is_not_waited_for(site: Site) -> None:
+    desk, on_call = await site.client(Role.DISPATCHER), await site.client(Role.ON_CALL)
+    incident_id = await site.determined(desk)
+    await on_call.do(f"/incidents/{incident_id}/in-hand")
+
+    def holder() -> object:
+        board = site.node.service.county(ALAMEDA).board
+        return board.incidents[IncidentId(UUID(incident_id))].in_hand_by
+
+    await _look(site)
+    assert holder() is not None, "who is on call needs no role of the desk"
+    await on_call.http.delete("/api/v1/session", headers=on_call.headers)
+    await _look(site)
+    assert holder() is None
