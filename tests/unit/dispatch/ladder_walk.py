@@ -45,6 +45,7 @@ from crisis.commands import (
     PartnerDeclined,
     PlaceInput,
     RaiseDuress,
+    ReopenIncident,
     ReportStatus,
     RequestPartner,
     ResolveDuress,
@@ -468,6 +469,12 @@ class Walk:
             )
         )
 
+    def reopen(self) -> None:
+        """What ended in error, and of which something is still open, goes on."""
+        ended = self._incident(IncidentState.CANCELLED, IncidentState.CLOSED)
+        if ended is not None:
+            self.do(ReopenIncident(incident_id=ended.id, reason="ended_in_error"))
+
     def change(self) -> None:
         """What is needed becomes another: place, hazards, slots."""
         if (incident := self._incident()) is None:
@@ -631,6 +638,7 @@ _ACTS = {
     "change_crew": 1,
     "shift": 3,
     "end": 2,
+    "reopen": 2,
     "change": 3,
     "join": 3,
     "own": 3,
