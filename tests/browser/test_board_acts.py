@@ -349,3 +349,29 @@ async def test_everything_fits_a_phone_and_can_be_used_by_everybody(
         await desk.keyboard.press(key)
     await expect(desk.locator("[name=paper-number]")).to_be_visible()
     assert await axe(desk) == []
+
+
+async def test_two_desks_that_amend_at_once_overwrite_nothing_of_each_other(
+    windows: Windows,
+) -> None:
+    desk = await ready(await windows.open("desk", "/board"))
+    await take_call(Hands(desk))
+    await expect(desk.locator(".recommend li.top")).to_be_visible()
+    other = await ready(await windows.open("desk", "/board"))
+    await other.locator("[data-number='1']").click()
+    row = desk.locator("[data-number='1']")
+    await expect(row).to_contain_text("The scene is not known")
+    for page in (desk, other):
+        await page.keyboard.press("e")
+        await expect(page.get_by_role("form", name="Amend")).to_be_visible()
+    await other.get_by_text("What was asked about danger").click()
+    await other.locator("[data-risk=weapon_on_scene]").select_option("yes")
+    await other.keyboard.press("Control+Enter")
+    await expect(row).to_contain_text("Weapon on scene")
+    # The form of before is sent after: it changes how soon, and nothing else.
+    await desk.keyboard.press("Alt+3")
+    await desk.keyboard.press("Control+Enter")
+    await expect(desk.locator("[data-event=incident_amended]")).to_have_count(2)
+    await expect(row).to_contain_text("Weapon on scene")
+    changed = desk.locator("[data-event=incident_amended]").first
+    await expect(changed.locator(".change")).to_have_text("How soon: Urgent → Routine")

@@ -531,3 +531,24 @@ async def test_the_map_leads_to_the_exact_place_of_ones_own_run(
     at = f"{OAKLAND['lat_deg']:.6f},{OAKLAND['lon_deg']:.6f}"
     await expect(link).to_have_attribute("href", f"geo:{at}?q={at}")
     await expect(page.get_by_text("1 Broadway")).to_be_visible()
+
+
+async def test_what_the_desk_was_answered_stands_on_the_phone_and_what_was_not_asked(
+    windows: Windows, desk: Client
+) -> None:
+    page = await on_shift(windows)
+    incident_id = await offer(desk, "animals")
+    await expect(page.get_by_text("The scene is not known")).to_be_visible()
+    await expect(page.get_by_text("Not asked:")).to_contain_text("Violence now")
+    await expect(page.get_by_text("No hazards known")).to_have_count(0)
+    await desk.do(f"/incidents/{incident_id}/amend", screening={"weapon_on_scene": "yes"})
+    await expect(page.locator(".hazards")).to_contain_text("Weapon on scene")
+    await page.tap("[data-act=accept]")
+    await page.tap("[data-act=acknowledge]")
+    await page.tap("[data-act=other]")
+    await page.tap("[data-code=danger]")
+    await page.tap("[data-code=needles]")
+    await expect(page.locator(".hazards")).to_contain_text("Needles or sharps")
+    await nothing_waits(page)
+    told = (await desk.get(f"/incidents/{incident_id}")).json()["incident"]["danger"]
+    assert {"animals", "needles", "weapon"} == {one["code"] for one in told["hazards"]}

@@ -438,6 +438,29 @@ async def test_an_account_of_two_counties_is_not_one_administrators(
 # Policy
 
 
+async def test_a_policy_made_beside_another_one_is_refused(house: House) -> None:
+    admin = await house.person("ada", Role.ADMIN)
+    forms = [
+        {
+            "version": version,
+            "effective_from": "2099-01-01T00:00",
+            "set.offers.watchdog_s": watchdog,
+            "seen": field_of(await admin.open("/policy/new"), "seen"),
+        }
+        for version, watchdog in (("one", "45"), ("two", "50"))
+    ]
+    pages = [(await admin.send("/policy/new", **form)).text for form in forms]
+    saves = [{name: field_of(page, name) for name in ("policy", "seen")} for page in pages]
+    assert (await admin.send("/policy/save", **saves[0])).status_code == 303
+    refused = await admin.send("/policy/save", **saves[1])
+    assert refused.status_code == 409
+    assert "Somebody changed this entry after you opened it" in text_of(refused.text)
+    late = await admin.send("/policy/new", **{**forms[1], "version": "three"})
+    assert late.status_code == 409
+    kept = await administration.list_policies(house.node.database, ALAMEDA)
+    assert [one.version for one in kept] == ["one"]
+
+
 async def test_a_policy_shows_what_it_changes_before_it_is_saved(house: House) -> None:
     admin = await house.person("ada", Role.ADMIN)
     form = {"version": "2099-01", "effective_from": "2099-01-01T00:00"}

@@ -15,15 +15,18 @@ from starlette.routing import BaseRoute
 
 from crisis.errors import Conflict, CrisisError, Invalid
 from crisis.policy import CountyPolicy, from_mapping, policy_at, to_mapping
+from crisis.shapes import mark_of
+from dispatch.decide.roster import require_seen
 from dispatch.imports.shifts import instant_of
 from dispatch.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
 from web.admin import settings
+from web.admin.forms import Form
 from web.admin.pages import Desk, Pages, Trouble, done, status_of
 
 #: What the form of a new version sends; the settings by their paths.
-_EDITED = ("version", "effective_from", "set.", "list.", "rung.", "policy", "again")
-_SAVED = ("policy",)
+_EDITED = ("version", "effective_from", "set.", "list.", "rung.", "policy", "again", "seen")
+_SAVED = ("policy", "seen")
 
 
 class PolicyPages:
@@ -70,23 +73,24 @@ class PolicyPages:
         versions = await _versions(desk)
         before = policy_at(versions, desk.now)
         if desk.form is None:
-            return self._form(desk, before, {}, version="", effective_from="")
+            return self._form(desk, versions, {}, version="", effective_from="")
         form = desk.form
         if form.text("again"):
             policy = _sent_policy(desk)
             starts = f"{policy.effective_from.astimezone(desk.zone):%Y-%m-%dT%H:%M}"
             given = dict(settings.flat(policy))
-            return self._form(desk, before, given, version=policy.version, effective_from=starts)
+            return self._form(desk, versions, given, version=policy.version, effective_from=starts)
         given = settings.read(form, before)
         head = {"version": form.text("version"), "effective_from": form.text("effective_from")}
         try:
+            _require_seen(form, versions)
             whole = settings.merged(before, given)
             whole["version"] = head["version"]
             whole["effective_from"] = _effective(head["effective_from"], desk)
             policy = from_mapping(whole)
             _require_new(policy, versions)
         except (CrisisError, ValueError) as error:
-            return self._form(desk, before, given, trouble=error, **head)
+            return self._form(desk, versions, given, trouble=error, **head)
         return self._check(desk, policy, versions)
 
     def _check(
@@ -106,6 +110,7 @@ class PolicyPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             policy=policy,
+            seen=_mark(versions),
             before=before,
             starts=desk.when(policy.effective_from),
             is_past=policy.effective_from <= desk.now,
@@ -121,6 +126,7 @@ class PolicyPages:
         desk.require_admin()
         policy = _sent_policy(desk)
         try:
+            _require_seen(desk.sent, await _versions(desk))
             await administration.add_policy(
                 desk.node.database, desk.county_id, policy, by=desk.principal.account_id
             )
@@ -132,18 +138,20 @@ class PolicyPages:
     def _form(
         self,
         desk: Desk,
-        before: CountyPolicy,
+        versions: list[CountyPolicy],
         given: dict[str, Any],
         *,
         version: str,
         effective_from: str,
         trouble: Trouble | None = None,
     ) -> Response:
+        before = policy_at(versions, desk.now)
         return self._page(
             desk,
             "policy_edit.html",
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
+            seen=_mark(versions),
             before=before,
             groups=settings.groups(desk.words, before, given),
             roles=settings.ROLES,
@@ -157,6 +165,16 @@ class PolicyPages:
 async def _versions(desk: Desk) -> list[CountyPolicy]:
     own = await administration.list_policies(desk.node.database, desk.county_id)
     return [DEFAULT_POLICY, *own]
+
+
+def _mark(versions: list[CountyPolicy]) -> str:
+    """Return the mark of the versions that a form was made beside."""
+    return mark_of([policy.version for policy in versions])
+
+
+def _require_seen(form: Form, versions: list[CountyPolicy]) -> None:
+    """Refuse a version that was made without one that a colleague saved meanwhile."""
+    require_seen(form.text("seen") or None, _mark(versions))
 
 
 def _sent_policy(desk: Desk) -> CountyPolicy:
