@@ -239,11 +239,16 @@ class NoteAdded(EventBody, frozen=True, kw_only=True):
 
 
 class Subject(Value, frozen=True, kw_only=True):
-    """A person in crisis; ``record`` says who, ``None`` = unknown, which is normal."""
+    """A person in crisis; ``record`` says who, ``None`` = unknown, which is normal.
+
+    ``records``: all that was ever told of them, oldest first: a later word leaves out, and takes
+    nothing back (an allergy that one person noted, and the name that another one adds).
+    """
 
     id: SubjectId
     label: str = "1"
     record: RecordId | None = None
+    records: tuple[RecordId, ...] = ()
 
 
 class SubjectAdded(EventBody, frozen=True, kw_only=True):

@@ -388,7 +388,11 @@ def _note_added(incident: Incident, event: NoteAdded, at: datetime) -> Incident:
 
 
 def _subject_added(incident: Incident, event: SubjectAdded, at: datetime) -> Incident:
-    subject = Subject(id=event.subject_id, label=event.label, record=event.record)
+    known = next((s for s in incident.subjects if s.id == event.subject_id), None)
+    told = () if known is None else known.records
+    if event.record is not None and event.record not in told:
+        told = (*told, event.record)
+    subject = Subject(id=event.subject_id, label=event.label, record=event.record, records=told)
     return _change(incident, subjects=_put(incident.subjects, subject))
 
 

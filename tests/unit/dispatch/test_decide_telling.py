@@ -11,6 +11,7 @@ import pytest
 from crisis.assignment import Status
 from crisis.changes import changes_of
 from crisis.commands import (
+    AddSubject,
     AmendIncident,
     Determine,
     EncounterInput,
@@ -20,6 +21,7 @@ from crisis.commands import (
     RecordResponder,
     RecordTeam,
     ReportStatus,
+    SubjectInput,
 )
 from crisis.ids import AssignmentId, EncounterId, IncidentId, ShiftId, TeamId
 from crisis.roles import Role
@@ -343,3 +345,15 @@ def test_a_planned_shift_is_changed_only_as_it_was_seen() -> None:
     county.do(PlanShift(shift_id=shift_id, crew=crew, seen=seen, **window), by=ADMIN)
     county.refused("stale_entry", PlanShift(shift_id=shift_id, seen=seen, **window), by=ADMIN)
     assert county.board.shifts[shift_id].crew == crew
+
+
+def test_who_says_more_of_a_person_takes_nothing_back() -> None:
+    county = County()
+    incident_id = county.opened(subjects=(SubjectInput(description="allergic to penicillin"),))
+    (first,) = county.incident(incident_id).subjects
+    named = AddSubject(
+        incident_id=incident_id, subject_id=first.id, subject=SubjectInput(name="Ray")
+    )
+    county.do(named, by=OTHER_DISPATCHER)
+    (now,) = county.incident(incident_id).subjects
+    assert now.records == (first.record, now.record), "each word is a record, and all are kept"

@@ -2143,6 +2143,7 @@ export interface Subject {
   readonly id: string;
   readonly label: string;
   readonly record: string | null;
+  readonly records: readonly string[];
 }
 
 /** A person in crisis, perhaps unknown; who they are is an encrypted record. */
@@ -3346,7 +3347,7 @@ export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_saf
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
-export const SubjectShape: Shape = { d: {"label": "1", "record": null} };
+export const SubjectShape: Shape = { d: {"label": "1", "record": null, "records": []} };
 export const EncounterShape: Shape = { d: {"version": 1, "subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": "not_asked", "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const FlagShape: Shape = { d: {"about": "", "times": 1} };
 export const HoldShape: Shape = { d: {"reminded": 0} };

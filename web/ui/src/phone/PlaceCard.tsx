@@ -52,10 +52,10 @@ async function load(phone: Phone, incident: TeamIncidentView): Promise<void> {
       address: words(address, "address"),
       access: said("access"),
       story: said("narrative") ?? said("text"),
-      people: whole.incident.subjects.map(({ id, label, record }) => ({
+      people: whole.incident.subjects.map(({ id, label, record, records: told }) => ({
         id,
         label,
-        name: nameIn(records.find((one) => one.head.id === record)?.fields),
+        name: nameIn(records.filter((one) => one.head.id === record || told.includes(one.head.id)).map((one) => one.fields ?? {})),
       })),
     };
     opened.value = { ...found, state: "there" };
@@ -65,9 +65,11 @@ async function load(phone: Phone, incident: TeamIncidentView): Promise<void> {
   }
 }
 
-function nameIn(fields: Readonly<Record<string, unknown>> | null | undefined): string | null {
-  const found = [fields?.["name"], fields?.["description"]].find((one) => typeof one === "string" && one !== "");
-  return found === undefined ? null : String(found);
+/** Who it is, and what was said of them (an allergy): a later word adds to what was told before. */
+function nameIn(told: readonly Readonly<Record<string, unknown>>[]): string | null {
+  const last = (name: string) => told.map((fields) => fields[name]).findLast((one) => typeof one === "string" && one !== "");
+  const found = [last("name"), last("description")].filter((one) => one !== undefined).map(String);
+  return found.length === 0 ? null : found.join(" · ");
 }
 
 /** Who is known to be in crisis there; `[]` = not heard. */
