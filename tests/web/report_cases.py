@@ -324,6 +324,8 @@ async def a_report_after_the_run_was_called_off(c: County) -> Told:
     c.wait(5)
     body = {"status": "on_scene", "said_by": "team"}
     assert problem(await c.desk.post(f"/assignments/{run}/status", body), 409) == "disputed"
+    # A crew that says it is there holds the search until a person has said whether it is.
+    await c.desk.do(f"/assignments/{run}/claim", there=False)
     await c.served(incident, 60, c.red)
     return {incident: march("late", 85)}
 
