@@ -28,6 +28,7 @@ from crisis.team import (
 from dispatch.decide import duty
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.crew_check import alone, told_alone
+from dispatch.decide.reach import require_in_reach
 from dispatch.decide.shifts import (
     check_crew,
     check_overlap,
@@ -73,6 +74,8 @@ def record_team(d: Deciding, c: RecordTeam) -> dict[str, Any]:
         )
     if known is not None:
         require_seen(c.seen, known.mark)
+    if c.base is not None:
+        require_in_reach(d.board.county_id, c.base)
     if c.retired:
         _check_retirable(d, team_id, known)
     d.emit(

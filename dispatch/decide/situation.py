@@ -20,6 +20,7 @@ from crisis.situation import Situation
 from crisis.standards import local_day
 from crisis.triage import Clinical, Hazard, Need, Place
 from dispatch.decide.context import Deciding
+from dispatch.decide.reach import county_elsewhere, require_in_reach
 from dispatch.decide.telling import Merging, Said
 from geo.counties import county_class
 from geo.point import Point, coarse
@@ -66,7 +67,7 @@ def told(
 
     Raises:
         Invalid: ``unknown_code``, ``need_names_no_team``, ``added_and_removed``,
-            ``unknown_version``.
+            ``unknown_version``, ``place_out_of_reach``.
         NotFound: ``unknown_team``.
         StaleVersion: ``stale_version``: somebody else changed it since the sender looked.
     """
@@ -78,6 +79,8 @@ def told(
     place, point = before.place, clinical.point
     if said.place is not None:
         place, point = _placed(d, incident_id, before, said.place, merging)
+    if point is not None and point != clinical.point:
+        require_in_reach(d.board.county_id, point)
     if clock is None:
         place = _classed(d, place, point, d.occurred_at)
     elif point != clinical.point:
@@ -95,7 +98,18 @@ def told(
         ),
     )
     merging.require_fresh(version)
-    return _settled(d, after, said, merging.kept)
+    settled_ = _settled(d, after, said, merging.kept)
+    if point is not None and point != clinical.point:
+        settled_.warnings.extend(_elsewhere(d, point))
+    return settled_
+
+
+def _elsewhere(d: Deciding, point: Point) -> list[dict[str, Any]]:
+    county = county_elsewhere(d.board.county_id, point)
+    if county is None:
+        return []
+    sentence = f"That point lies in {county} County: check it, and who should go."
+    return [warning("outside_county", sentence, county=county)]
 
 
 def _settled(d: Deciding, after: Situation, said: Said, kept: list[str]) -> Told:

@@ -82,7 +82,10 @@ type Bounds = readonly [west: number, south: number, east: number, north: number
 
 /** Where something is: all points, with a margin; the whole county where there are none. */
 export function activity(dots: Iterable<{ readonly lat: number; readonly lon: number }>, county: Bounds): Bounds {
-  const all = [...dots];
+  // What lies further off than the county is wide isn't worth losing sight of all the rest for.
+  const [cWest, cSouth, cEast, cNorth] = county;
+  const [wide, high] = [cEast - cWest, cNorth - cSouth];
+  const all = [...dots].filter((dot) => dot.lon >= cWest - wide && dot.lon <= cEast + wide && dot.lat >= cSouth - high && dot.lat <= cNorth + high);
   if (all.length === 0) return county;
   const lats = all.map((dot) => dot.lat);
   const lons = all.map((dot) => dot.lon);

@@ -198,6 +198,7 @@ const es = {
   added_and_removed: "Lo mismo no puede agregarse y quitarse a la vez.",
   merged_through: "Ese incidente llegó como parte de otro: sepárelo primero.",
   stale_entry: "Alguien cambió esta entrada después de que usted la abrió. Mírela como está ahora y vuelva a ingresar lo que falta cambiar.",
+  place_out_of_reach: "Ese punto está muy lejos del estado, adonde ningún equipo puede ir.",
 } as const satisfies Partial<Readonly<Record<RefusalCode, string>>>;
 
 /** The codes that every language has a sentence for. */

@@ -39,6 +39,7 @@ const es = {
   unseen_kept: "Lo que otros agregaron se queda; quítelo por su nombre.",
   partner_not_told: "Cambió lo que se sabe del peligro: dígaselo al servicio que se pidió.",
   slots_joined: "El otro pedía más equipos: se buscan aquí.",
+  outside_county: "El punto está en otro condado: compruébelo, y quién debe ir.",
 };
 
 /** The codes that every language has a sentence for. */

@@ -197,5 +197,6 @@ const vi: Said = {
   added_and_removed: "Không thể vừa thêm vừa bỏ cùng một điều.",
   merged_through: "Sự việc đó là một phần của sự việc khác: hãy tách sự việc kia trước.",
   stale_entry: "Có người đã thay đổi mục này sau khi bạn mở. Hãy xem lại rồi nhập lại những gì còn phải đổi.",
+  place_out_of_reach: "Điểm đó ở rất xa tiểu bang, không đội nào đến được.",
 };
 export default vi;

@@ -40,5 +40,6 @@ const vi: Warned = {
   unseen_kept: "Điều người khác thêm vào vẫn được giữ; hãy bỏ từng điều theo tên.",
   partner_not_told: "Thông tin nguy hiểm đã đổi: hãy báo cho đối tác đã được gọi.",
   slots_joined: "Sự việc kia cần thêm đội: đang tìm ở đây.",
+  outside_county: "Điểm đó thuộc quận khác: hãy kiểm tra lại, và ai nên đi.",
 };
 export default vi;
