@@ -4334,6 +4334,7 @@ export type RefusalCode =
   | "paper_number_only_back_entry"
   | "paper_number_taken"
   | "partner_needed"
+  | "place_out_of_reach"
   | "policy_version_taken"
   | "port_taken"
   | "positions_stopped"
