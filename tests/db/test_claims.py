@@ -13,17 +13,18 @@ from crisis.commands import (
     CancelIncident,
     ClearAssignment,
     CloseIncident,
+    Command,
     EncounterInput,
     MergeIncident,
     ReportStatus,
     SettleClaim,
 )
+from crisis.errors import Disputed
 from crisis.ids import AssignmentId, IncidentId, TeamId
 from crisis.incident import IncidentState
 from dispatch.service import Service
 from dispatch.store.pool import County, Database
-from dispatch.store.records import erase_incident
-from tests.db.service_kit import ADMIN, ALAMEDA, MASTER_KEY, Desk, check_county, running
+from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, running
 from tests.unit.dispatch.board_kit import on_team
 
 S = Status
@@ -41,13 +42,19 @@ async def _gone(desk: Desk, clock: FakeClock) -> tuple[TeamId, IncidentId, Assig
     return team, incident, run
 
 
+async def _claims(desk: Desk, team: TeamId, command: Command) -> None:
+    """A crew's report that contradicts the board: kept, disputed, and told to the desk."""
+    with pytest.raises(Disputed):
+        await desk.do(command, by=on_team(team))
+
+
 async def test_an_incident_that_had_left_is_back_on_every_nodes_board_and_after_a_restart(
     database: Database, clock: FakeClock
 ) -> None:
     async with running(database, clock) as desk:
         team, incident, run = await _gone(desk, clock)
         async with Service(database, clock, clock, MASTER_KEY) as other:
-            await desk.do(ReportStatus(assignment_id=run, status=S.ON_SCENE), by=on_team(team))
+            await _claims(desk, team, ReportStatus(assignment_id=run, status=S.ON_SCENE))
             await other.county(ALAMEDA).catch_up()
             theirs, ours = other.county(ALAMEDA).board, desk.board
             assert ours.incidents[incident].holds
@@ -77,7 +84,7 @@ async def test_what_came_back_is_the_same_in_the_log_and_in_the_tables(
     async with running(database, clock) as desk:
         team, incident, run = await _gone(desk, clock)
         given = EncounterInput(disposition="stabilized_safety_plan")
-        await desk.do(ClearAssignment(assignment_id=run, encounters=(given,)), by=on_team(team))
+        await _claims(desk, team, ClearAssignment(assignment_id=run, encounters=(given,)))
         await check_county(database, ALAMEDA, desk.service)
         await desk.do(SettleClaim(assignment_id=run, there=there))
         await check_county(database, ALAMEDA, desk.service)
@@ -94,7 +101,7 @@ async def test_a_run_of_a_merged_incident_goes_on_in_the_one_that_is_open(
         await desk.do(CancelAssignment(assignment_id=run, reason="team_vehicle"))
         await desk.do(MergeIncident(incident_id=first, into=second))
         clock.advance(60)
-        await desk.do(ReportStatus(assignment_id=run, status=S.ON_SCENE), by=on_team(team))
+        await _claims(desk, team, ReportStatus(assignment_id=run, status=S.ON_SCENE))
         done = await desk.do(SettleClaim(assignment_id=run, there=True))
         assert done.result["incident_id"] == second
         clock.advance(60)
@@ -111,7 +118,7 @@ async def test_nothing_private_stands_in_what_the_log_keeps_of_its_return(
 ) -> None:
     async with running(database, clock) as desk:
         team, incident, run = await _gone(desk, clock)
-        await desk.do(ReportStatus(assignment_id=run, status=S.ON_SCENE), by=on_team(team))
+        await _claims(desk, team, ReportStatus(assignment_id=run, status=S.ON_SCENE))
         async with database.tx(County(ALAMEDA), mode="read") as con:
             row = await con.fetchrow(
                 "SELECT body, sealed FROM event_log WHERE type = 'incident_returned'"
@@ -121,18 +128,3 @@ async def test_nothing_private_stands_in_what_the_log_keeps_of_its_return(
             "type": "incident_returned",
             "incident_id": str(incident),
         }
-
-
-async def test_of_an_erased_incident_the_desk_is_told_and_nothing_comes_back(
-    database: Database, clock: FakeClock
-) -> None:
-    async with running(database, clock, check=False) as desk:
-        team, incident, run = await _gone(desk, clock)
-        keys = desk.service.county(ALAMEDA).keys
-        assert await erase_incident(
-            database, keys, incident, ADMIN, purpose="persons_request", now=clock.now()
-        )
-        report = ReportStatus(assignment_id=run, status=S.ON_SCENE)
-        done = await desk.do(report, by=on_team(team))
-        assert [w["code"] for w in done.result["warnings"]] == ["run_ended"]
-        assert incident not in desk.board.incidents

@@ -41,7 +41,8 @@ from crisis.policy import OfferPolicy
 from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.team import Duty
-from crisis.triage import Acuity
+from crisis.triage import Acuity, Clinical
+from dispatch.decide import decide
 from dispatch.escalate import TimerCommand, WakeUp, due, next_due
 from dispatch.seek import Seeker
 from geo.travel import CalibratedEstimate
@@ -49,6 +50,8 @@ from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     SERVICE,
     County,
+    changed,
+    envelope,
     on_team,
     person,
     rules,
@@ -535,3 +538,13 @@ def test_a_held_slot_reserves_no_team_for_itself() -> None:
     found = seeker.recommend(s.county.board, s.county.rules, another, now=s.county.now)
     assert found.candidates[0].team_id == s.other
     assert found.candidates[0].reasons == ()
+
+
+def test_of_an_erased_incident_the_desk_is_told_and_nothing_comes_back() -> None:
+    s = Story("incident cancelled")
+    gone = changed(s.county.gone(s.incident), clinical=Clinical(erased=True))
+    board = s.county.board.holding("incidents", gone)
+    env = envelope(ReportStatus(assignment_id=s.run, status=S.ON_SCENE), by=s.crew, number="late")
+    done = decide(board, env, s.county.wait(60), s.county.rules, frozenset({gone.id}))
+    assert ("role:dispatcher", "crew_reports_there") in {(n.to, n.template) for n in done.notices}
+    assert [type(event.body).__name__ for event in done.events] == ["ReportDisputed"]
