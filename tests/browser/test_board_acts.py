@@ -276,6 +276,8 @@ async def test_a_wrong_time_is_set_right_also_after_the_incident_has_left_the_bo
     await form.get_by_label("Why").select_option("pressed_by_mistake")
     await form.get_by_role("button", name="Correct").click()
     await expect(desk.locator("[data-event=milestone_corrected]")).to_be_visible()
+    # Between the decision and the call-off: no other instant can be that of the acceptance.
+    now = datetime.now(UTC).astimezone(ZONE)
 
     await desk.keyboard.press("x")
     await desk.locator(".tool").get_by_label("Reason").select_option("caller_cancelled")
@@ -292,7 +294,6 @@ async def test_a_wrong_time_is_set_right_also_after_the_incident_has_left_the_bo
     await expect(desk.locator("[data-event=incident_cancelled]")).to_be_visible()
     await desk.keyboard.press("i")
     await form.get_by_label("Status").select_option("accepted")
-    now = datetime.now(UTC).astimezone(ZONE)
     await form.get_by_label("Right time").fill(f"{now:%Y-%m-%dT%H:%M:%S}")
     await form.get_by_label("Why").select_option("wrong_time")
     await form.get_by_role("button", name="Correct").click()

@@ -11,7 +11,7 @@ import { Choose } from "./Choose.tsx";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
-import { fromLocal, localTime, wire } from "./local.ts";
+import { fromLocal, localSecond, wire } from "./local.ts";
 
 /** On the way: it has not reached the scene. */
 const TRAVELS: readonly Status[] = ["accepted", "en_route", "staged"];
@@ -96,7 +96,7 @@ export function CorrectTime({ desk, id, runs, onDone }: { desk: Desk; id: string
   if (!desk.has(...CORRECTED_BY)) return <p class="tool warn-words">{say("times_roles")}</p>;
   if (run === undefined) return <p class="tool">{say("times_none")}</p>;
   const known = run.milestones[status.value];
-  const shown = at.value ?? (known === undefined ? "" : localTime(instant(known)));
+  const shown = at.value ?? (known === undefined ? "" : localSecond(instant(known)));
   const read = fromLocal(shown);
   return (
     <div class="tool" role="group" aria-label={say("times")}>
@@ -118,7 +118,7 @@ export function CorrectTime({ desk, id, runs, onDone }: { desk: Desk; id: string
         </select>
         <label class="pair">
           {say("times_at")}
-          <input type="datetime-local" step={60} value={shown} disabled={isNever.value} onInput={(event) => (at.value = event.currentTarget.value)} />
+          <input type="datetime-local" step={1} value={shown} disabled={isNever.value} onInput={(event) => (at.value = event.currentTarget.value)} />
         </label>
         <label class="check">
           <input type="checkbox" checked={isNever.value} onChange={(event) => (isNever.value = event.currentTarget.checked)} /> {say("times_never")}

@@ -24,6 +24,9 @@ export function localTime(at: Instant): string {
   return `${year}-${month}-${day}T${hour}:${minute}`;
 }
 
+/** "2026-11-22T03:05:09": the same, for what is judged to the second. */
+export const localSecond = (at: Instant): string => `${localTime(at)}:${wall(at).second}`;
+
 /** "2026-11-22" */
 export const localDay = (at: Instant): string => localTime(at).slice(0, 10);
 
