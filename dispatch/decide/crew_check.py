@@ -19,6 +19,7 @@ from crisis.assignment import (
     evolve_assignment,
     has_arrived,
 )
+from crisis.board import Board
 from crisis.errors import NotFound
 from crisis.ids import AgencyId
 from crisis.incident import Incident
@@ -34,7 +35,7 @@ from crisis.staffing import (
 )
 from crisis.standards import local_day
 from crisis.team import CrewMember, Team
-from dispatch.decide.context import Deciding
+from dispatch.decide.context import Deciding, Rules
 
 
 def assess(
@@ -83,25 +84,44 @@ def alone(
     at: datetime | None = None,
 ) -> CrewAssessment:
     """Judge the team's crew (or ``crew``) for no incident in particular; see ``assess``."""
-    members = team.crew if crew is None else crew
+    own = crew is None
+    return judge_alone(
+        d.board,
+        d.rules,
+        team,
+        team.crew if crew is None else crew,
+        team.telehealth if own else telehealth,
+        d.occurred_at if at is None else at,
+    )
+
+
+def judge_alone(
+    board: Board,
+    rules: Rules,
+    team: Team,
+    crew: Sequence[CrewMember],
+    telehealth: TelehealthSecond | None,
+    at: datetime,
+) -> CrewAssessment:
+    """Judge a crew of the team as of the local day of ``at``, for no incident in particular."""
     return assess_crew(
         [
             Presence(
-                responder=d.board.responders[m.responder_id],
+                responder=board.responders[m.responder_id],
                 mode=m.mode,
                 carries_naloxone=m.carries_naloxone,
             )
-            for m in members
-            if m.responder_id in d.board.responders
+            for m in crew
+            if m.responder_id in board.responders
         ],
         IncidentNeeds(),
-        local_day(d.occurred_at if at is None else at, d.policy.tz()),
-        lpha_reachable=d.rules.lpha_reachable,
-        telehealth=team.telehealth if crew is None else telehealth,
-        policy=d.policy,
-        codes=d.rules.codes,
+        local_day(at, rules.policy.tz()),
+        lpha_reachable=rules.lpha_reachable,
+        telehealth=telehealth,
+        policy=rules.policy,
+        codes=rules.codes,
         capabilities=frozenset(team.capabilities),
-        standards=d.rules.standards,
+        standards=rules.standards,
     )
 
 

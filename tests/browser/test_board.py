@@ -133,8 +133,13 @@ async def test_a_team_in_danger_stands_above_everything_until_it_is_resolved(
     await expect(alarm).to_contain_text(call_sign(0))
     await desk.keyboard.press("a")
     await expect(alarm).to_have_attribute("data-duress", "acknowledged")
+    # Nothing is said to have been sent, or to have ended well, before somebody says so.
+    await expect(alarm.get_by_role("button", name="Help sent")).to_be_disabled()
+    await expect(alarm.get_by_role("button", name="Resolve")).to_be_disabled()
+    await alarm.get_by_label("Help that was sent").select_option("law_enforcement")
     await alarm.get_by_role("button", name="Help sent").click()
     await expect(alarm).to_have_attribute("data-duress", "help_sent")
+    await alarm.get_by_label("How it ended").select_option("safe")
     await alarm.get_by_role("button", name="Resolve").click()
     await expect(alarm).to_have_count(0)
 

@@ -371,6 +371,9 @@ async def test_a_shift_is_planned_moved_and_cancelled(house: House) -> None:
     [shift] = board(house).shifts.values()
     assert shift.starts_at.isoformat() == "2099-12-01T16:00:00+00:00"
     assert shift.crew[0].carries_naloxone
+    # A lone member who may not assess: said where the shift stands, not only where it is imported.
+    listed = text_of(await admin.open("/shifts"))
+    assert "Crew of one: a second member is missing" in listed
     assert 'value="2099-12-01T08:00"' in await admin.open(f"/shifts/{shift.id}")
 
     backwards = await admin.send(f"/shifts/{shift.id}", **{**form, "ends": "2099-12-01T07:00"})

@@ -24,10 +24,12 @@ from crisis.shapes import mark_of
 from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
 from dispatch.beside import BESIDE, Work
+from dispatch.decide.crew_check import judge_alone
 from dispatch.imports.roster import Roster, responder_command, responder_id_of, team_command
-from dispatch.imports.rows import split, yes_or_no
+from dispatch.imports.rows import Mind, split, yes_or_no
 from dispatch.imports.shifts import instant_of
 from web.admin.forms import Form
+from web.admin.imports import mind_in
 from web.admin.language import Words
 from web.admin.pages import Desk, Fault, Pages, choice, done, id_of, status_of
 
@@ -264,7 +266,7 @@ class RosterPages:
     async def shifts(self, desk: Desk) -> Response:
         """List planned and running shifts."""
         board, called = desk.county.board, await _called(desk)
-        rows = []
+        rules, rows = desk.county.rules(desk.now), []
         for shift in sorted(board.shifts.values(), key=lambda s: s.starts_at):
             team = board.teams.get(shift.team_id)
             if team is None or not desk.may_see(team.agency_id) or not shift.is_open:
@@ -280,6 +282,14 @@ class RosterPages:
                         for m in shift.crew
                     ),
                     "elsewhere": _double_booked(shift, board.shifts.values()),
+                    "lacks": [
+                        mind_in(desk, Mind(f"crew.{one.code.value}", one.sentence))
+                        for one in judge_alone(
+                            board, rules, team, shift.crew, None, shift.starts_at
+                        ).shortfalls
+                    ]
+                    if shift.crew
+                    else [],
                 }
             )
         return self._page(desk, "shifts.html", rows=rows)

@@ -7,7 +7,8 @@ import { Since } from "../components/Timer.tsx";
 import { t } from "../messages/board.ts";
 import { api } from "../session.ts";
 import { acknowledgeDuress, resolveDuress, sendHelp, type DuressView } from "../wire.ts";
-import { choices, word } from "./codes.ts";
+import { Choose, Chosen } from "./Choose.tsx";
+import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { FactsOf } from "./DuressFacts.tsx";
 
@@ -29,9 +30,8 @@ export function Alarms({ desk }: { desk: Desk }) {
 }
 
 function Alarm({ desk, one }: { desk: Desk; one: DuressView }) {
-  const help = useSignal("law_enforcement");
+  const help = useSignal("");
   const reference = useSignal("");
-  const ending = useSignal("safe");
   const team = one.team_id === null ? undefined : desk.live.of("team").at(one.team_id).value;
   const run = team?.run ? desk.live.of("incident").at(team.run.incident_id).value : undefined;
   const path = { duress_id: one.id };
@@ -66,28 +66,15 @@ function Alarm({ desk, one }: { desk: Desk; one: DuressView }) {
             {one.help !== null && ` · ${t("help_on_way", { who: word("help_kind", one.help) })}`}
           </span>
           <span class="pair">
-            <select aria-label={t("help_who")} value={help.value} onChange={(event) => (help.value = event.currentTarget.value)}>
-              {choices("help_kind").map((code) => (
-                <option key={code.code} value={code.code}>
-                  {code.label}
-                </option>
-              ))}
-            </select>
+            <Choose label={t("help_who")} set="help_kind" empty={t("help_who")} value={help.value} onChange={(code) => (help.value = code)} />
             <input aria-label={t("reference")} placeholder={t("reference")} value={reference.value} onInput={(event) => (reference.value = event.currentTarget.value)} />
-            <Act class={one.help === null ? "danger" : ""} run={(key) => api.call(sendHelp, { path, body: { who: help.value, reference: reference.value }, key })}>
+            <Act class={one.help === null ? "danger" : ""} disabled={help.value === ""} run={(key) => api.call(sendHelp, { path, body: { who: help.value, reference: reference.value }, key })}>
               {t("help_sent")}
             </Act>
           </span>
-          <span class="pair">
-            <select aria-label={t("duress_ending")} value={ending.value} onChange={(event) => (ending.value = event.currentTarget.value)}>
-              {choices("duress_resolution").map((code) => (
-                <option key={code.code} value={code.code}>
-                  {code.label}
-                </option>
-              ))}
-            </select>
-            <Act run={(key) => api.call(resolveDuress, { path, body: { reason: ending.value }, key })}>{t("duress_resolve")}</Act>
-          </span>
+          <Chosen label={t("duress_ending")} set="duress_resolution" run={(reason, key) => api.call(resolveDuress, { path, body: { reason }, key })}>
+            {t("duress_resolve")}
+          </Chosen>
         </>
       )}
     </div>

@@ -9,14 +9,15 @@ import { Choose } from "./Choose.tsx";
 import type { Desk } from "./desk.ts";
 
 export function Reopen({ desk, id, number, onDone }: { desk: Desk; id: string; number: number; onDone: () => void }) {
-  const why = useSignal("ended_in_error");
+  const why = useSignal("");
   return (
     <div class="tool" role="group" aria-label={say("reopen")}>
       <p class="quiet">{say("reopen_means")}</p>
       <span class="pair">
-        <Choose label={say("reopen_why")} set="reopen_reason" value={why.value} among={(code) => !code.flags.includes("by_service")} onChange={(code) => (why.value = code)} />
+        <Choose label={say("reopen_why")} set="reopen_reason" empty={say("reopen_why")} value={why.value} among={(code) => !code.flags.includes("by_service")} onChange={(code) => (why.value = code)} />
         <Act
           class="main"
+          disabled={why.value === ""}
           run={async (key) => {
             desk.heard(id)(await api.call(reopenIncident, { path: { incident_id: id }, body: { reason: why.value }, key }));
             desk.tool.value = "none";

@@ -108,6 +108,7 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
   const saidBy = useSignal("team");
   const saidAt = useSignal("");
   const staging = useSignal("");
+  const sceneClearedBy = useSignal("");
   const isClearing = useSignal(false);
   const path = { assignment_id: run.id };
   const at = lastTime(saidAt.value, clock.second.value);
@@ -120,7 +121,7 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
       ...when,
       ...(status === "en_route" && run.unacknowledged ? { briefed_by: "dispatcher" } : {}),
       ...(status === "staged" ? { staging_reason: staging.value } : {}),
-      ...(status === "on_scene" && run.status === "staged" ? { cleared_scene_by: "team" } : {}),
+      ...(status === "on_scene" && run.status === "staged" ? { cleared_scene_by: sceneClearedBy.value } : {}),
     };
     desk.heard(one.id)(await api.call(reportStatus, { path, body, key }));
     saidAt.value = "";
@@ -144,8 +145,11 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
             {t("told_them")}
           </Act>
         )}
+        {next === "on_scene" && run.status === "staged" && (
+          <Choose label={say("scene_cleared_by")} set="scene_cleared_by" empty={say("scene_cleared_by")} value={sceneClearedBy.value} onChange={(code) => (sceneClearedBy.value = code)} />
+        )}
         {next !== undefined && (
-          <Act key={next} class="main small" run={report(next)}>
+          <Act key={next} class="main small" disabled={next === "on_scene" && run.status === "staged" && sceneClearedBy.value === ""} run={report(next)}>
             {common(`team_${next}`)}
           </Act>
         )}

@@ -85,6 +85,7 @@ export default {
   times_kept: "The old time stays in the log.",
   bad_time: "Enter a date and a time.",
 
+  scene_cleared_by: "Who declared the scene safe",
   said_at: "at",
   said_at_hint: "When it happened; empty = now",
   other_reports: "Other reports and acts",

@@ -87,6 +87,7 @@ const es: Catalog<typeof en> = {
   times_kept: "La hora anterior queda en el registro.",
   bad_time: "Indique fecha y hora.",
 
+  scene_cleared_by: "Quién declaró segura la escena",
   said_at: "a las",
   said_at_hint: "Cuándo ocurrió; vacío = ahora",
   other_reports: "Otros informes y acciones",

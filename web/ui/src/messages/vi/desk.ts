@@ -87,6 +87,7 @@ const vi: Catalog<typeof en> = {
   times_kept: "Giờ cũ vẫn nằm trong nhật ký.",
   bad_time: "Nhập ngày và giờ.",
 
+  scene_cleared_by: "Ai xác nhận hiện trường an toàn",
   said_at: "lúc",
   said_at_hint: "Xảy ra lúc nào; để trống = bây giờ",
   other_reports: "Báo cáo và thao tác khác",
