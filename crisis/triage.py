@@ -41,6 +41,11 @@ class Answer(StrEnum):
     NOT_ASKED = "not_asked"
 
 
+def answer_of(said: bool) -> Answer:
+    """Return what a plain yes or no says."""
+    return Answer.YES if said else Answer.NO
+
+
 class Need(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that the person needs of the team; ``hard`` excludes teams that lack it.
 

@@ -12,12 +12,15 @@ from crisis.triage import Answer
 
 
 class Caller(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who calls; all of it private, and what wasn't asked says so."""
+    """Who calls; all of it private, and what wasn't asked says so.
+
+    ``safe_to_call``, ``safe_to_text``: systems of before say them as ``true`` and ``false``.
+    """
 
     name: Short | None = None
     callback: Short | None = None
-    safe_to_call: Answer = Answer.NOT_ASKED
-    safe_to_text: Answer = Answer.NOT_ASKED
+    safe_to_call: Answer | bool = Answer.NOT_ASKED
+    safe_to_text: Answer | bool = Answer.NOT_ASKED
     relation: Short | None = None
     language: Code | None = None
     interpreter: Short | None = None

@@ -32,7 +32,7 @@ class EncounterInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     destination: Short | None = None
     plan: Code | None = None
     plan_exception: Code | None = None
-    naloxone_given: Answer = Answer.NOT_ASKED
+    naloxone_given: Answer | bool = Answer.NOT_ASKED
     law_enforcement: Code | None = None
     mandated_reports: Codes = ()
     has_plan_to_notify: bool | None = None

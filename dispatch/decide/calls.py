@@ -45,7 +45,7 @@ from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import CallId, ObligationId, UserId
 from crisis.obligation import ObligationKind
 from crisis.roles import DESK
-from crisis.triage import Answer
+from crisis.triage import Answer, answer_of
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.owed import arise
 
@@ -59,7 +59,7 @@ def offer_call(d: Deciding, c: OfferCall) -> dict[str, Any]:
         d.code("language", c.caller.language)
     # What wasn't asked stands in no record: of whom nothing was said there is none.
     caller = {
-        name: value
+        name: answer_of(value) if isinstance(value, bool) else value
         for name, value in msgspec.structs.asdict(c.caller or Caller()).items()
         if value is not Answer.NOT_ASKED
     }

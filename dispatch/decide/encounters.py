@@ -143,7 +143,7 @@ def _beside(d: Deciding, known: Encounter | None, given: EncounterInput) -> Enco
             kept |= {"plan": known.plan, "plan_exception": known.plan_exception}
         if given.contacted is None and given.disposition == known.disposition:
             kept |= {"contacted": known.contacted}
-        if given.naloxone_given is Answer.NOT_ASKED:
+        if given.naloxone_given in (Answer.NOT_ASKED, False):
             kept |= {"naloxone_given": known.naloxone_given}
         for field in fitting.clashes(d, msgspec.structs.replace(given, **kept)):
             kept.pop(field, None)

@@ -83,7 +83,7 @@ class Callers:
 
     async def _ring(self, call: DemandedCall) -> str | None:
         name = _NAMES[int(call.talk_s) % len(_NAMES)]
-        caller = {"name": name, "callback": "916-555-0100", "safe_to_call": True}
+        caller = {"name": name, "callback": "916-555-0100", "safe_to_call": "yes"}
         offered = await self._line.send(
             "/calls", {"referral_source": call.source, "caller": caller}
         )

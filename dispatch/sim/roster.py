@@ -16,7 +16,7 @@ from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId, derived
 from crisis.responder import Credential, Responder
 from crisis.shapes import Value
 from crisis.team import CrewMember
-from geo.point import Point
+from geo.point import Point, haversine_m
 
 #: Namespace of everything made up, so that the same simulation names the same things.
 _MADE_UP = UUID("7a5a4f0e-7c53-5a27-8d68-0b1f3f6c9e21")
@@ -166,14 +166,18 @@ class TeamPool:
 
 
 def middle(points: list[Point]) -> Point | None:
-    """Return the point in the middle of ``points``, each coordinate by itself; ``None`` = none."""
+    """Return that of ``points`` which lies nearest to their middle; ``None`` = there are none.
+
+    The middle itself may be nowhere that a team can wait: in the sea, or in another state.
+    """
     if not points:
         return None
 
     def median(values: Callable[[Point], float]) -> float:
         return sorted(values(point) for point in points)[len(points) // 2]
 
-    return Point(lat_deg=median(lambda p: p.lat_deg), lon_deg=median(lambda p: p.lon_deg))
+    centre = Point(lat_deg=median(lambda p: p.lat_deg), lon_deg=median(lambda p: p.lon_deg))
+    return min(points, key=lambda point: haversine_m(centre, point))
 
 
 #: When simulated policies take effect: before any call that can be replayed.

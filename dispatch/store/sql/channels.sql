@@ -48,7 +48,7 @@ RETURNING account_id;
 -- Say whether the code that came back is the one that was sent; a few wrong ones void it.
 -- role: worker
 -- params: $1 account_id uuid, $2 kind text, $3 code_hash bytea, $4 at timestamptz,
---   $5 not_before timestamptz, $6 most_wrong smallint
+--   $5 not_before timestamptz, $6 most_wrong integer
 UPDATE channels AS c
 SET verified_at = CASE WHEN was.is_right THEN $4 ELSE c.verified_at END,
     wrong_codes = CASE WHEN was.is_right THEN 0 ELSE c.wrong_codes + 1 END,

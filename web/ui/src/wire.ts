@@ -2581,8 +2581,8 @@ export interface BriefPartnerBody {
 export interface CallerSent {
   readonly name?: string | null | undefined;
   readonly callback?: string | null | undefined;
-  readonly safe_to_call?: Answer | undefined;
-  readonly safe_to_text?: Answer | undefined;
+  readonly safe_to_call?: Answer | boolean | undefined;
+  readonly safe_to_text?: Answer | boolean | undefined;
   readonly relation?: string | null | undefined;
   readonly language?: string | null | undefined;
   readonly interpreter?: string | null | undefined;
@@ -2774,7 +2774,7 @@ export interface EncounterInputSent {
   readonly destination?: string | null | undefined;
   readonly plan?: string | null | undefined;
   readonly plan_exception?: string | null | undefined;
-  readonly naloxone_given?: Answer | undefined;
+  readonly naloxone_given?: Answer | boolean | undefined;
   readonly law_enforcement?: string | null | undefined;
   readonly mandated_reports?: readonly string[] | undefined;
   readonly has_plan_to_notify?: boolean | null | undefined;
