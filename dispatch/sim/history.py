@@ -51,7 +51,22 @@ _DECLINES = 0.06
 _CHECK_IN = timedelta(minutes=24)
 _ADMIN = Actor(roles=frozenset({Role.ADMIN}))
 _SAFE = Answer.NO
-SCREENING = dict.fromkeys(("weapon_on_scene", "violence_now", "suicide_attempt_now"), _SAFE)
+SCREENING = dict.fromkeys(
+    (
+        "suicide_attempt_now",
+        "overdose_ingestion",
+        "altered_consciousness",
+        "violence_now",
+        "violence_history",
+        "restraining_order",
+        "weapon_on_scene",
+        "firearm_access",
+        "others_on_scene_hostile",
+        "animals",
+        "contagion",
+    ),
+    _SAFE,
+)
 
 
 class Told(Value, frozen=True, kw_only=True):
