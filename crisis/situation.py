@@ -85,7 +85,7 @@ def joined(one: Situation, other: Situation) -> Situation:
     return Situation(
         place=place,
         acuity=min(acuities, key=ACUITY_ORDER.__getitem__) if acuities else None,
-        needs=_needs((*one.needs, *other.needs)),
+        needs=with_teams((*one.needs, *other.needs)),
         hazards=with_sources(one.hazards, other.hazards),
         clinical=Clinical(
             point=point,
@@ -129,7 +129,7 @@ def _is_earlier(hazard: Hazard, before: Hazard) -> bool:
     )
 
 
-def _needs(needs: Iterable[Need]) -> tuple[Need, ...]:
+def with_teams(needs: Iterable[Need]) -> tuple[Need, ...]:
     """Return each need once for each team that it names; hard where it was hard for anybody."""
     known: dict[str, dict[Any, Need]] = {}
     for need in needs:

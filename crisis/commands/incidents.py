@@ -69,7 +69,8 @@ class Telling(Command, frozen=True, kw_only=True):
     ``version``: of the incident, that the sender looked at. What somebody changed after it is not
     overwritten: ``stale_version`` holds both values. Of lists tell what comes (``add_…``) and what
     goes (``remove_…``). A whole list (``needs``, ``hazards``, ``concerns``) takes away only what
-    the sender saw; without a version, nothing.
+    the sender saw; without a version, nothing. ``not_asked`` takes back only an answer that the
+    sender saw, too.
     """
 
     incident_id: IncidentId

@@ -102,9 +102,14 @@ def warnings_of(d: Deciding, incident: Incident) -> list[dict[str, Any]]:
 
 def tell_new_threat(d: Deciding, before: Incident, after: Incident) -> None:
     """Let the desk hear of a threat to life that a crew has told of."""
-    if d.env.actor.has(*DESK) or threats(before) or not threats(after):
-        return
-    d.notify("role:dispatcher", "life_threat", incident=after)
+    if not threats(before):
+        tell_threat(d, after)
+
+
+def tell_threat(d: Deciding, incident: Incident) -> None:
+    """Let the desk hear of a threat to life of which somebody else has told."""
+    if threats(incident) and not d.env.actor.has(*DESK):
+        d.notify("role:dispatcher", "life_threat", incident=incident)
 
 
 def tell_unasked(d: Deciding, incident: Incident) -> None:

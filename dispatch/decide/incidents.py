@@ -101,6 +101,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
     )
     if not d.env.actor.is_desk:
         d.notify("role:dispatcher", "unowned", incident=d.incident(incident_id))
+        advice.tell_threat(d, d.incident(incident_id))
     if c.call_id is not None:
         d.emit(CallJoined(call_id=c.call_id, incident_id=incident_id))
     subjects = []

@@ -35,7 +35,7 @@ from crisis.incident import (
 from crisis.obligation import ObligationKind
 from crisis.situation import Situation, joined, learnt_since, parted
 from crisis.standards import response_due
-from dispatch.decide import dues, owed
+from dispatch.decide import advice, dues, owed
 from dispatch.decide.amendment import apply_amendment
 from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler
@@ -86,6 +86,7 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
     # A new version even where all was known: its story, its people and its records are new.
     warnings = apply_amendment(d, absorbing, both, keeps_standard=True)
     dues.end_waiting(d, incident.id, "merged")
+    warnings = [*advice.new_warnings(d, into, d.incident(into.id)), *warnings]
     _keep_contact(d, into.id, contact)
     if incident.owner not in {None, d.env.actor.user_id, absorbing.owner}:
         tell_owner(d, incident, "merged")
@@ -300,13 +301,15 @@ def _given_back(
 ) -> list[dict[str, Any]]:
     """Let each be known as its own again, with every danger that was learnt meanwhile."""
     incident, other = d.incident(incident_id), d.incident(other_id)
-    warnings = []
+    warnings: list[dict[str, Any]] = []
     if back is not None and back != incident.situation:
         warnings = apply_amendment(d, incident, back, keeps_standard=True)
     if learnt is not None and (learnt.hazards or learnt.clinical.screening):
         known = settled(joined(other.situation, learnt), d.rules.codes)
         if known != other.situation:
             warnings += apply_amendment(d, other, known, keeps_standard=True)
+    for before in (incident, other):
+        warnings += advice.new_warnings(d, before, d.incident(before.id))
     return warnings
 
 

@@ -17,7 +17,7 @@ from crisis.commands.incidents import Telling
 from crisis.danger import SCREENING
 from crisis.errors import Invalid, StaleVersion
 from crisis.shapes import Value
-from crisis.situation import Situation, changed, of_code, with_sources
+from crisis.situation import Situation, changed, of_code, with_sources, with_teams
 from crisis.triage import Acuity, Answer, Hazard, Need
 
 _T = TypeVar("_T")
@@ -30,7 +30,7 @@ class Said(Value, frozen=True, kw_only=True):
 
     Attributes:
         version: of the incident, that the sender had seen; ``None`` = not told. Nothing is then
-            refused as stale, and a whole list takes nothing away.
+            refused as stale, a whole list takes nothing away, and a blank no answer.
         touched: name of a fact → the version in which it changed last.
     """
 
@@ -66,7 +66,7 @@ class Merging:
     """Lets what was said happen beside what others said; collects what can't.
 
     Attributes:
-        kept: names of the facts that a whole list left out and that stay all the same.
+        kept: names of the facts that a whole list or a blank left out and that stay all the same.
     """
 
     def __init__(self, said: Said) -> None:
@@ -90,7 +90,7 @@ class Merging:
         """Return the needs after what was told."""
         said = self.said
         return self._items(
-            "needs", before, said.needs, said.add_needs, said.remove_needs, _hard_stays
+            "needs", before, said.needs, said.add_needs, said.remove_needs, _all_needs
         )
 
     def hazards(self, before: tuple[Hazard, ...]) -> tuple[Hazard, ...]:
@@ -113,17 +113,20 @@ class Merging:
             whole,
             tuple(_Concern(code) for code in said.add_concerns),
             said.remove_concerns,
-            lambda one, _: tuple(one),
+            _all_concerns,
         )
         return tuple(one.code for one in after)
 
     def screening(self, before: Mapping[str, Answer]) -> dict[str, Answer]:
-        """Return the answers after what was told."""
+        """Return the answers after what was told; a blank takes back none that wasn't seen."""
         blank = Answer.NOT_ASKED
-        told = {
-            item: self.value(f"screening/{item}", before.get(item, blank), answer)
-            for item, answer in (self.said.screening or {}).items()
-        }
+        told = {}
+        for item, answer in (self.said.screening or {}).items():
+            name, was = f"screening/{item}", before.get(item, blank)
+            if answer is blank and was is not blank and self.said.version is None:
+                self.kept.append(name)
+            else:
+                told[item] = self.value(name, was, answer)
         return {**before, **told}
 
     def _items(
@@ -165,8 +168,8 @@ class Merging:
         if not wanted and now and (self.said.version is None or self._is_stale(name)):
             self.kept.append(name)
             return
-        if wanted and now and self.said.version is None:
-            wanted = combined(now, wanted)
+        # What a list says twice it says once.
+        wanted = combined(now if self.said.version is None else (), wanted)
         after[code] = self._put(name, now, wanted)
 
     def _put(self, name: str, now: tuple[Any, ...], wanted: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -217,10 +220,13 @@ def _by_code(items: Iterable[Any]) -> dict[str, tuple[Any, ...]]:
     return {code: of_code(given, code) for code in dict.fromkeys(item.code for item in given)}
 
 
-def _hard_stays(now: Iterable[Need], told: Iterable[Need]) -> tuple[Need, ...]:
-    """Return the needs as told, hard where they were: who adds one takes no must away."""
-    was_hard = any(need.hard for need in now)
-    return tuple(msgspec.structs.replace(n, hard=n.hard or was_hard) for n in told)
+def _all_needs(now: Iterable[Need], told: Iterable[Need]) -> tuple[Need, ...]:
+    """Return the needs of both: who adds one takes no must away, and no team that was named."""
+    return with_teams((*now, *told))
+
+
+def _all_concerns(now: Iterable[_Concern], told: Iterable[_Concern]) -> tuple[_Concern, ...]:
+    return tuple(dict.fromkeys((*now, *told)))
 
 
 def codes_changed(before: Situation, after: Situation) -> list[str]:

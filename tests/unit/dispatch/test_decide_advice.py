@@ -9,11 +9,13 @@ import pytest
 from crisis.commands import (
     AmendIncident,
     Determine,
+    MergeIncident,
     OpenIncident,
     PartnerDeclined,
     PartnerInput,
     PlaceInput,
     RequestPartner,
+    SplitIncident,
 )
 from crisis.ids import IncidentId
 from crisis.incident import (
@@ -23,10 +25,13 @@ from crisis.incident import (
     TeamDetermined,
 )
 from crisis.policy import Rationale, ScreeningPolicy
+from crisis.roles import Role
+from crisis.states import Source
 from crisis.triage import Acuity, Answer, Hazard, Need
-from tests.unit.dispatch.board_kit import OAKLAND, County, on_team, rules
+from tests.unit.dispatch.board_kit import OAKLAND, County, on_team, person, rules
 
 ATTEMPT = {"suicide_attempt_now": Answer.YES}
+LINE = person("988", Role.INTEGRATION)
 
 
 def codes(result: dict[str, Any]) -> list[str]:
@@ -100,6 +105,34 @@ def test_a_threat_that_shows_later_is_told_and_one_a_crew_tells_rings_at_the_des
     done = county.do(command, by=on_team(team))
     assert "life_threat" in codes(done.result)
     assert ("role:dispatcher", "life_threat") in county.told()
+
+
+def test_a_threat_that_another_system_tells_rings_at_the_desk() -> None:
+    county = County()
+    county.do(
+        OpenIncident(place=PlaceInput(point=OAKLAND), screening=ATTEMPT),
+        by=LINE,
+        source=Source.INTEGRATION,
+    )
+    assert ("role:dispatcher", "life_threat") in county.told()
+
+
+def test_a_threat_that_comes_with_a_merge_is_told() -> None:
+    county = County()
+    first, second = opened(county, screening=ATTEMPT), county.determined()
+    merged = county.do(MergeIncident(incident_id=first, into=second))
+    assert codes(merged.result)[0] == "life_threat"
+    parted = county.do(SplitIncident(incident_id=second, other=first))
+    assert "life_threat" not in codes(parted.result)
+
+
+def test_a_threat_learnt_while_two_were_one_is_told_of_each_at_the_split() -> None:
+    county = County()
+    first, second = opened(county), county.determined()
+    county.do(MergeIncident(incident_id=first, into=second))
+    county.do(AmendIncident(incident_id=second, screening=ATTEMPT))
+    parted = county.do(SplitIncident(incident_id=second, other=first))
+    assert "life_threat" in codes(parted.result)
 
 
 @pytest.mark.parametrize("reason", ["resolved_by_phone", "information_only", "prank"])

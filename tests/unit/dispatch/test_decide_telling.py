@@ -181,6 +181,45 @@ def test_who_adds_a_need_takes_no_must_away() -> None:
     assert Need(code="peer", hard=True) in two.county.incident(two.id).needs
 
 
+def test_who_adds_a_need_takes_no_team_away_that_somebody_named() -> None:
+    county = County()
+    knows, also_knows = county.team(), county.team("Blue 2")
+    incident_id = county.opened(needs=(Need(code="prior_contact", team_id=knows),))
+    named = Need(code="prior_contact", team_id=also_knows)
+    county.do(AmendIncident(incident_id=incident_id, add_needs=(named,)))
+    county.do(AmendIncident(incident_id=incident_id, add_needs=(Need(code="prior_contact"),)))
+    known = {need.team_id for need in county.incident(incident_id).needs}
+    assert known == {knows, also_knows}
+
+
+def test_a_list_that_says_a_thing_twice_says_it_once_and_as_a_must() -> None:
+    county = County()
+    incident_id = county.opened(
+        needs=(Need(code="youth", hard=True), Need(code="youth", hard=False)),
+        hazards=(Hazard(code="weapon"), Hazard(code="weapon")),
+        concerns=("psychosis", "psychosis"),
+    )
+    incident = county.incident(incident_id)
+    assert incident.needs == (Need(code="youth", hard=True),)
+    assert [hazard.code for hazard in incident.hazards] == ["weapon"]
+    assert incident.clinical.concerns == ("psychosis",)
+
+
+@pytest.mark.parametrize("command", [AmendIncident, Determine])
+def test_a_blank_takes_back_no_answer_that_its_sender_did_not_see(command: type[Any]) -> None:
+    county = County()
+    incident_id = county.opened(screening={"weapon_on_scene": Answer.YES})
+    blank = {"weapon_on_scene": Answer.NOT_ASKED, "animals": Answer.NOT_ASKED}
+    more = {} if command is AmendIncident else {"decision": "dispatch", "acuity": Acuity.EMERGENT}
+    result = county.do(command(incident_id=incident_id, screening=blank, **more)).result
+    assert county.incident(incident_id).danger.codes == ("weapon",)
+    (kept,) = [w for w in result["warnings"] if w["code"] == "unseen_kept"]
+    assert kept["fields"] == ["screening"]
+    seen = county.incident(incident_id).version
+    county.do(AmendIncident(incident_id=incident_id, screening=blank, version=seen))
+    assert county.incident(incident_id).danger.codes == (), "whoever saw it may take it back"
+
+
 def test_a_determination_overwrites_nobody_either() -> None:
     county = County()
     incident_id = county.opened(hazards=(Hazard(code="animals"),))
