@@ -34,7 +34,7 @@ from crisis.incident import (
 )
 from crisis.obligation import ObligationKind
 from crisis.situation import Situation, joined, learnt_since, parted
-from crisis.standards import response_due
+from crisis.standards import local_day, response_due, response_standard
 from dispatch.decide import advice, dues, owed
 from dispatch.decide.amendment import apply_amendment
 from dispatch.decide.claims import require_settled_claims
@@ -68,7 +68,7 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
             incident_id=into.id,
             other=incident.id,
             determined_at=incident.determined_at,
-            due_at=_stricter(incident, into),
+            due_at=_stricter(d, incident, into),
             calls=incident.calls,
             theirs=incident.situation,
             subjects=_relabelled(into.subjects, incident.subjects),
@@ -105,10 +105,24 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
     }
 
 
-def _stricter(incident: Incident, into: Incident) -> datetime | None:
+def _stricter(d: Deciding, incident: Incident, into: Incident) -> datetime | None:
     """Return by when the absorbed one's person was to be reached: by the stricter standard."""
-    found = [incident.due_at, _due_at(into, incident.determined_at)]
-    return min((due for due in found if due is not None), default=None)
+    return _earliest(
+        incident.due_at, _due_at(into, incident.determined_at), _due_there(d, incident, into)
+    )
+
+
+def _due_there(d: Deciding, incident: Incident, into: Incident) -> datetime | None:
+    """Return when a team is due at the place that the survivor lacked and the other knows.
+
+    ``None`` = it brings no place of another class.
+    """
+    place = joined(into.situation, incident.situation).place
+    start = _earliest(into.determined_at, incident.determined_at)
+    if start is None or place.area_class is into.place.area_class:
+        return None
+    on = local_day(start, d.policy_of(into).tz())
+    return response_due(start, response_standard(place.area_class, on, d.rules.standards))
 
 
 def _due_at(incident: Incident, start: datetime | None) -> datetime | None:

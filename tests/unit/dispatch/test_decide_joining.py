@@ -25,7 +25,7 @@ from crisis.commands import (
 )
 from crisis.danger import contradictions
 from crisis.errors import NotAllowed
-from crisis.ids import IncidentId, SubjectId
+from crisis.ids import CountyId, IncidentId, SubjectId
 from crisis.incident import Incident, IncidentState
 from crisis.obligation import ObligationKind
 from crisis.roles import Actor, Role
@@ -33,6 +33,8 @@ from crisis.situation import WORSE, Situation, changed, facts
 from crisis.triage import ACUITY_ORDER, Acuity, Answer, Hazard, Need
 from dispatch.disclosure import require_access
 from geo.point import Point
+from geo.zone import AreaClass, AreaMap, polygon, zone
+from tests.unit.dispatch import board_kit
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     MONDAY,
@@ -129,6 +131,35 @@ def test_a_deadline_never_moves_later_by_a_merge() -> None:
     assert now is not None and now <= due
     county.do(SplitIncident(incident_id=far, other=near))
     assert county.incident(near).due_at == due
+
+
+@pytest.mark.parametrize("is_determined", [True, False])
+def test_a_place_that_a_merge_brings_sets_the_deadline_as_an_amendment_would(
+    monkeypatch: pytest.MonkeyPatch, is_determined: bool
+) -> None:
+    monkeypatch.setattr(board_kit, "COUNTY", CountyId(6049))
+    town = Point(lat_deg=41.48, lon_deg=-120.54)
+    county = County(rules(areas=_urban(town)))
+    vague = county.determined(place=PlaceInput())
+    assert county.incident(vague).due_at == MONDAY + timedelta(minutes=120), "the county is rural"
+    county.wait(600)
+    known = (county.determined if is_determined else county.opened)(place=PlaceInput(point=town))
+    result = county.do(MergeIncident(incident_id=known, into=vague)).result
+    assert county.incident(vague).place.area_class is AreaClass.URBAN
+    assert result["due_at"] == MONDAY + timedelta(minutes=60)
+    county.do(SplitIncident(incident_id=vague, other=known))
+    assert county.incident(vague).due_at == MONDAY + timedelta(minutes=120)
+
+
+def _urban(town: Point) -> AreaMap:
+    """The one urban area of a rural county."""
+    west, south = town.lon_deg - 0.1, town.lat_deg - 0.1
+    east, north = town.lon_deg + 0.1, town.lat_deg + 0.1
+    ring = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    urban = zone(
+        zone_id="town", name="Town", polygons=[polygon([ring])], area_class=AreaClass.URBAN
+    )
+    return AreaMap(version="tracts-2026", zones=(urban,))
 
 
 def test_a_person_hears_of_us_no_later_than_either_was_promised() -> None:
