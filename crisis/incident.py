@@ -274,6 +274,7 @@ class Incident(Value, frozen=True, kw_only=True):
         due_at: ``determined_at`` + the standard; ``None`` = not determined.
         absorbed, joins: incidents merged into this one, and what came with each.
         alone: what was known before the first of them came; ``None`` = none is merged into it.
+        screening_since: when the service learnt that it is being screened; ``None`` = it isn't.
         sought_since: when the service last learnt that a team must be found; ``None`` = never.
         owner: who answers for it, since ``owner_since``; ``None`` = the supervisor.
         pending_owner, handed_over_at: who was asked to take it over, and when. These instants, and
@@ -307,6 +308,7 @@ class Incident(Value, frozen=True, kw_only=True):
     amended_at: datetime | None = None
     paper_number: str | None = None
     screening_at: datetime | None = None
+    screening_since: datetime | None = None
     determined_at: datetime | None = None
     own_determined_at: datetime | None = None
     due_at: datetime | None = None

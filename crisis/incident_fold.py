@@ -96,6 +96,9 @@ _KNOWN_SINCE: dict[type, str] = {
     AssignmentDiverted: "sought_since",
     AssignmentCancelled: "sought_since",
     IncidentReopened: "sought_since",
+    IncidentSplit: "sought_since",
+    SlotAdded: "sought_since",
+    ScreeningStarted: "screening_since",
 }
 
 
@@ -121,7 +124,15 @@ def evolve_incident(
     field = _KNOWN_SINCE.get(type(event))
     if field is None or (field == "handed_over_at" and after.handed_over_at is None):
         return after
+    if isinstance(event, SlotAdded) and incident is not None and _was_sought(incident, event):
+        return after
     return _change(after, **{field: known_at or at})
+
+
+def _was_sought(incident: Incident, event: SlotAdded) -> bool:
+    """Whether somebody waited for a team before one more was asked for: here, or as another."""
+    came = {no for join in incident.joins for no in join.slots}
+    return incident.is_unassigned or event.slot in came
 
 
 def _evolved(incident: Incident | None, event: IncidentEvent, at: datetime) -> Incident:
@@ -291,17 +302,21 @@ def _amended(incident: Incident, event: IncidentAmended, at: datetime) -> Incide
     return _touched(incident, _endangered(amended, event.danger, at, incident.danger))
 
 
+def due_under(incident: Incident, standard: Standard) -> datetime | None:
+    """Return when a team is due by another standard: what came with a merge is due as it was."""
+    start = incident.determined_at
+    own = None if start is None else start + timedelta(minutes=standard.minutes)
+    return _earliest(own, *(join.due_at for join in incident.joins))
+
+
 def _under(incident: Incident, standard: Standard) -> Incident:
     """Return the incident with the due times that the standard gives its determinations."""
-    span = timedelta(minutes=standard.minutes)
-    start, own = incident.determined_at, incident.own_determined_at
+    own = incident.own_determined_at
     return _change(
         incident,
         standard=standard,
-        due_at=_earliest(
-            None if start is None else start + span, *(join.due_at for join in incident.joins)
-        ),
-        own_due_at=None if own is None else own + span,
+        due_at=due_under(incident, standard),
+        own_due_at=None if own is None else own + timedelta(minutes=standard.minutes),
     )
 
 

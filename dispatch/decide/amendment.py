@@ -10,8 +10,9 @@ from typing import Any
 
 from crisis.danger import danger_of
 from crisis.incident import DeadlineMoved, Incident, IncidentAmended, SlotWoken
+from crisis.incident_fold import due_under
 from crisis.situation import Situation
-from crisis.standards import local_day, response_due, response_standard
+from crisis.standards import local_day, response_standard
 from crisis.triage import Standard
 from dispatch.decide.advice import suggestion_of, tell_new_threat
 from dispatch.decide.context import Deciding
@@ -51,10 +52,9 @@ def _new_standard(d: Deciding, incident: Incident, situation: Situation) -> Stan
 
 def _move_deadline(d: Deciding, incident: Incident, standard: Standard) -> list[dict[str, Any]]:
     """Put the incident under another standard, and tell everybody whose deadline it is."""
-    start, was = incident.determined_at, incident.due_at
-    if start is None or was is None:
+    was, due_at = incident.due_at, due_under(incident, standard)
+    if was is None or due_at is None:
         return []
-    due_at = response_due(start, standard)
     d.emit(
         DeadlineMoved(
             incident_id=incident.id,
@@ -64,6 +64,8 @@ def _move_deadline(d: Deciding, incident: Incident, standard: Standard) -> list[
             reason="place_changed",
         )
     )
+    if due_at == was:
+        return []  # what came with a merge is due no later than it was
     after = d.incident(incident.id)
     tell_owner(d, after, "deadline_moved", "now")
     asked = [offer.team_id for offer in after.offers if offer.is_pending]

@@ -109,7 +109,7 @@ def _all(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
             since = max(incident.received_at, incident.owner_since or incident.received_at)
             yield Mark(since + timedelta(seconds=waiting.unscreened_s), UNSCREENED)
         case IncidentState.SCREENING:
-            since = incident.screening_at or incident.received_at
+            since = incident.screening_since or incident.screening_at or incident.received_at
             yield Mark(since + timedelta(seconds=waiting.undecided_s), UNDECIDED)
         case IncidentState.DETERMINED:
             yield from _of_the_wait(incident, policy)

@@ -178,8 +178,11 @@ def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
         reason=c.reason,
         by=d.env.actor.user_id,
     )
+    ready = _ready_with(run, corrected)
+    if ready is not None:
+        d.emit(msgspec.structs.replace(ready, judged=True, qualified_at=run.qualified_at))
     if c.status is Status.ON_SCENE or c.status in LEFT:
-        corrected = _judged(d, incident, run, corrected, warnings)
+        corrected = _judged(d, incident, d.run(run.id)[1], corrected, warnings)
     d.emit(corrected)
     warnings += dues.moved_warnings(dues.owe_after(d, incident, run.id))
     dues.follow_wait(d, d.incident(incident.id))
@@ -193,6 +196,19 @@ def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
         "first_on_scene_at": after.first_on_scene_at,
         "warnings": warnings,
     }
+
+
+def _ready_with(run: Assignment, corrected: MilestoneCorrected) -> MilestoneCorrected | None:
+    """Return what a corrected clear makes of the readiness; ``None`` = it stays as it was.
+
+    No team is ready for another run before it has cleared this one: mostly both were one press.
+    """
+    ready_at = run.milestones.get(Status.READY)
+    if corrected.status is not Status.CLEARED or corrected.instant is None or ready_at is None:
+        return None
+    if ready_at >= corrected.instant:
+        return None
+    return msgspec.structs.replace(corrected, status=Status.READY)
 
 
 def _judged(

@@ -31,6 +31,7 @@ from crisis.errors import Conflict
 from crisis.ids import CountyId
 from crisis.standards import local_day
 from dispatch.config import Settings, load
+from dispatch.report_text import percent_text
 from dispatch.reports import Response, response_times
 from dispatch.secret import open_private
 from dispatch.service import Service
@@ -448,8 +449,7 @@ def _on_time(show: _Show, responses: list[Response], now: datetime, zone: ZoneIn
     share = max(whole, key=lambda one: one.denominator, default=None)
     if share is None or not share.denominator:
         return ""
-    percent = 100 * share.numerator / share.denominator
-    return f"{percent:.0f} % ({share.numerator}/{share.denominator})"
+    return f"{percent_text(share)} % ({share.numerator}/{share.denominator})"
 
 
 def _told(show: _Show, logged: Counter[str]) -> Exit:

@@ -497,3 +497,16 @@ def test_a_supervisors_correction_needs_no_lead() -> None:
         assignment_id=trip.id, status=S.ON_SCENE, instant=minute(14), reason="wrong_time"
     )
     assert trip.do(fix, at=60, by=SUPERVISOR).result["first_on_scene_at"] == minute(14)
+
+
+def test_no_team_is_ready_before_the_clear_that_a_correction_moves() -> None:
+    trip = Trip()
+    trip.says(S.ON_SCENE, of=20, at=20)
+    trip.do(ClearAssignment(assignment_id=trip.id, ready=True), at=25)
+    trip.corrects(S.CLEARED, 55, at=60)
+    assert trip.run.milestones[S.CLEARED] == trip.run.milestones[S.READY] == minute(55)
+    assert trip.first == minute(20)
+    trip.corrects(S.ON_SCENE, 40, at=61)
+    assert trip.first == minute(40), "the run had not ended by then"
+    trip.corrects(S.CLEARED, 50, at=62)
+    assert trip.run.milestones[S.READY] == minute(55), "an earlier clear takes nothing back"

@@ -11,6 +11,7 @@ from crisis.assignment import Status
 from crisis.commands import (
     AcknowledgeHazards,
     AcknowledgePartner,
+    AddSlot,
     AmendIncident,
     CancelAssignment,
     CancelIncident,
@@ -18,9 +19,12 @@ from crisis.commands import (
     FlagIncident,
     HandOver,
     LeaveDesk,
+    MergeIncident,
     OpenIncident,
     PartnerInput,
     ReportStatus,
+    SplitIncident,
+    StartScreening,
 )
 from crisis.ids import IncidentId
 from crisis.incident import IncidentFlagged
@@ -325,3 +329,54 @@ def test_the_marks_of_a_deadline_come_to_rest() -> None:
     told = [e.body for e in county.log if isinstance(e.body, IncidentFlagged)]
     assert len({(f.flag, f.about) for f in told}) == len(told) == 4
     assert told[-1].flag == "deadline_breached"
+
+
+def test_one_more_team_that_is_asked_for_is_waited_for_from_then_on() -> None:
+    county = County()
+    incident_id = county.determined()
+    county.running(incident_id, county.team())
+    county.wait(7_200)
+    mark_all(county)
+    county.do(AddSlot(incident_id=incident_id))
+    patience_s = county.rules.policy.waiting.unassigned_alert_s.urgent
+    county.wait(patience_s - 1)
+    assert "unassigned" not in {flag for flag, *_ in mark_all(county)}, "nobody was sought before"
+    county.wait(1)
+    assert "unassigned" in {flag for flag, *_ in mark_all(county)}
+
+
+def test_one_more_team_postpones_nothing_for_whoever_waits_already() -> None:
+    county = County()
+    incident_id = county.determined()
+    patience_s = county.rules.policy.waiting.unassigned_alert_s.urgent
+    county.wait(patience_s - 1)
+    county.do(AddSlot(incident_id=incident_id))
+    county.wait(1)
+    assert "unassigned" in {flag for flag, *_ in mark_all(county)}
+
+
+def test_a_screening_that_is_entered_late_is_not_overdue_in_the_same_second() -> None:
+    county = County()
+    incident_id = county.opened()
+    county.wait(1_900)
+    mark_all(county)
+    began = county.now - timedelta(seconds=1_500)
+    county.do(StartScreening(incident_id=incident_id), occurred_at=began)
+    assert county.incident(incident_id).screening_at == began
+    county.wait(county.rules.policy.waiting.undecided_s - 1)
+    assert "undecided" not in {flag for flag, *_ in mark_all(county)}
+    county.wait(1)
+    assert "undecided" in {flag for flag, *_ in mark_all(county)}
+
+
+def test_a_team_of_an_incident_that_is_split_off_is_waited_for_from_then_on() -> None:
+    county = County()
+    first, second = county.determined(), county.determined()
+    county.do(MergeIncident(incident_id=first, into=second))
+    county.running(second, county.team())
+    county.wait(7_200)
+    mark_all(county)
+    county.do(SplitIncident(incident_id=second, other=first))
+    assert "unassigned" not in {c.flag for c in flags(county) if c.incident_id == first}
+    county.wait(county.rules.policy.waiting.unassigned_alert_s.urgent)
+    assert "unassigned" in {c.flag for c in flags(county) if c.incident_id == first}

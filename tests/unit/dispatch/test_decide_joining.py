@@ -26,7 +26,7 @@ from crisis.commands import (
 from crisis.danger import contradictions
 from crisis.errors import NotAllowed
 from crisis.ids import CountyId, IncidentId, SubjectId
-from crisis.incident import Incident, IncidentState
+from crisis.incident import DeadlineMoved, Incident, IncidentState
 from crisis.obligation import ObligationKind
 from crisis.roles import Actor, Role
 from crisis.situation import WORSE, Situation, changed, facts
@@ -476,3 +476,30 @@ def test_teams_on_their_way_keep_the_place_that_they_drive_to(point: Point | Non
     into = county.incident(second)
     assert into.clinical.point == (point or HILLS)
     assert SubjectId(into.subjects[0].id) == into.subjects[0].id
+
+
+def test_what_is_told_of_a_moved_deadline_is_the_deadline() -> None:
+    county = County(rules(areas=RURAL_HILLS))
+    survivor = county.determined()
+    county.wait(10)
+    county.do(MergeIncident(incident_id=county.determined(), into=survivor))
+    done = county.do(AmendIncident(incident_id=survivor, place=PlaceInput(point=HILLS)))
+    due_at = MONDAY + timedelta(minutes=60, seconds=10)
+    (moved,) = [e.body for e in done.events if isinstance(e.body, DeadlineMoved)]
+    assert county.incident(survivor).due_at == moved.due_at == due_at, "the other is due as before"
+    (told,) = [w for w in done.result["warnings"] if w["code"] == "deadline_moved"]
+    assert told["due_at"] == due_at.isoformat()
+
+
+def test_nobody_is_told_of_a_deadline_that_stays() -> None:
+    county = County(rules(areas=RURAL_HILLS))
+    survivor, same = county.determined(), county.determined()
+    county.do(MergeIncident(incident_id=same, into=survivor))
+    was = county.incident(survivor).due_at
+    done = county.do(AmendIncident(incident_id=survivor, place=PlaceInput(point=HILLS)))
+    after = county.incident(survivor)
+    assert after.due_at == was and after.standard is not None and after.standard.minutes == 120
+    assert "deadline_moved" not in {w["code"] for w in done.result["warnings"]}
+    assert "deadline_moved" not in {notice.template for notice in done.notices}
+    county.do(SplitIncident(incident_id=survivor, other=same))
+    assert county.incident(survivor).due_at == MONDAY + timedelta(minutes=120)
