@@ -1,4 +1,4 @@
-"""Reads what tracking apps and devices post: OsmAnd, Traccar Client, Traccar server, OwnTracks.
+"""Reads what tracking apps post: OsmAnd, Traccar Client and server, OwnTracks, GeoJSON.
 
 A phone page can't track with its screen locked; these can. Each has units of its own, which end
 here. An app can't mend what it sends, and sends again for ever whatever is refused, before
@@ -224,10 +224,17 @@ def _alarms_in(fields: Mapping[str, Any], at: datetime | None) -> Iterator[_Part
         for word in _words(fields.get(name)):
             if word in _NOTHING or (name == "event" and word in _OF_EVERY_DAY | {"1"}):
                 continue
-            if word in CALLS_FOR_HELP:
+            if _is_for_help(word):
                 yield Alarm(word, at)
             elif name != "event":
                 yield Trouble.OTHER_ALARM
+
+
+def _is_for_help(word: str) -> bool:
+    """Whether an alarm's word calls for help; makers add to it what calls: ``sosButton``."""
+    return word in CALLS_FOR_HELP or any(
+        word.startswith(named) or word.endswith(named) for named in _NAMED_ALARMS
+    )
 
 
 def _words(value: Any) -> list[str]:
@@ -302,12 +309,12 @@ def _of_value(found: Any) -> Iterator[_Part]:
         yield Trouble.UNREADABLE
     elif "_type" in found:
         yield from _of_owntracks(found)
-    elif {"position", "event", "positions"} & set(found) and "coords" not in found:
+    elif _is_of_server(found):
         yield from _of_traccar_server(found)
-    elif isinstance(found.get("location"), dict | list):
+    elif isinstance(held := _first(found, "location", "locations", "features"), dict | list):
         yield from _alarms_in(found, None)
-        yield from _of_locations(found["location"])
-    elif "coords" in found:
+        yield from _of_locations(held)
+    elif not {"coords", "geometry"}.isdisjoint(found):
         yield from _of_location(found)
     elif "fixTime" in found or "deviceTime" in found:
         yield from _of_position(found)
@@ -317,6 +324,28 @@ def _of_value(found: Any) -> Iterator[_Part]:
         yield Trouble.UNREADABLE
 
 
+def _is_of_server(found: Mapping[str, Any]) -> bool:
+    """Whether a Traccar server forwards it; others say in ``event`` only a word."""
+    told = (found.get("event"), found.get("position"), found.get("positions"))
+    if any(isinstance(one, dict | list) for one in told):
+        return "coords" not in found
+    return not {"position", "positions"}.isdisjoint(found)
+
+
+def _of_feature(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a place in GeoJSON as a location; its values only stand elsewhere."""
+    place, more = _dict(one.get("geometry")).get("coordinates"), _dict(one.get("properties"))
+    lon, lat = place[:2] if isinstance(place, list) and len(place) > 1 else (None, None)
+    coords = {
+        "latitude": lat,
+        "longitude": lon,
+        "accuracy": more.get("horizontal_accuracy"),
+        "speed": more.get("speed"),
+        "heading": more.get("course"),
+    }
+    return {**one, **more, "coords": coords, "battery": more.get("battery_level")}
+
+
 def _of_locations(found: Any) -> Iterator[_Part]:
     """Read Traccar Client from version 9: one location, or several after a gap."""
     for one in found if isinstance(found, list) else [found]:
@@ -324,20 +353,25 @@ def _of_locations(found: Any) -> Iterator[_Part]:
             yield from _of_location(one)
         else:
             yield Trouble.UNREADABLE
+    if found == []:
+        yield Trouble.NO_PLACE
 
 
 def _of_location(one: Mapping[str, Any]) -> Iterator[_Part]:
     """Read one: ``speed`` in **metres per second**, ``battery.level`` 0..1."""
+    if "geometry" in one:
+        one = _of_feature(one)
     stamp = _first(one, "timestamp", "time")
     at = instant_of(stamp)
-    coords, battery = _dict(one.get("coords")), one.get("battery")
+    # Some tell the place without a room of its own.
+    coords, battery = _dict(one.get("coords", one)), one.get("battery")
     yield from _alarms_in(one, at)
     yield from _alarms_in(_dict(one.get("extras")), at)
     level = battery.get("level") if isinstance(battery, Mapping) else battery
     fix_id = one.get("uuid")
     yield _Sample(
         lat=_first(coords, "latitude", "lat"),
-        lon=_first(coords, "longitude", "lon"),
+        lon=_first(coords, "longitude", "lon", "lng"),
         at=at,
         timeless=at is None and not _is_absent(stamp),
         accuracy_m=number_of(coords.get("accuracy")),
@@ -359,7 +393,7 @@ def _of_traccar_server(found: Mapping[str, Any]) -> Iterator[_Part]:
         if kind == "alarm":
             words = _words(_dict(event.get("attributes")).get("alarm")) or ["general"]
             for word in words:
-                yield Alarm(word, at) if word in CALLS_FOR_HELP else Trouble.OTHER_ALARM
+                yield Alarm(word, at) if _is_for_help(word) else Trouble.OTHER_ALARM
     for one in held:
         yield from _of_position(one)
     if not held and not event:
@@ -380,6 +414,7 @@ def _of_position(one: Mapping[str, Any]) -> Iterator[_Part]:
         at=at,
         timeless=at is None and not _is_absent(stamp),
         created_at=created_at,
+        has_fix=_plain(one.get("valid")) not in {"false", "0"},
         still=not moves and at is not None and created_at is not None and created_at > at,
         accuracy_m=number_of(one.get("accuracy")),
         speed_mps=_scaled(speed, _MPS_PER_KNOT),

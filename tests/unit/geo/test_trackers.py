@@ -436,3 +436,52 @@ def test_what_an_app_sends_comes_back_in_our_units(
         assert fix.point == Point(lat_deg=lat, lon_deg=lon)
         assert fix.speed_mps == pytest.approx(mps)
         assert fix.fixed_at == datetime.fromtimestamp(unix, UTC)
+
+
+# What others send
+
+
+@pytest.mark.parametrize("word", ["sos", "panic", "sosButton", "Emergency call", "panic_pressed"])
+def test_a_call_for_help_in_json_without_a_room_of_its_own_keeps_word_and_place(word: str) -> None:
+    flat = {"lat": 36.7378, "lon": -119.7871, "timestamp": UNIX}
+    for name in ("event", "alarm"):
+        post = read(msgspec.json.encode({**flat, name: word}))
+        assert [alarm.at for alarm in post.alarms] == [TAKEN]
+        assert only(post).point == HERE
+
+
+def test_a_batch_in_geojson_tells_where_the_device_was() -> None:
+    feature = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [-119.7871, 36.7378]},
+        "properties": {
+            "timestamp": "2026-11-20T14:00:00Z",
+            "horizontal_accuracy": 12,
+            "speed": 10,
+            "course": -1,
+            "battery_level": 0.85,
+        },
+    }
+    bare = [{"type": "Feature", "geometry": {"coordinates": 1}}, {"geometry": None}]
+    post = read(msgspec.json.encode({"locations": [*bare, feature, None]}))
+    assert sorted(post.troubles) == [Trouble.NO_PLACE, Trouble.NO_PLACE, Trouble.UNREADABLE]
+    fix = only(post)
+    assert (fix.point, fix.fixed_at, fix.accuracy_m, fix.speed_mps) == (HERE, TAKEN, 12, 10)
+    assert (fix.heading_deg, fix.battery) == (None, 0.85)
+
+
+def test_a_place_in_a_location_without_coords_is_read() -> None:
+    place = {"lat": 36.7378, "lng": -119.7871, "timestamp": UNIX}
+    assert only(read(msgspec.json.encode({"location": place}))).point == HERE
+
+
+@pytest.mark.parametrize("name", ["location", "locations", "features"])
+def test_a_batch_of_nothing_is_counted(name: str) -> None:
+    for nothing in ([], {}):
+        assert read(msgspec.json.encode({name: nothing})).troubles == (Trouble.NO_PLACE,)
+
+
+def test_a_forwarded_position_of_a_receiver_without_satellites_is_no_place() -> None:
+    post = read(forwarded(valid=False, attributes={"alarm": "sos"}))
+    assert (post.fixes, post.troubles) == ((), (Trouble.NO_PLACE,))
+    assert post.alarms
