@@ -101,8 +101,15 @@ def duration(text: str, unit: str) -> timedelta:
         unit: of a bare number, and of the first part of ``45:30``: ``d``, ``h``, ``m`` or ``s``.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: it is no duration, or longer than any.
     """
+    try:
+        return _duration(text, unit)
+    except OverflowError:
+        raise ValueError(f"{text} is too long for a duration") from None
+
+
+def _duration(text: str, unit: str) -> timedelta:
     plain = _EXCEL_DAY.sub("", tidy(text))
     try:
         if whole := re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", plain):
@@ -133,5 +140,8 @@ def _of_clock(found: re.Match[str], unit: str) -> timedelta:
         seconds = float(found["c"].replace(",", "."))
         return days + timedelta(hours=first, minutes=second, seconds=seconds)
     if unit in ("m", "s") and found["d"] is None:
+        if second > 59:
+            # Minutes or seconds? The shorter reading would be the better one.
+            raise ValueError(f"{found[0]} is no duration; write it like 45 min or 0:45:00")
         return timedelta(minutes=first, seconds=second)
     return days + timedelta(hours=first, minutes=second)

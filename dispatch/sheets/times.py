@@ -66,7 +66,7 @@ _ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "PST": -8, "PDT": -7}
 _HALF = r"\s*(?P<half>[ap])\.?\s?m\b\.?"
 _CLOCK = re.compile(
     rf"(?<![\d:])(?P<H>\d{{1,2}}):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,:](?P<f>\d{{1,9}}))?)?(?!\d)"
-    rf"(?:{_HALF})?"
+    rf"(?:{_HALF}|\s*(?P<letter>[ap])(?![a-z]))?"
     rf"|(?<![\d:])(?P<H2>\d{{1,2}}){_HALF.replace('half', 'half2')}",
     re.IGNORECASE,
 )
@@ -243,16 +243,16 @@ def _of_text(text: str, order: Order) -> Told | None:
             found["M"],
             found["S"],
             found["f"],
-            found["half"] or found["half2"],
+            found["half"] or found["half2"] or found["letter"],
             text,
         )
         zone, after = _zone(text[found.end() :], text)
         rest = f"{text[: found.start()]} {after}"
     rest = _WEEKDAY.sub(" ", rest.casefold()).strip(" ,")
     rest = re.sub(r"\s*(?:hrs?|hours)\.?$|^@|\s*@$|\s+at$|(?<=\d)\s*t$", "", rest).strip(" ,")
-    if clock is None and re.fullmatch(r".*\d\s+\d{3,4}", rest):
-        # As radio logs write it: 6/30/2026 1405.
-        rest, digits = rest.rsplit(None, 1)
+    if clock is None and (military := re.fullmatch(r"(?:(.*\d)\s+)?(\d{3,4})", rest)):
+        # As radio logs write it: 6/30/2026 1405, 1405 hrs.
+        rest, digits = military[1] or "", military[2]
         clock = _clock(digits[:-2], digits[-2:], None, None, None, text)
     if not rest:
         return Told(None, clock, zone)

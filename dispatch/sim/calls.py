@@ -34,6 +34,8 @@ from geo.point import Point
 __all__ = ["COLUMNS", "FIRST_INSTANT", "MORE_COLUMNS", "BadRow", "Reading", "RecordedCall"]
 
 _LONGEST_REASON = 200
+#: What a spreadsheet makes of a long number.
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?e\+?\d+", re.IGNORECASE)
 #: A place may lie so far beyond the state's outermost points: outlines are simplified.
 _BEYOND_DEG = 0.1
 #: From the first call to the last; a report is of ten years at most.
@@ -296,7 +298,7 @@ class _RowReader:
             concern=self._coded("concern", said.get("concern", ""), notes),
             outcome=outcome,
             unusable={name: _shown(why) for name, why in read.unusable.items()},
-            incident=plain(said.get("incident", "")),
+            incident=_incident(said.get("incident", ""), notes),
             unit=plain(said.get("unit", "")),
             received_at=read.times["received_at"],
             determined=read.times.get("determined"),
@@ -337,6 +339,16 @@ class _RowReader:
                 raise ValueError(
                     f"outcome {text}: not cancelled, unserved or no_dispatch; see --outcome"
                 )
+
+
+def _incident(text: str, notes: list[str]) -> str:
+    """Return an incident's number; "" = none that tells it from others."""
+    if _ROUNDED.fullmatch(text):
+        # Many incidents would become one.
+        notes.append("incident numbers that the spreadsheet rounded, as 2.02606E+11, not used")
+        return ""
+    found = plain(text)
+    return found if found.strip("0_") else ""
 
 
 def _complete(read: Read, outcome: RecordedOutcome, notes: list[str]) -> None:

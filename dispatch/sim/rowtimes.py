@@ -162,6 +162,8 @@ class RowTimes:
             took = duration(text, self.units.get(column, "m"))
             if took < timedelta(0):
                 raise ValueError(f"{column} {text} is less than nothing")
+            if took > _LONGEST:
+                raise ValueError(f"{column} {text} is longer than a year")
             return (times[first] + took,)
         if lacking:
             raise ValueError(lacking)

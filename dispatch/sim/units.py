@@ -64,19 +64,27 @@ def _one(rows: Sequence[RecordedCall], notes: Counter[str]) -> RecordedCall:
     first = ranked[0]
     outcome = "" if first.arrival else next((one.outcome for one in ranked if one.outcome), "")
     is_over = outcome != ""
+    determined = min((one.determined for one in rows if one.determined), default=None)
+    unusable = first.unusable if first.arrival else _unusable(rows)
+    gone = first.arrival and (first.dispatch or first.arrival)
+    if gone and determined and gone < determined:
+        # Another unit's: the clock of the one that arrived began before it was sent.
+        determined = None
+        unusable = {**unusable, "determined": "determined of another unit lies after dispatch"}
+        notes[f"row {first.row}: {unusable['determined']}; left out"] += 1
     ends = [one.ended for one in rows if one.ended is not None]
     return replace(
         first,
         row=min(one.row for one in rows),
         rows=tuple(sorted(one.row for one in rows)),
         received_at=min(one.received_at for one in rows),
-        determined=min((one.determined for one in rows if one.determined), default=None),
+        determined=determined,
         place=next((one.place for one in rows if one.place is not None), None),
         source=next((one.source for one in rows if one.source != "unknown"), "unknown"),
         concern=next((one.concern for one in rows if one.concern is not None), None),
         outcome=outcome,
         ended=max(ends) if is_over and ends else None,
-        unusable=first.unusable if first.arrival else _unusable(rows),
+        unusable=unusable,
         others=tuple(
             Unit(row=one.row, dispatch=one.dispatch, arrival=one.arrival, departure=one.departure)
             for one in ranked[1:]

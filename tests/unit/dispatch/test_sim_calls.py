@@ -266,3 +266,43 @@ def test_acts_come_in_the_order_of_their_instants_and_each_calls_in_its_own(
     for index in range(len(calls)):
         own = [act for _, i, act in acts if i == index]
         assert own == [Act.RECEIVED, Act.DETERMINED, Act.DISPATCHED, Act.ARRIVED]
+
+
+@pytest.mark.parametrize("took", ["99999999999999", "9" * 30, "1e308", "1e9", "0:65", "1:75", "-5"])
+def test_a_duration_that_none_can_be_costs_the_arrival_alone(took: str) -> None:
+    heads = "received_at,determined,Response (min)"
+    start = "2026-07-01 08:00,2026-07-01 08:05"
+    reading = read(f"{start},{took}", f"{start},44", heads=heads)
+    lost, good = reading.calls
+    assert (lost.arrival, lost.why_unmeasurable) == (None, "arrival can't be used")
+    assert good.arrival == datetime(2026, 7, 1, 15, 49, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("number", ["2.02607E+11", "2,02607e+11", "0", "000", "0-0"])
+def test_calls_whose_number_tells_none_from_another_stay_apart(number: str) -> None:
+    heads = "incident,received_at,determined,arrival"
+    row = f'"{number}",2026-07-01 {{0}}:00,2026-07-01 {{0}}:05,2026-07-01 {{0}}:45'
+    reading = read(*(row.format(hour) for hour in ("08", "11", "14")), heads=heads)
+    assert [call.row_count for call in reading.calls] == [1, 1, 1]
+    assert any("rounded" in note for note in reading.notes) == ("+" in number)
+
+
+@pytest.mark.parametrize("first", ["", "garbage"])
+def test_no_clock_begins_after_the_unit_that_stopped_it_was_sent(first: str) -> None:
+    heads = "incident,unit,received_at,determined,dispatch,arrival"
+    reading = read(
+        f"7,A,2026-07-01 08:00,{first},2026-07-01 08:05,2026-07-01 09:30",
+        "7,B,2026-07-01 08:00,2026-07-01 09:20,2026-07-01 09:25,2026-07-01 10:00",
+        heads=heads,
+    )
+    [call] = reading.calls
+    assert (call.determined, call.why_unmeasurable) == (None, "determined can't be used")
+    assert reading.rows == 2
+
+
+@pytest.mark.parametrize("text", ["2:30p", "2:30 P", "1430 hrs", "1430 hrs.", "14:30 hrs"])
+def test_times_of_day_are_read_as_radio_logs_write_them(text: str) -> None:
+    heads = "date,received_time,determined_time,arrival_time"
+    [call] = read(f"7/1/2026,13:00,1:05 P,{text}", heads=heads).calls
+    assert call.determined == datetime(2026, 7, 1, 20, 5, tzinfo=UTC)
+    assert call.arrival == datetime(2026, 7, 1, 21, 30, tzinfo=UTC)
