@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from math import isfinite
 
 #: How databases, spreadsheets and people write that there is nothing.
 _NOTHING = frozenset(
@@ -91,7 +92,10 @@ def number(text: str) -> float:
         plain = plain.replace(",", ".")
     if not re.fullmatch(r"[+-]?\d*\.?\d+(?:e[+-]?\d+)?", plain, re.IGNORECASE):
         raise ValueError(f"{text} is no number")
-    return float(plain)
+    found = float(plain)
+    if not isfinite(found):
+        raise ValueError(f"{text} is too large a number")
+    return found
 
 
 def duration(text: str, unit: str) -> timedelta:

@@ -271,3 +271,9 @@ def test_heads_that_are_none_or_twice_are_refused_with_the_likely_one(
         list(rows_of("people.csv", f"{heads}\n", RESPONDER_COLUMNS))
     assert caught.value.code == "file_columns"
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "1e400", "-1e400"])
+def test_a_number_beyond_all_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="too large"):
+        number(text)
