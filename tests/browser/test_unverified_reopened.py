@@ -71,6 +71,7 @@ async def test_an_incident_cancelled_in_error_is_found_and_opened_again(
     await page.get_by_role("button", name="Supervision").click()
     await page.get_by_role("button", name="Open again", exact=False).first.click()
     assert await axe(page) == []
+    await page.get_by_label("Why it goes on").select_option("ended_in_error")
     await page.get_by_role("button", name=f"Open incident {number} again").click()
     await expect(page.locator('[data-event="incident_reopened"]')).to_be_visible()
     await expect(page.locator('[data-event="incident_reopened"]')).to_contain_text("Ended in error")
