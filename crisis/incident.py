@@ -64,7 +64,7 @@ from crisis.incident_events import (
     TeamDetermined,
 )
 from crisis.offer import Offer, OfferEvent, OfferState
-from crisis.partner import PartnerEvent, PartnerResponse, PartnerState
+from crisis.partner import PartnerEvent, PartnerResponse
 from crisis.shapes import EventBody, Value
 from crisis.situation import Situation
 from crisis.suggestion import PartnerAdvice, Suggestion
@@ -434,11 +434,12 @@ class Incident(Value, frozen=True, kw_only=True):
     def proposals(self) -> tuple[PartnerAdvice, ...]:
         """Who should be asked because of what is known and was not yet, threats to life first.
 
-        Whoever refused, or was asked in error, was not asked.
+        Whoever refused, or was asked in error, was not asked; nor was whoever had left before what
+        is known now became known.
         """
         if self.state in {IncidentState.CANCELLED, IncidentState.MERGED}:
             return ()
-        asked = (p.kind for p in self.partners if p.state is not PartnerState.NOT_COMING)
+        asked = (p.kind for p in self.partners if not p.refused_or_left_before(self.amended_at))
         return self.suggestion.unasked(asked)
 
     @property

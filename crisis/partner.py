@@ -144,6 +144,13 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
         """Whether something is still awaited of the partner."""
         return self.state not in CLOSED_PARTNER_STATES
 
+    def refused_or_left_before(self, at: datetime | None) -> bool:
+        """Whether none of them can know what became known ``at``; ``None`` = nothing since."""
+        if self.state is PartnerState.NOT_COMING:
+            return True
+        left_at = self.ended_at if self.state is PartnerState.LEFT else None
+        return left_at is not None and at is not None and left_at < at
+
 
 def evolve_partner(
     partner: PartnerResponse | None,

@@ -12,7 +12,9 @@ from crisis.commands import (
     MergeIncident,
     OpenIncident,
     PartnerDeclined,
+    PartnerGone,
     PartnerInput,
+    PartnerOnScene,
     PlaceInput,
     RequestPartner,
     SplitIncident,
@@ -242,3 +244,19 @@ def test_a_need_whose_code_is_a_must_is_one_unless_somebody_says_otherwise() -> 
     incident_id = opened(county, needs=asked)
     found = {need.code: need.hard for need in county.incident(incident_id).needs}
     assert found == {"wheelchair_vehicle": True, "off_road": False, "youth": False, "peer": True}
+
+
+def test_a_partner_that_has_left_is_asked_again_for_a_threat_that_came_after() -> None:
+    county = County()
+    incident_id = opened(county)
+    asked = RequestPartner(incident_id=incident_id, kind="ems", reason="medical")
+    partner_id = county.do(asked).result["partner_id"]
+    named: dict[str, Any] = {"incident_id": incident_id, "partner_id": partner_id}
+    county.do(PartnerOnScene(**named))
+    county.do(PartnerGone(**named, outcome="left_with_team"))
+    county.wait(3_600)
+    told = county.do(AmendIncident(incident_id=incident_id, screening=ATTEMPT))
+    assert codes(told.result)[0] == "life_threat"
+    assert county.incident(incident_id).proposals[0].is_life_threat
+    county.do(RequestPartner(incident_id=incident_id, kind="ems", reason="life_threat"))
+    assert proposed(county, incident_id) == []
