@@ -225,6 +225,7 @@ class Join(Value, frozen=True, kw_only=True):
         determined_at, due_at: its clock, ``due_at`` by the stricter of both standards.
         theirs: what was known of it; ``None`` = an older log doesn't tell.
         subjects, partners, slots: what was added here because of it.
+        sources: codes of who had brought it, and what was merged into it.
     """
 
     other: IncidentId
@@ -234,6 +235,7 @@ class Join(Value, frozen=True, kw_only=True):
     subjects: tuple[SubjectId, ...] = ()
     partners: tuple[PartnerResponseId, ...] = ()
     slots: tuple[SlotNo, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 class Encounter(Value, frozen=True, kw_only=True):
@@ -429,6 +431,12 @@ class Incident(Value, frozen=True, kw_only=True):
         """
         last = next((p for p in reversed(self.partners) if p.handoff), None)
         return self.outcome == "no_dispatch" and last is not None and last.refused
+
+    @property
+    def referral_sources(self) -> tuple[str, ...]:
+        """Who brought it, and what was merged into it: each speaks for what it was brought for."""
+        merged = (source for join in self.joins for source in join.sources)
+        return tuple(dict.fromkeys((self.referral_source, *merged)))
 
     @property
     def proposals(self) -> tuple[PartnerAdvice, ...]:

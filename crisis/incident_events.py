@@ -327,6 +327,7 @@ class IncidentAbsorbed(EventBody, frozen=True, kw_only=True):
         subjects: its people, each with a label that is free here.
         partners: its open responses, which go on here.
         slots: those that were added here, because the other asked for more teams.
+        sources: codes of who had brought the other.
     """
 
     SEALED: ClassVar[tuple[str, ...]] = ("theirs",)
@@ -340,6 +341,7 @@ class IncidentAbsorbed(EventBody, frozen=True, kw_only=True):
     subjects: tuple[Subject, ...] = ()
     partners: tuple[PartnerResponse, ...] = ()
     slots: tuple[SlotNo, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 class IncidentSplit(EventBody, frozen=True, kw_only=True):

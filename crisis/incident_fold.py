@@ -471,6 +471,7 @@ def _absorbed(incident: Incident, event: IncidentAbsorbed, at: datetime) -> Inci
         subjects=tuple(subject.id for subject in event.subjects),
         partners=tuple(partner.id for partner in event.partners),
         slots=event.slots,
+        sources=event.sources,
     )
     return _change(
         incident,

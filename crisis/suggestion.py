@@ -73,14 +73,14 @@ def suggest(
     hazards: Sequence[Hazard] = (),
     concerns: Sequence[str] = (),
     location_type: str = "unknown",
-    referral_source: str = "unknown",
+    referral_sources: Sequence[str] = (),
 ) -> Suggestion:
     """Return what follows from what was answered and told.
 
     Of the risk items only those answered yes count: what is unknown suggests nothing by itself,
     and is shown as unknown. Codes that no list knows (any more) suggest nothing.
     """
-    found = _known(codes, screening, hazards, concerns, location_type, referral_source)
+    found = _known(codes, screening, hazards, concerns, location_type, referral_sources)
     speaking = [code for code in found if code.attributes]
     acuities = [Acuity(code.attributes["acuity"]) for code in found if "acuity" in code.attributes]
     return Suggestion(
@@ -99,7 +99,7 @@ def _known(
     hazards: Sequence[Hazard],
     concerns: Sequence[str],
     location_type: str,
-    referral_source: str,
+    referral_sources: Sequence[str],
 ) -> list[Code]:
     """Return the codes that hold, each with the hazard that it implies."""
     named = [
@@ -107,7 +107,7 @@ def _known(
         *(("hazard", hazard.code) for hazard in hazards),
         *(("crisis_type", concern) for concern in concerns),
         ("location_type", location_type),
-        ("referral_source", referral_source),
+        *(("referral_source", source) for source in referral_sources),
     ]
     found = [code for one in named if (code := codes.find(*one)) is not None]
     implied = [codes.find("hazard", code.attributes.get("hazard", "")) for code in found]

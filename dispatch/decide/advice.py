@@ -7,6 +7,7 @@ know how a suggestion comes about (``crisis.suggestion``) nor who may be sent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from crisis.errors import Conflict, Invalid
@@ -20,7 +21,7 @@ from dispatch.decide.context import Deciding
 from dispatch.decide.situation import warning
 
 
-def suggestion_of(d: Deciding, situation: Situation, referral_source: str) -> Suggestion:
+def suggestion_of(d: Deciding, situation: Situation, referral_sources: Sequence[str]) -> Suggestion:
     """Return what follows from a situation, by the code sets of the day."""
     return suggest(
         d.rules.codes,
@@ -28,7 +29,7 @@ def suggestion_of(d: Deciding, situation: Situation, referral_source: str) -> Su
         hazards=situation.hazards,
         concerns=situation.clinical.concerns,
         location_type=situation.place.location_type,
-        referral_source=referral_source,
+        referral_sources=referral_sources,
     )
 
 

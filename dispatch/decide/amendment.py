@@ -33,7 +33,7 @@ def amendment(d: Deciding, incident: Incident, situation: Situation) -> Incident
         hazards=situation.hazards,
         clinical=situation.clinical,
         danger=danger_of(situation, d.rules.codes, incident.danger),
-        suggestion=suggestion_of(d, situation, incident.referral_source),
+        suggestion=suggestion_of(d, situation, incident.referral_sources),
     )
 
 

@@ -96,7 +96,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
             narrative_record=d.record("narrative", "narrative", incident_id, {"text": c.narrative}),
             clinical=situation.clinical,
             danger=danger_of(situation, d.rules.codes),
-            suggestion=advice.suggestion_of(d, situation, referral),
+            suggestion=advice.suggestion_of(d, situation, [referral]),
         )
     )
     if not d.env.actor.is_desk:
@@ -205,7 +205,7 @@ def determine(d: Deciding, c: Determine) -> dict[str, Any]:
     if situation.acuity is None:
         raise Invalid("acuity_missing", "Say how soon a team is needed.")
     reasons = (c.reason and d.code("dispatch_reason", c.reason), rationale)
-    suggestion = advice.suggestion_of(d, situation, incident.referral_source)
+    suggestion = advice.suggestion_of(d, situation, incident.referral_sources)
     advice.require_rationale(d, suggestion, situation.acuity, is_given=any(reasons))
     on = local_day(d.occurred_at, d.policy.tz())
     standard = response_standard(situation.place.area_class, on, d.rules.standards)
@@ -294,7 +294,7 @@ def _no_dispatch(
             incident_id=incident.id,
             reason=reason,
             rationale_record=rationale,
-            suggestion=advice.suggestion_of(d, situation, incident.referral_source),
+            suggestion=advice.suggestion_of(d, situation, incident.referral_sources),
         )
     )
     settled = d.incident(incident.id)

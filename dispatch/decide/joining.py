@@ -74,6 +74,7 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
             subjects=_relabelled(into.subjects, incident.subjects),
             partners=partners,
             slots=slots,
+            sources=incident.referral_sources,
         )
     )
     for no in slots:
@@ -316,7 +317,10 @@ def _given_back(
     """Let each be known as its own again, with every danger that was learnt meanwhile."""
     incident, other = d.incident(incident_id), d.incident(other_id)
     warnings: list[dict[str, Any]] = []
-    if back is not None and back != incident.situation:
+    if back is not None and (
+        back != incident.situation
+        or advice.suggestion_of(d, back, incident.referral_sources) != incident.suggestion
+    ):
         warnings = apply_amendment(d, incident, back, keeps_standard=True)
     if learnt is not None and (learnt.hazards or learnt.clinical.screening):
         known = settled(joined(other.situation, learnt), d.rules.codes)

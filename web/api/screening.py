@@ -46,7 +46,7 @@ async def suggest_for(asked: Asked) -> Response:
         hazards=tuple(Hazard(code=code) for code in given.hazards),
         concerns=given.concerns,
         location_type=given.location_type or "unknown",
-        referral_source=given.referral_source or "unknown",
+        referral_sources=[given.referral_source or "unknown"],
     )
     return answer(found)
 

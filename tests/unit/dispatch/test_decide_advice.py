@@ -260,3 +260,22 @@ def test_a_partner_that_has_left_is_asked_again_for_a_threat_that_came_after() -
     assert county.incident(incident_id).proposals[0].is_life_threat
     county.do(RequestPartner(incident_id=incident_id, kind="ems", reason="life_threat"))
     assert proposed(county, incident_id) == []
+
+
+def test_what_an_absorbed_incident_was_brought_for_is_still_proposed() -> None:
+    county = County()
+    brought = opened(county, referral_source="child_welfare")
+    asked = county.incident(brought).suggestion
+    assert asked.needs and proposed(county, brought)
+    stays = opened(county)
+    assert proposed(county, stays) == []
+    county.do(MergeIncident(incident_id=brought, into=stays))
+    assert proposed(county, stays) == [advice.kind for advice in asked.partners]
+    assert set(asked.needs) <= set(county.incident(stays).suggestion.needs)
+    # Merged on, it still counts; split off, it is the other's alone.
+    further = opened(county)
+    county.do(MergeIncident(incident_id=stays, into=further))
+    assert proposed(county, further) != []
+    county.do(SplitIncident(incident_id=further, other=stays))
+    assert proposed(county, further) == []
+    assert proposed(county, stays) != []

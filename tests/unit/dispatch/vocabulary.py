@@ -47,6 +47,7 @@ VOCABULARY: dict[str, str | tuple[str, ...] | frozenset[str] | re.Pattern[str]] 
     "Standard.version": _VERSION,
     "IncidentOpened.policy_version": _VERSION,
     "IncidentOpened.referral_source": "referral_source",
+    "IncidentAbsorbed.sources": "referral_source",
     "IncidentOpened.paper_number": re.compile(r"[A-Za-z]{0,4}[-_]?[0-9]{1,10}"),
     "TeamDetermined.reason": "dispatch_reason",
     "NoDispatchDetermined.reason": "no_dispatch_reason",

@@ -1002,6 +1002,7 @@ export interface IncidentAbsorbed {
   readonly subjects: readonly Subject[];
   readonly partners: readonly PartnerResponse[];
   readonly slots: readonly number[];
+  readonly sources: readonly string[];
 }
 
 /** Place, acuity, needs or hazards became known better; the clock keeps. */
@@ -1192,6 +1193,7 @@ export interface Join {
   readonly subjects: readonly string[];
   readonly partners: readonly string[];
   readonly slots: readonly number[];
+  readonly sources: readonly string[];
 }
 
 /** One month and area class. */
@@ -3340,7 +3342,7 @@ export const NeedShape: Shape = { d: {"hard": null, "team_id": null} };
 export const HazardShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
 export const SituationShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
-export const JoinShape: Shape = { d: {"determined_at": null, "due_at": null, "theirs": null, "subjects": [], "partners": [], "slots": []}, p: { theirs: SituationShape } };
+export const JoinShape: Shape = { d: {"determined_at": null, "due_at": null, "theirs": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape } };
 export const SlotShape: Shape = { d: {"rung": 0, "escalations": 0, "wake_at": null, "climb_at": null, "climbed": 0, "exhausted_at": null, "dropped": null} };
 export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, "reason": null, "eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
@@ -3379,7 +3381,7 @@ export const SubjectAddedShape: Shape = { d: {"record": null, "label": "1"} };
 export const EncounterRecordedShape: Shape = { d: {"subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": "not_asked", "law_enforcement": null, "mandated_reports": [], "note_record": null} };
 export const IncidentClosedShape: Shape = { d: {"reason": null} };
 export const IncidentMergedShape: Shape = { d: {"partners": []} };
-export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "theirs": null, "subjects": [], "partners": [], "slots": []}, p: { theirs: SituationShape, subjects: SubjectShape, partners: PartnerResponseShape } };
+export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "theirs": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape, subjects: SubjectShape, partners: PartnerResponseShape } };
 export const IncidentSplitShape: Shape = { d: {"wake_at": null, "partners": []}, p: { partners: PartnerResponseShape } };
 export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "subjects": []} };
 export const IncidentFlaggedShape: Shape = { d: {"about": ""} };
