@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from io import StringIO
 from itertools import chain
 from typing import NamedTuple
@@ -181,16 +180,3 @@ def columns_of(heads: Sequence[str], known: Collection[str], others: Mapping[str
         else:
             found.places[name] = place
     return found
-
-
-def likely(word: str, known: Iterable[str]) -> str | None:
-    """Return the column that a mistyped head most likely means; ``None`` = none is like it."""
-    near = get_close_matches(plain(word), list(known), n=1, cutoff=0.7)
-    return near[0] if near else None
-
-
-def with_likely(words: Sequence[str], known: Collection[str]) -> str:
-    """Return words that are unknown, each with what it most likely means behind it."""
-    return ", ".join(
-        f"{word} ({near}?)" if (near := likely(word, known)) else word for word in words
-    )

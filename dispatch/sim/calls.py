@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from crisis.codes import CodeSets
 from crisis.errors import Invalid
-from crisis.names import likely
+from crisis.names import asked_back
 from dispatch.sheets.cells import number, told
 from dispatch.sheets.order import settle
 from dispatch.sheets.table import Row, plain, table_of
@@ -108,7 +108,8 @@ def read_calls(
     rows = list(table.rows)
     notes: Counter[str] = Counter()
     if columns.unused:
-        notes[f"columns not used: {', '.join(_with_likely(columns.unused))}"] += 1
+        unused = ", ".join(asked_back(head, COLUMNS) for head in columns.unused)
+        notes[f"columns not used: {unused}"] += 1
     times = RowTimes(
         columns,
         zone,
@@ -127,12 +128,6 @@ def read_calls(
     reading.calls = joined(reading.calls, notes)
     _check_span(reading.calls)
     return reading
-
-
-def _with_likely(heads: Sequence[str]) -> Iterator[str]:
-    for head in heads:
-        near = likely(head, COLUMNS)
-        yield f"{head} ({near}?)" if near else head
 
 
 def _orders(

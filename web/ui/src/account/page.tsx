@@ -9,7 +9,7 @@ import { Note, Trouble } from "../components/Note.tsx";
 import { dateTime } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/account.ts";
-import { api, clock, type Session } from "../session.ts";
+import { api, type Session } from "../session.ts";
 import { startPage } from "../start.tsx";
 import {
   deleteSessionOne,
@@ -212,7 +212,4 @@ function Password() {
   );
 }
 
-void startPage((session) => {
-  if (!clock.isSet) clock.sync(new Date().toISOString());
-  return <Account session={session} />;
-});
+void startPage((session) => <Account session={session} />);
