@@ -24,6 +24,9 @@ _EPOCHS = (
     timedelta(weeks=2_048),
 )
 _COMPACT_ZONE = re.compile(r"([+-]\d{2})(\d{2})?$")
+#: A form makes a space of the plus before a zone.
+_LOST_PLUS = re.compile(r"(?<=\d) (?=\d{2}(?::?\d{2})?$)")
+_FOREIGN_DIGIT = re.compile(r"[^\W\D0-9]")
 
 
 def number_of(value: Any) -> float | None:
@@ -31,7 +34,7 @@ def number_of(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
-        text = value.strip().replace("\u2212", "-")
+        text = _plain(value).replace("\u2212", "-").replace("\u066b", ".")
         if text.count(",") == 1 and "." not in text:
             text = text.replace(",", ".")
         try:
@@ -59,7 +62,7 @@ def instant_of(value: Any) -> datetime | None:
         return _unix(number)
     if not isinstance(value, str):
         return None
-    text = value.strip()
+    text = _whole(_plain(value))
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -71,6 +74,17 @@ def instant_of(value: Any) -> datetime | None:
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except OverflowError:
         return None
+
+
+def _plain(text: str) -> str:
+    """Return a value in the digits that are read here; phones write those of their language."""
+    return _FOREIGN_DIGIT.sub(lambda found: str(int(found[0])), text.strip())
+
+
+def _whole(text: str) -> str:
+    """Return a time of day and its zone with the plus that a form took from between them."""
+    day, mark, clock = text.partition("T" if "T" in text else ":")
+    return day + mark + _LOST_PLUS.sub("+", clock)
 
 
 def _with_colon(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Reads what tracking apps post: OsmAnd, Traccar Client and server, OwnTracks, GeoJSON.
+"""Reads what tracking apps post: OsmAnd, Traccar Client and server, OwnTracks, Overland.
 
 A phone page can't track with its screen locked; these can. Each has units of its own, which end
 here. An app can't mend what it sends, and sends again for ever whatever is refused, before
@@ -10,6 +10,7 @@ alarms that devices raise. Must not know which team carries a device.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -20,34 +21,17 @@ import msgspec
 
 from geo.fix import Fix, FixSource
 from geo.point import Point
+from geo.tracker_alarms import CALLS_FOR_HELP, Alarm, alarms_in, is_for_help, plain, words_of
 from geo.tracker_values import instant_of, known, mended, number_of
 
+__all__ = ["CALLS_FOR_HELP", "MOST_UNPACKED", "Alarm", "TrackerPost", "Trouble", "read_post"]
+
+#: What a packed body may come to; a longer one is a mistake, or meant to fill the memory.
+MOST_UNPACKED = 16 * 1024 * 1024
+_GZIP = b"\x1f\x8b"
 _MPS_PER_KNOT = 1852 / 3600
 _MPS_PER_KMH = 1 / 3.6
 
-#: Words by which devices call for help, or say that their bearer may not be able to; compared
-#: without case, spaces and marks. A bare "alarm" is taken for the worst that it can mean.
-CALLS_FOR_HELP = frozenset(
-    {
-        *("sos", "panic", "emergency", "help", "distress", "duress", "mayday", "general"),
-        *("falldown", "fall", "falldetected", "mandown", "nomovementalarm", "lonework"),
-        *("accident", "crash", "collision", "crashdetected"),
-        *("true", "yes", "on", "1", "alarm"),
-    }
-)
-#: Fields that may hold an alarm's word, or, by their name alone, be one.
-_ALARM_FIELDS = ("alarm", "alarms", "event", "alert")
-_NAMED_ALARMS = ("sos", "panic", "emergency")
-_NOTHING = frozenset({"", "0", "false", "no", "off", "none", "null"})
-#: Said as events of every journey, by Traccar Client and OwnTracks: no alarms.
-_OF_EVERY_DAY = frozenset(
-    {
-        *("motionchange", "heartbeat", "providerchange", "activitychange", "geofence", "location"),
-        *("geofenceenter", "geofenceexit", "enter", "leave", "boot", "terminate", "schedule"),
-        *("deviceonline", "deviceoffline", "devicemoving", "devicestopped", "deviceunknown"),
-        *("ignitionon", "ignitionoff", "alarm", "getcurrentposition", "watchposition"),
-    }
-)
 #: OwnTracks messages that tell where the device is.
 _PLACED = frozenset({"location", "transition"})
 
@@ -63,13 +47,6 @@ class Trouble(StrEnum):
     OTHER_ALARM = "other_alarm"  # low battery, tampering, power cut ...: nobody is in danger by it
 
 
-class Alarm(NamedTuple):
-    """A call for help: its word, and when it was made by the device; ``None`` = it doesn't say."""
-
-    word: str
-    at: datetime | None
-
-
 class TrackerPost(msgspec.Struct, frozen=True, kw_only=True):
     """What one post says.
 
@@ -77,11 +54,14 @@ class TrackerPost(msgspec.Struct, frozen=True, kw_only=True):
         fixes: in the order sent; empty = it tells no place.
         alarms: calls for help.
         troubles: why parts of it couldn't be used, one for each part.
+        wants_ok: its app (Overland) forgets what it sent only when it is told so in words; all
+            others look at the status alone.
     """
 
     fixes: tuple[Fix, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     troubles: tuple[Trouble, ...] = ()
+    wants_ok: bool = False
 
 
 class _Sample(NamedTuple):
@@ -116,7 +96,7 @@ def read_post(params: Mapping[str, str], body: bytes, received_at: datetime) -> 
         body: may be empty.
         received_at: server time, aware UTC.
     """
-    text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = _unpacked(body).lstrip(b"\xef\xbb\xbf \t\r\n")
     if text[:1] in {b"{", b"["}:
         parts = [*(_of_params(params) if _says_something(params) else ()), *_of_json(text)]
     else:
@@ -124,7 +104,20 @@ def read_post(params: Mapping[str, str], body: bytes, received_at: datetime) -> 
         if not _says_something(merged):
             return TrackerPost(troubles=(Trouble.UNREADABLE,))
         parts = list(_of_params(merged))
-    return _judged(parts, received_at)
+    # By this word even what was cut off on its way is known as Overland's.
+    return _judged(parts, received_at, wants_ok=b'"locations"' in text)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Return a body that may have been packed on its way; one that can't be unpacked as it is."""
+    if not body.startswith(_GZIP):
+        return body
+    packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        found = packed.decompress(body, MOST_UNPACKED)
+    except zlib.error:
+        return body
+    return body if packed.unconsumed_tail else found
 
 
 def _says_something(params: Mapping[str, str]) -> bool:
@@ -138,7 +131,7 @@ def _form(body: bytes) -> dict[str, str]:
         return {}
 
 
-def _judged(parts: Sequence[_Part], received_at: datetime) -> TrackerPost:
+def _judged(parts: Sequence[_Part], received_at: datetime, *, wants_ok: bool) -> TrackerPost:
     """Return the fixes that can be made of the samples, and what is wrong with the others."""
     alarms = tuple(dict.fromkeys(part for part in parts if isinstance(part, Alarm)))
     troubles = [part for part in parts if isinstance(part, Trouble)]
@@ -158,7 +151,9 @@ def _judged(parts: Sequence[_Part], received_at: datetime) -> TrackerPost:
     if undated and not fixes:
         fixes = undated[-1:]
     alarms = tuple(Alarm(a.word, a.at and mended(a.at, received_at)) for a in alarms)
-    return TrackerPost(fixes=tuple(fixes), alarms=alarms, troubles=tuple(troubles))
+    return TrackerPost(
+        fixes=tuple(fixes), alarms=alarms, troubles=tuple(troubles), wants_ok=wants_ok
+    )
 
 
 class _Made(NamedTuple):
@@ -172,6 +167,9 @@ def _fix_of(sample: _Sample, received_at: datetime) -> _Made | Trouble:
         return Trouble.NO_PLACE
     if lat is None or lon is None:
         return Trouble.BAD_PLACE
+    if lat == lon == 0:
+        # Receivers say so before they know where they are.
+        return Trouble.NO_PLACE
     try:
         point = Point(lat_deg=lat, lon_deg=lon)
     except ValueError:
@@ -212,73 +210,51 @@ def _is_absent(value: Any) -> bool:
     return value is None or value != value
 
 
-# Alarms
+# The forms
 
 
 def _alarms_in(fields: Mapping[str, Any], at: datetime | None) -> Iterator[_Part]:
-    """Yield what a mapping of a post says of alarms."""
-    for name in _NAMED_ALARMS:
-        if _plain(fields.get(name)) not in _NOTHING:
-            yield Alarm(name, at)
-    for name in _ALARM_FIELDS:
-        for word in _words(fields.get(name)):
-            if word in _NOTHING or (name == "event" and word in _OF_EVERY_DAY | {"1"}):
-                continue
-            if _is_for_help(word):
-                yield Alarm(word, at)
-            elif name != "event":
-                yield Trouble.OTHER_ALARM
-
-
-def _is_for_help(word: str) -> bool:
-    """Whether an alarm's word calls for help; makers add to it what calls: ``sosButton``."""
-    return word in CALLS_FOR_HELP or any(
-        word.startswith(named) or word.endswith(named) for named in _NAMED_ALARMS
-    )
-
-
-def _words(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        value = value.get("type")
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return [_plain(one) for one in str("" if value is None else value).replace(";", ",").split(",")]
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return ""
-    return "".join(c for c in str(value).lower() if c.isalnum())
-
-
-# The forms
+    for one in alarms_in(fields, at):
+        yield one or Trouble.OTHER_ALARM
 
 
 def _of_params(params: Mapping[str, Any]) -> Iterator[_Part]:
     """Read OsmAnd's parameters: ``speed`` in **knots**, ``batt`` in percent, ``timestamp``."""
-    stamp = _first(params, "timestamp", "time", "fixTime")
+    stamp = _first(params, *_TIMES)
     at = instant_of(stamp)
     yield from _alarms_in(params, at)
-    lat, lon = _first(params, "lat", "latitude"), _first(params, "lon", "lng", "longitude")
-    if lat is None and lon is None and isinstance(params.get("location"), str):
-        lat, lon = _pair(params["location"])
+    lat, lon = _first(params, "lat", "latitude"), _first(params, "lon", "lng", "long", "longitude")
+    if lat is None and lon is None:
+        lat, lon = _pair(_first(params, "location", "gps", "loc", "latlng", "latlon"))
     yield _Sample(
         lat=lat,
         lon=lon,
         at=at,
         timeless=at is None and not _is_absent(stamp),
         created_at=instant_of(params.get("created_at")),
-        still=_plain(params.get("t")) == "p",
-        has_fix=_plain(params.get("valid")) not in {"false", "0"},
-        accuracy_m=number_of(_first(params, "accuracy", "acc")),
-        speed_mps=_scaled(number_of(params.get("speed")), _MPS_PER_KNOT),
-        heading_deg=number_of(_first(params, "bearing", "heading", "course")),
-        battery=_share(number_of(_first(params, "batt", "battery")), percent=True),
+        still=plain(params.get("t")) == "p",
+        has_fix=plain(params.get("valid")) not in {"false", "0"},
+        accuracy_m=number_of(_first(params, "accuracy", "acc", "gps_accuracy", "gpsAccuracy")),
+        speed_mps=_scaled(number_of(_first(params, "speed", "spd")), _MPS_PER_KNOT),
+        heading_deg=number_of(_first(params, *_HEADINGS)),
+        battery=_share(number_of(_first(params, *_BATTERIES)), percent=True),
     )
 
 
-def _pair(text: str) -> tuple[str | None, str | None]:
+#: Names by which apps that let one write the address oneself tell these, GPSLogger's and
+#: PhoneTrack's usual ones, Colota's and Home Assistant's among them.
+_TIMES = ("timestamp", "time", "tst", "fixTime", "deviceTime", "datetime", "gpstime", "utc")
+_HEADINGS = ("bearing", "heading", "course", "direction", "dir", "bear", "cog")
+_BATTERIES = ("batt", "battery", "bat", "battery_level", "batteryLevel", "battlevel")
+
+
+def _pair(place: Any) -> tuple[Any, Any]:
     """Split a place in one field; either number may have a decimal comma."""
+    if isinstance(place, list) and len(place) == 2:
+        return place[0], place[1]
+    if not isinstance(place, str):
+        return None, None
+    text = place
     for mark in (";", " ", "|"):
         lat, found, lon = text.strip().partition(mark)
         if found:
@@ -314,14 +290,25 @@ def _of_value(found: Any) -> Iterator[_Part]:
     elif isinstance(held := _first(found, "location", "locations", "features"), dict | list):
         yield from _alarms_in(found, None)
         yield from _of_locations(held)
+        yield from _of_now(found)
     elif not {"coords", "geometry"}.isdisjoint(found):
         yield from _of_location(found)
     elif "fixTime" in found or "deviceTime" in found:
         yield from _of_position(found)
+    elif isinstance(held := found.get("data"), dict):
+        # Home Assistant's app: {"type": "update_location", "data": {"gps": [37.8, -122.2]}}.
+        yield from _of_params(held)
     elif _says_something(found):
         yield from _of_params(found)
     else:
         yield Trouble.UNREADABLE
+
+
+def _of_now(found: Mapping[str, Any]) -> Iterator[_Part]:
+    """Read where the device is now, which Overland tells beside a batch of long ago."""
+    for one in (found.get("current"), _dict(found.get("trip")).get("current_location")):
+        if isinstance(one, dict) and one:
+            yield from _of_location(one)
 
 
 def _is_of_server(found: Mapping[str, Any]) -> bool:
@@ -389,11 +376,11 @@ def _of_traccar_server(found: Mapping[str, Any]) -> Iterator[_Part]:
     event = _dict(found.get("event"))
     if event:
         at = instant_of(_first(event, "eventTime", "serverTime"))
-        kind = _plain(event.get("type"))
+        kind = plain(event.get("type"))
         if kind == "alarm":
-            words = _words(_dict(event.get("attributes")).get("alarm")) or ["general"]
+            words = words_of(_dict(event.get("attributes")).get("alarm")) or ["general"]
             for word in words:
-                yield Alarm(word, at) if _is_for_help(word) else Trouble.OTHER_ALARM
+                yield Alarm(word, at) if is_for_help(word) else Trouble.OTHER_ALARM
     for one in held:
         yield from _of_position(one)
     if not held and not event:
@@ -407,14 +394,14 @@ def _of_position(one: Mapping[str, Any]) -> Iterator[_Part]:
     at, created_at = instant_of(stamp), instant_of(one.get("deviceTime"))
     yield from _alarms_in(extras, created_at or at)
     speed = number_of(one.get("speed"))
-    moves = _plain(extras.get("motion")) == "true" or bool(speed and speed > 0)
+    moves = plain(extras.get("motion")) == "true" or bool(speed and speed > 0)
     yield _Sample(
         lat=one.get("latitude"),
         lon=one.get("longitude"),
         at=at,
         timeless=at is None and not _is_absent(stamp),
         created_at=created_at,
-        has_fix=_plain(one.get("valid")) not in {"false", "0"},
+        has_fix=plain(one.get("valid")) not in {"false", "0"},
         still=not moves and at is not None and created_at is not None and created_at > at,
         accuracy_m=number_of(one.get("accuracy")),
         speed_mps=_scaled(speed, _MPS_PER_KNOT),

@@ -48,6 +48,7 @@ from web.security import Noting, Security, SecuritySettings
 
 log = logging.getLogger(__name__)
 
+_OF_TRACKERS = ("/api/v1/trackers/", "/api/v1/track/", "/api/v1/teams/")
 #: All operations of the API but those that describe it.
 OPERATIONS: tuple[Operation, ...] = (
     *session.OPERATIONS,
@@ -136,7 +137,11 @@ def build_app(
             origins=settings.origins,
             trust_proxy=tuple(settings.trust_proxy),
             # A county's outlines of urban and rural areas; read only of who is signed in.
-            body_bytes_by_prefix={"/admin/": MOST_BYTES + 1024 * 1024},
+            body_bytes_by_prefix={
+                "/admin/": MOST_BYTES + 1024 * 1024,
+                # Trackers', which send again for ever what is refused: their own bound answers.
+                **dict.fromkeys(_OF_TRACKERS, 64 * 1024 * 1024),
+            },
         )
     return Security(Border(_Fork(Api(node, table), pages)), security)
 

@@ -79,6 +79,94 @@ async def test_good_samples_stay_where_others_are_bad_and_of_too_many_the_newest
     assert newest.fixed_at == now - timedelta(milliseconds=20)
 
 
+def _overland(site: Site, rows: int) -> dict[str, Any]:
+    now = site.clock.now()
+    return {
+        "locations": [
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [-122.27, 37.8]},
+                "properties": {
+                    "timestamp": (now - timedelta(milliseconds=10 * n)).isoformat(),
+                    "battery_level": 0.5,
+                    "wifi": "a network of a long name " * 8,
+                },
+            }
+            for n in range(rows)
+        ]
+    }
+
+
+async def test_overland_is_told_in_its_own_words_that_all_is_well(site: Site) -> None:
+    team_id, phone, boss = await _crew(site)
+    path = await _address(phone, team_id)
+    nobody = Client(site.http)
+    for raw in (b'{"locations": []}', b'{"locations": [{"type": "Fe', None):
+        for at, who in (("/trackers/traccar", phone), (path, nobody)):
+            sent = await who.post(at, _overland(site, 2), raw=raw)
+            assert (sent.status_code, sent.json()) == (200, {"result": "ok"})
+    by_name = await phone.post("/trackers/overland", raw=b"\xff")
+    by_agent = await nobody.post(path, raw=b"\xff", headers={"user-agent": "Overland/1.3.0 iOS"})
+    assert by_name.json() == by_agent.json() == {"result": "ok"}
+    # Off shift too: it would send all of it again before the next shift's first.
+    await boss.do(f"/shifts/{site.node.service.county(ALAMEDA).board.teams[team_id].shift_id}/end")
+    for at, who in (("/trackers/overland", phone), (path, nobody)):
+        sent = await who.post(at, _overland(site, 1))
+        assert (sent.status_code, sent.json()) == (200, {"result": "ok"})
+    counted = await _counts(site)
+    assert (counted["no_team"], counted["off_shift"]) == (1, 1)
+
+
+async def test_no_post_is_too_long_to_be_done_with(site: Site) -> None:
+    team_id, phone, _ = await _crew(site)
+    path = await _address(phone, team_id)
+    sent = await Client(site.http).post(path, _overland(site, 5_000))
+    assert (sent.status_code, sent.json()) == (200, {"result": "ok"})
+    counted = await _counts(site)
+    assert (counted["fix"], counted["too_many"]) == (1_000, 4_000)
+    assert site.node.positions.latest(ALAMEDA)[team_id].fixed_at == site.clock.now()
+    for at in (path, "/trackers/osmand", f"/teams/{team_id}/trackers/osmand"):
+        sent = await phone.post(at, raw=b"x" * (9 * 1024 * 1024))
+        assert (sent.status_code, sent.json()) == (200, [])
+    assert (await _counts(site))["unreadable"] == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "lat=37.8&lon=-122.27&note=%00",
+        "lat=37.8&lon=-122.27&lat=37.8",
+        "lat=37.8&lon=-122.27&address=" + "x" * 6_000,
+        "lat=37.8&lon=-122.27&" + "&".join(f"io{n}={n}" for n in range(90)),
+        "lat=37.8&lon=-122.27&name=%ff%fe",
+    ],
+)
+async def test_no_query_is_refused_that_an_app_cannot_mend(site: Site, query: str) -> None:
+    team_id, phone, _ = await _crew(site)
+    path = await _address(phone, team_id)
+    for at in (path, "/trackers/osmand"):
+        sent = await site.http.get(f"/api/v1{at}?{query}", headers=phone.headers)
+        assert sent.status_code == 200, sent.text
+    assert (await _counts(site))["fix"] >= 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Basic dXNlcjpwYXNz"},
+        {"authorization": "Bearer nonsense"},
+        {"content-type": "text/html"},
+    ],
+)
+async def test_a_shifts_address_stands_for_itself_whatever_else_is_sent(
+    site: Site, headers: dict[str, str]
+) -> None:
+    team_id, phone, _ = await _crew(site)
+    path = await _address(phone, team_id)
+    sent = await Client(site.http).post(path, _overland(site, 1), headers=headers)
+    assert sent.status_code == 200, sent.text
+
+
 async def test_a_tracker_with_a_wrong_clock_is_told_and_shows_where_it_is(site: Site) -> None:
     team_id, phone, _ = await _crew(site)
     await phone.get("/trackers/osmand", **HERE, timestamp=_unix(site, 40 * 86_400))

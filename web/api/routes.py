@@ -57,7 +57,7 @@ from web.unknown import refuse_name
 T = TypeVar("T")
 
 PREFIX = "/api/v1"
-_LONGEST_QUERY = 4_096
+_LONGEST_QUERY, _MOST_FIELDS = 4_096, 50
 _LONGEST_PATH = 512
 
 
@@ -233,13 +233,17 @@ class Asked:
             Invalid: ``bad_query``; ``unknown_field`` for a name that the operation doesn't take.
         """
         raw: bytes = self.scope["query_string"]
+        if self.operation.takes_any_query:
+            return _salvaged(raw)
         if len(raw) > _LONGEST_QUERY:
             raise Invalid("bad_query", "The query is too long.")
         if b"%00" in raw:
             # PostgreSQL's text can't hold it, and no parameter of ours needs it.
             raise Invalid("bad_query", "A query can't hold U+0000.")
         try:
-            pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=50)
+            pairs = parse_qsl(
+                raw.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+            )
         except ValueError:
             raise Invalid("bad_query", "The query can't be read.") from None
         return self._known(pairs)
@@ -247,8 +251,6 @@ class Asked:
     def _known(self, pairs: list[tuple[str, str]]) -> dict[str, str]:
         """Return the parameters, having refused what would be passed over."""
         found = dict(pairs)
-        if self.operation.takes_any_query:
-            return found
         known = self.operation.query_names
         for name in found.keys() - known:
             raise refuse_name(name, known)
@@ -343,6 +345,13 @@ class Asked:
     async def body(self, limit: int = BODY_LIMIT) -> bytes:
         """Return the raw body; raises ``TooLarge``."""
         return await read_body(self.scope, self.receive, limit)
+
+
+def _salvaged(raw: bytes) -> dict[str, str]:
+    """Return what can be read of a query that its sender can't mend."""
+    text = raw[:_LONGEST_QUERY].decode("utf-8", "replace").replace("%00", "")
+    found = text.split("&", _MOST_FIELDS)[:_MOST_FIELDS]
+    return dict(parse_qsl("&".join(found), keep_blank_values=True))
 
 
 Handler = Callable[[Asked], Awaitable[Response]]

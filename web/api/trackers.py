@@ -8,9 +8,10 @@ else of its post is looked at. What the posts mean is ``geo.trackers``' to say, 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -27,13 +28,18 @@ from dispatch.positions import tracked_since
 from dispatch.service import CountyRunner
 from dispatch.tracking import Tracker
 from geo.fix import Fix, Reason
-from geo.trackers import Alarm, TrackerPost, read_post
+from geo.trackers import Alarm, TrackerPost, Trouble, read_post
 from web.api.positions import MOST_FIXES, source_for
 from web.api.routes import Asked, Operation
-from web.api.wire import answer
+from web.api.wire import TooLarge, answer
+from web.headers import headers_of
 
 #: Any form is read at any of them; the name only tells apart what is set up on a device.
-_APPS = frozenset({"osmand", "traccar", "owntracks"})
+_APPS = frozenset({"osmand", "traccar", "owntracks", "overland"})
+#: Some thousand fixes of the most talkative app, after a day without a network.
+_MOST_BYTES = 8 * 1024 * 1024
+#: Longer posts are read beside the loop.
+_LONG_BYTES = 64 * 1024
 #: Alarms without a time of their own are one within this.
 _ONE_ALARM = timedelta(minutes=10)
 #: An alarm that a device says again while it is open is told again no sooner than this.
@@ -49,6 +55,12 @@ class TrackerAddress(Struct, frozen=True, kw_only=True):
 
     path: str
     ends_at: datetime
+
+
+class Received(Struct, frozen=True, kw_only=True):
+    """What Overland waits for before it forgets what it sent."""
+
+    result: Literal["ok"] = "ok"
 
 
 class _Speaker(NamedTuple):
@@ -79,12 +91,15 @@ async def post_tracker(asked: Asked) -> Response:
         doubts=(Doubt.SESSION_ENDED,) if principal.is_ended else (),
         hears_only=principal.is_ended,
     )
-    post = read_post(asked.query, await asked.body(), asked.now)
+    post = await _read(asked, asked.now)
     await _help(asked, speaker, post.alarms)
     if speaker.hears_only:
         raise NotSignedIn("session_expired", "The session has ended; sign in again.")
     if team_id is None:
         asked.node.trackers.note(speaker.tracker, ["no_team"])
+        if actor.responder_id is not None:
+            # Theirs goes on after their shift, and would send all of it again before the next.
+            return _received(asked, post)
         raise Conflict("no_team", "You are on no team now; nothing was kept.")
     if named is not None:
         source_for(asked.county.board, actor, team_id)
@@ -104,13 +119,36 @@ async def post_by_address(asked: Asked) -> Response:
     team_id = shift.team_id if runs else None
     actor = Actor(roles=frozenset({Role.INTEGRATION}), team_id=shift.team_id)
     speaker = _Speaker(county, actor, Tracker(found[0], shift.id, shift.team_id))
-    post = read_post(asked.query, await asked.body(), county.now())
+    post = await _read(asked, county.now())
     await _help(asked, speaker, post.alarms)
     if team_id is None:
         # The app is still set up: it would send again for ever, and nobody is tracked off shift.
         asked.node.trackers.note(speaker.tracker, ["off_shift"])
-        return answer([])
+        return _received(asked, post)
     return await _take(asked, speaker, post)
+
+
+async def _read(asked: Asked, now: datetime) -> TrackerPost:
+    """Read a post, a long one beside the loop; one that is too long counts as unreadable."""
+    try:
+        body = await asked.body(_MOST_BYTES)
+    except TooLarge:
+        return TrackerPost(troubles=(Trouble.UNREADABLE,))
+    if len(body) <= _LONG_BYTES:
+        return read_post(asked.query, body, now)
+    return await asyncio.to_thread(read_post, asked.query, body, now)
+
+
+def _received(asked: Asked, post: TrackerPost) -> Response:
+    """Answer so that the app forgets what it sent.
+
+    All send again whatever isn't answered with 200. OwnTracks reads a list of commands; Overland
+    keeps everything until it reads that all is well.
+    """
+    agent = headers_of(asked.scope).get(b"user-agent", b"").lower()
+    if post.wants_ok or asked.path.get("app") == "overland" or agent.startswith(b"overland"):
+        return answer(Received())
+    return answer([])
 
 
 async def _ended(county: CountyRunner, shift_id: object) -> Shift | None:
@@ -145,8 +183,7 @@ async def _take(asked: Asked, speaker: _Speaker, post: TrackerPost) -> Response:
                 said.update(r.value for r in one.reasons if r is not Reason.DUPLICATE)
     finally:
         asked.node.trackers.note(speaker.tracker, said)
-    # The apps send again whatever isn't answered with 200; OwnTracks reads a list of commands.
-    return answer([])
+    return _received(asked, post)
 
 
 def _when(fix: Fix) -> datetime:
@@ -205,15 +242,19 @@ def _tracker(method: str, path: str) -> Operation:
     return Operation(
         method=method,
         path=path,
-        summary="A post of OsmAnd, Traccar Client or server, or OwnTracks, in any of their forms.",
+        summary=(
+            "A post of OsmAnd, Traccar Client or server, OwnTracks or Overland, in any of their "
+            "forms."
+        ),
         description=(
-            "Answered with 200 whatever it holds: what can't be used is counted and shown to the "
-            "operator. A call for help (alarm=sos) raises duress."
+            "Answered with 200 whatever it holds, in the words after which the app forgets it: "
+            "what can't be used is counted and shown to the operator. A call for help (alarm=sos) "
+            "raises duress."
         ),
         tag="positions",
         run=post_tracker,
         body=None,
-        answer=list[str],
+        answer=list[str] | Received,
         refusals=frozenset({"invalid", "not_found", "conflict"}),
         takes_any_query=True,
         takes_ended=True,
@@ -235,7 +276,7 @@ OPERATIONS: list[Operation] = [
             tag="positions",
             run=post_by_address,
             body=None,
-            answer=list[str],
+            answer=list[str] | Received,
             refusals=frozenset({"invalid", "not_found"}),
             takes_any_query=True,
             is_public=True,

@@ -1789,6 +1789,11 @@ export interface Reason {
   readonly curable_by: Cure | null;
 }
 
+/** What Overland waits for before it forgets what it sent. */
+export interface Received {
+  readonly result: "ok";
+}
+
 /** A ranking with everything it rests on. */
 export interface Recommendation {
   readonly incident_id: string;
@@ -3460,6 +3465,7 @@ export const OwnChannelsShape: Shape = { d: {}, p: { channels: ChannelShape } };
 export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "ran_at": null, "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
 export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
+export const ReceivedShape: Shape = { d: {"result": "ok"} };
 export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false, "unread": 0} };
 export const NeedViewShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardViewShape: Shape = { d: {"source": "caller", "noted_at": null} };
@@ -3826,8 +3832,8 @@ export const getTeams: Operation<undefined, undefined, undefined, Teams> = {
 };
 
 /** The same, to the secret address of a running shift, without a password. */
-export const getTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
-  name: "getTrack", method: "GET", path: "/api/v1/track/{word}", command: false, shape: null,
+export const getTrack: Operation<{ word: string }, undefined, undefined, readonly string[] | Received> = {
+  name: "getTrack", method: "GET", path: "/api/v1/track/{word}", command: false, shape: ReceivedShape,
 };
 
 /** Offer the incident to another owner, who must accept; to oneself = take it. */
@@ -3941,8 +3947,8 @@ export const postTeamFixes: Operation<{ team_id: string }, undefined, FixInSent 
 };
 
 /** The same, to the secret address of a running shift, without a password. */
-export const postTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
-  name: "postTrack", method: "POST", path: "/api/v1/track/{word}", command: false, shape: null,
+export const postTrack: Operation<{ word: string }, undefined, undefined, readonly string[] | Received> = {
+  name: "postTrack", method: "POST", path: "/api/v1/track/{word}", command: false, shape: ReceivedShape,
 };
 
 /** Someone is in danger. Refused to nobody whose account is known, signed in or not any more. */
