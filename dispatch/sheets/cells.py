@@ -35,6 +35,14 @@ _PART = re.compile(
     r"\.?,?\s*(?:and\s+)?",
     re.IGNORECASE,
 )
+#: What a clock's reading may be followed by: which part stands first, or half of which day Excel
+#: took it for.
+_CLOCKS_UNIT = re.compile(
+    r"(?<=:\d\d)\s*(?:(?P<unit>h|m)(?:ou)?(?:in)?(?:ute)?r?s?\.?|(?P<half>[ap])\.?\s?m\.?)$",
+    re.IGNORECASE,
+)
+#: As 1h05, whose minutes say no more.
+_HOURS = re.compile(r"(\d{1,3})\s?h\s?(\d\d)", re.IGNORECASE)
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?:(?P<d>\d+)(?:\.|\s*days?,?\s*))?(?P<a>\d+):(?P<b>\d\d)(?::(?P<c>\d\d(?:[.,]\d+)?))?",
@@ -98,23 +106,33 @@ def number(text: str) -> float:
     return found
 
 
-def duration(text: str, unit: str) -> timedelta:
+def duration(text: str, unit: str, first: str | None = None) -> timedelta:
     """Return how long a cell says that something took.
 
     Args:
-        unit: of a bare number, and of the first part of ``45:30``: ``d``, ``h``, ``m`` or ``s``.
+        unit: of a bare number: ``d``, ``h``, ``m`` or ``s``.
+        first: of the first part of ``45:30``: ``h`` or ``m``; ``None`` = as of a bare number.
 
     Raises:
         ValueError: it is no duration, or longer than any.
     """
     try:
-        return _duration(text, unit)
+        return _duration(text, unit, first or ("m" if unit in ("m", "s") else "h"))
     except OverflowError:
         raise ValueError(f"{text} is too long for a duration") from None
 
 
-def _duration(text: str, unit: str) -> timedelta:
-    plain = _EXCEL_DAY.sub("", tidy(text))
+def _duration(text: str, unit: str, first: str) -> timedelta:
+    plain, found = _EXCEL_DAY.subn("", tidy(text))
+    is_of_day = found > 0
+    late = timedelta(0)
+    if followed := _CLOCKS_UNIT.search(plain):
+        plain = plain[: followed.start()]
+        if followed["half"]:
+            late = timedelta(hours=12 if followed["half"] in "pP" else 0)
+            plain = re.sub(r"^12(?=:)", "0", plain)
+        is_of_day = is_of_day or (followed["unit"] or "h") in "hH"
+    first = "h" if is_of_day else first
     try:
         if whole := re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", plain):
             return timedelta(seconds=_SECONDS[unit] * float(whole[0].replace(",", "")))
@@ -128,7 +146,9 @@ def _duration(text: str, unit: str) -> timedelta:
             days, hours, minutes, seconds = (float(part or 0) for part in iso.groups())
             return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     elif clock := _CLOCK.fullmatch(plain):
-        return _of_clock(clock, unit)
+        return late + _of_clock(clock, first)
+    elif lone := _HOURS.fullmatch(plain):
+        return timedelta(hours=int(lone[1]), minutes=int(lone[2]))
     parts = list(_PART.finditer(plain))
     if not parts or "".join(part[0] for part in parts) != plain:
         raise ValueError(f"{text} is no duration; write it like 45 min or 0:45:00")
@@ -143,9 +163,9 @@ def _of_clock(found: re.Match[str], unit: str) -> timedelta:
     if found["c"] is not None:
         seconds = float(found["c"].replace(",", "."))
         return days + timedelta(hours=first, minutes=second, seconds=seconds)
-    if unit in ("m", "s") and found["d"] is None:
-        if second > 59:
-            # Minutes or seconds? The shorter reading would be the better one.
-            raise ValueError(f"{found[0]} is no duration; write it like 45 min or 0:45:00")
+    if second > 59:
+        # Minutes or seconds? The shorter reading would be the better one.
+        raise ValueError(f"{found[0]} is no duration; write it like 45 min or 0:45:00")
+    if unit == "m" and found["d"] is None:
         return timedelta(minutes=first, seconds=second)
     return days + timedelta(hours=first, minutes=second)

@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from crisis.errors import Invalid
@@ -21,6 +21,10 @@ MOST_BYTES = 16 * 1024 * 1024
 #: How a spreadsheet names what separates its cells, in a line before the heads.
 _SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 _SEPARATORS = ",;\t|"
+#: Reports have a title, and when and by whom they were made, before the heads; so many lines.
+_TITLES = 15
+#: What spaces, rules between rows, and the end of a file of old are made of.
+_BLANK = " \t\r\n\x1a\ufeff-=_+|\N{EM DASH}\N{NO-BREAK SPACE}"
 _COMMENTS = re.compile(r"\s*\([^)]*\)\s*$")
 
 
@@ -77,14 +81,29 @@ def table_of(text: str | Iterable[str], known: Collection[str]) -> Table:
     lines, delimiter = _delimited(lines, known)
     # Strictly: a quote that is never closed would swallow all rows after it.
     rows = _filled(_told(csv.reader(lines, strict=True, delimiter=delimiter)))
-    first = next(rows, Row(1, []))
+    first, rows = _heads_of(rows, known)
     return Table([head.strip().lstrip("\ufeff") for head in first.cells], _bounded(rows))
 
 
 def _filled(cells: Iterator[list[str]]) -> Iterator[Row]:
     for number, row in enumerate(cells, start=1):
-        if any(cell.strip() for cell in row):
+        if any(cell.strip(_BLANK) for cell in row):
             yield Row(number, row)
+
+
+def _heads_of(rows: Iterator[Row], known: Collection[str]) -> tuple[Row, Iterator[Row]]:
+    """Return the row with the heads, and those after it: of the first ones that with most."""
+    first = list(islice(rows, _TITLES))
+    if not first:
+        return Row(1, []), rows
+    place = max(range(len(first)), key=lambda one: (_count(first[one].cells, known), -one))
+    return first[place], chain(first[place + 1 :], rows)
+
+
+def _count(cells: Iterable[str], known: Collection[str]) -> int:
+    return sum(
+        not {plain(cell), bare(cell)}.isdisjoint(known) for cell in cells if cell.strip(_BLANK)
+    )
 
 
 def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
@@ -124,20 +143,26 @@ def _delimited(lines: Iterable[str], known: Collection[str]) -> tuple[Iterable[s
     before the heads.
     """
     rest = iter(lines)
-    before: list[str] = []
-    first = next(rest, "")
-    while first and not first.strip("\ufeff \t\r\n,;|"):
-        before.append(first)
-        first = next(rest, "")
-    said = _SEPARATOR.fullmatch(first.strip('\ufeff\r\n" '))
-    if said is not None:
-        return chain(before, rest), said[1]
+    first = list(islice(rest, _TITLES))
+    for place, line in enumerate(first):
+        said = _SEPARATOR.fullmatch(line.strip('\ufeff\r\n" '))
+        if said is not None:
+            # It is no row; the others keep the numbers that they have in a spreadsheet.
+            return chain(first[:place], first[place + 1 :], rest), said[1]
+        if line.strip("\ufeff \t\r\n,;|"):
+            break
 
     def found(delimiter: str) -> tuple[int, int]:
-        heads = first.split(delimiter)
-        return sum(bare(head.strip('"\ufeff')) in known for head in heads), len(heads)
+        split = [line.split(delimiter) for line in first]
+        return max(
+            (
+                (_count([cell.strip('"\ufeff') for cell in cells], known), len(cells))
+                for cells in split
+            ),
+            default=(0, 0),
+        )
 
-    return chain(before, [first], rest), max(_SEPARATORS, key=found)
+    return chain(first, rest), max(_SEPARATORS, key=found)
 
 
 class Found(NamedTuple):

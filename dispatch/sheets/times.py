@@ -62,7 +62,24 @@ _CLOCK_DAYS = frozenset(
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 #: Zones by letters, hours from UTC; of California's times only these say which side they are on.
-_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "PST": -8, "PDT": -7}
+_ZONES = {
+    **dict.fromkeys(("Z", "UTC", "GMT"), 0),
+    **dict.fromkeys(("PST",), -8),
+    **dict.fromkeys(("PDT", "MST"), -7),
+    **dict.fromkeys(("MDT", "CST"), -6),
+    **dict.fromkeys(("CDT", "EST"), -5),
+    **dict.fromkeys(("EDT",), -4),
+}
+_LETTERS = "|".join(_ZONES)
+#: The same in words, and in brackets; the county's own without saying which side.
+_LONG_ZONE = re.compile(
+    r"\b(?P<z>[PMCE])(?:acific|ountain|entral|astern)\s+(?P<side>[SD])(?:tandard|aylight)\s+Time\b",
+    re.IGNORECASE,
+)
+_IN_BRACKETS = re.compile(rf"\(({_LETTERS}|PT)\)\s*$", re.IGNORECASE)
+_OWN_ZONE = re.compile(
+    r"\s*\b(?:Pacific(?:\s+Time)?|PT|America/Los_Angeles|US/Pacific)\s*$", re.IGNORECASE
+)
 _HALF = r"\s*(?P<half>[ap])\.?\s?m\b\.?"
 _CLOCK = re.compile(
     rf"(?<![\d:])(?P<H>\d{{1,2}}):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,:](?P<f>\d{{1,9}}))?)?(?!\d)"
@@ -72,12 +89,21 @@ _CLOCK = re.compile(
 )
 #: As DB2 writes a time behind its day.
 _DOTTED = re.compile(r"(?<=\d)-(\d\d)\.(\d\d)\.(\d\d)(\.\d{1,9})?$")
-#: As SAS does: 01JUL2026:13:05:00.
-_SAS = re.compile(r"(?<=[A-Za-z]\d{4}):(?=\d\d:)")
+#: As SAS and web servers do: 01JUL2026:13:05:00, 01/Jul/2026:13:05:00.
+_SAS = re.compile(r"(?<=[A-Za-z/-]\d{4}):(?=\d\d:)")
+#: Behind a day, or before AM and PM, a dot between hour and minute can mean nothing else.
+_POINTED = re.compile(
+    r"(?:(?<=\d[ T])|(?<=\d, ))(\d{1,2})\.(\d\d)(?:\.(\d\d))?(?!\d|\.\d)"
+    r"|(?<![\d.:])(\d{1,2})\.(\d\d)(?=\s*[ap]\.?\s?m\b)",
+    re.IGNORECASE,
+)
+#: As 14h30 and 14 h.
+_WITH_H = re.compile(r"(?<![\d:.])(\d{1,2})\s?h\s?(\d\d)?(?:\s?m(?:in)?)?(?![\w:.])", re.IGNORECASE)
 #: Eight digits of a day, and a time of four or six.
 _COMPACT = re.compile(r"(20\d{6})[T\s]?(\d{4}|\d{6})(?=$|\s*(?:Z|[+-]\d\d))", re.IGNORECASE)
 _ZONE = re.compile(
-    r"\s*(?:(?P<name>UTC|GMT|PST|PDT|Z)\b)?\s*(?P<offset>[+-]\d\d?(?::?\d\d)?)?(?!\d)"
+    rf"\s*(?:(?P<name>{_LETTERS})\b)?\s*"
+    r"(?P<offset>[+-]\d\d?(?::?\d\d)?)?(?!\d)"
     r"(?:\s*\([A-Za-z ]*\))?",
     re.IGNORECASE,
 )
@@ -116,6 +142,8 @@ def read_time(text: str, order: Order = Order.MONTH_FIRST) -> Told | None:
     plain = tidy(text)
     if is_nothing(plain):
         return None
+    if re.fullmatch(r"[.,]\d+", plain):
+        plain = f"0{plain}"
     if _NUMBER.fullmatch(plain):
         return _of_number(plain)
     if re.fullmatch(r"\d+(?:[.,]\d+)?e\+?\d+", plain, re.IGNORECASE):
@@ -235,6 +263,7 @@ def _of_text(text: str, order: Order) -> Told | None:
             + (text[compact.end() :])
         )
     text = _SAS.sub(" ", _DOTTED.sub(r" \1:\2:\3\4", text))
+    text = _with_colons(_with_letters(text))
     found = _CLOCK.search(text)
     clock, zone, rest = None, None, text
     if found is not None:
@@ -249,7 +278,7 @@ def _of_text(text: str, order: Order) -> Told | None:
         zone, after = _zone(text[found.end() :], text)
         rest = f"{text[: found.start()]} {after}"
     rest = _WEEKDAY.sub(" ", rest.casefold()).strip(" ,")
-    rest = re.sub(r"\s*(?:hrs?|hours)\.?$|^@|\s*@$|\s+at$|(?<=\d)\s*t$", "", rest).strip(" ,")
+    rest = re.sub(r"\s*(?:h|hrs?|hours|uhr)\.?$|^@|\s*@$|\s+at$|(?<=\d)\s*t$", "", rest).strip(" ,")
     if clock is None and (military := re.fullmatch(r"(?:(.*\d)\s+)?(\d{3,4})", rest)):
         # As radio logs write it: 6/30/2026 1405, 1405 hrs.
         rest, digits = military[1] or "", military[2]
@@ -267,6 +296,22 @@ def _of_text(text: str, order: Order) -> Told | None:
     if not 2000 <= year <= 2200:
         raise ValueError(f"{text} is not of this century")
     return Told(found_day, clock, zone)
+
+
+def _with_letters(text: str) -> str:
+    """Return a time with its zone by letters, where it is in words or brackets."""
+    text = _IN_BRACKETS.sub(r"\1", text)
+    text = _LONG_ZONE.sub(lambda found: f"{found['z']}{found['side']}T", text)
+    return _OWN_ZONE.sub("", text)
+
+
+def _with_colons(text: str) -> str:
+    """Return a time with colons in it, where it has a dot or the hour's letter."""
+
+    def colons(found: re.Match[str]) -> str:
+        return ":".join(part for part in found.groups() if part)
+
+    return _WITH_H.sub(lambda found: f"{found[1]}:{found[2] or '00'}", _POINTED.sub(colons, text))
 
 
 def _zone(after: str, text: str) -> tuple[tzinfo | None, str]:

@@ -20,10 +20,10 @@ from crisis.codes import CodeSets
 from crisis.errors import Invalid
 from crisis.names import asked_back
 from dispatch.sheets.cells import number, told
-from dispatch.sheets.order import settle
-from dispatch.sheets.table import Row, plain, table_of
-from dispatch.sheets.times import Order, is_open_order, order_of
-from dispatch.sim.columns import COLUMNS, HEADS, MORE_COLUMNS, STEMS, Columns, columns_of
+from dispatch.sheets.table import plain, table_of
+from dispatch.sheets.times import Order, read_time
+from dispatch.sim.columns import COLUMNS, HEADS, MORE_COLUMNS, STEMS, columns_of
+from dispatch.sim.forms import clocks_in, heads_of, is_heads, orders_in, sums_up, units_in
 from dispatch.sim.recorded import BadRow, RecordedCall, RecordedOutcome
 from dispatch.sim.rowtimes import FIRST_INSTANT, Read, RowTimes
 from dispatch.sim.units import joined
@@ -40,8 +40,6 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?e\+?\d+", re.IGNORECASE)
 _BEYOND_DEG = 0.1
 #: From the first call to the last; a report is of ten years at most.
 _AGE = timedelta(days=8 * 366)
-#: Of numbers that are counted in minutes, more than half are fewer than this.
-_MINUTES_MEDIAN = 300
 #: Columns whose words are mapped.
 MAPPED = ("source", "concern", "outcome")
 
@@ -104,103 +102,38 @@ def read_calls(
     """
     how = how or How()
     table = table_of(text, {*HEADS, *map(plain, how.columns.values())})
-    columns = columns_of(table.heads, how.columns)
     rows = list(table.rows)
     notes: Counter[str] = Counter()
+    heads = heads_of(table.heads, rows, notes)
+    columns = columns_of(heads, how.columns)
     if columns.unused:
         unused = ", ".join(asked_back(head, COLUMNS) for head in columns.unused)
         notes[f"columns not used: {unused}"] += 1
     times = RowTimes(
         columns,
         zone,
-        _orders(columns, rows, how.days, notes),
-        _units(columns, rows, how.durations, notes),
+        orders_in(columns, rows, how.days, notes),
+        units_in(columns, rows, how.durations, notes),
+        clocks_in(columns, rows, notes),
         how.assume_determined,
     )
-    reader = _RowReader(len(table.heads), columns.places, _mapped(codes, how), times, notes)
+    reader = _RowReader(len(heads), columns.places, _mapped(codes, how), times, notes)
     reading = Reading(notes=notes)
     for row, cells in rows:
+        if is_heads(cells, table.heads):
+            notes["heads that stand again between rows"] += 1
+            continue
         try:
             reading.calls.append(reader.read(row, cells))
         except ValueError as error:
+            if sums_up(cells) and not reader.is_dated(cells):
+                notes["rows that sum up or end the file, not read"] += 1
+                continue
             month = reader.month_of(cells)
             reading.bad.append(BadRow(row=row, reason=_shown(str(error)), month=month))
-    reading.calls = joined(reading.calls, notes)
+    reading.calls = joined(reading.calls, notes, zone)
     _check_span(reading.calls)
     return reading
-
-
-def _orders(
-    columns: Columns, rows: Sequence[Row], given: Order | None, notes: Counter[str]
-) -> dict[str, Order]:
-    """Settle of each column with days whether they have their month first."""
-    found: dict[str, Order] = {}
-    open_: list[str] = []
-    everything: list[tuple[int, str]] = []
-    names = {"date", *STEMS, *(f"{stem}_date" for stem in STEMS.values())}
-    names |= {f"{stem}_time" for stem in STEMS.values()}
-    for name in sorted(names & columns.places.keys()):
-        place = columns.places[name]
-        cells = [(row.number, row.cells[place]) for row in rows if place < len(row.cells)]
-        everything += cells
-        order, is_guessed = settle(cells, given)
-        found[name] = order
-        if is_guessed:
-            open_.append(name)
-    if open_:
-        # What one column leaves open, the others may show.
-        shows = {shown for _, text in everything if (shown := order_of(text)) is not None}
-        whole = shows.pop() if len(shows) == 1 else None
-        found.update(dict.fromkeys(open_, whole or Order.MONTH_FIRST))
-        if whole is None:
-            count = sum(is_open_order(text) for _, text in everything)
-            notes["days like 6/7/2026 taken as month first; see --days"] += count
-    if given is None and Order.DAY_FIRST in found.values():
-        notes["days like 25/12/2026: the day is taken as first"] += 1
-    return found
-
-
-def _units(
-    columns: Columns, rows: Sequence[Row], given: str | None, notes: Counter[str]
-) -> dict[str, str]:
-    """Settle what a bare number counts in each column with durations."""
-    found: dict[str, str] = {}
-    for name, _, _ in columns.durations():
-        place = columns.places[name]
-        cells = [told(row.cells[place]) for row in rows if place < len(row.cells)]
-        unit = columns.units.get(name) or given
-        found[name] = unit or _guessed(name, [cell for cell in cells if cell], notes)
-    return found
-
-
-def _guessed(name: str, cells: Sequence[str], notes: Counter[str]) -> str:
-    bare = sorted(value for cell in cells if (value := _number(cell)) is not None)
-    if bare:
-        decimals = max(len(re.split(r"[.,]", cell)[-1]) for cell in cells)
-        if bare[-1] < 2 and decimals > 2:
-            notes[f"numbers in {name} taken as fractions of a day, as Excel writes durations"] += 1
-            return "d"
-        if bare[len(bare) // 2] > _MINUTES_MEDIAN:
-            raise Invalid(
-                "bad_columns",
-                f"The numbers in {name} can't be minutes: say what they count with --durations.",
-            )
-        notes[f"numbers in {name} taken as minutes; see --durations"] += 1
-        return "m"
-    parts = [cell.split(":") for cell in cells if cell.count(":") == 1]
-    if parts and any(first.strip().isdigit() and int(first) > 23 for first, _ in parts):
-        notes[f"times like 45:30 in {name} taken as minutes and seconds"] += 1
-        return "m"
-    if parts:
-        notes[f"times like 0:45 in {name} taken as hours and minutes; see --durations"] += 1
-    return "h"
-
-
-def _number(text: str) -> float | None:
-    try:
-        return number(text)
-    except ValueError:
-        return None
 
 
 def _check_span(calls: Sequence[RecordedCall]) -> None:
@@ -272,6 +205,11 @@ class _RowReader:
             return None
         return f"{read.times['received_at'].astimezone(self._times.zone):%Y-%m}"
 
+    def is_dated(self, row: Sequence[str]) -> bool:
+        """Whether any cell that should hold a time or a day does."""
+        cells = self._cells(row)
+        return any(_is_time(cells.get(name, "")) for name in _WITH_TIMES)
+
     def read(self, row: int, cells: Sequence[str]) -> RecordedCall:
         """Return the call of a row.
 
@@ -334,6 +272,18 @@ class _RowReader:
                 raise ValueError(
                     f"outcome {text}: not cancelled, unserved or no_dispatch; see --outcome"
                 )
+
+
+#: Columns that hold times or days.
+_WITH_TIMES = ("date", *STEMS, *(f"{s}_{end}" for s in STEMS.values() for end in ("date", "time")))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        found = read_time(text)
+    except ValueError:
+        return False
+    return found is not None and (found.day is not None or ":" in text)
 
 
 def _incident(text: str, notes: list[str]) -> str:

@@ -61,7 +61,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 #: Words that mean an instant only with what follows.
 _STARTS: Mapping[str, tuple[str, ...]] = {
-    "received_at": ("call", "intake", "reported"),
+    "received_at": ("call", "intake", "reported", "create", "created", "call_created"),
+    "arrival": ("arrive", "arrived_on_scene", "on_site"),
     "determined": ("triage",),
     "ended": ("end", "close"),
 }
@@ -122,11 +123,13 @@ class Columns:
     Attributes:
         places: our column → its place in a row.
         units: of a column with durations, what its head says it counts in: d, h, m or s.
+        clocks: the same of the first part of ``45:30``, where its head writes ``mm:ss``: h or m.
         unused: heads that are none, as they stand.
     """
 
     places: dict[str, int] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    clocks: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
 
     def durations(self) -> Iterator[tuple[str, str, str]]:
@@ -204,9 +207,12 @@ def columns_of(heads: Sequence[str], given: Mapping[str, str]) -> Columns:
                     f"one, or say which: --column {name}=HEAD",
                 )
             found.places[name] = place
-            letter = unit or _letter(_UNIT.search(plain(head)))
+            said = _UNIT.search(plain(head))
+            letter = unit or _letter(said)
             if letter is not None and name in _PAIRS:
                 found.units[name] = letter
+                if said is not None and "mm" in said["unit"]:
+                    found.clocks[name] = letter
     _check_whole(found, wanted, heads)
     return found
 
@@ -218,6 +224,31 @@ def _named(name: str) -> str:
         hint = f"; did you mean {near}?" if near else ""
         raise Invalid("bad_columns", f"There is no column {name} to map{hint}")
     return means
+
+
+#: What stands below heads in a second line of them.
+_PARTS_OF_HEADS = re.compile(
+    r"date|time|date_?time|date_time|at|local(?:_time)?|utc|pacific|units?|minutes?|mins?|seconds?|"
+    r"secs?|hours?|hrs?|h+_?mm(?:_?ss)?|mm_ss|y_n|degrees|text|number|id"
+)
+
+
+def two_lines(heads: Sequence[str], below: Sequence[str]) -> list[str] | None:
+    """Return the heads of two lines as one; ``None`` = the second line holds no heads.
+
+    A head over several columns stands over the first of them.
+    """
+    said = [one.strip() for one in below]
+    if not any(said) or not all(
+        not one or one[:1] in "([" or _PARTS_OF_HEADS.fullmatch(plain(one)) for one in said
+    ):
+        return None
+    found, above = [], ""
+    for place, head in enumerate(heads):
+        above = head.strip() or above
+        part = said[place] if place < len(said) else ""
+        found.append(f"{above} {part}".strip() if part else head)
+    return found
 
 
 def _check_whole(found: Columns, wanted: Mapping[str, str], heads: Sequence[str]) -> None:

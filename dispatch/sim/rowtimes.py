@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispatch.sheets.cells import duration, told
+from dispatch.sheets.clocks import Clocks
 from dispatch.sheets.times import Order, Told, instants_at, read_time
 from dispatch.sim.columns import ORDER, STEMS, Columns
 
@@ -47,14 +48,17 @@ class RowTimes:
 
     Attributes:
         orders: of each column with days, whether they have their month first.
-        units: of each column with durations, what a bare number counts.
+        units: of each column with durations, what a bare number counts, and what the first part
+            of ``45:30``.
+        clocks: how times of day are written.
         assume: what a missing determination is taken from; ``None`` = it stays missing.
     """
 
     columns: Columns
     zone: ZoneInfo
     orders: Mapping[str, Order]
-    units: Mapping[str, str]
+    units: Mapping[str, tuple[str, str]]
+    clocks: Clocks
     assume: str | None = None
 
     def read(self, row: int, cells: Cells) -> Read:
@@ -121,6 +125,8 @@ class RowTimes:
         text = cells.get(column, "")
         if not text:
             return None
+        if not column.endswith("date"):
+            text = self.clocks.spelled(text)
         return read_time(text, self.orders.get(column, Order.MONTH_FIRST))
 
     def _on_a_day(
@@ -159,7 +165,7 @@ class RowTimes:
             if first not in times:
                 lacking = f"{column} {text} counts from {first}, which isn't known"
                 continue
-            took = duration(text, self.units.get(column, "m"))
+            took = duration(text, *self.units.get(column, ("m", "h")))
             if took < timedelta(0):
                 raise ValueError(f"{column} {text} is less than nothing")
             if took > _LONGEST:

@@ -9,18 +9,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from dispatch.sim.recorded import RecordedCall, Unit
 
-#: A number that is used again so much later means another incident.
-_APART = timedelta(days=2)
+#: A number that is used again so much later means another incident; many systems count anew each
+#: day.
+_APART = timedelta(hours=12)
+#: But for what is still going on.
+_LONGEST = timedelta(days=2)
 
 
-def joined(calls: Iterable[RecordedCall], notes: Counter[str]) -> list[RecordedCall]:
-    """Return the calls with those of one incident as one; the others as they are."""
+def joined(
+    calls: Iterable[RecordedCall], notes: Counter[str], zone: ZoneInfo
+) -> list[RecordedCall]:
+    """Return the calls with those of one incident as one; the others as they are.
+
+    Args:
+        zone: of the days on which numbers may begin anew.
+    """
     groups: dict[str, list[RecordedCall]] = {}
     found: list[RecordedCall] = []
     for call in calls:
@@ -30,18 +40,48 @@ def joined(calls: Iterable[RecordedCall], notes: Counter[str]) -> list[RecordedC
             found.append(call)
     for rows in groups.values():
         ordered = sorted(rows, key=lambda one: (one.received_at, one.row))
-        found += [_one(together, notes) for together in _together(ordered)]
+        apart = _together(ordered, zone)
+        if len(apart) > 1:
+            notes["incident numbers used again later taken as other incidents"] += len(apart) - 1
+        found += [_one(together, notes) for together in apart]
     return sorted(found, key=lambda one: one.row)
 
 
-def _together(rows: Sequence[RecordedCall]) -> list[list[RecordedCall]]:
+def _together(rows: Sequence[RecordedCall], zone: ZoneInfo) -> list[list[RecordedCall]]:
     found = [[rows[0]]]
+    until = _last(rows[0])
     for call in rows[1:]:
-        if call.received_at - found[-1][-1].received_at <= _APART:
+        if _is_of(found[-1][0], until, call, zone):
             found[-1].append(call)
+            until = max(until, _last(call))
         else:
             found.append([call])
+            until = _last(call)
     return found
+
+
+def _is_of(first: RecordedCall, until: datetime, call: RecordedCall, zone: ZoneInfo) -> bool:
+    """Whether a row of the same number tells of the same incident, as far as the rows say.
+
+    Args:
+        first: the incident's first row.
+        until: the last that is known of it.
+    """
+    later = call.received_at - first.received_at
+    if later <= timedelta(0):
+        return True
+    if call.received_at <= until:
+        return later <= _LONGEST
+    if call.determined is not None and call.determined > until:
+        # Somebody was to go anew after all had been done: a response with a clock of its own.
+        return False
+    days = {one.received_at.astimezone(zone).date() for one in (first, call)}
+    return len(days) == 1 and later <= _APART
+
+
+def _last(call: RecordedCall) -> datetime:
+    told = (call.determined, call.dispatch, call.arrival, call.departure, call.ended)
+    return max(one for one in (call.received_at, *told) if one is not None)
 
 
 def _one(rows: Sequence[RecordedCall], notes: Counter[str]) -> RecordedCall:

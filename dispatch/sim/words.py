@@ -86,6 +86,22 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
                 *("cancelled_by_caller", "canceled_by_caller", "cancelled_en_route"),
                 *("canceled_en_route", "cancelled_enroute", "canceled_enroute", "recalled"),
                 *("disregard", "disregarded", "no_longer_needed", "caller_cancelled"),
+                *("can", "canc", "cncl", "cxl", "cx"),
+                *(
+                    f"{cancelled}_{by}"
+                    for cancelled in ("cancelled", "canceled", "cancel")
+                    for by in (
+                        *("by_rp", "by_pd", "by_le", "by_police", "by_law_enforcement", "by_ems"),
+                        *("by_dispatch", "by_client", "by_family", "by_requestor", "by_requester"),
+                        *(
+                            "prior_to_arrival",
+                            "before_arrival",
+                            "on_the_way",
+                            "per_rp",
+                            "per_caller",
+                        ),
+                    )
+                ),
             ),
             "cancelled",
         ),
