@@ -28,6 +28,7 @@ _REFERS: Mapping[str, str] = {
     "ask": "screening_ask",
     "capability": "team_capability",
     "competency": "competency",
+    "denied_by": "risk_item",
     "hazard": "hazard",
     "language": "language",
     "need": "need",

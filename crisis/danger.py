@@ -119,22 +119,30 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(situation: Situation, codes: CodeSets) -> tuple[Contradiction, ...]:
-    """Return where answers deny what was noted.
-
-    Only the one question about a hazard can deny it: of a medical emergency several ask, each about
-    another one.
-    """
-    asking: dict[str, list[Code]] = {}
-    for item in codes["risk_item"]:
-        if "hazard" in item.attributes:
-            asking.setdefault(item.attributes["hazard"], []).append(item)
+    """Return where answers deny what was noted, by the table that the codes are."""
     screening = situation.clinical.screening
-    found = []
-    for hazard in dict.fromkeys(hazard.code for hazard in situation.hazards):
-        items = asking.get(hazard, [])
-        if len(items) == 1 and screening.get(items[0].code) is Answer.NO:
-            found.append(Contradiction(items[0], hazard))
-    return tuple(found)
+    return tuple(
+        Contradiction(item, hazard)
+        for hazard in dict.fromkeys(hazard.code for hazard in situation.hazards)
+        for item in _denying(hazard, codes)
+        if screening.get(item.code) is Answer.NO
+    )
+
+
+def _denying(hazard: str, codes: CodeSets) -> list[Code]:
+    """Return the questions whose "no" denies a hazard.
+
+    The one that asks about it, where there is only one (of a medical emergency several ask, each
+    about another one), and the one that the hazard names: no weapon means no firearm either.
+    """
+    asking = [i for i in codes["risk_item"] if i.attributes.get("hazard") == hazard]
+    known = codes.find("hazard", hazard)
+    named = None if known is None else known.attributes.get("denied_by")
+    return [
+        item
+        for item in codes["risk_item"]
+        if item.code == named or (len(asking) == 1 and item is asking[0])
+    ]
 
 
 def settled(situation: Situation, codes: CodeSets) -> Situation:

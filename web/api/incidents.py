@@ -38,9 +38,11 @@ class OpenedIncident(Struct, frozen=True, kw_only=True):
     """An incident with its private part: the exact point and the clinical facts.
 
     ``phase``: what it is waiting for. ``absorbed``: what was merged into it, and into that.
+    ``is_clear``: that no hazard is known may be said, as in the frames of its danger.
     """
 
     phase: Phase
+    is_clear: bool
     incident: Incident
     absorbed: list[Incident]
     labels: Labels
@@ -135,6 +137,7 @@ async def read_incident(asked: Asked) -> Response:
     return answer(
         OpenedIncident(
             phase=incident.phase,
+            is_clear=incident.danger.is_clear,
             incident=incident,
             absorbed=absorbed,
             labels=await _labels(asked, people),

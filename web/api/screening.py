@@ -13,10 +13,12 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from crisis.commands.base import Code, Codes
+from crisis.danger import settled
 from crisis.errors import NotAllowed
 from crisis.roles import DESK, Role
+from crisis.situation import Situation
 from crisis.suggestion import Suggestion, suggest
-from crisis.triage import Answer, Hazard
+from crisis.triage import Answer, Clinical, Hazard, Place
 from web.api.routes import Asked, Operation
 from web.api.wire import answer, decode
 
@@ -40,12 +42,19 @@ async def suggest_for(asked: Asked) -> Response:
         raise NotAllowed("role", "The screening is for the desk and its teams.")
     given: ScreeningBody = decode(await asked.body(), _decoder)
     codes = asked.county.rules(asked.now).codes
+    told = Situation(
+        place=Place(location_type=given.location_type or "unknown"),
+        hazards=tuple(Hazard(code=code) for code in given.hazards),
+        clinical=Clinical(screening=given.screening, concerns=given.concerns),
+    )
+    # As it will be kept: of what contradicts itself the danger counts.
+    known = settled(told, codes)
     found: Suggestion = suggest(
         codes,
-        screening=given.screening,
-        hazards=tuple(Hazard(code=code) for code in given.hazards),
-        concerns=given.concerns,
-        location_type=given.location_type or "unknown",
+        screening=known.clinical.screening,
+        hazards=known.hazards,
+        concerns=known.clinical.concerns,
+        location_types=known.place.types,
         referral_sources=[given.referral_source or "unknown"],
     )
     return answer(found)

@@ -102,3 +102,49 @@ def test_what_is_settled_never_contradicts_itself_and_never_gets_milder(
     assert not after.is_clear or before.is_clear
     for item, answer in answers.items():
         assert done.clinical.screening[item] in {answer, Answer.YES}
+
+
+#: What nobody asks about: nothing that was answered can deny it.
+NEVER_ASKED = {
+    "no_solo",
+    "unknown_scene",
+    "fire_or_fumes",
+    "drug_lab",
+    "needles",
+    "hoarding",
+    "no_phone_signal",
+    "road_access",
+    "traffic",
+}
+
+
+@pytest.mark.parametrize("hazard", [code.code for code in CODES["hazard"]])
+def test_a_noted_hazard_that_some_question_denies_is_never_denied_without_a_word(
+    hazard: str,
+) -> None:
+    everything_denied = dict.fromkeys(ITEMS, Answer.NO)
+    told = situation(hazard, answers=everything_denied)
+    assert bool(contradictions(told, CODES)) is (hazard not in NEVER_ASKED)
+    done = settled(told, CODES)
+    assert contradictions(done, CODES) == ()
+    assert hazard in danger_of(done, CODES).codes
+
+
+def test_a_firearm_is_a_weapon_on_the_scene() -> None:
+    told = situation("firearm", answers={**ALL_NO, "firearm_access": Answer.NOT_ASKED})
+    ((item, hazard),) = contradictions(told, CODES)
+    assert (item.code, hazard) == ("weapon_on_scene", "firearm")
+    assert danger_of(settled(told, CODES), CODES).codes == ("firearm", "weapon")
+    both = situation("firearm", answers=ALL_NO)
+    assert {one.item.code for one in contradictions(both, CODES)} == {
+        "weapon_on_scene",
+        "firearm_access",
+    }
+
+
+def test_every_question_about_danger_denies_what_it_asks_about() -> None:
+    """Where several ask about one hazard, the hazard names the one that covers all of it."""
+    for item in ASKING:
+        hazard = item.attributes["hazard"]
+        told = situation(hazard, answers=dict.fromkeys(ITEMS, Answer.NO))
+        assert contradictions(told, CODES), hazard

@@ -95,7 +95,8 @@ export function NeedsAndHazards({ desk, value, onChange }: { desk: Desk; value: 
 
 /** The questions about danger and what was answered: a danger that is over is answered no here. */
 export function DangerAnswers({ answers, onAnswer }: { answers: Readonly<Record<string, Answer>>; onAnswer: (item: string, given: Answer) => void }) {
-  const items = choices("risk_item").filter((item) => item.attributes["hazard"] !== undefined || item.flags.includes("scene_safety"));
+  const denying = new Set(choices("hazard").map((hazard) => hazard.attributes["denied_by"]));
+  const items = choices("risk_item").filter((item) => item.attributes["hazard"] !== undefined || item.flags.includes("scene_safety") || denying.has(item.code));
   return (
     <details class="danger-answers">
       <summary>{t("danger_questions")}</summary>

@@ -31,7 +31,7 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
   return (
     <section aria-label={t("facts")}>
       <h3>{t("facts")}</h3>
-      <Danger one={one ?? told(whole)} title={t("hazards")} word={(code) => word("hazard", code)} source={(code) => word("hazard_source", code)} />
+      <Danger one={one ?? told(opened.incident)} title={t("hazards")} word={(code) => word("hazard", code)} source={(code) => word("hazard_source", code)} />
       <dl class="facts-list">
         {readable(opened.records).flatMap((record) =>
           Object.entries(fieldsOf(record))
@@ -63,12 +63,17 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
         {fact(t("received"), dateTime(whole.received_at))}
         {fact(t("determined"), whole.determined_at !== null ? dateTime(whole.determined_at) : whole.ended_at === null ? t("undetermined") : null)}
         {fact(t("deadline"), whole.due_at === null ? null : t("due_of", { time: dateTime(whole.due_at), minutes: whole.standard?.minutes ?? 0 }))}
-        {whole.encounters.map((one) => (
-          <div key={one.id} class="pairs">
-            <dt>{say("clear_disposition")}</dt>
-            <dd>{endingWords(one)}</dd>
-          </div>
-        ))}
+        {[...absorbed, whole].flatMap((part) =>
+          part.encounters.map((one) => (
+            <div key={one.id} class="pairs">
+              <dt>
+                {from(part.id)}
+                {say("clear_disposition")}
+              </dt>
+              <dd>{endingWords(one)}</dd>
+            </div>
+          )),
+        )}
         {fact(t("outcome"), whole.outcome === null ? null : `${word("incident_outcome", whole.outcome)} ${whole.reason === null ? "" : endReason(whole.reason)}`)}
       </dl>
       {one?.flags.map((flag) => (
@@ -88,10 +93,7 @@ export function Facts({ desk, opened, one }: { desk: Desk; opened: { readonly in
 }
 
 /** The statement of an incident that has left the board. */
-const told = ({ danger }: OpenedIncident["incident"]): Endangered => ({
-  hazards: danger.hazards,
-  danger: { ...danger, is_clear: danger.scene_known && danger.hazards.length + danger.unknown.length + danger.not_asked.length === 0 },
-});
+const told = ({ incident: { danger }, is_clear }: OpenedIncident): Endangered => ({ hazards: danger.hazards, danger: { ...danger, is_clear } });
 
 /** How it ended for one person, with the part that others had in it and what the law asks for after it. */
 function endingWords(one: Encounter): string {
