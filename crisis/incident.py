@@ -224,6 +224,7 @@ class Join(Value, frozen=True, kw_only=True):
     Attributes:
         determined_at, due_at: its clock, ``due_at`` by the stricter of both standards.
         theirs: what was known of it; ``None`` = an older log doesn't tell.
+        before: what was known here before it came.
         subjects, partners, slots: what was added here because of it.
         sources: codes of who had brought it, and what was merged into it.
     """
@@ -232,6 +233,7 @@ class Join(Value, frozen=True, kw_only=True):
     determined_at: datetime | None = None
     due_at: datetime | None = None
     theirs: Situation | None = None
+    before: Situation | None = None
     subjects: tuple[SubjectId, ...] = ()
     partners: tuple[PartnerResponseId, ...] = ()
     slots: tuple[SlotNo, ...] = ()
@@ -275,7 +277,6 @@ class Incident(Value, frozen=True, kw_only=True):
         own_determined_at, own_due_at: its own, kept for a split.
         due_at: ``determined_at`` + the standard; ``None`` = not determined.
         absorbed, joins: incidents merged into this one, and what came with each.
-        alone: what was known before the first of them came; ``None`` = none is merged into it.
         screening_since: when the service learnt that it is being screened; ``None`` = it isn't.
         sought_since: when the service last learnt that a team must be found; ``None`` = never.
         owner: who answers for it, since ``owner_since``; ``None`` = the supervisor.
@@ -289,7 +290,7 @@ class Incident(Value, frozen=True, kw_only=True):
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
         hazards: those noted; what endangers a team is ``danger``, which everybody is shown.
         suggestion: what follows from what is known; see ``proposals``.
-        clinical, danger, suggestion, touched, joins, alone, encounters' codes: private.
+        clinical, danger, suggestion, touched, joins, encounters' codes: private.
     """
 
     id: IncidentId
@@ -322,7 +323,6 @@ class Incident(Value, frozen=True, kw_only=True):
     merged_into: IncidentId | None = None
     absorbed: tuple[IncidentId, ...] = ()
     joins: tuple[Join, ...] = ()
-    alone: Situation | None = None
     acuity: Acuity | None = None
     needs: tuple[Need, ...] = ()
     hazards: tuple[Hazard, ...] = ()

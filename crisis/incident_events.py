@@ -360,8 +360,11 @@ class IncidentReleased(EventBody, frozen=True, kw_only=True):
     """The other side of a split: the absorbing incident gives the other's clock back.
 
     ``determined_at`` is the earliest of its own and those still merged into it. ``subjects``:
-    people who go with the other.
+    people who go with the other. ``befores``: what would have been known, without the other, when
+    each of those came that were merged into this one after it.
     """
+
+    SEALED: ClassVar[tuple[str, ...]] = ("befores",)
 
     incident_id: IncidentId
     other: IncidentId
@@ -369,6 +372,7 @@ class IncidentReleased(EventBody, frozen=True, kw_only=True):
     due_at: datetime | None = None
     calls: tuple[CallId, ...] = ()
     subjects: tuple[SubjectId, ...] = ()
+    befores: tuple[Situation, ...] = ()
 
 
 class IncidentFlagged(EventBody, frozen=True, kw_only=True):

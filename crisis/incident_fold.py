@@ -468,6 +468,7 @@ def _absorbed(incident: Incident, event: IncidentAbsorbed, at: datetime) -> Inci
         determined_at=event.determined_at,
         due_at=event.due_at,
         theirs=event.theirs,
+        before=incident.situation,
         subjects=tuple(subject.id for subject in event.subjects),
         partners=tuple(partner.id for partner in event.partners),
         slots=event.slots,
@@ -477,7 +478,6 @@ def _absorbed(incident: Incident, event: IncidentAbsorbed, at: datetime) -> Inci
         incident,
         absorbed=(*incident.absorbed, event.other),
         joins=(*incident.joins, join),
-        alone=incident.alone or incident.situation,
         determined_at=_earliest(incident.determined_at, event.determined_at),
         # Nobody was ever promised help later than by a merge.
         due_at=_earliest(incident.due_at, event.due_at),
@@ -517,18 +517,31 @@ def _before_the_end(incident: Incident) -> IncidentState:
 def _released(incident: Incident, event: IncidentReleased, at: datetime) -> Incident:
     gone = tuple(j for j in incident.joins if j.other == event.other)
     partners = {one for join in gone for one in join.partners}
-    joins = tuple(j for j in incident.joins if j not in gone)
+    joins = _joins_after(incident, event)
     return _change(
         incident,
         absorbed=tuple(i for i in incident.absorbed if i != event.other),
         joins=joins,
-        alone=incident.alone if joins else None,
         determined_at=event.determined_at,
         due_at=event.due_at,
         calls=tuple(c for c in incident.calls if c not in event.calls),
         subjects=tuple(s for s in incident.subjects if s.id not in event.subjects),
         partners=tuple(p for p in incident.partners if p.id not in partners),
     )
+
+
+def _joins_after(incident: Incident, event: IncidentReleased) -> tuple[Join, ...]:
+    """Return what came with the others, as it would stand had this one never come."""
+    at = next((n for n, join in enumerate(incident.joins) if join.other == event.other), None)
+    if at is None:
+        return incident.joins
+    later = incident.joins[at + 1 :]
+    if len(event.befores) == len(later):
+        later = tuple(
+            msgspec.structs.replace(join, before=before)
+            for join, before in zip(later, event.befores, strict=True)
+        )
+    return (*incident.joins[:at], *later)
 
 
 def _flagged(incident: Incident, event: IncidentFlagged, at: datetime) -> Incident:

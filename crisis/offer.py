@@ -28,6 +28,16 @@ class OfferState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class LocatedBy(StrEnum):
+    """What a team's whereabouts rest on."""
+
+    FIX = "fix"
+    #: an old fix of a team that stood, and nothing says that it has moved since
+    LAST_FIX = "last_fix"
+    #: no fresh fix: the team is taken to be at its base
+    BASE = "base"
+
+
 class OfferMade(EventBody, frozen=True, kw_only=True):
     """A team is asked to take a slot.
 
@@ -35,6 +45,7 @@ class OfferMade(EventBody, frozen=True, kw_only=True):
         rung: which try this is for the slot, from 1.
         expires_at: the instant after which an acceptance is refused.
         eta_s: seconds by road expected when offered; ``None`` = no usable fix or base.
+        located_by: where that drive starts; ``None`` = not told, or no drive is known.
         recommendation: id of the stored recommendation that it follows; ``None`` = by hand.
         override_reason: code; set when a person chose another than the recommended team.
         shortfalls: codes of what the crew lacks, where policy allowed the offer all the same.
@@ -47,6 +58,7 @@ class OfferMade(EventBody, frozen=True, kw_only=True):
     team_id: TeamId
     expires_at: datetime
     eta_s: float | None = None
+    located_by: LocatedBy | None = None
     recommendation: RecordId | None = None
     override_reason: str | None = None
     shortfalls: tuple[str, ...] = ()
@@ -119,6 +131,7 @@ class Offer(Value, frozen=True, kw_only=True):
     answered_at: datetime | None = None
     reason: str | None = None
     eta_s: float | None = None
+    located_by: LocatedBy | None = None
     recommendation: RecordId | None = None
     override_reason: str | None = None
     shortfalls: tuple[str, ...] = ()
@@ -144,6 +157,7 @@ def evolve_offer(offer: Offer | None, event: OfferEvent, at: datetime) -> Offer:
             offered_at=at,
             expires_at=event.expires_at,
             eta_s=event.eta_s,
+            located_by=event.located_by,
             recommendation=event.recommendation,
             override_reason=event.override_reason,
             shortfalls=event.shortfalls,

@@ -207,6 +207,9 @@ class MatchingPolicy(Value, frozen=True, kw_only=True):
     language_worth_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 600.0
     #: ... a team that knows the person
     prior_contact_worth_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 300.0
+    #: a team that would drive longer is not ranked: the place is a slip, or another's to serve. No
+    #: rule names a number; a person may still ask such a team, and says why
+    longest_travel_s: Annotated[float, msgspec.Meta(ge=3_600, le=86_400)] = 21_600.0
 
 
 class DivertPolicy(Value, frozen=True, kw_only=True):

@@ -39,8 +39,9 @@ def of_code(items: Iterable[_Item], code: str) -> tuple[_Item, ...]:
 def facts(situation: Situation) -> dict[str, Any]:
     """Return each fact by its name; a fact that isn't there is not known.
 
-    Names: ``acuity``, ``point``, ``address``, ``location_type``, ``needs/<code>``,
-    ``hazards/<code>``, ``concerns/<code>``, ``screening/<item>``.
+    Names: ``acuity``, ``point``, ``address``, ``location_type``, ``location_type/<code>`` of what
+    else the place was called, ``needs/<code>``, ``hazards/<code>``, ``concerns/<code>``,
+    ``screening/<item>``.
     """
     place, clinical = situation.place, situation.clinical
     found: dict[str, Any] = {
@@ -49,6 +50,7 @@ def facts(situation: Situation) -> dict[str, Any]:
         "address": place.address_record,
         "location_type": None if place.location_type == "unknown" else place.location_type,
     }
+    found |= {other_type(code): True for code in place.types if code != place.location_type}
     for need in situation.needs:
         found[f"needs/{need.code}"] = of_code(situation.needs, need.code)
     for hazard in situation.hazards:
@@ -60,6 +62,11 @@ def facts(situation: Situation) -> dict[str, Any]:
         if answer is not Answer.NOT_ASKED
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def other_type(code: str) -> str:
+    """Return the name of the fact that the place was called that, too."""
+    return f"location_type/{code}"
 
 
 def changed(before: Situation, after: Situation) -> tuple[str, ...]:
@@ -104,10 +111,12 @@ def _place(one: Situation, other: Situation) -> tuple[Place, Any]:
         told = theirs.address_record or place.address_record
         place, point = msgspec.structs.replace(theirs, address_record=told), their_point
         theirs = one.place
+    types = tuple(dict.fromkeys((*place.types, *theirs.types)))
     if place.location_type == "unknown":
         place = msgspec.structs.replace(
             place, location_type=theirs.location_type, excluded_setting=theirs.excluded_setting
         )
+    place = msgspec.structs.replace(place, other_types=types[1:])
     if place.address_record is None:
         place = msgspec.structs.replace(place, address_record=theirs.address_record)
     return place, point
@@ -164,8 +173,15 @@ def parted(now: Situation, whole: Situation, rest: Situation) -> Situation:
     is_same = _same(now, whole)
     moved = not all(is_same(name) for name in ("point", "address", "location_type"))
     kept = now.clinical
+    place = now.place if moved else rest.place
+    others = tuple(
+        code
+        for code in dict.fromkeys((*rest.place.types, *now.place.types))
+        if code in (rest if is_same(other_type(code)) else now).place.types
+        and code != place.location_type
+    )
     return Situation(
-        place=now.place if moved else rest.place,
+        place=msgspec.structs.replace(place, other_types=others),
         acuity=rest.acuity if is_same("acuity") else now.acuity,
         needs=_parted_items("needs", now.needs, rest.needs, is_same),
         hazards=_parted_items("hazards", now.hazards, rest.hazards, is_same),
@@ -226,6 +242,22 @@ def learnt_since(now: Situation, whole: Situation) -> Situation:
                 if f"screening/{item}" in new
                 and answer in {Answer.YES, Answer.UNKNOWN}
                 and worse(answer, before.get(item, Answer.NOT_ASKED)) is answer
+            }
+        ),
+    )
+
+
+def still_known(learnt: Situation, now: Situation) -> Situation:
+    """Return what was learnt of danger without what somebody took back since."""
+    answers = now.clinical.screening
+    return Situation(
+        place=Place(),
+        hazards=tuple(h for h in learnt.hazards if h in now.hazards),
+        clinical=Clinical(
+            screening={
+                item: answers[item]
+                for item in learnt.clinical.screening
+                if answers.get(item) in {Answer.YES, Answer.UNKNOWN}
             }
         ),
     )

@@ -72,7 +72,7 @@ def suggest(
     screening: Mapping[str, Answer],
     hazards: Sequence[Hazard] = (),
     concerns: Sequence[str] = (),
-    location_type: str = "unknown",
+    location_types: Sequence[str] = (),
     referral_sources: Sequence[str] = (),
 ) -> Suggestion:
     """Return what follows from what was answered and told.
@@ -80,7 +80,7 @@ def suggest(
     Of the risk items only those answered yes count: what is unknown suggests nothing by itself,
     and is shown as unknown. Codes that no list knows (any more) suggest nothing.
     """
-    found = _known(codes, screening, hazards, concerns, location_type, referral_sources)
+    found = _known(codes, screening, hazards, concerns, location_types, referral_sources)
     speaking = [code for code in found if code.attributes]
     acuities = [Acuity(code.attributes["acuity"]) for code in found if "acuity" in code.attributes]
     return Suggestion(
@@ -98,7 +98,7 @@ def _known(
     screening: Mapping[str, Answer],
     hazards: Sequence[Hazard],
     concerns: Sequence[str],
-    location_type: str,
+    location_types: Sequence[str],
     referral_sources: Sequence[str],
 ) -> list[Code]:
     """Return the codes that hold, each with the hazard that it implies."""
@@ -106,7 +106,7 @@ def _known(
         *(("risk_item", item) for item, answer in screening.items() if answer is Answer.YES),
         *(("hazard", hazard.code) for hazard in hazards),
         *(("crisis_type", concern) for concern in concerns),
-        ("location_type", location_type),
+        *(("location_type", kind) for kind in location_types),
         *(("referral_source", source) for source in referral_sources),
     ]
     found = [code for one in named if (code := codes.find(*one)) is not None]

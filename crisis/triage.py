@@ -73,6 +73,7 @@ class Place(Value, frozen=True, kw_only=True):
     Attributes:
         cell: centre of the ~1 km cell around the point; ``None`` = location not known yet.
         location_type: code (home, school, ...).
+        other_types: what else it was called by those who told of what was merged into it.
         excluded_setting: no Medi-Cal mobile crisis benefit there: warn and unbill, don't block.
         area_class: by the incident's own place, else the county's; ``None`` = not classed yet.
         area_method: ``polygon`` or ``county_class``.
@@ -82,11 +83,18 @@ class Place(Value, frozen=True, kw_only=True):
 
     cell: Point | None = None
     location_type: str = "unknown"
+    other_types: tuple[str, ...] = ()
     excluded_setting: bool = False
     area_class: AreaClass | None = None
     area_method: str = ""
     area_version: str = ""
     address_record: str | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Every type of place that it was told to be, its own first; empty = not known."""
+        told = dict.fromkeys((self.location_type, *self.other_types))
+        return tuple(code for code in told if code != "unknown")
 
 
 class Clinical(Value, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from crisis.ids import (
     timer_command_id,
 )
 from crisis.incident import Incident, Slot
-from crisis.offer import OfferState
+from crisis.offer import LocatedBy, OfferState
 from crisis.roles import THE_SERVICE, Role
 from crisis.states import Source
 from crisis.triage import ACUITY_ORDER, Acuity
@@ -191,9 +191,11 @@ class Seeker:
             return env, ()
         record = _record(env.command_id, found)
         first = found.candidates[0].team_id if found.candidates else None
+        eta_s, located_by = _drive_of(next(_of_team(found, offer.team_id), None))
         ranked = msgspec.structs.replace(
             offer,
-            eta_s=_eta(found, offer.team_id),
+            eta_s=eta_s,
+            located_by=located_by,
             recommendation=record.id,
             ranked_first=None if first is None else first == offer.team_id,
         )
@@ -245,12 +247,14 @@ class Seeker:
                 can_go=len(left) if is_persons else 0,
             )
         else:
+            eta_s, located_by = _drive_of(best)
             command = OfferTeam(
                 incident_id=wake.incident_id,
                 slot=wake.slot,
                 rung=wake.rung,
                 team_id=best.team_id,
-                eta_s=best.travel.eta_s if best.travel else None,
+                eta_s=eta_s,
+                located_by=located_by,
                 recommendation=record.id,
                 ranked_first=True,
             )
@@ -353,11 +357,15 @@ def _slot(incident: Incident, wanted: SlotNo | None) -> SlotNo:
     return incident.slots[0].no if incident.slots else SlotNo(1)
 
 
-def _eta(found: Recommendation, team_id: TeamId) -> float | None:
-    for candidate in found.candidates:
-        if candidate.team_id == team_id:
-            return candidate.travel.eta_s if candidate.travel else None
-    return None
+def _of_team(found: Recommendation, team_id: TeamId) -> Iterator[Candidate]:
+    return (candidate for candidate in found.candidates if candidate.team_id == team_id)
+
+
+def _drive_of(candidate: Candidate | None) -> tuple[float | None, LocatedBy | None]:
+    """Return how long the drive takes, and where it starts; ``None`` = not known."""
+    if candidate is None or candidate.travel is None:
+        return None, None
+    return candidate.travel.eta_s, candidate.located_by
 
 
 def _record(command_id: UUID, found: Recommendation) -> RecordDraft:

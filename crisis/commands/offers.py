@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crisis.commands.base import Code, Command
 from crisis.ids import IncidentId, OfferId, RecordId, SlotNo, TeamId
+from crisis.offer import LocatedBy
 from crisis.roles import DISPATCH, FIELD, SYSTEM
 
 
@@ -14,7 +15,7 @@ class OfferTeam(Command, frozen=True, kw_only=True):
         slot: ``None`` = the first that needs one.
         override_reason: required where the team is not the one recommended first.
         rung: set by wake-ups: refused if that rung was taken meanwhile. ``None`` = the next.
-        eta_s, recommendation: of the ranking behind it; ``None`` = not ranked.
+        eta_s, located_by, recommendation: of the ranking behind it; ``None`` = not ranked.
         ranked_first: whether the ranking put this team first; ``None`` = not ranked.
     """
 
@@ -25,6 +26,7 @@ class OfferTeam(Command, frozen=True, kw_only=True):
     override_reason: Code | None = None
     rung: int | None = None
     eta_s: float | None = None
+    located_by: LocatedBy | None = None
     recommendation: RecordId | None = None
     ranked_first: bool | None = None
 

@@ -28,7 +28,7 @@ def suggestion_of(d: Deciding, situation: Situation, referral_sources: Sequence[
         screening=situation.clinical.screening,
         hazards=situation.hazards,
         concerns=situation.clinical.concerns,
-        location_type=situation.place.location_type,
+        location_types=situation.place.types,
         referral_sources=referral_sources,
     )
 

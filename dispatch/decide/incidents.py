@@ -51,6 +51,7 @@ from dispatch.decide import (
     joining,
     keeping,
     owed,
+    parting,
     partners,
     reopening,
 )
@@ -391,6 +392,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     DropSlot: drop_slot,
     **endings.HANDLERS,
     **joining.HANDLERS,
+    **parting.HANDLERS,
     **keeping.HANDLERS,
     **reopening.HANDLERS,
     **flags.HANDLERS,

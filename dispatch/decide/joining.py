@@ -1,51 +1,50 @@
-"""Two incidents that are one, and one that was two: merging and splitting.
+"""Two incidents that are one: merging.
 
 A merge loses nothing: what is known of either holds for the one that goes on, of two answers the
 worse, and of two deadlines the earlier. People, partners who are on their way and calls go on with
-it, and whoever may read it may read what was absorbed. A split gives each its own back, and what
-was learnt of danger meanwhile to both. Must not know how incidents end otherwise.
+it, and whoever may read it may read what was absorbed. What a merge takes back again stands in
+``parting``. Must not know how incidents end otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import reduce
 from typing import Any
 
 import msgspec
 
+from crisis.assignment import Status
 from crisis.call import CallJoined
-from crisis.commands import Command, MergeIncident, SplitIncident
-from crisis.danger import settled
-from crisis.errors import Conflict, Invalid, NotFound
-from crisis.ids import CallId, IncidentId, SlotNo, SubjectId
+from crisis.commands import Command, MergeIncident
+from crisis.danger import Danger, danger_of, settled
+from crisis.errors import Conflict, Invalid
+from crisis.ids import CallId, IncidentId, SlotNo
 from crisis.incident import (
     Incident,
     IncidentAbsorbed,
     IncidentMerged,
-    IncidentReleased,
-    IncidentSplit,
     IncidentState,
     OwnerChanged,
+    ScreeningStarted,
     SlotAdded,
-    SlotDropped,
     Subject,
 )
 from crisis.obligation import ObligationKind
-from crisis.situation import Situation, joined, learnt_since, parted
+from crisis.partner import PartnerResponse
+from crisis.situation import joined
 from crisis.standards import local_day, response_due, response_standard
 from dispatch.decide import advice, dues, owed
 from dispatch.decide.amendment import apply_amendment
 from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.endings import require_unsettled, withdraw_offers
-from dispatch.decide.keeping import tell_owner
 from dispatch.decide.situation import warning
+from dispatch.decide.telling import codes_changed
 from dispatch.decide.waking import first_wake
 
-#: Why a slot goes that a merge had brought.
-SPLIT_OFF = "split_off"
+#: A run that asks for no team in its place, and helps nobody who waits any more.
+_DONE = frozenset({Status.CLEARED, Status.READY})
 
 
 def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
@@ -53,10 +52,14 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
     incident, into = d.incident(c.incident_id), d.incident(c.into)
     _check_merge(incident, into)
     require_settled_claims(d, incident)
-    contact = _contact_due(d, incident)
+    contact = contact_due(d, incident)
     withdraw_offers(d, incident, "incident_merged")
     incident = d.incident(incident.id)
-    partners = tuple(p for p in incident.partners if p.is_open)
+    both = settled(joined(into.situation, incident.situation), d.rules.codes)
+    told = danger_of(both, d.rules.codes, into.danger)
+    partners = told_anew(
+        (p for p in incident.partners if p.is_open), incident.danger, told, incident.danger.version
+    )
     slots = _slots_to_add(incident, into)
     d.emit(
         IncidentMerged(
@@ -77,21 +80,25 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
             sources=incident.referral_sources,
         )
     )
+    if (into.state, incident.state) == (IncidentState.RECEIVED, IncidentState.SCREENING):
+        d.emit(ScreeningStarted(incident_id=into.id))
     for no in slots:
         d.emit(SlotAdded(incident_id=into.id, slot=no, wake_at=first_wake(d, into)))
-    _rejoin(d, incident.calls, into.id)
+    rejoin(d, incident.calls, into.id)
     if into.owner is None and incident.owner is not None:
         d.emit(OwnerChanged(incident_id=into.id, owner=incident.owner, reason="merged"))
     absorbing = d.incident(into.id)
-    both = settled(joined(absorbing.situation, incident.situation), d.rules.codes)
     # A new version even where all was known: its story, its people and its records are new.
     warnings = apply_amendment(d, absorbing, both, keeps_standard=True)
     dues.end_waiting(d, incident.id, "merged")
     warnings = [*advice.new_warnings(d, into, d.incident(into.id)), *warnings]
     _keep_contact(d, into.id, contact)
-    if incident.owner not in {None, d.env.actor.user_id, absorbing.owner}:
-        tell_owner(d, incident, "merged")
+    for person in {incident.owner, incident.pending_owner} - {None, d.env.actor.user_id}:
+        if person != absorbing.owner:
+            d.notify(f"user:{person}", "merged", urgency="soon", incident=incident)
     after = d.incident(into.id)
+    changed = changed_by(into, after)
+    warnings += what_changed(d, into, after, changed)
     if slots:
         warnings.append(
             warning("slots_joined", "It asked for more teams: they are sought here.", slots=slots)
@@ -102,13 +109,55 @@ def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
         "determined_at": after.determined_at,
         "due_at": after.due_at,
         "version": after.version,
+        "changed": changed,
         "warnings": warnings,
     }
 
 
+#: What isn't part of the situation and another one by a merge or a split, by the incident's fields.
+_BESIDE = ("determined_at", "due_at", "owner", "calls", "subjects", "partners", "slots")
+
+
+def changed_by(before: Incident, after: Incident) -> list[str]:
+    """Return what is another on an incident, by name, and nothing of what is private."""
+    beside = [name for name in _BESIDE if getattr(before, name) != getattr(after, name)]
+    return [*codes_changed(before.situation, after.situation), *beside]
+
+
+def what_changed(
+    d: Deciding, before: Incident, after: Incident, changed: list[str]
+) -> list[dict[str, Any]]:
+    """Return what whoever merges or splits must see of the one that goes on."""
+    grown = [code for code in after.danger.codes if code not in before.danger.codes]
+    warnings = []
+    if grown:
+        names = [d.rules.codes.require("hazard", code).label for code in grown]
+        sentence = f"New danger is known: {', '.join(names)}. Crews on it read it anew."
+        warnings.append(warning("danger_grew", sentence, hazards=grown))
+    if changed:
+        sentence = f"Incident {after.number} is another now: see in its timeline what changed."
+        warnings.append(warning("facts_joined", sentence, number=after.number, changed=changed))
+    return warnings
+
+
+def told_anew(
+    partners: Iterable[PartnerResponse], by: Danger, now: Danger, told: int
+) -> tuple[PartnerResponse, ...]:
+    """Return partners who go over to another incident, with what they were told of its danger.
+
+    ``by``: what they know is counted by this one's versions; who was told less than ``told``, or
+    something else than is known ``now``, must be told anew.
+    """
+    is_same = msgspec.structs.replace(by, version=now.version) == now
+    return tuple(
+        msgspec.structs.replace(p, danger=now.version if is_same and p.danger >= told else 0)
+        for p in partners
+    )
+
+
 def _stricter(d: Deciding, incident: Incident, into: Incident) -> datetime | None:
     """Return by when the absorbed one's person was to be reached: by the stricter standard."""
-    return _earliest(
+    return earliest(
         incident.due_at, _due_at(into, incident.determined_at), _due_there(d, incident, into)
     )
 
@@ -119,7 +168,7 @@ def _due_there(d: Deciding, incident: Incident, into: Incident) -> datetime | No
     ``None`` = it brings no place of another class.
     """
     place = joined(into.situation, incident.situation).place
-    start = _earliest(into.determined_at, incident.determined_at)
+    start = earliest(into.determined_at, incident.determined_at)
     if start is None or place.area_class is into.place.area_class:
         return None
     on = local_day(start, d.policy_of(into).tz())
@@ -137,7 +186,13 @@ def _slots_to_add(incident: Incident, into: Incident) -> tuple[SlotNo, ...]:
     """Return the slots that the survivor lacks for as many teams as the other still waits for."""
     if into.state is not IncidentState.DETERMINED:
         return ()
-    asked = sum(1 for slot in into.slots if slot.dropped is None)
+    # A team that is done there helps nobody who still waits.
+    asked = sum(
+        1
+        for slot in into.slots
+        if slot.dropped is None
+        and ((run := into.slot_run(slot.no)) is None or run.state not in _DONE)
+    )
     last = max((slot.no for slot in into.slots), default=0)
     more = len(incident.waiting_slots()) - asked
     return tuple(SlotNo(last + n) for n in range(1, more + 1))
@@ -153,7 +208,7 @@ def _relabelled(here: Iterable[Subject], coming: Iterable[Subject]) -> tuple[Sub
     )
 
 
-def _contact_due(d: Deciding, incident: Incident) -> datetime | None:
+def contact_due(d: Deciding, incident: Incident) -> datetime | None:
     """Return when the waiting person is to hear of us next; ``None`` = nobody waits."""
     waiting = owed.open_of_kind(d, incident.id, ObligationKind.WAITING_CONTACT)
     return min((one.due_at for one in waiting), default=None)
@@ -162,7 +217,7 @@ def _contact_due(d: Deciding, incident: Incident) -> datetime | None:
 def _keep_contact(d: Deciding, incident_id: IncidentId, promised: datetime | None) -> None:
     """Let the person hear of us no later than either was promised."""
     incident = d.incident(incident_id)
-    own = _contact_due(d, incident)
+    own = contact_due(d, incident)
     if promised is not None and own is not None and promised < own:
         dues.end_waiting(d, incident_id, "merged")
     owed.next_waiting_contact(d, incident, by=promised)
@@ -173,6 +228,13 @@ def _check_merge(incident: Incident, into: Incident) -> None:
         raise Invalid("merge_with_itself", "An incident can't be merged into itself.")
     require_unsettled(incident)
     require_unsettled(into)
+    if into.back_entered and not incident.back_entered:
+        raise Conflict(
+            "merge_into_paper",
+            f"Incident {into.number} was entered after an outage, and nothing rings for it: merge "
+            "it into the other one instead.",
+            other_way_round=not into.open_runs and not _served_before(into, incident),
+        )
     if incident.open_runs:
         swaps = not into.open_runs and not _served_before(into, incident)
         raise Conflict(
@@ -210,152 +272,17 @@ def _served_before(one: Incident, other: Incident) -> bool:
     return first is not None and (second is None or first < second)
 
 
-def _rejoin(d: Deciding, calls: tuple[CallId, ...], incident_id: IncidentId) -> None:
+def rejoin(d: Deciding, calls: tuple[CallId, ...], incident_id: IncidentId) -> None:
     """Let the calls that are still open belong to another incident."""
     for call_id in calls:
         if call_id in d.board.calls:
             d.emit(CallJoined(call_id=call_id, incident_id=incident_id))
 
 
-def split(d: Deciding, c: SplitIncident) -> dict[str, Any]:
-    """Take back a merge: both stand on their own again, each with its own clock."""
-    incident = d.incident(c.incident_id)
-    other = _part_of(d, incident, c.other)
-    require_unsettled(incident)
-    require_settled_claims(d, incident)
-    leaving = next(join for join in incident.joins if join.other == other.id)
-    learnt, back = _taken_apart(d, incident, other.id)
-    contact = _contact_due(d, incident)
-    calls = tuple(call for call in other.calls if call in incident.calls)
-    _drop_slots(d, incident, leaving.slots)
-    incident = d.incident(incident.id)
-    # Its own determination may have been the earliest of all; then the others' count again.
-    remaining = [join for join in incident.joins if join.other != other.id]
-    d.emit(
-        IncidentSplit(
-            incident_id=other.id,
-            other=incident.id,
-            wake_at=first_wake(d, other),
-            partners=tuple(p for p in incident.partners if p.id in leaving.partners),
-        )
-    )
-    d.emit(
-        IncidentReleased(
-            incident_id=incident.id,
-            other=other.id,
-            determined_at=_earliest(
-                incident.own_determined_at, *(join.determined_at for join in remaining)
-            ),
-            due_at=_earliest(incident.own_due_at, *(join.due_at for join in remaining)),
-            calls=calls,
-            subjects=_going(incident, other, leaving.subjects),
-        )
-    )
-    _rejoin(d, calls, other.id)
-    warnings = _given_back(d, incident.id, other.id, back, learnt)
-    after = d.incident(other.id)
-    owed.next_waiting_contact(d, after, by=contact)
-    tell_owner(d, after, "split")
-    return {
-        "incident_id": incident.id,
-        "other": other.id,
-        "state": after.state,
-        "due_at": after.due_at,
-        "warnings": warnings,
-    }
-
-
-def _earliest(*instants: datetime | None) -> datetime | None:
+def earliest(*instants: datetime | None) -> datetime | None:
     return min((at for at in instants if at is not None), default=None)
-
-
-def _part_of(d: Deciding, incident: Incident, other_id: IncidentId) -> Incident:
-    """Return the incident that is part of this one itself, not by way of a third."""
-    if other_id in incident.absorbed:
-        return d.incident(other_id)
-    other = d.board.incidents.get(other_id)
-    through = None if other is None else other.merged_into
-    between = None if through is None else d.board.incidents.get(through)
-    if between is not None and between.merged_into is not None:
-        raise Conflict(
-            "merged_through",
-            f"That incident came as part of incident {between.number}: split that one off first.",
-            incident_id=str(between.id),
-            number=between.number,
-        )
-    raise NotFound("not_merged", "That incident is not part of this one.")
-
-
-def _taken_apart(
-    d: Deciding, incident: Incident, leaving: IncidentId
-) -> tuple[Situation | None, Situation | None]:
-    """Return what was learnt of danger since they are one, and what stays known here.
-
-    ``None``, where an older log doesn't tell what came with whom: what is known then stays.
-    """
-    alone = incident.alone
-    if alone is None or any(join.theirs is None for join in incident.joins):
-        return None, None
-
-    def whole(others: Iterable[Situation | None]) -> Situation:
-        known = [other for other in others if other is not None]
-        return settled(reduce(joined, known, alone), d.rules.codes)
-
-    before = whole(join.theirs for join in incident.joins)
-    rest = whole(join.theirs for join in incident.joins if join.other != leaving)
-    learnt = learnt_since(incident.situation, before)
-    return learnt, settled(parted(incident.situation, before, rest), d.rules.codes)
-
-
-def _given_back(
-    d: Deciding,
-    incident_id: IncidentId,
-    other_id: IncidentId,
-    back: Situation | None,
-    learnt: Situation | None,
-) -> list[dict[str, Any]]:
-    """Let each be known as its own again, with every danger that was learnt meanwhile."""
-    incident, other = d.incident(incident_id), d.incident(other_id)
-    warnings: list[dict[str, Any]] = []
-    if back is not None and (
-        back != incident.situation
-        or advice.suggestion_of(d, back, incident.referral_sources) != incident.suggestion
-    ):
-        warnings = apply_amendment(d, incident, back, keeps_standard=True)
-    if learnt is not None and (learnt.hazards or learnt.clinical.screening):
-        known = settled(joined(other.situation, learnt), d.rules.codes)
-        if known != other.situation:
-            warnings += apply_amendment(d, other, known, keeps_standard=True)
-    for before in (incident, other):
-        warnings += advice.new_warnings(d, before, d.incident(before.id))
-    return warnings
-
-
-def _going(
-    incident: Incident, other: Incident, came: tuple[SubjectId, ...]
-) -> tuple[SubjectId, ...]:
-    """Return the people who leave with the other: nobody of whom anything was written here."""
-    as_they_came = {subject.id: subject.record for subject in other.subjects}
-    served = {encounter.subject_id for encounter in incident.encounters}
-    return tuple(
-        subject.id
-        for subject in incident.subjects
-        if subject.id in came
-        and subject.id not in served
-        and as_they_came.get(subject.id, subject.record) == subject.record
-    )
-
-
-def _drop_slots(d: Deciding, incident: Incident, came: tuple[SlotNo, ...]) -> None:
-    """Seek no team any more for what the other asked for; one that is on it stays."""
-    for slot in incident.slots:
-        if slot.no not in came or slot.dropped is not None or incident.slot_run(slot.no):
-            continue
-        withdraw_offers(d, incident, "incident_changed", slot=slot.no)
-        d.emit(SlotDropped(incident_id=incident.id, slot=slot.no, reason=SPLIT_OFF))
 
 
 HANDLERS: Mapping[type[Command], Handler] = {
     MergeIncident: merge,
-    SplitIncident: split,
 }

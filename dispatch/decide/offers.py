@@ -82,6 +82,7 @@ def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
             team_id=team.id,
             expires_at=expires_at,
             eta_s=c.eta_s,
+            located_by=c.located_by,
             recommendation=c.recommendation,
             override_reason=c.override_reason,
             shortfalls=codes_of(soft),

@@ -16,7 +16,7 @@ from crisis.danger import SCREENING, contradictions, danger_of, settled
 from crisis.errors import Invalid, NotFound
 from crisis.ids import IncidentId
 from crisis.incident import NoteAdded
-from crisis.situation import Situation
+from crisis.situation import Situation, other_type
 from crisis.standards import local_day
 from crisis.triage import Clinical, Hazard, Need, Place
 from dispatch.decide.context import Deciding
@@ -190,7 +190,10 @@ def _placed(
     """Return the place and the exact point; the typed address goes to a record, as typed."""
     was = before.place
     location_type = merging.value("location_type", was.location_type, given.location_type)
-    kind = d.rules.codes.require("location_type", location_type)
+    kind, others = d.rules.codes.require("location_type", location_type), was.other_types
+    if location_type != was.location_type:
+        # Whoever says what kind of place it is says so of all that it was called.
+        others = tuple(code for code in others if merging.value(other_type(code), True, False))
     address = was.address_record
     if given.address is None and address is not None:
         # How to get in came later: the typed address stays what it is.
@@ -206,6 +209,7 @@ def _placed(
         was,
         cell=None if point is None else coarse(point),
         location_type=location_type,
+        other_types=others,
         excluded_setting="excluded_setting" in kind.flags,
         address_record=address,
     )

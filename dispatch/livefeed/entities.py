@@ -90,7 +90,10 @@ class SlotView(_Part, frozen=True, kw_only=True):
 
 
 class OfferView(_Part, frozen=True, kw_only=True):
-    """A pending offer. ``eta_s``: seconds by road when offered; ``None`` = not known."""
+    """A pending offer. ``eta_s``: seconds by road when offered; ``None`` = not known.
+
+    ``located_by``: where that drive starts: fix, last_fix or base; ``None`` = not told.
+    """
 
     id: UUID
     slot: int
@@ -99,6 +102,7 @@ class OfferView(_Part, frozen=True, kw_only=True):
     offered_at: datetime
     expires_at: datetime
     eta_s: float | None = None
+    located_by: str | None = None
     shortfalls: tuple[str, ...] = ()
 
 
@@ -109,6 +113,7 @@ class RunView(_Part, frozen=True, kw_only=True):
         since: when it came into its status.
         milestones: status → earliest valid instant.
         eta_at: when it should be on scene; ``None`` = not known, or it was there.
+        eta_from: where the drive was taken to start: fix, last_fix or base; ``None`` = not told.
         acknowledged: the newest version of the incident that the crew has acknowledged.
         unacknowledged: it has hazards, or was amended since, and the crew hasn't confirmed them.
         briefed: somebody told the crew of them by voice.
@@ -124,6 +129,7 @@ class RunView(_Part, frozen=True, kw_only=True):
     since: datetime
     milestones: dict[str, datetime]
     eta_at: datetime | None = None
+    eta_from: str | None = None
     acknowledged: int = 0
     unacknowledged: bool = False
     briefed: bool = False
@@ -200,6 +206,7 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
         is_unacknowledged: some crew hasn't acknowledged the newest version.
         lacks_handoff: it was handed off instead of served, and the partner did not take it.
         due_at: the response deadline; ``first_on_scene_at`` stops its clock.
+        other_types: what else the place was called, by whoever told of what was merged into it.
         pending_owner, handed_over_at: who was asked to take it over, and when.
         in_hand_by, in_hand_until: who said that they see to it, and until when they are left to it.
         amended_at: when the present version became known; ``None`` = as opened.
@@ -217,6 +224,7 @@ class IncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     danger: DangerView = DangerView()
     cell: CellView | None = None
     location_type: str = "unknown"
+    other_types: tuple[str, ...] = ()
     excluded_setting: bool = False
     area_class: str | None = None
     standard_minutes: int | None = None
@@ -268,6 +276,7 @@ class TeamIncidentView(_Entity, frozen=True, kw_only=True, tag="incident"):
     danger: DangerView = DangerView()
     cell: CellView | None = None
     location_type: str = "unknown"
+    other_types: tuple[str, ...] = ()
     excluded_setting: bool = False
     area_class: str | None = None
     received_at: datetime
@@ -327,6 +336,7 @@ class AskedView(_Part, frozen=True, kw_only=True):
     offered_at: datetime
     expires_at: datetime
     eta_s: float | None = None
+    located_by: str | None = None
     shortfalls: tuple[str, ...] = ()
 
 

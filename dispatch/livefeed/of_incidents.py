@@ -75,6 +75,7 @@ def _offer(offer: Offer) -> OfferView:
         offered_at=offer.offered_at,
         expires_at=offer.expires_at,
         eta_s=offer.eta_s,
+        located_by=offer.located_by,
         shortfalls=offer.shortfalls,
     )
 
@@ -85,6 +86,7 @@ def _offers(incident: Incident) -> tuple[OfferView, ...]:
 
 def _run(incident: Incident, run: Assignment, board: Board) -> RunView:
     team = board.teams.get(run.team_id)
+    eta_at, eta_from = _eta(incident, run)
     return RunView(
         id=run.id,
         slot=run.slot,
@@ -94,7 +96,8 @@ def _run(incident: Incident, run: Assignment, board: Board) -> RunView:
         since=run.moved_at,
         # In the order of the statuses, not of the reports: every node writes the same bytes.
         milestones={s.value: run.milestones[s] for s in Status if s in run.milestones},
-        eta_at=_eta_at(incident, run),
+        eta_at=eta_at,
+        eta_from=eta_from,
         acknowledged=run.acknowledged,
         unacknowledged=_is_unacknowledged(incident, run),
         briefed=run.briefed_by is not None,
@@ -118,15 +121,18 @@ def _is_unacknowledged(incident: Incident, run: Assignment) -> bool:
 _TRAVELS = frozenset({Status.ACCEPTED, Status.EN_ROUTE})
 
 
-def _eta_at(incident: Incident, run: Assignment) -> datetime | None:
-    """Return when the run should reach the scene, from the travel time known when offered."""
+def _eta(incident: Incident, run: Assignment) -> tuple[datetime | None, str | None]:
+    """Return when the run should reach the scene, by the drive known when offered, and its start.
+
+    Where a drive began that was only taken to begin at a base isn't forgotten by an acceptance.
+    """
     if run.state not in _TRAVELS:
-        return None
+        return None, None
     offer = incident.offer(run.offer_id)
     left = run.milestones.get(Status.EN_ROUTE) or run.milestones.get(Status.ACCEPTED)
     if offer is None or offer.eta_s is None or left is None:
-        return None
-    return left + timedelta(seconds=offer.eta_s)
+        return None, None
+    return left + timedelta(seconds=offer.eta_s), offer.located_by
 
 
 def _partners(partners: Sequence[PartnerResponse]) -> tuple[PartnerView, ...]:
@@ -207,6 +213,7 @@ def desk_incident(incident: Incident, board: Board, _: UUID | None) -> IncidentV
         danger=_danger(incident.danger),
         cell=_cell(place),
         location_type=place.location_type,
+        other_types=place.other_types,
         excluded_setting=place.excluded_setting,
         area_class=place.area_class,
         standard_minutes=incident.standard.minutes if incident.standard is not None else None,
@@ -278,6 +285,7 @@ def team_incident(incident: Incident, board: Board, _: UUID | None) -> TeamIncid
         danger=_danger(incident.danger),
         cell=_cell(place),
         location_type=place.location_type,
+        other_types=place.other_types,
         excluded_setting=place.excluded_setting,
         area_class=place.area_class,
         received_at=incident.received_at,

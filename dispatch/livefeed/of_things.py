@@ -78,6 +78,7 @@ def team_row(team: Team, board: Board, _: UUID | None) -> TeamView:
             offered_at=offer.offered_at,
             expires_at=offer.expires_at,
             eta_s=offer.eta_s,
+            located_by=offer.located_by,
             shortfalls=offer.shortfalls,
         )
     if team.run is not None and run is not None:

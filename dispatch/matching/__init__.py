@@ -7,13 +7,13 @@ who asks; what becomes of a recommendation is decided elsewhere.
 
 from __future__ import annotations
 
+from crisis.offer import LocatedBy
 from dispatch.matching.eligibility import CrewMemo, serves, why_not
 from dispatch.matching.ranking import rank
 from dispatch.matching.shapes import (
     Adjustment,
     Candidate,
     Excluded,
-    LocatedBy,
     Possible,
     Reason,
     ReasonCode,

@@ -19,6 +19,8 @@ import msgspec
 from crisis.board import Board
 from crisis.ids import SlotNo, TeamId
 from crisis.incident import Incident
+from crisis.offer import LocatedBy
+from crisis.policy import CountyPolicy
 from crisis.staffing import ShortfallCode
 from crisis.standards import local_day, response_standard
 from crisis.team import Duty, Team
@@ -28,7 +30,6 @@ from dispatch.matching.shapes import (
     Adjustment,
     Candidate,
     Excluded,
-    LocatedBy,
     Possible,
     Reason,
     ReasonCode,
@@ -114,6 +115,8 @@ def rank(
     asking = Asking(board, incident, slot, now, rules, memo or _SHARED_MEMO)
     valid, nearly, barred = _sorted_out(asking, board, fixes, now)
     drives = _drives(asking, travel, [*valid, *nearly], now)
+    valid, nearly, drives, far = _within(valid, nearly, drives, rules.policy)
+    barred += far
     due_s = None if incident.due_at is None else (incident.due_at - now).total_seconds()
 
     worth = _Worth(asking)
@@ -202,6 +205,36 @@ def _drives(
     if asking.point is None or not origins:
         return [None] * len(teams)
     return travel.many_to_one(origins, asking.point, now)
+
+
+def _within(
+    valid: Sequence[_Located],
+    nearly: Sequence[_Located],
+    drives: Sequence[TravelTime | None],
+    policy: CountyPolicy,
+) -> tuple[list[_Located], list[_Located], list[TravelTime | None], list[_Located]]:
+    """Return both lists and their drives without who would drive for too long, and who that is.
+
+    A point that is a slip, or that nobody of this county serves, must not look like an answer.
+    """
+    longest_s = policy.matching.longest_travel_s
+    kept: tuple[list[_Located], list[_Located]] = ([], [])
+    left: list[TravelTime | None] = []
+    far: list[_Located] = []
+    for index, (one, drive) in enumerate(zip((*valid, *nearly), drives, strict=True)):
+        if drive is not None and drive.eta_s > longest_s:
+            reasons = (*one.reasons, _too_far(longest_s))
+            far.append(msgspec.structs.replace(one, reasons=reasons))
+            continue
+        kept[index >= len(valid)].append(one)
+        left.append(drive)
+    return kept[0], kept[1], left, far
+
+
+def _too_far(longest_s: float) -> Reason:
+    hours = f"{longest_s / 3600:g}"
+    sentence = f"Too far: more than {hours} hours by road. Check the place."
+    return Reason(code=ReasonCode.TOO_FAR, sentence=sentence)
 
 
 class _SoftNeed(msgspec.Struct, frozen=True):

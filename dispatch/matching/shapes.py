@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from crisis.ids import IncidentId, SlotNo, TeamId
+from crisis.offer import LocatedBy
 from crisis.shapes import Value
 from crisis.staffing import Cure, IncidentNeeds
 from geo.travel import TravelMethod, TravelTime
@@ -34,6 +35,7 @@ class ReasonCode(StrEnum):
     IN_DURESS = "in_duress"
     OUTSIDE_ZONE = "outside_zone"
     NO_POSITION = "no_position"
+    TOO_FAR = "too_far"
     # Soft ones: the team may be asked all the same.
     ZONE_NOT_LOADED = "zone_not_loaded"
     DECLINED_BEFORE = "declined_before"
@@ -59,16 +61,6 @@ class Reason(Value, frozen=True, kw_only=True, gc=False):
     hard: bool = True
     subject: str | None = None
     curable_by: Cure | None = None
-
-
-class LocatedBy(StrEnum):
-    """What a team's whereabouts rest on."""
-
-    FIX = "fix"
-    #: an old fix of a team that stood, and nothing says that it has moved since
-    LAST_FIX = "last_fix"
-    #: no fresh fix: the team is taken to be at its base
-    BASE = "base"
 
 
 class Adjustment(Value, frozen=True, kw_only=True, gc=False):

@@ -20,8 +20,8 @@ from crisis.events import REGISTRY, Body, Event, incident_of, type_of
 from crisis.ids import CommandId, CountyId, UserId
 from crisis.incident import Encounter, Incident, Join
 from crisis.shapes import EventBody
-from crisis.situation import Situation
 from crisis.states import Source
+from crisis.suggestion import Suggestion
 from crisis.triage import Clinical
 from dispatch.store.pool import Record
 from dispatch.store.sealing import CountyKeys, Seal
@@ -186,7 +186,7 @@ class PrivateIncident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     danger: Danger = Danger()
     touched: dict[str, int] = {}
     joins: tuple[Join, ...] = ()
-    alone: Situation | None = None
+    suggestion: Suggestion = Suggestion()
     encounters: tuple[Encounter, ...] = ()
 
 

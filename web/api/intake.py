@@ -69,7 +69,7 @@ _BESIDE: tuple[tuple[str, Any, Any], ...] = (
 _BESIDE_NAMES = frozenset(name for name, _, _ in _BESIDE)
 #: Set by the service; a client's word on them would count for nothing.
 _OURS = {
-    "OfferTeam": frozenset({"rung", "eta_s", "recommendation", "ranked_first"}),
+    "OfferTeam": frozenset({"rung", "eta_s", "located_by", "recommendation", "ranked_first"}),
     "RaiseDuress": frozenset({"doubts"}),
 }
 

@@ -67,15 +67,15 @@ def test_more_is_never_less_pressing() -> None:
 @pytest.mark.parametrize(
     ("facts", "needs", "partners", "asks"),
     [
-        ({"location_type": "school"}, ("youth",), (), ("guardian",)),
-        ({"location_type": "foster_home"}, ("youth",), ("furs",), ("guardian",)),
+        ({"location_types": ["school"]}, ("youth",), (), ("guardian",)),
+        ({"location_types": ["foster_home"]}, ("youth",), ("furs",), ("guardian",)),
         (
-            {"location_type": "tribal_land"},
+            {"location_types": ["tribal_land"]},
             ("tribal",),
             ("tribal_authority",),
             ("tribal_protocol",),
         ),
-        ({"location_type": "jail"}, (), (), ("custody",)),
+        ({"location_types": ["jail"]}, (), (), ("custody",)),
         ({"referral_sources": ["furs"]}, ("youth",), (), ("guardian",)),
         ({"referral_sources": ["child_welfare"]}, ("youth",), ("furs",), ("guardian",)),
         ({"referral_sources": ["hospital_ed"]}, (), (), ("setting",)),

@@ -291,7 +291,7 @@ def test_a_split_gives_each_what_it_knew_and_both_what_was_learnt() -> None:
     assert now.acuity is Acuity.ROUTINE, "amended since: it stays"
     assert back.clinical == one.clinical
     assert set(back.danger.codes) == {"animals", "drug_lab", "weapon"}
-    assert now.joins == () and now.alone is None
+    assert now.joins == ()
     assert now.subjects == ()
     assert back.subjects
 
@@ -387,7 +387,7 @@ def _made(county: County, known: dict[str, Any], acuity: Acuity | None, slots: i
     return incident_id
 
 
-def _is_not_milder(was: Situation, now: Situation) -> bool:
+def is_not_milder(was: Situation, now: Situation) -> bool:
     before, after = facts(was), facts(now)
     if was.acuity is not None:
         assert now.acuity is not None and ACUITY_ORDER[now.acuity] <= ACUITY_ORDER[was.acuity]
@@ -432,7 +432,7 @@ def test_whatever_is_merged_nothing_is_lost_gets_milder_or_is_due_later(
     county.do(MergeIncident(incident_id=first, into=second))
     after = county.incident(second)
     for one in (was, into):
-        assert _is_not_milder(one.situation, after.situation)
+        assert is_not_milder(one.situation, after.situation)
         assert set(one.danger.codes) <= set(after.danger.codes)
         assert not after.danger.is_clear or one.danger.is_clear
         assert not after.danger.scene_known or one.danger.scene_known
@@ -446,18 +446,28 @@ def test_whatever_is_merged_nothing_is_lost_gets_milder_or_is_due_later(
     assert len({s.label for s in after.subjects}) == len(after.subjects)
 
     county.do(SplitIncident(incident_id=second, other=first))
-    _is_as_before(was, county.incident(first))
-    _is_as_before(into, county.incident(second))
+    is_as_before(was, county.incident(first))
+    is_as_before(into, county.incident(second))
 
 
-def _is_as_before(was: Incident, now: Incident) -> None:
+def is_as_before(was: Incident, now: Incident) -> None:
     assert changed(was.situation, now.situation) == ()
-    same = ("state", "determined_at", "due_at", "calls", "subjects", "partners", "absorbed")
+    same = ("determined_at", "due_at", "calls", "subjects", "absorbed")
     for name in same:
         assert getattr(was, name) == getattr(now, name), name
-    assert msgspec.structs.replace(was.danger, version=0) == msgspec.structs.replace(
-        now.danger, version=0
-    )
+    begun = was.state is IncidentState.RECEIVED and now.state is IncidentState.SCREENING
+    assert was.state is now.state or begun, "what was screened together stays screened"
+    # What they were told of the danger may have to be told anew.
+    assert {p.id: msgspec.structs.replace(p, danger=0) for p in was.partners} == {
+        p.id: msgspec.structs.replace(p, danger=0) for p in now.partners
+    }
+    assert _said(was) == _said(now)
+
+
+def _said(incident: Incident) -> Any:
+    """The statement of danger, whatever its order and its version."""
+    hazards = sorted(incident.danger.hazards, key=lambda one: (one.code, one.source))
+    return msgspec.structs.replace(incident.danger, version=0, hazards=tuple(hazards))
 
 
 def test_a_supervisor_merges_as_well() -> None:

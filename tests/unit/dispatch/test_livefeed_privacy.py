@@ -6,7 +6,7 @@ import types
 import typing
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -23,9 +23,11 @@ from crisis.commands import (
     SubjectInput,
 )
 from crisis.duress import DuressHelpSent
-from crisis.incident import IncidentFlagged
+from crisis.incident import Incident, IncidentFlagged
+from crisis.incident_events import SmallEvent
 from crisis.triage import Answer, Hazard, Need
 from dispatch.livefeed import Feed, RoleClass
+from dispatch.store.codec import PrivateIncident
 from geo.point import Point
 from tests.unit.dispatch.board_kit import (
     County,
@@ -67,6 +69,7 @@ MAY_LEAVE = {
     "Offer.shortfalls",
     "PartnerResponse.kind",
     "Place.location_type",
+    "Place.other_types",
     "Team.call_sign",
     "Team.capabilities",
     "Team.unavailable_reason",
@@ -231,3 +234,12 @@ def test_no_exact_point_of_a_person_and_no_record_leaves_in_a_frame() -> None:
     ]
     assert any(records)
     assert not [r for r in records if r is not None and str(r) in out]
+
+
+def test_what_events_seal_of_an_incident_is_sealed_in_its_row_too() -> None:
+    sealed = {name for body in get_args(SmallEvent) for name in getattr(body, "SEALED", ())}
+    assert {"clinical", "danger", "suggestion", "theirs"} <= sealed
+    in_rows = set(PrivateIncident.__struct_fields__)
+    assert sealed & set(Incident.__struct_fields__) <= in_rows
+    # What came with a merge, and what was known before it, stands in what was joined.
+    assert "joins" in in_rows

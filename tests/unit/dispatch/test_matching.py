@@ -602,7 +602,7 @@ def test_on_time_is_by_the_expected_drive_and_surely_by_the_slow_one(county: Cou
 
 
 def test_without_a_deadline_nobody_is_late(county: County) -> None:
-    county.team(1, away_min=500)
+    county.team(1, away_min=300)
     (only,) = county.rank(incident(due_min=None)).candidates
     assert only.on_time is None
 
@@ -955,3 +955,22 @@ def test_a_changed_crew_is_judged_anew(county: County) -> None:
     assert order(county.rank(memo=memo)) == []
     county.team(1, crew=[person(1), person(2)])
     assert order(county.rank(memo=memo)) == [team_id]
+
+
+def test_nobody_is_recommended_who_would_drive_for_days(county: County) -> None:
+    near, far = county.team(1, away_min=300), county.team(2, away_min=3_613)
+    alone = county.team(3, away_min=3_613, crew=[person(7)])
+    found = county.rank()
+    assert [one.team_id for one in found.candidates] == [near]
+    assert codes_against(found, far) == ["too_far"]
+    assert "too_far" in codes_against(found, alone)
+    assert found.counts["too_far"] == 2
+
+
+def test_how_long_a_drive_may_be_is_the_countys_to_say(county: County) -> None:
+    team_id = county.team(1, away_min=90)
+    short = msgspec.structs.replace(
+        POLICY, matching=msgspec.structs.replace(POLICY.matching, longest_travel_s=3_600.0)
+    )
+    assert county.rank().candidates
+    assert codes_against(county.rank(held=rules(short)), team_id) == ["too_far"]

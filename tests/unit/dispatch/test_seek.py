@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from crisis.commands import Command, DeclineOffer, EscalateSlot, OfferTeam, PlaceInput, SetDuty
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from crisis.commands import (
+    AcceptOffer,
+    Command,
+    DeclineOffer,
+    EscalateSlot,
+    OfferTeam,
+    PlaceInput,
+    SetDuty,
+)
 from crisis.ids import IncidentId, TeamId
 from crisis.incident import SlotEscalated
 from crisis.policy import MatchingPolicy, OfferPolicy, PerAcuity
 from crisis.triage import Acuity
 from dispatch.escalate import WakeUp, due
 from dispatch.seek import Seeker
+from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.travel import CalibratedEstimate
-from tests.unit.dispatch.board_kit import SERVICE, County, on_team, rules
+from tests.unit.dispatch.board_kit import SERVICE, County, envelope, on_team, rules
+from tests.unit.dispatch.test_decide_danger import shown
 
 AUTO = OfferPolicy(auto_offer=True)
 #: About 12 and 25 minutes from Oakland.
@@ -139,3 +154,38 @@ def test_one_incident_alone_is_ranked_as_if_nothing_else_were() -> None:
     found = seeker().recommend(county.board, county.rules, incident_id, now=county.now)
     assert found.candidates[0].team_id == near
     assert all(candidate.reasons == () for candidate in found.candidates)
+
+
+def _offers(county: County, team: TeamId, incident_id: IncidentId) -> dict[str, Any]:
+    """The incident and the team as desk and crew see them."""
+    desk = shown(county, incident_id, team)
+    return {"desk": desk["desk"], "crew": desk["team"]}
+
+
+@pytest.mark.parametrize("by_service", [True, False], ids=["service", "desk"])
+@pytest.mark.parametrize("by", ["fix", "last_fix", "base"])
+def test_every_face_says_where_a_drive_was_only_taken_to_start(by: str, by_service: bool) -> None:
+    county = County(rules(offers=OfferPolicy(auto_offer=by_service)))
+    team = county.team(base=HAYWARD)
+    ago = {"fix": 10, "last_fix": 7200}.get(by)
+    fixes = {}
+    if ago is not None:
+        at = county.now - timedelta(seconds=ago)
+        fixes[team] = Fix(
+            fixed_at=at, received_at=at, point=FREMONT, source=FixSource.PHONE, speed_mps=0.0
+        )
+    who = Seeker(CalibratedEstimate(), lambda _: fixes)
+    incident_id = county.determined(place=_at(FREMONT))
+    if by_service:
+        sought(county, who)
+    else:
+        asking = OfferTeam(incident_id=incident_id, team_id=team)
+        env, _ = who.ranked_offer(county.board, county.rules, envelope(asking), asking)
+        county.do(env.command)
+    (offer,) = county.incident(incident_id).offers
+    assert offer.located_by == by
+    seen = _offers(county, team, incident_id)
+    assert seen["desk"]["offers"][0]["located_by"] == by
+    county.do(AcceptOffer(offer_id=offer.id), by=on_team(team))
+    for face in _offers(county, team, incident_id).values():
+        assert face["runs"][0]["eta_from"] == by

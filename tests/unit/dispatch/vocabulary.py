@@ -38,6 +38,7 @@ VOCABULARY: dict[str, str | tuple[str, ...] | frozenset[str] | re.Pattern[str]] 
     "CallTransferFailed.reason": "transfer_failure",
     "CallEnded.outcome": "call_outcome",
     "Place.location_type": "location_type",
+    "Place.other_types": "location_type",
     "Place.area_method": frozenset({"polygon", "county_class", ""}),
     "Place.area_version": _VERSION,
     "Place.address_record": _ID,

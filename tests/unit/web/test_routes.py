@@ -58,7 +58,7 @@ def test_only_timers_have_none() -> None:
 
 
 def test_every_field_of_a_command_is_in_the_path_or_the_body_or_ours() -> None:
-    ours = {"rung", "eta_s", "recommendation", "ranked_first", "doubts"}
+    ours = {"rung", "eta_s", "located_by", "recommendation", "ranked_first", "doubts"}
     for operation in TABLE:
         if operation.command is None:
             continue

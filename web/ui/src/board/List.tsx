@@ -13,6 +13,7 @@ import { instant } from "../time.ts";
 import type { IncidentView } from "../wire.ts";
 import { policy, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { Start } from "./Start.tsx";
 import { held, isOver, isRunning, phaseSince } from "./order.ts";
 import { hazardWords, needWords, placeWords } from "./words.ts";
 
@@ -190,7 +191,8 @@ export function Deadline({ one }: { one: IncidentView }) {
     );
   }
   if (!isRunning(one)) return <span class="deadline quiet">—</span>;
-  const eta = one.runs.map((run) => run.eta_at).find((at) => at !== null) ?? null;
+  const coming = one.runs.find((run) => run.eta_at !== null);
+  const eta = coming?.eta_at ?? null;
   if (due < now) {
     return (
       <span class="deadline over">
@@ -203,7 +205,7 @@ export function Deadline({ one }: { one: IncidentView }) {
   return (
     <span class={`deadline ${isLate || isSoon ? "soon" : ""}`}>
       <Left until={one.due_at} /> {t("left_word")}
-      {isLate && <span class="forecast">{t("eta_late", { time: time(eta) })}</span>}
+      {isLate && <span class="forecast">{t("eta_late", { time: time(eta) })}</span>} {coming && <Start by={coming.eta_from} />}
     </span>
   );
 }

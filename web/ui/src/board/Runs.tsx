@@ -28,6 +28,7 @@ import { Choose, Chosen } from "./Choose.tsx";
 import { Clear } from "./Clear.tsx";
 import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { Start } from "./Start.tsx";
 import { lastTime, wire } from "./local.ts";
 import { FixAge } from "./Teams.tsx";
 
@@ -48,7 +49,11 @@ export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; off
         <span>
           {t("answer_within")} <Left until={offer.expires_at} />
         </span>
-        {offer.eta_s !== null && <span class="quiet">{t("eta_of", { eta: minutes(offer.eta_s) })}</span>}
+        {offer.eta_s !== null && (
+          <span class="quiet">
+            {t("eta_of", { eta: minutes(offer.eta_s) })} <Start by={offer.located_by} />
+          </span>
+        )}
         {one.slots.length > 1 && <span class="quiet">{t("slot_no", { n: offer.slot })}</span>}
         {one.claims.length > 0 && <span class="alarm-words">{t("claim_offer")}</span>}
       </header>
@@ -70,7 +75,11 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
     <div class="run" data-run={run.call_sign} data-status={run.status}>
       <header>
         <b>{run.call_sign}</b> <TeamMark status={run.status} /> <Since from={run.since} />
-        {run.eta_at !== null && <span>{t("eta_at", { time: time(run.eta_at) })}</span>}
+        {run.eta_at !== null && (
+          <span>
+            {t("eta_at", { time: time(run.eta_at) })} <Start by={run.eta_from} />
+          </span>
+        )}
         {team && !isOver && (
           <span class="quiet">
             {t("fix_age")} <FixAge desk={desk} team={team} />

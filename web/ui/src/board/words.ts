@@ -10,7 +10,7 @@ import { word } from "./codes.ts";
 export const cellWords = (cell: CellView): string => `${cell.lat.toFixed(2)}, ${cell.lon.toFixed(2)}`.replaceAll("-", "−");
 
 export function placeWords(one: IncidentView): string {
-  const parts = [word("location_type", one.location_type)];
+  const parts = [[one.location_type, ...one.other_types].map((code) => word("location_type", code)).join(" / ")];
   if (one.area_class !== null) parts.push(word("area_class", one.area_class));
   parts.push(one.cell === null ? t("no_point") : cellWords(one.cell));
   return parts.join(" · ");

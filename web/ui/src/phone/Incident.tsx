@@ -39,12 +39,13 @@ export function Needs({ incident }: Has) {
 export function Whereabouts({ phone, incident }: { phone: Phone; incident: TeamIncidentView }) {
   const team = phone.picture.value?.team;
   const base = team && team.base_lat !== null && team.base_lon !== null ? { lat: team.base_lat, lon: team.base_lon } : null;
-  const from = phone.tracker.here.value ?? base;
+  const { here } = phone.tracker;
+  const from = here.value ?? base;
   const { cell } = incident;
   const words = [
-    incident.location_type !== "unknown" ? label("location_type", incident.location_type) : null,
+    incident.location_type !== "unknown" ? [incident.location_type, ...incident.other_types].map((code) => label("location_type", code)).join(" / ") : null,
     incident.area_class ? t(`area_${incident.area_class}`) : null,
-    from && cell ? t("away_by", { distance: distance(metres(from, cell)), wind: t(`wind_${wind(from, cell)}`) }) : null,
+    from && cell ? t(here.value === null ? "away_from_base" : "away_by", { distance: distance(metres(from, cell)), wind: t(`wind_${wind(from, cell)}`) }) : null,
   ];
   return <span>{words.filter((one) => one !== null).join(" · ")}</span>;
 }

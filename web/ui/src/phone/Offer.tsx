@@ -43,7 +43,7 @@ export function OfferScreen({ phone, asked, incident }: Props) {
       {incident && <Hazards incident={incident} />}
       {incident && (
         <p class="where">
-          {asked.eta_s !== null && <strong>{t("drive", { minutes: minutes(asked.eta_s) })}</strong>}
+          {asked.eta_s !== null && <strong>{t(asked.located_by === "base" ? "drive_from_base" : "drive", { minutes: minutes(asked.eta_s) })}</strong>}
           <Whereabouts phone={phone} incident={incident} />
         </p>
       )}

@@ -255,6 +255,8 @@ export default {
   answer_within: "answer within",
   eta_of: "{eta} by road",
   eta_at: "ETA {time}",
+  eta_from_base: "counted from its base",
+  eta_from_parked: "counted from where it was parked",
   accepted_by_voice: "They accept (by voice)",
   declined_by_voice: "They decline (by voice)",
   decline_reason: "Why they decline",

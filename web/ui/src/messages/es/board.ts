@@ -257,6 +257,8 @@ const es: Catalog<typeof en> = {
   answer_within: "responder en",
   eta_of: "{eta} por carretera",
   eta_at: "Llegada {time}",
+  eta_from_base: "contado desde su base",
+  eta_from_parked: "contado desde donde estaba estacionado",
   accepted_by_voice: "Aceptan (de voz)",
   declined_by_voice: "Rechazan (de voz)",
   decline_reason: "Por qué rechazan",

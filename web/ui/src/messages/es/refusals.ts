@@ -82,6 +82,7 @@ const es = {
   internal_fault: "El servicio no pudo hacerlo; quedó anotado. Puede enviarlo de nuevo.",
   last_slot: "Es el único equipo pedido; cancele el incidente.",
   merge_open_runs: "Hay equipos en ese incidente: una el otro a este, o cancele o desvíe antes una salida.",
+  merge_into_paper: "Ese incidente se anotó tras una caída y nada suena por él: una ese a este.",
   merge_served: "Un equipo ya estuvo en ese incidente y eso cuenta allí: una el otro a este.",
   merge_undetermined: "Uno está decidido y el otro no: únalos al revés, para que siga la búsqueda de equipo.",
   merge_with_itself: "Un incidente no se puede unir consigo mismo.",

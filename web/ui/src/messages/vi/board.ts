@@ -257,6 +257,8 @@ const vi: Catalog<typeof en> = {
   answer_within: "trả lời trong",
   eta_of: "{eta} đường bộ",
   eta_at: "Dự kiến {time}",
+  eta_from_base: "tính từ trụ sở của đội",
+  eta_from_parked: "tính từ nơi xe đã đậu",
   accepted_by_voice: "Họ nhận (bằng lời)",
   declined_by_voice: "Họ từ chối (bằng lời)",
   decline_reason: "Vì sao từ chối",

@@ -81,6 +81,7 @@ const vi: Said = {
   internal_fault: "Hệ thống không làm được; lỗi đã được ghi. Có thể gửi lại.",
   last_slot: "Đây là đội duy nhất được yêu cầu; hãy hủy vụ việc.",
   merge_open_runs: "Vụ đó đang có đội: hãy gộp theo chiều ngược lại, hoặc hủy hay chuyển hướng một chuyến trước.",
+  merge_into_paper: "Vụ đó được nhập sau sự cố và không có gì báo cho nó: hãy gộp vụ đó vào vụ này.",
   merge_served: "Đã có đội đến vụ đó và điều đó được tính ở đó: hãy gộp theo chiều ngược lại.",
   merge_undetermined: "Một vụ đã quyết định, vụ kia chưa: hãy gộp theo chiều ngược lại để việc tìm đội tiếp tục.",
   merge_with_itself: "Không thể gộp vụ việc với chính nó.",

@@ -39,6 +39,8 @@ const vi: Warned = {
   transport_unreported: "Đội chưa báo chuyến chở mà họ tham gia.",
   unseen_kept: "Điều người khác thêm vào vẫn được giữ; hãy bỏ từng điều theo tên.",
   partner_not_told: "Thông tin nguy hiểm đã đổi: hãy báo cho đối tác đã được gọi.",
+  danger_grew: "Có mối nguy mới được biết. Các đội đang đi phải đọc lại.",
+  facts_joined: "Vụ việc nay đã khác: xem trong dòng thời gian điều gì đã thay đổi.",
   slots_joined: "Sự việc kia cần thêm đội: đang tìm ở đây.",
   outside_county: "Điểm đó thuộc quận khác: hãy kiểm tra lại, và ai nên đi.",
 };
