@@ -14,6 +14,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from crisis.errors import Invalid
+from dispatch.sheets.text import no_sheet
 
 #: Longer files are cut by whoever sends them: a county's year has some thousand rows.
 MOST_ROWS = 100_000
@@ -21,6 +22,8 @@ MOST_BYTES = 16 * 1024 * 1024
 #: How a spreadsheet names what separates its cells, in a line before the heads.
 _SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 _SEPARATORS = ",;\t|"
+#: Pages that call themselves workbooks, which spreadsheets open: what many reports export.
+_MARKUP = re.compile(r"\s*<(?:\?xml|!doctype|html|head|body|table|workbook|meta)\b", re.IGNORECASE)
 #: Reports have a title, and when and by whom they were made, before the heads; so many lines.
 _TITLES = 15
 #: What spaces, rules between rows, and the end of a file of old are made of.
@@ -144,6 +147,11 @@ def _delimited(lines: Iterable[str], known: Collection[str]) -> tuple[Iterable[s
     """
     rest = iter(lines)
     first = list(islice(rest, _TITLES))
+    begins = next((line.strip("\ufeff \t\r\n") for line in first if line.strip(_BLANK)), "")
+    if _MARKUP.match(begins):
+        raise no_sheet()
+    if begins.startswith(('{"', "[{")):
+        raise Invalid("file_not_csv", "Line 1: not CSV, but JSON.", line=1, fault="JSON")
     for place, line in enumerate(first):
         said = _SEPARATOR.fullmatch(line.strip('\ufeff\r\n" '))
         if said is not None:

@@ -6,7 +6,6 @@ Decides which encoding a file is in, and says it where that had to be guessed.
 from __future__ import annotations
 
 import codecs
-import re
 
 from crisis.errors import Invalid
 
@@ -15,8 +14,6 @@ GUESSED = "the file isn't UTF-8; read as Windows-1252"
 _BOMS_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: How files begin that hold a spreadsheet, but no text.
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-#: Pages that call themselves workbooks, which spreadsheets open: what many reports export.
-_MARKUP = re.compile(r"\s*<(?:\?xml|!doctype|html|head|body|table|workbook|meta)\b", re.IGNORECASE)
 
 
 def decoded(content: bytes) -> tuple[str, str]:
@@ -26,7 +23,7 @@ def decoded(content: bytes) -> tuple[str, str]:
         Invalid: ``file_workbook`` or ``file_no_text``.
     """
     if content.startswith(_WORKBOOKS):
-        raise _workbook()
+        raise no_sheet()
     try:
         if content.startswith(_BOMS_16):
             return _checked(content.decode("utf-16")), ""
@@ -55,16 +52,13 @@ def _checked(text: str) -> str:
     # PostgreSQL's text can't hold a NUL, and no spreadsheet writes one.
     if "\x00" in text:
         raise _no_text()
-    if _MARKUP.match(text):
-        raise _workbook()
-    if text.lstrip().startswith(('{"', "[{")):
-        raise _no_text()
     return text
 
 
-def _workbook() -> Invalid:
+def no_sheet() -> Invalid:
+    """Return the refusal of a workbook, or of what a spreadsheet opens as one."""
     return Invalid("file_workbook", "The file is a workbook; save its sheet as CSV, and send that.")
 
 
 def _no_text() -> Invalid:
-    return Invalid("file_no_text", "The file is no table of text; save it as CSV UTF-8.")
+    return Invalid("file_no_text", "The file is no text; save it as CSV UTF-8.")

@@ -217,7 +217,7 @@ def test_rows_keep_the_numbers_that_they_have_in_a_spreadsheet() -> None:
         (b"PK\x03\x04rest", "file_workbook", "save its sheet as CSV"),
         (b"\r\n<html><table><tr><td>received_at", "file_workbook", "save its sheet as CSV"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook>", "file_workbook", "save its sheet as CSV"),
-        (b'[{"received_at": "2025-06-30 14:00"}]', "file_no_text", "save it as CSV"),
+        (b'[{"received_at": "2025-06-30 14:00"}]', "file_not_csv", "not CSV, but JSON"),
         ((HEADS + '"2025-06-30 14:00,,\n').encode(), "file_not_csv", "quotes are never closed"),
         (
             (HEADS + "13/6/2025 14:00,,\n6/14/2025 14:00,,\n5/6/2025 14:00,,\n").encode(),
