@@ -108,7 +108,7 @@ def parse_codes(text: str) -> CodesEdition:
     """
     try:
         read = msgspec.convert(tomllib.loads(text), _CodesFile)
-    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise Invalid("bad_codes", "The code sets can't be read.", problems=[str(error)]) from error
     if not read.code and not read.set:
         raise Invalid(

@@ -95,7 +95,7 @@ def parse(text: str) -> Standards:
     """
     try:
         read = msgspec.convert(tomllib.loads(text), _FileIn)
-    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise Invalid(
             "bad_standards", "The standards can't be read.", problems=[str(error)]
         ) from error

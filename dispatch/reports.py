@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -253,6 +253,7 @@ def response_times(
     as_of: datetime,
     zone: ZoneInfo,
     unverified: Iterable[str] = (),
+    between: Callable[[], None] = lambda: None,
 ) -> ResponseTimes:
     """Return the report of a period.
 
@@ -262,14 +263,19 @@ def response_times(
         until: first instant after it.
         as_of: judged as of this instant.
         unverified: names of standards; those of response times are shown.
+        between: called between two pieces of the work; what it raises ends it.
     """
-    judged = [(r, fate_of(r, as_of)) for r in responses]
+    judged: list[_Judged] = []
+    for response in responses:
+        between()
+        judged.append((response, fate_of(response, as_of)))
     judged.sort(key=lambda x: x[0].number)
     by_arrival = [(r, f) for r, f in judged if _within(r.arrived_at, since, until)]
     by_determination = [(r, f) for r, f in judged if _within(r.determined_at, since, until)]
     months = _months(since, until, zone)
     lines = []
     for month in [*months, ALL]:
+        between()
         arrived = [x for x in by_arrival if month in (ALL, _month(x[0].arrived_at, zone))]
         promised = [x for x in by_determination if month in (ALL, _month(x[0].determined_at, zone))]
         classes = sorted({_class(r) for r, _ in (*arrived, *promised)})

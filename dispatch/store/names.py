@@ -59,18 +59,17 @@ async def read_names(
         rows = await con.fetch(SQL["read_newest_records"], keys.county_id, ids)
         await note_read(con, keys.county_id, at=now, reader=reader, what=what)
 
-    def open_all(work: Work) -> dict[RecordId, dict[str, str]]:
-        found = {}
+    def open_all(work: Work) -> dict[ResponderId, Called]:
+        found: dict[RecordId, dict[str, str]] = {}
         for number, row in enumerate(rows):
             work.at(number, len(rows))
             found[row["record_id"]] = opened(row, keys)
-        return found
+        return {
+            one.id: Called(
+                found.get(name, {}).get("name") if name else None,
+                found.get(code, {}).get("code") if code else None,
+            )
+            for one, (code, name) in zip(some, wanted, strict=True)
+        }
 
-    fields = await BESIDE.run(open_all)
-    return {
-        one.id: Called(
-            fields.get(name, {}).get("name") if name else None,
-            fields.get(code, {}).get("code") if code else None,
-        )
-        for one, (code, name) in zip(some, wanted, strict=True)
-    }
+    return await BESIDE.run(open_all)

@@ -13,6 +13,7 @@ import pytest
 from crisis.clock import new_id
 from crisis.roles import Role
 from dispatch.beside import Stopped, Work
+from dispatch.reports import response_times
 from tests.web.kit import ALAMEDA
 from tests.web.test_admin import (
     HEADERS,
@@ -152,7 +153,20 @@ class Held:
         self._go.set()
 
 
-@pytest.mark.parametrize("what", ["people", "zones", "report"])
+CODES = """
+version = "2027-01"
+[[code]]
+set = "referral_source"
+code = "library"
+label = "Library"
+effective_from = 2027-01-01
+"""
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["people", "zones", "report", "rules", "rules page", "zones page", "users page", "people page"],
+)
 async def test_others_are_answered_while_long_work_goes_on(
     house: House, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -160,15 +174,20 @@ async def test_others_are_answered_while_long_work_goes_on(
     admin = await house.person("ada", Role.ADMIN, Role.LEAD, Role.DISPATCHER)
     for _ in range(2 if what == "report" else 0):
         await responded(admin)
+    if what == "people page":
+        await imported(admin, "people", "code,agency,provider_type\nK1,Open Door,lcsw\n")
     held = Held(monkeypatch)
     rows = "".join(f"K{n},Open Door,lcsw\n" for n in range(50))
     asked = {
+        "rules": lambda: admin.send("/rules", kind="codes", edition=CODES),
         "people": lambda: admin.upload("people", f"code,agency,provider_type\n{rows}"),
         "zones": lambda: admin.send("/zones", edition="2027-01", geojson=ZONES),
         "report": lambda: admin.http.get(
             f"/api/v1/reports/response-times?county={ALAMEDA}&since=2020-01-01"
         ),
     }
+    page = what.removesuffix(" page")
+    asked |= {f"{page} page": lambda: admin.http.get(f"/admin/{ALAMEDA}/{page}")}
     answer = asyncio.ensure_future(asked[what]())
     await held.begun.wait()
     # It can't end before these are answered.
@@ -178,8 +197,46 @@ async def test_others_are_answered_while_long_work_goes_on(
     held.go()
     done = await answer
     assert done.status_code == 200, done.text
-    said = {"people": "50 to add", "zones": "Zone 2", "report": '"lines"'}
+    said = {
+        "people": "50 to add",
+        "zones": "Zone 2",
+        "report": '"lines"',
+        "rules": "Library",
+        "rules page": "Administration",
+        "zones page": "Administration",
+        "users page": "ada",
+        "people page": "K1",
+    }
     assert said[what] in text_of(done.text)
+
+
+async def test_the_figures_of_many_years_are_counted_beside_the_loop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = await house.person("ada", Role.LEAD)
+    threads: list[threading.Thread] = []
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        threads.append(threading.current_thread())
+        return response_times(*args, **kwargs)
+
+    monkeypatch.setattr("web.api.reports.response_times", noted)
+    for form in ("json", "csv"):
+        asked = f"/api/v1/reports/response-times.{form}?county={ALAMEDA}&since=2020-01-01"
+        assert (await lead.http.get(asked)).status_code == 200
+    assert len(threads) == 2 and threading.main_thread() not in threads
+
+
+@pytest.mark.parametrize("page", ["policy", "teams/new", "agencies", "users/new", "rules"])
+async def test_no_form_is_so_long_that_it_could_keep_others_waiting(
+    house: House, page: str
+) -> None:
+    await house.agency()
+    admin = await house.person("ada", Role.ADMIN)
+    fields = {"edition": "x" * 3 * 1024 * 1024, "kind": "codes"}
+    answer = await admin.send(f"/{page}", **fields)
+    assert answer.status_code == 422
+    assert "longer than 1 MiB" in text_of(answer.text), answer.text
 
 
 async def responded(person: Person) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 from starlette.responses import Response
@@ -88,11 +89,13 @@ class CountyPages:
             else:
                 return done(desk, "agency", "agencies")
         board = desk.county.board
+        teams = Counter(one.agency_id for one in board.teams.values())
+        people = Counter(one.agency_id for one in board.responders.values())
         rows = [
             {
                 "name": one.name,
-                "teams": sum(t.agency_id == one.agency_id for t in board.teams.values()),
-                "people": sum(p.agency_id == one.agency_id for p in board.responders.values()),
+                "teams": teams[one.agency_id],
+                "people": people[one.agency_id],
             }
             for one in await desk.agencies()
         ]

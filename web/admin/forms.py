@@ -25,6 +25,8 @@ from web.unknown import refuse_name
 _MOST_FIELDS = 400
 #: Read at once; what is longer would keep others waiting.
 _SHORT = 128 * 1024
+#: Longer is no form without a file.
+_MOST_BYTES = 1024 * 1024
 #: In every form: which act it is.
 _ACT = "act"
 
@@ -91,15 +93,21 @@ class Form:
         return blake2b(msgspec.json.encode(self.fields), digest_size=16).digest()
 
 
-async def read_form(request: Request) -> Form:
+async def read_form(request: Request, *, is_long: bool) -> Form:
     """Read a form; a long one beside the loop.
 
+    Args:
+        is_long: it may hold a file, which is worked on beside the loop too.
+
     Raises:
+        Invalid: ``file_too_long``: it holds what it can't.
         Invalid: ``bad_form``: it isn't one; or a file in it is no text.
         Unavailable: ``too_much_at_once``.
     """
     kind = request.headers.get("content-type", "")
     body = await request.body()
+    if not is_long:
+        check_bytes(len(body), _MOST_BYTES)
     if len(body) <= _SHORT:
         return _form(kind, body)
     return await BESIDE.run(lambda work: _form(kind, body))

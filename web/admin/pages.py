@@ -408,7 +408,7 @@ class Pages:
 
         async def serve(request: Request) -> Response:
             try:
-                desk = await self._desk(request, roles, fields)
+                desk = await self._desk(request, roles, fields, is_long=is_long)
                 if desk.form is None:
                     return await handler(desk)
                 if is_long:
@@ -435,7 +435,9 @@ class Pages:
 
         return Route(f"/admin/{{county:int}}{path}", serve, methods=["GET", "POST"])
 
-    async def _desk(self, request: Request, roles: frozenset[Role], fields: Sequence[str]) -> Desk:
+    async def _desk(
+        self, request: Request, roles: frozenset[Role], fields: Sequence[str], *, is_long: bool
+    ) -> Desk:
         principal = await self.node.auth.authenticate(request.scope)
         if principal.purpose != "cookie":
             raise NotAllowed("page_only", "These pages are for browsers; programs use the API.")
@@ -447,7 +449,7 @@ class Pages:
         if not actor.has(*roles):
             raise NotAllowed("role", "This account doesn't administer this county.")
         _, name = administration.find_county(f"{county_id:05d}")
-        form = await read_form(request) if request.method == "POST" else None
+        form = await read_form(request, is_long=is_long) if request.method == "POST" else None
         if form is not None:
             form.require_only(fields)
         return Desk(

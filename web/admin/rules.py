@@ -28,9 +28,15 @@ from crisis.errors import CrisisError
 from crisis.standards import Fact, Standards, local_day
 from crisis.standards import packaged as packaged_standards
 from crisis.standards import parse as parse_standards
+from dispatch.beside import BESIDE, Work
+from dispatch.sheets.table import check_bytes
 from dispatch.store import administration
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, status_of
 
+#: What its form sends.
+_SENT = ("kind", "edition", "shown")
+#: No edition is as long: a county changes some codes.
+_MOST_BYTES = 1024 * 1024
 _STANDARDS, _CODES = EditionKind.STANDARDS, EditionKind.CODES
 
 
@@ -43,7 +49,7 @@ class RulePages:
 
     def routes(self) -> list[BaseRoute]:
         """Return them."""
-        return [self._pages.route("/rules", self.rules, fields=("kind", "edition", "shown"))]
+        return [self._pages.route("/rules", self.rules, fields=_SENT, is_long=True)]
 
     async def rules(self, desk: Desk) -> Response:
         """Show what is in force; of a file that was sent what it would change; load it."""
@@ -61,7 +67,9 @@ class RulePages:
             return await self._list(desk, error)
         shown = blake2b(f"{kind}\n{text}".encode(), digest_size=16).hexdigest()
         if desk.form.text("shown") != shown:
-            return self._check(desk, kind, text, given, shown)
+            return await BESIDE.run(
+                lambda work: self._check(desk, kind, text, given, shown), desk.work
+            )
         database, by = desk.node.database, desk.principal.account_id
         if isinstance(given, Standards):
             await administration.add_standards(database, desk.county_id, given, by=by)
@@ -77,27 +85,33 @@ class RulePages:
         known = await administration.list_codes(desk.node.database, desk.county_id)
         facts = facts_on(rules.standards, today)
         ahead = [fact for fact in rules.standards.facts if fact.effective_from > today]
-        return self._page(
-            desk,
-            "rules.html",
-            200 if trouble is None else status_of(trouble),
-            trouble=trouble,
-            version=rules.standards.version,
-            facts=[_fact(one) for one in facts],
-            ahead=[_fact(one) for one in sorted(ahead, key=lambda one: one.effective_from)],
-            editions=[_edition(desk, one) for one in reversed(editions)],
-            codes=[_code for edition in known for _code in _changes(desk, edition)],
-            sets=[
-                {
-                    "name": rules.codes.catalogue.sets[one.name].label,
-                    "set": one.name,
-                    "source": one.source,
-                }
-                for one in unverified(rules.standards, rules.codes)
-                if one.kind is _CODES
-            ],
-            left_out=merged_codes(packaged_codes(), known)[1],
-        )
+
+        def written(work: Work) -> Response:
+            work.at(0)
+            return self._page(
+                desk,
+                "rules.html",
+                200 if trouble is None else status_of(trouble),
+                trouble=trouble,
+                version=rules.standards.version,
+                facts=[_fact(one) for one in facts],
+                ahead=[_fact(one) for one in sorted(ahead, key=lambda one: one.effective_from)],
+                editions=[_edition(desk, one) for one in reversed(editions)],
+                codes=[_code for edition in known for _code in _changes(desk, edition)],
+                sets=[
+                    {
+                        "name": rules.codes.catalogue.sets[one.name].label,
+                        "set": one.name,
+                        "source": one.source,
+                    }
+                    for one in unverified(rules.standards, rules.codes)
+                    if one.kind is _CODES
+                ],
+                left_out=merged_codes(packaged_codes(), known)[1],
+            )
+
+        # An edition may change many codes.
+        return await BESIDE.run(written, desk.work)
 
     def _check(
         self, desk: Desk, kind: str, text: str, given: Standards | CodesEdition, shown: str
@@ -128,19 +142,24 @@ async def _read(desk: Desk, kind: str, text: str) -> Standards | CodesEdition:
     Raises:
         Invalid: ``bad_standards``, ``bad_codes``, ``bad_edition``, ``edition_taken``.
     """
+    check_bytes(len(text), _MOST_BYTES)
     database, county_id = desk.node.database, desk.county_id
-    given: Standards | CodesEdition
-    if kind == _STANDARDS:
-        given = parse_standards(text)
-        known = await administration.list_standards(database, county_id)
-        administration.require_new(given.version, [one.version for one in known])
-        check_standards(packaged_standards(), known, given)
-    else:
-        given = parse_codes(text)
-        earlier = await administration.list_codes(database, county_id)
+    facts = await administration.list_standards(database, county_id)
+    changes = await administration.list_codes(database, county_id)
+
+    def read(work: Work) -> Standards | CodesEdition:
+        work.at(0, 2)
+        given = parse_standards(text) if kind == _STANDARDS else parse_codes(text)
+        work.at(1, 2)
+        earlier = facts if isinstance(given, Standards) else changes
         administration.require_new(given.version, [one.version for one in earlier])
-        check_codes(merged_codes(packaged_codes(), earlier)[0], given)
-    return given
+        if isinstance(given, Standards):
+            check_standards(packaged_standards(), facts, given)
+        else:
+            check_codes(merged_codes(packaged_codes(), changes)[0], given)
+        return given
+
+    return await BESIDE.run(read, desk.work)
 
 
 def _fact(fact: Fact) -> dict[str, Any]:

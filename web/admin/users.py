@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import AgencyId, ResponderId, UserId
 from crisis.roles import Role
+from dispatch.beside import BESIDE, Work
 from dispatch.imports.roster import responder_id_of
 from dispatch.store.channels import Channel
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
@@ -59,22 +60,29 @@ class UserPages:
         """List the accounts with a role in the county."""
         desk.require_admin()
         agencies = {one.agency_id: one.name for one in await desk.agencies()}
-        rows = []
         accounts = await desk.node.accounts.list_accounts(desk.county_id)
         ways = await desk.node.channels.of(one.account_id for one in accounts)
-        for account in accounts:
-            grant = _grant_in(account, desk)
-            rows.append(
-                {
-                    "account": account,
-                    "ways": ways.get(account.account_id, ()),
-                    "roles": ", ".join(desk.words.code("role", one) for one in sorted(grant.roles))
-                    if grant
-                    else "",
-                    "agency": agencies.get(grant.agency_id) if grant and grant.agency_id else "",
-                }
-            )
-        return self._page(desk, "users.html", rows=rows)
+
+        def written(work: Work) -> Response:
+            rows = []
+            for number, account in enumerate(accounts):
+                work.at(number, len(accounts))
+                grant = _grant_in(account, desk)
+                roles = sorted(grant.roles) if grant else ()
+                rows.append(
+                    {
+                        "account": account,
+                        "ways": ways.get(account.account_id, ()),
+                        "roles": ", ".join(desk.words.code("role", one) for one in roles),
+                        "agency": agencies.get(grant.agency_id, "")
+                        if grant and grant.agency_id
+                        else "",
+                    }
+                )
+            return self._page(desk, "users.html", rows=rows)
+
+        # Accounts may be imported by the thousand.
+        return await BESIDE.run(written)
 
     async def add(self, desk: Desk) -> Response:
         """Show the form of a new account, or make it: its password is shown once."""

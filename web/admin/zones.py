@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute
 from crisis.editions import Edition, EditionKind
 from crisis.errors import CrisisError
 from crisis.standards import local_day
+from crisis.team import Team
 from dispatch.beside import BESIDE, Work
 from dispatch.store import administration
 from dispatch.store.administration import ZoneLine
@@ -70,7 +71,7 @@ class ZonePages:
             day = date_of(since) if since else administration.day_of_edition(edition)
         except (CrisisError, ValueError) as error:
             return await self._list(desk, edition, error)
-        shown = _digest(edition, text, known, day)
+        shown = await BESIDE.run(lambda work: _digest(edition, text, known, day), desk.work)
         if desk.form.text("shown") != shown:
             return await self._check(desk, edition, text, zones, known, shown, day)
         await administration.add_zones(
@@ -94,27 +95,32 @@ class ZonePages:
         counts = Counter(one.version for one in known)
         others = [one for one in await editions_of(desk) if one.version != edition]
         outline = _outline(desk)
-        drawing = await BESIDE.run(lambda work: draw(outline, zones))
-        return self._page(
-            desk,
-            "zones.html",
-            200 if trouble is None else status_of(trouble),
-            trouble=trouble,
-            county_class=_default(desk).area_class.value,
-            edition=edition,
-            drawing=drawing,
-            rows=[_row(desk.words, zone) for zone in zones],
-            others=[
-                {
-                    "version": one.version,
-                    "from": one.effective_from.isoformat(),
-                    "count": counts[one.version],
-                    "is_ahead": one.effective_from > today,
-                }
-                for one in sorted(others, key=lambda one: one.effective_from, reverse=True)
-            ],
-            name=today.isoformat() if name is None else name,
-        )
+
+        def written(work: Work) -> Response:
+            work.at(0)
+            return self._page(
+                desk,
+                "zones.html",
+                200 if trouble is None else status_of(trouble),
+                trouble=trouble,
+                county_class=_default(desk).area_class.value,
+                edition=edition,
+                drawing=draw(outline, zones),
+                rows=_rows(desk.words, zones, work),
+                others=[
+                    {
+                        "version": one.version,
+                        "from": one.effective_from.isoformat(),
+                        "count": counts[one.version],
+                        "is_ahead": one.effective_from > today,
+                    }
+                    for one in sorted(others, key=lambda one: one.effective_from, reverse=True)
+                ],
+                name=today.isoformat() if name is None else name,
+            )
+
+        # Outlines are megabytes.
+        return await BESIDE.run(written, desk.work)
 
     async def _check(
         self,
@@ -138,50 +144,52 @@ class ZonePages:
             for one in desk.county.board.incidents.values()
             if one.is_open and one.place.cell is not None
         ]
-        seen, moved = await BESIDE.run(
-            lambda work: (
-                _compare(outline, default, before, zones, edition, work),
-                _moved(cells, default, before, zones, work),
-            ),
-            desk.work,
-        )
-        old = {zone.name: zone for zone in before}
-        return self._page(
-            desk,
-            "zones_check.html",
-            edition=edition,
-            geojson=text,
-            shown=shown,
-            effective_from=day.isoformat(),
-            drawing=seen.drawing,
-            counts=Counter(kind_of(zone) for zone in zones),
-            warnings=_warnings(desk, day, following, zones, seen),
-            shares=[
+        teams = list(desk.county.board.teams.values())
+
+        def written(work: Work) -> Response:
+            seen = _compare(outline, default, before, zones, edition, work)
+            moved = _moved(cells, default, before, zones, work)
+            old = {zone.name: zone for zone in before}
+            gone = sorted(set(old) - {zone.name for zone in zones})
+            rows = [
                 {
-                    "name": words.code("area_class", kind.value),
-                    "before": _percent(words, seen.before[kind]),
-                    "after": _percent(words, seen.after[kind]),
-                }
-                for kind in AreaClass
-            ],
-            effects=[
-                words("zones.area_changes", share=_percent(words, seen.changed)),
-                words("zones.incidents", n=moved),
-                words("zones.gone", names=", ".join(sorted(set(old) - {z.name for z in zones})))
-                if set(old) - {z.name for z in zones}
-                else words("zones.none_gone"),
-                words("zones.holds", day=day.isoformat()),
-            ],
-            rows=[
-                {
-                    **_row(words, zone),
+                    **row,
                     "parts": len(zone.polygons),
                     "against": _against(words, zone, old.get(zone.name)),
                     "is_outside": zone.name in seen.outside,
                 }
-                for zone in zones
-            ],
-        )
+                for row, zone in zip(_rows(words, zones, work), zones, strict=True)
+            ]
+            return self._page(
+                desk,
+                "zones_check.html",
+                edition=edition,
+                geojson=text,
+                shown=shown,
+                effective_from=day.isoformat(),
+                drawing=seen.drawing,
+                counts=Counter(kind_of(zone) for zone in zones),
+                warnings=_warnings(desk, day, following, zones, seen, teams),
+                shares=[
+                    {
+                        "name": words.code("area_class", kind.value),
+                        "before": _percent(words, seen.before[kind]),
+                        "after": _percent(words, seen.after[kind]),
+                    }
+                    for kind in AreaClass
+                ],
+                effects=[
+                    words("zones.area_changes", share=_percent(words, seen.changed)),
+                    words("zones.incidents", n=moved),
+                    words("zones.gone", names=", ".join(gone))
+                    if gone
+                    else words("zones.none_gone"),
+                    words("zones.holds", day=day.isoformat()),
+                ],
+                rows=rows,
+            )
+
+        return await BESIDE.run(written, desk.work)
 
 
 class _Seen(NamedTuple):
@@ -311,6 +319,7 @@ def _warnings(
     following: Edition | None,
     zones: Sequence[Zone],
     seen: _Seen,
+    teams: Sequence[Team],
 ) -> list[str]:
     words, found = desk.words, []
     today = local_day(desk.now, desk.zone)
@@ -328,13 +337,17 @@ def _warnings(
     if seen.overlap:
         found.append(words("zones.overlap", share=_percent(words, seen.overlap)))
     names = {name for zone in zones for name in (zone.name, zone.zone_id)}
-    lost = [
-        team.call_sign
-        for team in desk.county.board.teams.values()
-        if not team.retired and set(team.zones) - names
-    ]
+    lost = [team.call_sign for team in teams if not team.retired and set(team.zones) - names]
     if lost:
         found.append(words("zones.teams_lost", n=len(lost), teams=", ".join(sorted(lost))))
+    return found
+
+
+def _rows(words: Words, zones: Sequence[Zone], work: Work) -> list[dict[str, Any]]:
+    found = []
+    for zone in zones:
+        work.at(work.done)
+        found.append(_row(words, zone))
     return found
 
 

@@ -16,7 +16,7 @@ from crisis.editions import unverified
 from crisis.errors import NotAllowed
 from crisis.roles import Role
 from crisis.standards import local_day
-from dispatch.beside import BESIDE
+from dispatch.beside import BESIDE, Work
 from dispatch.periods import days_of
 from dispatch.report_text import as_csv, as_json, responses_as_csv
 from dispatch.reports import ResponseTimes, period, response_times
@@ -55,16 +55,21 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
     first, last = days_of(query.since, query.until, local_day(now, zone))
     since, until = period(first, last, zone)
     responses = await read_responses(asked.node.database, asked.county_id, since, until)
-    report = response_times(
-        asked.county_id,
-        responses,
-        since=since,
-        until=until,
-        as_of=now,
-        zone=zone,
-        unverified=[one.name for one in unverified(rules.standards, rules.codes)],
-    )
-    return report, query
+    names = [one.name for one in unverified(rules.standards, rules.codes)]
+
+    def made(work: Work) -> ResponseTimes:
+        return response_times(
+            asked.county_id,
+            responses,
+            since=since,
+            until=until,
+            as_of=now,
+            zone=zone,
+            unverified=names,
+            between=lambda: work.at(work.done + 1),
+        )
+
+    return await BESIDE.run(made), query
 
 
 async def response_times_json(asked: Asked) -> Response:
