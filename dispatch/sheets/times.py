@@ -97,6 +97,8 @@ _POINTED = re.compile(
     r"|(?<![\d.:])(\d{1,2})\.(\d\d)(?=\s*[ap]\.?\s?m\b)",
     re.IGNORECASE,
 )
+#: What holds neither a dot nor letters behind its clock, as nearly all times do.
+_USUAL = re.compile(r"[\d/ :T-]*$")
 #: As 14h30 and 14 h.
 _WITH_H = re.compile(r"(?<![\d:.])(\d{1,2})\s?h\s?(\d\d)?(?:\s?m(?:in)?)?(?![\w:.])", re.IGNORECASE)
 #: Eight digits of a day, and a time of four or six.
@@ -263,7 +265,8 @@ def _of_text(text: str, order: Order) -> Told | None:
             + (text[compact.end() :])
         )
     text = _SAS.sub(" ", _DOTTED.sub(r" \1:\2:\3\4", text))
-    text = _with_colons(_with_letters(text))
+    if not _USUAL.match(text):
+        text = _with_colons(_with_letters(text))
     found = _CLOCK.search(text)
     clock, zone, rest = None, None, text
     if found is not None:
