@@ -263,6 +263,8 @@ class Assignment(Value, frozen=True, kw_only=True):
         milestones: status → earliest valid instant.
         corrected: statuses whose instant a person set; later reports no longer move them.
         moved_at: instant of the report that set the present state.
+        known_at: when the service learnt that it began, or goes on after all; ``None`` = in old
+            logs: when it began.
         acknowledged: the newest version of the incident that the crew has acknowledged; 0 = none.
         disputed: number of reports kept but not believed; ``arrival_disputed``: one of them says
             that the team was there, and no person has set the arrival since.
@@ -281,6 +283,7 @@ class Assignment(Value, frozen=True, kw_only=True):
     team_id: TeamId
     state: Status = Status.ACCEPTED
     moved_at: datetime
+    known_at: datetime | None = None
     milestones: dict[Status, datetime]
     corrected: tuple[Status, ...] = ()
     crew: tuple[ResponderId, ...] = ()
@@ -367,6 +370,7 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
             slot=event.slot,
             team_id=event.team_id,
             moved_at=at,
+            known_at=at,
             milestones={Status.ACCEPTED: at},
             crew=event.crew,
             stints=(CrewStint(since=at, members=event.members, telehealth=event.telehealth),),

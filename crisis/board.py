@@ -279,7 +279,7 @@ def _of_call(board: Board, event: Event) -> Iterator[Change]:
     before = _known(board.calls, body.call_id, event)
     if before is None and event.off_board:
         return
-    after = evolve_call(before, body, event.occurred_at)
+    after = evolve_call(before, body, event.occurred_at, event.recorded_at)
     yield Change("calls", after, after.is_open)
 
 

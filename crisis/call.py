@@ -1,9 +1,11 @@
 """A call on the crisis line: one contact, from ringing to its end.
 
-Decides the states of a call. Several calls may join one incident; a call may need none.
-Must not know who is calling: names and numbers live in records.
+Decides the states of a call, and since when its caller waits for us. Several calls may join one
+incident; a call may need none. Must not know who is calling: names and numbers live in records.
 
     offered → abandoned | on_line ⇄ held → transferred | ended | lost
+
+Who spoke with a caller and left the desk leaves the call to whoever answers it next.
 """
 
 from __future__ import annotations
@@ -36,10 +38,15 @@ class CallState(StrEnum):
 OPEN_CALL_STATES = frozenset(
     {CallState.OFFERED, CallState.ON_LINE, CallState.HELD, CallState.TRANSFERRING}
 )
+#: Open states in which a person speaks with the caller; in every other the caller waits for one.
+SPOKEN_WITH = frozenset({CallState.ON_LINE})
 
 
 class CallOffered(EventBody, frozen=True, kw_only=True):
-    """A call rings on the crisis line, or a desk places one."""
+    """A call rings on the crisis line, or a desk places one.
+
+    ``on_paper``: it was kept on paper during an outage, and rings for nobody any more.
+    """
 
     call_id: CallId
     direction: str = "inbound"
@@ -47,6 +54,7 @@ class CallOffered(EventBody, frozen=True, kw_only=True):
     referral_source: str = "unknown"
     agent_stays: bool = False
     caller_record: RecordId | None = None
+    on_paper: bool = False
 
 
 class CallAnswered(EventBody, frozen=True, kw_only=True):
@@ -121,6 +129,30 @@ class CallJoined(EventBody, frozen=True, kw_only=True):
     incident_id: IncidentId
 
 
+class CallLeft(EventBody, frozen=True, kw_only=True):
+    """Who spoke with the caller has left the desk: somebody else must take the call."""
+
+    call_id: CallId
+
+
+class CallFlagged(EventBody, frozen=True, kw_only=True):
+    """The caller has waited for too long in this state, and people were told; again = still."""
+
+    call_id: CallId
+    state: CallState
+
+
+class CallTakenInHand(EventBody, frozen=True, kw_only=True):
+    """Somebody sees to the caller who waits, and nothing rings again ``until`` then.
+
+    ``by``: ``None`` = they have left.
+    """
+
+    call_id: CallId
+    by: UserId | None
+    until: datetime
+
+
 CallEvent = (
     CallOffered
     | CallAnswered
@@ -133,6 +165,9 @@ CallEvent = (
     | CallEnded
     | CallLost
     | CallJoined
+    | CallLeft
+    | CallFlagged
+    | CallTakenInHand
 )
 
 _C = CallState
@@ -153,6 +188,9 @@ TRANSITIONS: Mapping[tuple[CallState, type], CallState] = {
     (_C.HELD, CallLost): _C.LOST,
     (_C.TRANSFERRING, CallLost): _C.LOST,
     **{(state, CallJoined): state for state in _C if state is not _C.ABANDONED},
+    **{(state, CallLeft): _C.OFFERED for state in (_C.ON_LINE, _C.HELD, _C.TRANSFERRING)},
+    **{(state, CallFlagged): state for state in OPEN_CALL_STATES - SPOKEN_WITH},
+    **{(state, CallTakenInHand): state for state in OPEN_CALL_STATES - SPOKEN_WITH},
 }
 
 
@@ -161,12 +199,17 @@ class Call(Value, frozen=True, kw_only=True):
 
     Attributes:
         offered_at: when it rang (or was placed).
-        answered_at: ``None`` = nobody has answered.
+        answered_at: when it was first answered; ``None`` = nobody has answered.
+        answered_by: who speaks with the caller; ``None`` = nobody, or they have left the desk.
         ended_at: when it reached a final state; ``None`` = still open.
         agent_stays: a 988 or 911 agent stays on the line until both sides have confirmed.
         incident_id: the incident that it belongs to; ``None`` = none (yet).
         caller_record: who called and how to reach them, as an encrypted record.
         confirmed: the sides that have confirmed a transfer.
+        waiting_since: since when the service knows that the caller waits for us; ``None`` = they
+            are spoken with, we ring at them, or it was kept on paper.
+        told, told_at: how often people were told of this wait, and when last.
+        in_hand_by, in_hand_until: who said that they see to it, and until when they are left to it.
     """
 
     id: CallId
@@ -184,6 +227,12 @@ class Call(Value, frozen=True, kw_only=True):
     transfer_to: str | None = None
     confirmed: tuple[str, ...] = ()
     outcome: str | None = None
+    on_paper: bool = False
+    waiting_since: datetime | None = None
+    told: int = 0
+    told_at: datetime | None = None
+    in_hand_by: UserId | None = None
+    in_hand_until: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -191,43 +240,76 @@ class Call(Value, frozen=True, kw_only=True):
         return self.state in OPEN_CALL_STATES
 
 
-def evolve_call(call: Call | None, event: CallEvent, at: datetime) -> Call:
+def evolve_call(
+    call: Call | None, event: CallEvent, at: datetime, known_at: datetime | None = None
+) -> Call:
     """Return the call after ``event`` (which happened ``at``); ``None`` = not known before.
+
+    ``known_at``: when the service learnt of it; ``None`` = at once.
 
     Raises:
         IllegalTransition: the call's state has no such step.
     """
     if isinstance(event, CallOffered):
-        return Call(
+        begun = Call(
             id=event.call_id,
             direction=event.direction,
             channel=event.channel,
             referral_source=event.referral_source,
             agent_stays=event.agent_stays,
             caller_record=event.caller_record,
+            on_paper=event.on_paper,
             offered_at=at,
         )
+        return _waiting(begun, known_at or at)
     if call is None:
         raise AssertionError("only CallOffered begins a call")
     state = step(TRANSITIONS, call.state, type(event), "call")
-    changed = msgspec.structs.replace(call, state=state)
+    changed = _stepped(msgspec.structs.replace(call, state=state), event, at)
+    return changed if changed.state is call.state else _waiting(changed, known_at or at)
+
+
+def _stepped(changed: Call, event: CallEvent, at: datetime) -> Call:
+    replace = msgspec.structs.replace
     match event:
         case CallAnswered():
-            return msgspec.structs.replace(changed, answered_at=at, answered_by=event.by)
+            return replace(changed, answered_at=changed.answered_at or at, answered_by=event.by)
         case CallTransferStarted():
-            return msgspec.structs.replace(changed, transfer_to=event.to, confirmed=())
+            return replace(changed, transfer_to=event.to, confirmed=())
         case CallTransferConfirmed():
             return _confirmed(changed, event.side, at)
         case CallTransferFailed():
-            return msgspec.structs.replace(changed, transfer_to=None, confirmed=())
+            return replace(changed, transfer_to=None, confirmed=())
         case CallEnded():
-            return msgspec.structs.replace(changed, ended_at=at, outcome=event.outcome)
+            return replace(changed, ended_at=at, outcome=event.outcome)
         case CallAbandoned() | CallLost():
-            return msgspec.structs.replace(changed, ended_at=at)
+            return replace(changed, ended_at=at)
         case CallJoined():
-            return msgspec.structs.replace(changed, incident_id=event.incident_id)
+            return replace(changed, incident_id=event.incident_id)
+        case CallLeft():
+            return replace(changed, answered_by=None, transfer_to=None, confirmed=())
+        case CallFlagged():
+            return replace(changed, told=changed.told + 1, told_at=at)
+        case CallTakenInHand():
+            until = None if event.by is None else event.until
+            return replace(changed, in_hand_by=event.by, in_hand_until=until)
         case _:
             return changed
+
+
+def _waiting(call: Call, known_at: datetime) -> Call:
+    """Let the caller's wait in the state that was just reached begin, or be over."""
+    waits = call.is_open and call.state not in SPOKEN_WITH and not call.on_paper
+    # What we place rings at somebody else, until we have spoken with them.
+    ours = call.direction == "outbound" and call.answered_at is None
+    return msgspec.structs.replace(
+        call,
+        waiting_since=known_at if waits and not ours else None,
+        told=0,
+        told_at=None,
+        in_hand_by=None,
+        in_hand_until=None,
+    )
 
 
 def _confirmed(call: Call, side: str, at: datetime) -> Call:

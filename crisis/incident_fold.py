@@ -121,12 +121,22 @@ def evolve_incident(
         partner = evolve_partner(before, event, at, known_at)
         return _change(incident, partners=_put(incident.partners, partner))
     after = _evolved(incident, event, at)
+    if isinstance(event, AssignmentBegun | AssignmentEntered | AssignmentRestored):
+        return _run_known(after, event.assignment_id, known_at or at)
     field = _KNOWN_SINCE.get(type(event))
     if field is None or (field == "handed_over_at" and after.handed_over_at is None):
         return after
     if isinstance(event, SlotAdded) and incident is not None and _was_sought(incident, event):
         return after
     return _change(after, **{field: known_at or at})
+
+
+def _run_known(incident: Incident, run_id: AssignmentId, known_at: datetime) -> Incident:
+    run = incident.assignment(run_id)
+    if run is None:
+        return incident
+    known = msgspec.structs.replace(run, known_at=known_at)
+    return _change(incident, assignments=_put(incident.assignments, known))
 
 
 def _was_sought(incident: Incident, event: SlotAdded) -> bool:

@@ -58,6 +58,7 @@ class ObligationArose(EventBody, frozen=True, kw_only=True):
         owner: the person who must see to it; ``None`` = whoever owns the incident.
         team_id: the team that owes it, also long after its run; ``None`` = no team does.
         lapses_at: when it counts as missed; ``None`` = at ``due_at``, without grace.
+        misses: how many of its kind in a row were missed before it, of what follows one another.
     """
 
     obligation_id: ObligationId
@@ -65,6 +66,7 @@ class ObligationArose(EventBody, frozen=True, kw_only=True):
     due_at: datetime
     rule: str
     lapses_at: datetime | None = None
+    misses: int = 0
     incident_id: IncidentId | None = None
     call_id: CallId | None = None
     assignment_id: AssignmentId | None = None
@@ -78,12 +80,14 @@ class ObligationAttempted(EventBody, frozen=True, kw_only=True):
     """Someone tried and did not reach the person; ``outcome`` and ``mode`` are codes.
 
     ``incident_id``, here and below: the obligation's own, so that its end stands in the incident's
-    timeline; ``None`` = it has none.
+    timeline; ``None`` = it has none. ``again_at``: of one that was missed, when people are told
+    again; ``None`` = never.
     """
 
     obligation_id: ObligationId
     outcome: str
     mode: str = "telehealth_audio"
+    again_at: datetime | None = None
     incident_id: IncidentId | None = None
 
 
@@ -111,9 +115,13 @@ class ObligationExcepted(EventBody, frozen=True, kw_only=True):
 
 
 class ObligationMissed(EventBody, frozen=True, kw_only=True):
-    """Its instant passed unmet."""
+    """Its instant passed unmet, and people were told; again = it still is unmet.
+
+    ``again_at``: when they are told again; ``None`` = it stands on the board and rings no more.
+    """
 
     obligation_id: ObligationId
+    again_at: datetime | None = None
     incident_id: IncidentId | None = None
 
 
@@ -158,6 +166,7 @@ TRANSITIONS: Mapping[tuple[ObligationState, type], ObligationState] = {
     (_B.MISSED, ObligationAttempted): _B.MISSED,
     (_B.MISSED, ObligationDone): _B.DONE,
     (_B.MISSED, ObligationExcepted): _B.EXCEPTED,
+    (_B.MISSED, ObligationMissed): _B.MISSED,
     (_B.MISSED, ObligationMoved): _B.MISSED,
     (_B.MISSED, ObligationReassigned): _B.MISSED,
 }
@@ -172,6 +181,8 @@ STAYS_WHEN_MISSED = frozenset(
         ObligationKind.MANDATED_REPORT,
     }
 )
+#: ... and rings until then: the person waits for it in this moment.
+RINGS_AGAIN = frozenset({ObligationKind.CALLBACK})
 
 
 class Obligation(Value, frozen=True, kw_only=True):
@@ -181,6 +192,9 @@ class Obligation(Value, frozen=True, kw_only=True):
         lapses_at: when it counts as missed unless met: ``due_at``, or later by a grace.
         team_id: the team that owes it; ``None`` = no team does.
         missed_at: ``None`` = its instant has not passed unmet.
+        misses: how many of its kind in a row were missed before it.
+        told: how often people were told that it was missed; ``again_at``: when they are told again,
+            ``None`` = never.
     """
 
     id: ObligationId
@@ -203,6 +217,9 @@ class Obligation(Value, frozen=True, kw_only=True):
     outcome: str | None = None
     late: bool = False
     team_id: TeamId | None = None
+    misses: int = 0
+    told: int = 0
+    again_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -235,6 +252,7 @@ def evolve_obligation(
             stage=event.stage,
             owner=event.owner,
             team_id=event.team_id,
+            misses=event.misses,
         )
     if obligation is None:
         raise AssertionError("only ObligationArose begins an obligation")
@@ -248,20 +266,35 @@ def evolve_obligation(
                 attempts=obligation.attempts + 1,
                 last_attempt_at=at,
                 outcome=event.outcome,
+                again_at=event.again_at,
             )
         case ObligationDone():
             return replace(
-                obligation, state=state, closed_at=at, outcome=event.outcome, late=event.late
+                obligation,
+                state=state,
+                closed_at=at,
+                outcome=event.outcome,
+                late=event.late,
+                again_at=None,
             )
         case ObligationExcepted():
-            return replace(obligation, state=state, closed_at=at, outcome=event.reason)
+            return replace(
+                obligation, state=state, closed_at=at, outcome=event.reason, again_at=None
+            )
         case ObligationMissed():
-            return replace(obligation, state=state, missed_at=at)
+            return replace(
+                obligation,
+                state=state,
+                missed_at=obligation.missed_at or at,
+                told=obligation.told + 1,
+                again_at=event.again_at,
+            )
         case ObligationMoved():
             return replace(
                 obligation,
                 state=ObligationState.DUE if event.owed_again else state,
                 missed_at=None if event.owed_again else obligation.missed_at,
+                again_at=None if event.owed_again else obligation.again_at,
                 due_at=event.due_at,
                 lapses_at=event.due_at,
             )

@@ -119,7 +119,7 @@ class PartnerResponse(Value, frozen=True, kw_only=True):
     Attributes:
         record: which agency took it, and their number for it, encrypted; ``None`` = not told.
         danger: the newest version of the incident's danger that they were told; 0 = none.
-        known_at: when the service learnt of the request.
+        known_at: when the service learnt of its present state.
         refused: they did not take it (a request that we took back was not refused).
     """
 
@@ -180,6 +180,8 @@ def evolve_partner(
         raise AssertionError("only PartnerRequested begins a partner response")
     state = step(TRANSITIONS, partner.state, type(event), "partner response")
     replace = msgspec.structs.replace
+    if state is not partner.state:
+        partner = replace(partner, known_at=known_at or at)
     match event:
         case PartnerBriefed():
             return replace(partner, danger=max(partner.danger, event.danger))

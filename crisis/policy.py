@@ -167,6 +167,22 @@ class WaitingPolicy(Value, frozen=True, kw_only=True):
     in_hand_s: Seconds = 900
 
 
+class CallPolicy(Value, frozen=True, kw_only=True):
+    """A caller who waits for us: how long until people are told.
+
+    No page of the benefit states such times; they are the county's own.
+    """
+
+    #: seconds that a call may ring before the desks are told
+    answer_s: Seconds = 30
+    #: seconds on hold before whoever holds the caller is told
+    hold_s: Seconds = 180
+    #: seconds of a transfer that is not done before whoever began it is told
+    transfer_s: Seconds = 600
+    #: seconds until more people are told; once all were, an alarm rings again as any other
+    again_s: Seconds = 60
+
+
 class ObligationPolicy(Value, frozen=True, kw_only=True):
     """What is owed after a run. Hours may be stricter than the standard, never looser."""
 
@@ -291,6 +307,7 @@ class CountyPolicy(Value, frozen=True, kw_only=True):
     offers: OfferPolicy = OfferPolicy()
     duress: DuressPolicy = DuressPolicy()
     check_ins: CheckInPolicy = CheckInPolicy()
+    calls: CallPolicy = CallPolicy()
     waiting: WaitingPolicy = WaitingPolicy()
     obligations: ObligationPolicy = ObligationPolicy()
     fixes: FixPolicy = FixPolicy()

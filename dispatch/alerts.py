@@ -26,6 +26,10 @@ from dispatch.secret import Secret
 #: What each template says after "Open the app: ".
 TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        # callers
+        "call_unanswered": "a call rings and nobody has answered",
+        "call_on_hold": "a caller is on hold for long",
+        "transfer_open": "a transfer of a caller is not done",
         # offers and runs
         "offer": "new assignment",
         "offer_amended": "the offered incident changed",

@@ -23,6 +23,7 @@ from crisis.commands import (
     Envelope,
     EscalateDuress,
     ExpireOffer,
+    FlagCall,
     FlagIncident,
     MissObligation,
     OverdueKind,
@@ -35,6 +36,7 @@ from crisis.roles import THE_SERVICE
 from crisis.shapes import Value
 from crisis.states import Source
 from crisis.team import Duty
+from dispatch.decide.callers import told_at
 from dispatch.decide.context import Rules
 from dispatch.decide.flags import marks
 
@@ -67,9 +69,9 @@ class Overdue(Value, frozen=True, kw_only=True):
     """Something due that nobody has seen to, which is a fault of the clockwork.
 
     Attributes:
-        kind: duress, offer, search, obligation, shift, flag or claim.
-        subject: id of the alarm, offer, obligation or shift; ``<incident>/<slot>`` of a search,
-            ``<incident>/<flag>`` of a mark, ``<incident>/<run>`` of a crew's claim.
+        kind: duress, offer, search, obligation, shift, flag, claim or call.
+        subject: id of the alarm, offer, obligation, shift or call; ``<incident>/<slot>`` of a
+            search, ``<incident>/<flag>`` of a mark, ``<incident>/<run>`` of a crew's claim.
         due_at: when it was due.
         late_s: seconds since then.
         incident_id: what it is about; ``None`` = about none.
@@ -85,7 +87,7 @@ class Overdue(Value, frozen=True, kw_only=True):
 #: One deadline: when, what kind of thing (its order among equals), the thing itself, and the rung
 #: that an alarm or a search will take, else 0. A plain tuple: thousands are made each second.
 _Deadline = tuple[datetime, int, Any, int]
-_ALARM, _OFFER, _SEARCH, _OWED, _SHIFT, _FLAG, _CLAIM = range(7)
+_ALARM, _OFFER, _SEARCH, _OWED, _SHIFT, _FLAG, _CLAIM, _CALL = range(8)
 _KINDS: tuple[OverdueKind, ...] = (
     "duress",
     "offer",
@@ -94,6 +96,7 @@ _KINDS: tuple[OverdueKind, ...] = (
     "shift",
     "flag",
     "claim",
+    "call",
 )
 
 #: A search that found nobody is repeated because teams were freed no sooner than this.
@@ -139,6 +142,7 @@ def overdue(board: Board, now: datetime, rules: Rules) -> tuple[Overdue, ...]:
 
 def _deadlines(board: Board, rules: Rules) -> Iterator[_Deadline]:
     yield from _alarms(board)
+    yield from _calls(board, rules)
     yield from _offers(board)
     yield from _searches(board)
     yield from _claims(board)
@@ -151,6 +155,14 @@ def _alarms(board: Board) -> Iterator[_Deadline]:
     for alarm in board.duress.values():
         if alarm.next_rung_at is not None:
             yield alarm.next_rung_at, _ALARM, alarm, alarm.rung + 1
+
+
+def _calls(board: Board, rules: Rules) -> Iterator[_Deadline]:
+    """Callers who wait for us: a call has no policy of its own but the newest."""
+    for call in board.calls.values():
+        at = told_at(call, rules.policy)
+        if at is not None:
+            yield at, _CALL, call, call.told
 
 
 def _offers(board: Board) -> Iterator[_Deadline]:
@@ -212,6 +224,8 @@ def _owed(board: Board) -> Iterator[_Deadline]:
     for obligation in board.obligations.values():
         if obligation.state is due_state:
             yield obligation.lapses_at, _OWED, obligation, 0
+        elif obligation.again_at is not None:
+            yield obligation.again_at, _OWED, obligation, obligation.told
 
 
 def _shifts(board: Board) -> Iterator[_Deadline]:
@@ -266,7 +280,7 @@ def _incident_of(board: Board, deadline: _Deadline) -> IncidentId | None:
         return about
     if order == _OFFER:
         return board.offers.get(thing.id)
-    return thing.incident_id if order == _OWED else None
+    return thing.incident_id if order in {_OWED, _CALL} else None
 
 
 def _calls_for(board: Board, deadline: _Deadline) -> Due:
@@ -279,6 +293,8 @@ def _calls_for(board: Board, deadline: _Deadline) -> Due:
         command = EscalateDuress(duress_id=thing.id, rung=rung)
     elif order == _OFFER:
         command = ExpireOffer(offer_id=thing.id)
+    elif order == _CALL:
+        command = FlagCall(call_id=thing.id)
     elif order == _OWED:
         command = MissObligation(obligation_id=thing.id)
     elif order == _FLAG:

@@ -4,7 +4,8 @@ Decides when somebody counts as gone: signed out, disabled, without their role, 
 that ran out a while ago. What follows from that is ``LeaveDesk``'s. Must not know HTTP.
 
 Every node looks by itself, at what it has in memory; the database is asked only while somebody owns
-something. Two that see the same send the same: the second finds nothing left to do.
+something or speaks with a caller. Two that see the same send the same: the second finds nothing
+left to do.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ GRACE = timedelta(minutes=2)
 
 
 def owners(board: Board) -> set[UserId]:
-    """Return who owns, or was handed, something that isn't settled."""
-    people: set[UserId] = set()
+    """Return who owns, or was handed, something that isn't settled, or answered an open call."""
+    people = {call.answered_by for call in board.calls.values() if call.answered_by is not None}
     for incident in board.incidents.values():
         if not incident.is_settled:
             people |= {one for one in (incident.owner, incident.pending_owner) if one is not None}
@@ -43,14 +44,10 @@ def owners(board: Board) -> set[UserId]:
 
 
 def holders(board: Board, now: datetime) -> set[UserId]:
-    """Return who said that they have an incident in hand, and is still left to it."""
-    return {
-        incident.in_hand_by
-        for incident in board.incidents.values()
-        if incident.in_hand_by is not None
-        and incident.in_hand_until is not None
-        and incident.in_hand_until > now
-    }
+    """Return who said that they have an incident or a caller in hand, and is still left to it."""
+    said = [(one.in_hand_by, one.in_hand_until) for one in board.incidents.values()]
+    said += [(one.in_hand_by, one.in_hand_until) for one in board.calls.values()]
+    return {by for by, until in said if by is not None and until is not None and until > now}
 
 
 class Desks:

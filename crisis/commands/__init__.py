@@ -15,10 +15,12 @@ from crisis.commands.calls import (
     ConfirmTransfer,
     EndCall,
     FailTransfer,
+    FlagCall,
     HoldCall,
     LoseCall,
     OfferCall,
     ResumeCall,
+    TakeCallInHand,
     TransferCall,
 )
 from crisis.commands.clockwork import AlarmOverlooked, AlarmUnreached, OverdueKind, RungRole
@@ -145,6 +147,7 @@ __all__ = [
     "ExceptObligation",
     "ExpireOffer",
     "FailTransfer",
+    "FlagCall",
     "FlagIncident",
     "HandOver",
     "HoldCall",
@@ -183,6 +186,7 @@ __all__ = [
     "StartShift",
     "SubjectInput",
     "SwapCrew",
+    "TakeCallInHand",
     "TakeInHand",
     "TransferCall",
     "WithdrawOffer",

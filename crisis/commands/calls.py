@@ -6,7 +6,7 @@ from typing import Literal
 
 from crisis.commands.base import Code, Command, Short
 from crisis.ids import CallId
-from crisis.roles import DESK, Role
+from crisis.roles import ANSWERING, DESK, SYSTEM, Role
 from crisis.shapes import Value
 from crisis.triage import Answer
 
@@ -105,4 +105,18 @@ class LoseCall(Command, frozen=True, kw_only=True):
     """The line dropped: a callback becomes due."""
 
     ROLES = DESK | {Role.INTEGRATION}
+    call_id: CallId
+
+
+class TakeCallInHand(Command, frozen=True, kw_only=True):
+    """Say that one sees to the caller who waits: no alarm of it rings again, for a while."""
+
+    ROLES = ANSWERING
+    call_id: CallId
+
+
+class FlagCall(Command, frozen=True, kw_only=True):
+    """Timer: the caller has waited for too long; see ``CallFlagged``."""
+
+    ROLES = SYSTEM
     call_id: CallId

@@ -9,7 +9,9 @@ from crisis.ids import IncidentId
 from crisis.roles import SYSTEM
 
 #: What may wait for an instant; ``clock``: the log itself was ahead of it.
-OverdueKind = Literal["duress", "offer", "search", "obligation", "shift", "flag", "claim", "clock"]
+OverdueKind = Literal[
+    "duress", "offer", "search", "obligation", "shift", "flag", "claim", "call", "clock"
+]
 RungRole = Literal["supervisor", "on_call"]
 
 

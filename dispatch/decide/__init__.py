@@ -13,6 +13,7 @@ from uuid import UUID
 from crisis.board import Board
 from crisis.commands import Command, Envelope
 from dispatch.decide.assignments import HANDLERS as ASSIGNMENTS
+from dispatch.decide.callers import HANDLERS as CALLERS
 from dispatch.decide.calls import HANDLERS as CALLS
 from dispatch.decide.context import Decision, Handler, Notice, RecordDraft, Rules, begin
 from dispatch.decide.duress import HANDLERS as DURESS
@@ -32,6 +33,7 @@ __all__ = ["HANDLERS", "Decision", "Notice", "RecordDraft", "Rules", "decide"]
 #: Command → its handler; a test holds it against every command there is.
 HANDLERS: Mapping[type[Command], Handler] = {
     **ASSIGNMENTS,
+    **CALLERS,
     **CALLS,
     **DURESS,
     **INCIDENTS,

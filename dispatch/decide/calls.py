@@ -41,11 +41,12 @@ from crisis.commands import (
     ResumeCall,
     TransferCall,
 )
-from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
+from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.ids import CallId, ObligationId, UserId
 from crisis.obligation import ObligationKind
 from crisis.roles import DESK
 from crisis.triage import Answer, answer_of
+from dispatch.decide.callers import known_call
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.owed import arise
 
@@ -71,6 +72,7 @@ def offer_call(d: Deciding, c: OfferCall) -> dict[str, Any]:
             referral_source=c.referral_source,
             agent_stays=c.agent_stays,
             caller_record=d.record("caller", "caller", None, caller),
+            on_paper=d.is_back_entry,
         )
     )
     if c.answered:
@@ -163,9 +165,7 @@ def lose_call(d: Deciding, c: LoseCall) -> dict[str, Any]:
 
 
 def _call(d: Deciding, call_id: CallId) -> Call:
-    call = d.board.calls.get(call_id)
-    if call is None:
-        raise NotFound("unknown_call", "There is no such call in this county.")
+    call = known_call(d, call_id)
     if d.occurred_at < call.offered_at:
         raise Invalid(
             "before_the_call",

@@ -88,6 +88,8 @@ def marks(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
             yield mark
         elif len(_TOLD[mark.flag]) > 1:
             again_at = known.at + timedelta(seconds=policy.waiting.alarm_again_s)
+            # What ended in error and goes on is waited for anew.
+            again_at = max(again_at, mark.at)
             yield mark._replace(at=max(again_at, incident.in_hand_until or again_at))
 
 
@@ -105,15 +107,20 @@ def _all(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
         yield Mark(since + unowned, HANDOVER, since.isoformat())
     match incident.state:
         case IncidentState.RECEIVED:
-            # Whoever took it over, or entered it late, has the same patience.
-            since = max(incident.received_at, incident.owner_since or incident.received_at)
+            # Whoever took it over, entered it late or opened it again has the same patience.
+            since = _latest(incident.received_at, incident.owner_since, incident.sought_since)
             yield Mark(since + timedelta(seconds=waiting.unscreened_s), UNSCREENED)
         case IncidentState.SCREENING:
-            since = incident.screening_since or incident.screening_at or incident.received_at
+            began = incident.screening_since or incident.screening_at or incident.received_at
+            since = _latest(began, incident.sought_since)
             yield Mark(since + timedelta(seconds=waiting.undecided_s), UNDECIDED)
         case IncidentState.DETERMINED:
             yield from _of_the_wait(incident, policy)
             yield from _of_crews(incident, policy)
+
+
+def _latest(one: datetime, *others: datetime | None) -> datetime:
+    return max([one, *(other for other in others if other is not None)])
 
 
 def _of_partners(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
@@ -123,7 +130,7 @@ def _of_partners(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
         if mark is not None:
             yield mark
     if incident.lacks_handoff:
-        refused = max(p.ended_at for p in incident.partners if p.ended_at is not None)
+        refused = max(p.known_at for p in incident.partners if not p.is_open)
         again = timedelta(seconds=policy.waiting.alarm_again_s)
         # That it was refused was told in that moment.
         yield Mark(refused + again, HANDOFF_REFUSED, refused.isoformat())
@@ -138,9 +145,9 @@ def _of_partner(partner: PartnerResponse, policy: CountyPolicy) -> Mark | None:
         case PartnerState.REQUESTED:
             patience = timedelta(seconds=waiting.partner_alert_s)
             return Mark(partner.known_at + patience, PARTNER, about)
-        case PartnerState.ACKNOWLEDGED if partner.acknowledged_at is not None:
+        case PartnerState.ACKNOWLEDGED:
             patience = timedelta(seconds=waiting.partner_arrival_s)
-            return Mark(partner.acknowledged_at + patience, PARTNER_AWAITED, about)
+            return Mark(partner.known_at + patience, PARTNER_AWAITED, about)
     return None
 
 
@@ -177,12 +184,15 @@ def _of_crews(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
     unread = timedelta(seconds=policy.waiting.unread_change_s)
     for run in incident.assignments:
         if run.state is Status.ACCEPTED:
-            yield Mark(run.milestones[Status.ACCEPTED] + turnout, NOT_DEPARTED, str(run.id))
+            since = _latest(run.milestones[Status.ACCEPTED], run.known_at)
+            yield Mark(since + turnout, NOT_DEPARTED, str(run.id))
         elif run.state in _DONE and not has_arrived(run) and _is_needed(incident, run):
             # Its slot counts as met, and nobody has seen the person.
             yield Mark(run.moved_at, NOBODY_CAME, str(run.id))
         if amended_at is not None and _has_missed(run, incident, amended_at):
-            yield Mark(amended_at + unread, UNREAD, f"{run.id}/{incident.version}")
+            # Of a crew that was entered late the change is as old as what we know of it.
+            since = _latest(amended_at, run.known_at)
+            yield Mark(since + unread, UNREAD, f"{run.id}/{incident.version}")
 
 
 def _has_missed(run: Assignment, incident: Incident, amended_at: datetime) -> bool:

@@ -34,6 +34,7 @@ from crisis.incident import (
     SubjectAdded,
 )
 from crisis.roles import Role
+from dispatch.decide.callers import known_call, leave_calls
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.situation import warning
 
@@ -86,9 +87,7 @@ def add_subject(d: Deciding, c: AddSubject) -> dict[str, Any]:
 def attach_call(d: Deciding, c: AttachCall) -> dict[str, Any]:
     """Let one more call belong to the incident."""
     incident = d.incident(c.incident_id)
-    call = d.board.calls.get(c.call_id)
-    if call is None:
-        raise NotFound("unknown_call", "There is no such call in this county.")
+    call = known_call(d, c.call_id)
     if call.incident_id is not None:
         raise Conflict(
             "call_has_incident",
@@ -144,7 +143,8 @@ def accept_ownership(d: Deciding, c: AcceptOwnership) -> dict[str, Any]:
 def leave_desk(d: Deciding, c: LeaveDesk) -> dict[str, Any]:
     """Somebody leaves the desk: what they own falls to the supervisor; nothing is left to nobody.
 
-    A handover that they were asked for is off, and its owner is told.
+    A handover that they were asked for is off, and its owner is told; whom they spoke with waits
+    for somebody else to answer.
     """
     actor = d.env.actor
     leaver = c.user_id or actor.user_id
@@ -166,7 +166,8 @@ def leave_desk(d: Deciding, c: LeaveDesk) -> dict[str, Any]:
             d.emit(OwnerChanged(incident_id=incident.id, owner=None, reason="absent"))
             d.notify("role:supervisor", "unowned", incident=incident)
             fallen.append(incident.id)
-    return {"user_id": leaver, "incident_ids": fallen, "warnings": []}
+    left = leave_calls(d, leaver)
+    return {"user_id": leaver, "incident_ids": fallen, "call_ids": left, "warnings": []}
 
 
 def _owned(d: Deciding, incident: Incident, reason: str) -> dict[str, Any]:

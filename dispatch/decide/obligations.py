@@ -23,6 +23,7 @@ from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import DuressId, IncidentId, ObligationId
 from crisis.incident import Incident
 from crisis.obligation import (
+    RINGS_AGAIN,
     Obligation,
     ObligationAttempted,
     ObligationDone,
@@ -45,6 +46,8 @@ UNREACHABLE = "unable_after_attempts"
 
 #: What lapsed longer ago than this before the service noticed rings no more.
 RINGS_WITHIN = timedelta(days=1)
+#: Of what was missed so often before the on-call people hear too.
+ALL_TOLD_AT = 2
 
 
 def create_obligation(d: Deciding, c: CreateObligation) -> dict[str, Any]:
@@ -84,6 +87,8 @@ def record_attempt(d: Deciding, c: RecordAttempt) -> dict[str, Any]:
             obligation_id=obligation.id,
             outcome=c.outcome,
             mode=d.code("contact_mode", c.mode),
+            # Who tries has it in hand.
+            again_at=d.in_s(d.policy.waiting.in_hand_s) if obligation.again_at else None,
             incident_id=obligation.incident_id,
         )
     )
@@ -166,35 +171,53 @@ def miss_obligation(d: Deciding, c: MissObligation) -> dict[str, Any]:
     """Its instant passed unmet.
 
     A missed check-in is an alarm, unless one is open for that team; a missed waiting contact is
-    followed by the next; everything else stays on the board until someone has seen to it.
+    followed by the next; everything else stays on the board until someone has seen to it, and a
+    callback rings until then.
     """
     obligation = _obligation(d, c.obligation_id)
-    if d.now < obligation.lapses_at:
+    due_at = obligation.lapses_at if obligation.missed_at is None else obligation.again_at
+    if due_at is None or d.now < due_at:
         raise Conflict(
             "not_lapsed",
             "Its instant has not passed.",
-            lapses_at=obligation.lapses_at.isoformat(),
+            lapses_at=(due_at or obligation.lapses_at).isoformat(),
         )
     if obligation.kind is _K.CHECK_IN:
         return _missed_check_in(d, obligation)
-    d.emit(ObligationMissed(obligation_id=obligation.id, incident_id=obligation.incident_id))
-    incident = _incident(d, obligation.incident_id)
-    to = f"user:{obligation.owner}" if obligation.owner is not None else "role:dispatcher"
     # After days of standstill what lapsed in them stands on the board, and doesn't ring one by one.
-    if d.now - obligation.lapses_at <= RINGS_WITHIN:
-        d.notify(to, f"{obligation.kind.value}_missed", incident=incident)
-        if obligation.kind is not _K.WAITING_CONTACT:
-            d.notify(
-                "role:supervisor",
-                f"{obligation.kind.value}_missed",
-                urgency="soon",
-                incident=incident,
-            )
+    rings = d.now - due_at <= RINGS_WITHIN
+    again_s = d.policy.waiting.alarm_again_s
+    again_at = d.in_s(again_s) if rings and obligation.kind in RINGS_AGAIN else None
+    d.emit(
+        ObligationMissed(
+            obligation_id=obligation.id, again_at=again_at, incident_id=obligation.incident_id
+        )
+    )
+    if rings:
+        _tell_missed(d, obligation)
     return {
         "obligation_id": obligation.id,
         "state": ObligationState.MISSED,
-        "next": _next(d, obligation),
+        "next": _next(d, obligation, misses=obligation.misses + 1),
     }
+
+
+def _tell_missed(d: Deciding, obligation: Obligation) -> None:
+    """Tell who must see to it, and each time that it was missed again more people."""
+    times = obligation.told + obligation.misses
+    owner = f"user:{obligation.owner}" if obligation.owner is not None else "role:dispatcher"
+    to = {owner: "now"}
+    if obligation.kind is not _K.WAITING_CONTACT:
+        to["role:supervisor"] = "soon"
+    if times >= 1:
+        to |= {"role:dispatcher": "now", "role:supervisor": "now"}
+    if times >= ALL_TOLD_AT:
+        to["role:on_call"] = "now"
+    incident = _incident(d, obligation.incident_id)
+    if obligation.kind in RINGS_AGAIN and incident is not None and incident.back_entered:
+        incident = None  # kept on paper, but a caller who is to be called now is not
+    for address, urgency in to.items():
+        d.notify(address, f"{obligation.kind.value}_missed", urgency=urgency, incident=incident)
 
 
 def _missed_check_in(d: Deciding, obligation: Obligation) -> dict[str, Any]:
@@ -264,12 +287,12 @@ def _incident(d: Deciding, incident_id: IncidentId | None) -> Incident | None:
     return d.board.incidents.get(incident_id) if incident_id is not None else None
 
 
-def _next(d: Deciding, obligation: Obligation) -> ObligationId | None:
+def _next(d: Deciding, obligation: Obligation, misses: int = 0) -> ObligationId | None:
     incident = _incident(d, obligation.incident_id)
     if incident is None:
         return None
     if obligation.kind is _K.WAITING_CONTACT:
-        return next_waiting_contact(d, incident)
+        return next_waiting_contact(d, incident, misses=misses)
     if obligation.kind is _K.CHECK_IN and obligation.assignment_id is not None:
         run = incident.assignment(obligation.assignment_id)
         return next_check_in(d, incident, run) if run is not None else None

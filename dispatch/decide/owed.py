@@ -21,7 +21,8 @@ from crisis.triage import Acuity
 from dispatch.decide.context import Deciding
 
 #: State of a run → the stage whose interval its check-ins follow; absent = no check-ins.
-#: A staged crew stands near an unsafe scene: it is asked as often as one on scene.
+#: A staged crew stands near an unsafe scene: it is asked as often as one on scene. One that has
+#: handed the person over is still away from its base, with strangers, until it is clear.
 STAGES: dict[Status, str] = {
     Status.EN_ROUTE: "en_route",
     Status.STAGED: "on_scene",
@@ -30,7 +31,13 @@ STAGES: dict[Status, str] = {
     Status.ASSESSED: "on_scene",
     Status.TRANSPORTING: "transport",
     Status.AT_DESTINATION: "transport",
+    Status.HANDED_OFF: "transport",
 }
+#: ... and where nobody asks after the crew: it hasn't left (a mark tells that, see ``flags``), it
+#: has said that it is clear, or its run ended and what it does next is watched as its own.
+UNASKED = frozenset(
+    {Status.ACCEPTED, Status.CLEARED, Status.READY, Status.DIVERTED, Status.CANCELLED}
+)
 
 
 def arise(
@@ -48,6 +55,7 @@ def arise(
     owner: UserId | None = None,
     team_id: TeamId | None = None,
     grace_s: float = 0.0,
+    misses: int = 0,
 ) -> ObligationId:
     """Let an obligation arise and return its id.
 
@@ -56,6 +64,7 @@ def arise(
         thing: tells apart several of one kind in one command; ``None`` = the kind.
         team_id: the team that owes it; ``None`` = the run's, or no team.
         grace_s: seconds after ``due_at`` until it counts as missed.
+        misses: how many of its kind in a row were missed before it.
     """
     obligation_id = ObligationId(d.id(f"obligation/{thing or kind.value}"))
     policy = d.policy_of(d.board.incidents.get(incident_id) if incident_id is not None else None)
@@ -73,6 +82,7 @@ def arise(
             stage=stage,
             owner=owner,
             team_id=run.team_id if run is not None else team_id,
+            misses=misses,
         )
     )
     return obligation_id
@@ -154,7 +164,7 @@ def person_waits(incident: Incident) -> bool:
 
 
 def next_waiting_contact(
-    d: Deciding, incident: Incident, *, by: datetime | None = None
+    d: Deciding, incident: Incident, *, by: datetime | None = None, misses: int = 0
 ) -> ObligationId | None:
     """Let the next contact with a waiting person arise, the acuity's interval from now.
 
@@ -175,4 +185,5 @@ def next_waiting_contact(
         due_at if by is None else min(by, due_at),
         rule="waiting.contact_every_s",
         incident_id=incident.id,
+        misses=misses,
     )

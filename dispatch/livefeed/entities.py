@@ -406,7 +406,11 @@ class ShiftView(_Entity, frozen=True, kw_only=True, tag="shift"):
 
 
 class CallView(_Entity, frozen=True, kw_only=True, tag="call"):
-    """An open call: never who calls."""
+    """An open call: never who calls.
+
+    ``waiting_since``: since when its caller waits for us; ``None`` = they don't. ``told``: how
+    often people were told of it. ``in_hand_by``, ``in_hand_until``: as of an incident.
+    """
 
     id: UUID
     state: str
@@ -419,6 +423,10 @@ class CallView(_Entity, frozen=True, kw_only=True, tag="call"):
     answered_by: UUID | None = None
     incident_id: UUID | None = None
     confirmed: tuple[str, ...] = ()
+    waiting_since: datetime | None = None
+    told: int = 0
+    in_hand_by: UUID | None = None
+    in_hand_until: datetime | None = None
 
 
 class DuressView(_Entity, frozen=True, kw_only=True, tag="duress"):

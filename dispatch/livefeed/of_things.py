@@ -151,6 +151,10 @@ def call_row(call: Call, board: Board, _: UUID | None) -> CallView:
         answered_by=call.answered_by,
         incident_id=call.incident_id,
         confirmed=call.confirmed,
+        waiting_since=call.waiting_since,
+        told=call.told,
+        in_hand_by=call.in_hand_by,
+        in_hand_until=call.in_hand_until,
     )
 
 

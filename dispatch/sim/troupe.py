@@ -18,6 +18,7 @@ from crisis.clock import Clock, new_id
 from crisis.commands import Envelope
 from crisis.ids import AgencyId, CommandId, CountyId, TeamId, UserId
 from crisis.policy import (
+    CallPolicy,
     CountyPolicy,
     DuressPolicy,
     ObligationPolicy,
@@ -140,6 +141,7 @@ def _local(day: date, hour: int) -> datetime:
 def demo_policy(speed: float, effective_from: datetime) -> CountyPolicy:
     """Return the policy of a demonstration: as by default, with room for a person to answer."""
     asked, alarm, waiting, owed = OfferPolicy(), DuressPolicy(), WaitingPolicy(), ObligationPolicy()
+    calls = CallPolicy()
     to_supervisor, to_on_call, to_watchdog = (room * speed for room in _ALARM_ROOM_S)
     by_hand = _ROOM_S * speed
 
@@ -162,6 +164,12 @@ def demo_policy(speed: float, effective_from: datetime) -> CountyPolicy:
             supervisor_after_s=max(alarm.supervisor_after_s, to_supervisor),
             on_call_after_s=max(alarm.on_call_after_s, to_on_call),
             watchdog_after_s=max(alarm.watchdog_after_s, to_watchdog),
+        ),
+        calls=CallPolicy(
+            answer_s=max(calls.answer_s, by_hand),
+            hold_s=max(calls.hold_s, by_hand),
+            transfer_s=max(calls.transfer_s, by_hand),
+            again_s=max(calls.again_s, by_hand),
         ),
         waiting=WaitingPolicy(
             handoff_alert_s=max(waiting.handoff_alert_s, by_hand),

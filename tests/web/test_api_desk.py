@@ -157,6 +157,34 @@ async def test_whoever_loses_their_role_leaves_the_desk(site: Site) -> None:
     assert await _owner(site, incident_id) is None
 
 
+async def test_whoever_is_gone_leaves_the_caller_to_whoever_answers_next(site: Site) -> None:
+    desk, stays = await site.client(Role.DISPATCHER), await site.client(Role.CALL_TAKER)
+    call_id = (await desk.do("/calls", answered=True))["call_id"]
+    calls = lambda: site.node.service.county(ALAMEDA).board.calls  # noqa: E731
+    await _look(site)
+    assert calls()[UUID(call_id)].state == "on_line"
+
+    await desk.http.delete("/api/v1/session", headers=desk.headers)
+    await _look(site)
+    assert calls()[UUID(call_id)].state == "offered"
+    answered = await stays.do(f"/calls/{call_id}/answer")
+    assert answered["state"] == "on_line"
+
+
+async def test_on_call_takes_a_caller_in_hand_and_is_not_waited_for_once_gone(site: Site) -> None:
+    desk, on_call = await site.client(Role.DISPATCHER), await site.client(Role.ON_CALL)
+    call_id = (await desk.do("/calls", answered=True))["call_id"]
+    refused = await on_call.post(f"/calls/{call_id}/in-hand")
+    assert problem(refused, 409) == "caller_not_waiting"
+    await desk.do(f"/calls/{call_id}/hold")
+    assert (await on_call.do(f"/calls/{call_id}/in-hand"))["until"]
+    calls = lambda: site.node.service.county(ALAMEDA).board.calls  # noqa: E731
+    assert calls()[UUID(call_id)].in_hand_by is not None
+    await on_call.http.delete("/api/v1/session", headers=on_call.headers)
+    await _look(site)
+    assert calls()[UUID(call_id)].in_hand_by is None
+
+
 async def test_who_has_something_in_hand_and_is_gone_is_not_waited_for(site: Site) -> None:
     desk, on_call = await site.client(Role.DISPATCHER), await site.client(Role.ON_CALL)
     incident_id = await site.determined(desk)

@@ -54,6 +54,7 @@ OPERATIONS: list[Operation] = [
         ("/calls/{call_id}/fail-transfer", c.FailTransfer),
         ("/calls/{call_id}/end", c.EndCall),
         ("/calls/{call_id}/lose", c.LoseCall),
+        ("/calls/{call_id}/in-hand", c.TakeCallInHand),
     ),
     *_all(
         "incidents",

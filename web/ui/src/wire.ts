@@ -6,7 +6,7 @@ import type { Operation } from "./api.ts";
 export const ACUITY_WORDS = ["emergent", "urgent", "routine"] as const;
 export type Acuity = (typeof ACUITY_WORDS)[number];
 
-export const ALERT_TEMPLATE_WORDS = ["offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "incident_reopened", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "life_threat", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "hold_writer_missing", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked", "clock_leapt", "restored"] as const;
+export const ALERT_TEMPLATE_WORDS = ["call_unanswered", "call_on_hold", "transfer_open", "offer", "offer_amended", "offer_withdrawn", "offer_expired", "declined_for_safety", "nobody_left_to_ask", "nobody_offers", "team_can_be_asked", "nobody_has_it", "ask_partner_agencies", "ask_for_loan", "run_cancelled", "run_diverted", "arrival_not_qualifying", "report_disputed", "crew_reports_there", "crew_there_unsettled", "crew_goes_on", "accepted_too_late", "run_restored", "claim_denied", "incident_amended", "close_proposed", "merged", "incident_reopened", "split", "ownership_offered", "ownership_accepted", "ownership_taken_over", "life_threat", "unassigned", "unowned", "deadline_warning", "deadline_moved", "deadline_breached", "handoff_unacknowledged", "handover_unanswered", "partner_unanswered", "partner_not_arrived", "unscreened", "undecided", "not_departed", "nobody_came", "take_back_proposed", "amendment_unacknowledged", "crew_short", "hold_writer_missing", "crew_no_longer_valid", "handed_off", "handoff_refused", "partner_coming", "partner_on_scene", "partner_not_coming", "partner_requested_by_team", "duress_raised", "duress_again", "duress_supervisor", "duress_on_call", "duress_watchdog", "duress_help_sent", "obligation_moved", "obligation_yours", "callback_missed", "waiting_contact_missed", "check_in_missed", "check_in_answered", "follow_up_missed", "plan_notice_missed", "note_missed", "mandated_report_missed", "nobody_reached_supervisor", "nobody_reached_on_call", "alert_not_sent", "overlooked", "clock_leapt", "restored"] as const;
 export type AlertTemplate = (typeof ALERT_TEMPLATE_WORDS)[number];
 
 export const ANSWER_WORDS = ["yes", "no", "unknown", "not_asked"] as const;
@@ -154,6 +154,7 @@ export interface Assignment {
   readonly team_id: string;
   readonly state: Status;
   readonly moved_at: string;
+  readonly known_at: string | null;
   readonly milestones: Readonly<Partial<Record<Status, string>>>;
   readonly corrected: readonly Status[];
   readonly crew: readonly string[];
@@ -288,6 +289,13 @@ export interface CallEnded {
   readonly outcome: string | null;
 }
 
+/** The caller has waited for too long in this state, and people were told; again = still. */
+export interface CallFlagged {
+  readonly type: "call_flagged";
+  readonly call_id: string;
+  readonly state: CallState;
+}
+
 /** The caller was put on hold. */
 export interface CallHeld {
   readonly type: "call_held";
@@ -299,6 +307,12 @@ export interface CallJoined {
   readonly type: "call_joined";
   readonly call_id: string;
   readonly incident_id: string;
+}
+
+/** Who spoke with the caller has left the desk: somebody else must take the call. */
+export interface CallLeft {
+  readonly type: "call_left";
+  readonly call_id: string;
 }
 
 /** The line dropped; someone must call back. */
@@ -316,12 +330,29 @@ export interface CallOffered {
   readonly referral_source: string;
   readonly agent_stays: boolean;
   readonly caller_record: string | null;
+  readonly on_paper: boolean;
+}
+
+/** A caller who waits for us: how long until people are told. */
+export interface CallPolicy {
+  readonly answer_s: number;
+  readonly hold_s: number;
+  readonly transfer_s: number;
+  readonly again_s: number;
 }
 
 /** The caller was taken off hold. */
 export interface CallResumed {
   readonly type: "call_resumed";
   readonly call_id: string;
+}
+
+/** Somebody sees to the caller who waits, and nothing rings again ``until`` then. */
+export interface CallTakenInHand {
+  readonly type: "call_taken_in_hand";
+  readonly call_id: string;
+  readonly by: string | null;
+  readonly until: string;
 }
 
 /** One side (``us`` or ``them``) confirmed a transfer; done when both have. */
@@ -361,6 +392,10 @@ export interface CallView {
   readonly answered_by: string | null;
   readonly incident_id: string | null;
   readonly confirmed: readonly string[];
+  readonly waiting_since: string | null;
+  readonly told: number;
+  readonly in_hand_by: string | null;
+  readonly in_hand_until: string | null;
 }
 
 /** A team that may go. */
@@ -525,6 +560,7 @@ export interface CountyPolicy {
   readonly offers: OfferPolicy;
   readonly duress: DuressPolicy;
   readonly check_ins: CheckInPolicy;
+  readonly calls: CallPolicy;
   readonly waiting: WaitingPolicy;
   readonly obligations: ObligationPolicy;
   readonly fixes: FixPolicy;
@@ -799,7 +835,7 @@ export interface Event {
   readonly device_at: string | null;
   readonly reason: string | null;
   readonly off_board: boolean;
-  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | DeadlineMoved | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | IncidentTakenInHand | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | SearchHeld | HoldReminded | HoldSettled | IncidentReopened | IncidentArchived | IncidentReturned | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | AssignmentRestored | AssignmentMoved | ClaimDenied | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
+  readonly body: CallOffered | CallAnswered | CallAbandoned | CallHeld | CallResumed | CallTransferStarted | CallTransferConfirmed | CallTransferFailed | CallEnded | CallLost | CallJoined | CallLeft | CallFlagged | CallTakenInHand | IncidentOpened | ScreeningStarted | TeamDetermined | NoDispatchDetermined | IncidentAmended | DeadlineMoved | SlotAdded | SlotDropped | SlotEscalated | SlotWoken | IncidentTakenInHand | OwnerOffered | OwnerChanged | CallAttached | NoteAdded | SubjectAdded | EncounterRecorded | IncidentClosed | IncidentCancelled | IncidentMerged | IncidentAbsorbed | IncidentSplit | IncidentReleased | IncidentFlagged | SearchHeld | HoldReminded | HoldSettled | IncidentReopened | IncidentArchived | IncidentReturned | OfferMade | OfferAccepted | OfferDeclined | OfferExpired | OfferWithdrawn | AssignmentBegun | AssignmentEntered | StatusReported | ReportDisputed | MilestoneCorrected | HazardsAcknowledged | AssignmentDiverted | AssignmentCancelled | AssignmentRestored | AssignmentMoved | ClaimDenied | CrewSwapped | PartnerRequested | PartnerBriefed | PartnerAcknowledged | PartnerArrived | PartnerLeft | PartnerNotComing | DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved | ObligationArose | ObligationAttempted | ObligationDone | ObligationExcepted | ObligationMissed | ObligationMoved | ObligationReassigned | TeamRecorded | ShiftPlanned | ShiftCancelled | ShiftStarted | CrewChanged | TeamUnavailable | TeamAvailable | ShiftEnding | ShiftEnded | LoanRequested | LoanGranted | LoanRefused | LoanReturned | ResponderRecorded;
 }
 
 /** A team that may not go, with every reason. */
@@ -1355,6 +1391,7 @@ export interface ObligationArose {
   readonly due_at: string;
   readonly rule: string;
   readonly lapses_at: string | null;
+  readonly misses: number;
   readonly incident_id: string | null;
   readonly call_id: string | null;
   readonly assignment_id: string | null;
@@ -1370,6 +1407,7 @@ export interface ObligationAttempted {
   readonly obligation_id: string;
   readonly outcome: string;
   readonly mode: string;
+  readonly again_at: string | null;
   readonly incident_id: string | null;
 }
 
@@ -1392,10 +1430,11 @@ export interface ObligationExcepted {
   readonly incident_id: string | null;
 }
 
-/** Its instant passed unmet. */
+/** Its instant passed unmet, and people were told; again = it still is unmet. */
 export interface ObligationMissed {
   readonly type: "obligation_missed";
   readonly obligation_id: string;
+  readonly again_at: string | null;
   readonly incident_id: string | null;
 }
 
@@ -3307,6 +3346,14 @@ export interface SwapCrewBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
+/** Say that one sees to the caller who waits: no alarm of it rings again, for a while. */
+export interface TakeCallInHandBody {
+  readonly occurred_at?: string | null | undefined;
+  readonly sent_at?: string | null | undefined;
+  readonly by_voice?: boolean | undefined;
+  readonly back_entry_reason?: string | null | undefined;
+}
+
 /** Say that one sees to it: the ladder stands and no alarm rings again, for a while. */
 export interface TakeInHandBody {
   readonly occurred_at?: string | null | undefined;
@@ -3364,7 +3411,7 @@ export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, 
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const AssignmentShape: Shape = { d: {"state": "accepted", "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
+export const AssignmentShape: Shape = { d: {"state": "accepted", "known_at": null, "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null, "records": []} };
 export const EncounterShape: Shape = { d: {"version": 1, "subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": "not_asked", "law_enforcement": null, "mandated_reports": [], "note_record": null} };
@@ -3381,7 +3428,7 @@ export const CandidateShape: Shape = { d: {"on_time": null, "surely_on_time": nu
 export const PossibleShape: Shape = { d: {"on_time": null, "saves_s": null, "fix_age_s": null, "reasons": []}, p: { reasons: ReasonShape } };
 export const ExcludedShape: Shape = { d: {"eta_s": null}, p: { reasons: ReasonShape } };
 export const RecommendationShape: Shape = { d: {"candidates": [], "fastest": null, "possible": [], "near_misses": [], "excluded": [], "counts": {}, "tie_break": null}, p: { needs: IncidentNeedsShape, candidates: CandidateShape, possible: PossibleShape, excluded: ExcludedShape } };
-export const CallOfferedShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "caller_record": null} };
+export const CallOfferedShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "caller_record": null, "on_paper": false} };
 export const CallTransferStartedShape: Shape = { d: {"reason": "other"} };
 export const CallTransferConfirmedShape: Shape = { d: {"record": null} };
 export const CallTransferFailedShape: Shape = { d: {"reason": "other"} };
@@ -3425,11 +3472,11 @@ export const PartnerNotComingShape: Shape = { d: {"taken_back": false} };
 export const DuressRaisedShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "cause": "button", "next_rung_at": null, "policy_version": "", "doubts": [], "claimed_at": null} };
 export const DuressEscalatedShape: Shape = { d: {"next_rung_at": null} };
 export const DuressHelpSentShape: Shape = { d: {"record": null} };
-export const ObligationAroseShape: Shape = { d: {"lapses_at": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "stage": null, "owner": null, "team_id": null} };
-export const ObligationAttemptedShape: Shape = { d: {"mode": "telehealth_audio", "incident_id": null} };
+export const ObligationAroseShape: Shape = { d: {"lapses_at": null, "misses": 0, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "stage": null, "owner": null, "team_id": null} };
+export const ObligationAttemptedShape: Shape = { d: {"mode": "telehealth_audio", "again_at": null, "incident_id": null} };
 export const ObligationDoneShape: Shape = { d: {"mode": "telehealth_audio", "late": false, "record": null, "incident_id": null} };
 export const ObligationExceptedShape: Shape = { d: {"incident_id": null} };
-export const ObligationMissedShape: Shape = { d: {"incident_id": null} };
+export const ObligationMissedShape: Shape = { d: {"again_at": null, "incident_id": null} };
 export const ObligationMovedShape: Shape = { d: {"owed_again": false, "incident_id": null} };
 export const ObligationReassignedShape: Shape = { d: {"incident_id": null} };
 export const TeamRecordedShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false} };
@@ -3451,6 +3498,7 @@ export const RungShape: Shape = { d: {"delay_s": 0.0} };
 export const OfferPolicyShape: Shape = { d: {"window_s": {"emergent": 60, "urgent": 90, "routine": 180}, "max_share_of_remaining": 0.1, "shortest_window_s": 30, "auto_offer": false, "person_s": {"emergent": 120, "urgent": 300, "routine": 900}, "next_best_limit": 0, "ladder": [{"kind": "next_best"}, {"kind": "supervisor"}, {"kind": "partner", "delay_s": 300}, {"kind": "loan", "delay_s": 300}, {"kind": "on_call", "delay_s": 600}], "watchdog_s": 30, "alert_when_nobody_left": true}, p: { ladder: RungShape } };
 export const DuressPolicyShape: Shape = { d: {"supervisor_after_s": 30, "on_call_after_s": 60, "watchdog_after_s": 120} };
 export const CheckInPolicyShape: Shape = { d: {"en_route_s": 2700, "on_scene_s": 1800, "transport_s": 1800, "lone_on_scene_s": 900, "grace_s": 180} };
+export const CallPolicyShape: Shape = { d: {"answer_s": 30, "hold_s": 180, "transfer_s": 600, "again_s": 60} };
 export const WaitingPolicyShape: Shape = { d: {"contact_every_s": {"emergent": 600, "urgent": 900, "routine": 1800}, "unassigned_mark_s": {"emergent": 60, "urgent": 300, "routine": 900}, "unassigned_alert_s": {"emergent": 300, "urgent": 900, "routine": 1800}, "deadline_warnings": [0.5, 0.75, 0.9], "handoff_alert_s": 120, "unowned_alert_s": 120, "unread_change_s": 120, "unscreened_s": 300, "undecided_s": 1200, "partner_alert_s": 120, "partner_arrival_s": 2700, "turnout_s": {"emergent": 300, "urgent": 600, "routine": 900}, "alarm_again_s": 300, "in_hand_s": 900} };
 export const FollowupRuleShape: Shape = { d: {"hours": 72, "counted_from": "arrived_at"} };
 export const ObligationPolicyShape: Shape = { d: {"followup": {}, "followup_attempts": 3, "plan_notice_hours": 48, "callback_s": 120}, p: { followup: FollowupRuleShape } };
@@ -3463,7 +3511,7 @@ export const LonePolicyShape: Shape = { d: {"allowed": true, "unanswered_is_unkn
 export const TelehealthPolicyShape: Shape = { d: {"allowed": true, "audio_only": true, "marked_delay_s": 900, "approvers": ["supervisor"]} };
 export const ClockPolicyShape: Shape = { d: {"phone_ahead_s": 120.0, "late_report_s": 172800, "desk_back_s": 14400, "reopen_within_s": 14400, "back_entry_roles": ["supervisor", "lead", "admin"], "back_entry_days": 14} };
 export const RetentionPolicyShape: Shape = { d: {"positions_days": 90, "command_results_days": 30} };
-export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "desk_phone": "", "lpha_on_call": true, "screening": {}, "offers": {}, "duress": {}, "check_ins": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { screening: ScreeningPolicyShape, offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
+export const CountyPolicyShape: Shape = { d: {"zone": "America/Los_Angeles", "desk_phone": "", "lpha_on_call": true, "screening": {}, "offers": {}, "duress": {}, "check_ins": {}, "calls": {}, "waiting": {}, "obligations": {}, "fixes": {}, "travel": {"name": "statewide", "version": "2026-11", "source": "unverified for California: medians and lower edge fitted to 238,000 quickest drives of 0.1 to 45 km over the road network of one city and its surroundings (Porto, OpenStreetMap) at free-flow speeds by road class; upper edge widened for traffic and mountains; not yet compared with drives of any county", "near_detour": 1.65, "far_detour": 1.3, "near_m": 8000.0, "near_mps": 9.5, "far_mps": 24.0, "half_speed_m": 15000.0, "stop_s": 30.0, "near_low": 0.5, "far_low": 0.8, "near_high": 2.3, "far_high": 1.45, "time_factor": 1.0}, "matching": {}, "divert": {}, "lone": {}, "telehealth": {}, "clocks": {}, "retention": {}}, p: { screening: ScreeningPolicyShape, offers: OfferPolicyShape, duress: DuressPolicyShape, check_ins: CheckInPolicyShape, calls: CallPolicyShape, waiting: WaitingPolicyShape, obligations: ObligationPolicyShape, fixes: FixPolicyShape, travel: EstimateParametersShape, matching: MatchingPolicyShape, divert: DivertPolicyShape, lone: LonePolicyShape, telehealth: TelehealthPolicyShape, clocks: ClockPolicyShape, retention: RetentionPolicyShape } };
 export const PolicyNowShape: Shape = { d: {}, p: { policy: CountyPolicyShape } };
 export const RefShape: Shape = { d: {"arrival_disputed": false} };
 export const LineShape: Shape = { d: {}, p: { by_arrival: { m: RefShape }, by_determination: { m: RefShape } } };
@@ -3492,7 +3540,7 @@ export const MemberViewShape: Shape = { d: {"mode": "onsite"} };
 export const AskedViewShape: Shape = { d: {"eta_s": null, "located_by": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "may_hold": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
 export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "telehealth_second": false}, p: { crew: MemberViewShape } };
-export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": []} };
+export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": [], "waiting_since": null, "told": 0, "in_hand_by": null, "in_hand_until": null} };
 export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "next_to": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
 export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
 export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { hazards: HazardViewShape, danger: DangerViewShape, offers: OfferViewShape, runs: RunViewShape } };
@@ -4057,6 +4105,11 @@ export const swapCrew: Operation<{ assignment_id: string }, undefined, SwapCrewB
   name: "swapCrew", method: "POST", path: "/api/v1/assignments/{assignment_id}/crew", command: true, shape: null,
 };
 
+/** Say that one sees to the caller who waits: no alarm of it rings again, for a while. */
+export const takeCallInHand: Operation<{ call_id: string }, undefined, TakeCallInHandBody, Answered> = {
+  name: "takeCallInHand", method: "POST", path: "/api/v1/calls/{call_id}/in-hand", command: true, shape: null,
+};
+
 /** Say that one sees to it: the ladder stands and no alarm rings again, for a while. */
 export const takeInHand: Operation<{ incident_id: string }, undefined, TakeInHandBody, Answered> = {
   name: "takeInHand", method: "POST", path: "/api/v1/incidents/{incident_id}/in-hand", command: true, shape: null,
@@ -4193,6 +4246,7 @@ export type RefusalCode =
   | "call_answered"
   | "call_has_incident"
   | "call_sign_taken"
+  | "caller_not_waiting"
   | "cancel_reason_missing"
   | "cancelled_met_nobody"
   | "check_in_by_hand"

@@ -12,6 +12,7 @@ import { answerCall, attachCall, confirmTransfer, endCall, failTransfer, holdCal
 import { Choose, Chosen } from "./Choose.tsx";
 import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
+import { CallerInHand } from "./InHand.tsx";
 import { startDraft } from "./draft.ts";
 
 const ORDER = ["offered", "held", "transferring", "on_line"] as const;
@@ -46,10 +47,11 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
   const incident = call.incident_id === null ? undefined : desk.live.of("incident").at(call.incident_id).value;
   const isRinging = call.state === "offered";
   return (
-    <div class={`call ${call.state}`} data-call={call.state}>
+    <div class={`call ${call.state}`} data-call={call.state} data-late={call.told > 0}>
       <Icon name="phone" />
       <strong>{t(`call_${call.state}`)}</strong>
-      <Since from={isRinging ? call.offered_at : (call.answered_at ?? call.offered_at)} />
+      <Since from={call.waiting_since ?? (isRinging ? null : call.answered_at) ?? call.offered_at} />
+      {call.told > 0 && <strong class="alarm-words">{t("call_waits_long")}</strong>}
       <span class="quiet">
         {call.channel !== "voice" && `${word("channel", call.channel)} · `}
         {word("referral_source", call.referral_source)}
@@ -65,6 +67,7 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
           <kbd>C</kbd> {t("call_answer")}
         </Act>
       )}
+      <CallerInHand desk={desk} call={call} />
       {!isRinging && showsActs && <Acts desk={desk} call={call} />}
       {!isRinging && (
         <button type="button" class="button plain" aria-expanded={showsActs} title={say("call_acts")} onClick={() => (isChosen.value = !showsActs)}>

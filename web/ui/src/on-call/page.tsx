@@ -9,9 +9,10 @@ import { useEffect, useMemo } from "preact/hooks";
 import { loadCodes, word } from "../board/codes.ts";
 import { followAnswers } from "../board/told.ts";
 import { Desk } from "../board/desk.ts";
+import { openCalls } from "../board/Calls.tsx";
 import { Alarms } from "../board/Duress.tsx";
 import { Facts } from "../board/Facts.tsx";
-import { InHand, needsHands } from "../board/InHand.tsx";
+import { CallerInHand, InHand, needsHands } from "../board/InHand.tsx";
 import { Deadline } from "../board/List.tsx";
 import { Notices } from "../board/Notices.tsx";
 import { byUrgency } from "../board/order.ts";
@@ -29,7 +30,7 @@ import { t as common } from "../messages/common.ts";
 import { t } from "../messages/on-call.ts";
 import { api, type Session } from "../session.ts";
 import { followLive, startPage } from "../start.tsx";
-import { addNote, getIncident, getIncidentRecords, getSessionChannels, type IncidentView, type OpenedIncident, type OpenedRecords } from "../wire.ts";
+import { addNote, getIncident, getIncidentRecords, getSessionChannels, type CallView, type IncidentView, type OpenedIncident, type OpenedRecords } from "../wire.ts";
 
 const opened = signal<string | null>(null);
 type Told = { readonly incident: OpenedIncident; readonly records: OpenedRecords };
@@ -38,6 +39,7 @@ function OnCall({ desk }: { desk: Desk }) {
   const fresh = desk.live.freshness.value;
   const all = [...desk.live.of("incident").all.value.values()].sort(byUrgency);
   const waiting = all.filter(needsHands);
+  const callers = openCalls(desk).filter((call) => call.waiting_since !== null);
   const others = all.filter((one) => !needsHands(one) && one.ended_at === null);
   // What an alarm or a notice names is opened here.
   const wanted = desk.opened.value;
@@ -57,7 +59,8 @@ function OnCall({ desk }: { desk: Desk }) {
         <p class="quiet">{t("hint")}</p>
         <Reached />
         <Notices desk={desk} />
-        {fresh.state === "live" && waiting.length === 0 && <p>{t("calm")}</p>}
+        {callers.length > 0 && <Callers desk={desk} calls={callers} />}
+        {fresh.state === "live" && waiting.length === 0 && callers.length === 0 && <p>{t("calm")}</p>}
         {waiting.length > 0 && <Group desk={desk} title={t("waiting", { n: waiting.length })} ones={waiting} />}
         {others.length > 0 && <Group desk={desk} title={t("others", { n: others.length })} ones={others} />}
       </main>
@@ -80,6 +83,28 @@ function Reached() {
     <Note tone="warn">
       {t(lacks.value)} <a href="/account#alarms">{t("mail_set")}</a>
     </Note>
+  );
+}
+
+/** Who waits on a line: only the desk can speak with them, so this is whom to call there. */
+function Callers({ desk, calls }: { desk: Desk; calls: readonly CallView[] }) {
+  return (
+    <section aria-label={t("callers")}>
+      <h2>{t("callers")}</h2>
+      <ul>
+        {calls.map((call) => (
+          <li key={call.id} class="card" data-call={call.state}>
+            <div class="line">
+              <Icon name="phone" />
+              <h3>{board(`call_${call.state as "offered" | "held" | "transferring"}`)}</h3>
+              <Since from={call.waiting_since as string} />
+              {call.told > 0 && <strong class="alarm-words">{board("call_waits_long")}</strong>}
+            </div>
+            <CallerInHand desk={desk} call={call} />
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

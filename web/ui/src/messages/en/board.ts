@@ -95,6 +95,7 @@ export default {
   call_ended: "Ended",
   call_lost: "Line lost",
   with_you: "with you",
+  call_waits_long: "Waits too long",
   call_answer: "Answer",
   call_hold: "Hold",
   call_resume: "Back to the caller",
@@ -367,6 +368,9 @@ export default {
   event_obligation_moved: "Due at another time:",
   event_obligation_reassigned: "Passed on:",
 
+  alert_call_unanswered: "A call rings and nobody has answered",
+  alert_call_on_hold: "A caller is on hold for long",
+  alert_transfer_open: "A caller's transfer is not done",
   alert_offer: "A team is asked",
   alert_offer_amended: "The incident changed while a team is asked",
   alert_offer_withdrawn: "An offer was withdrawn",

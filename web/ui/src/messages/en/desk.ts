@@ -42,6 +42,7 @@ export default {
   ask_within: "Somebody should ask a team within",
   in_hand_take: "I have it in hand",
   in_hand_by: "In hand: {who}, asked again in",
+  in_hand_other: "In hand, asked again in",
   in_hand_again: "I still have it in hand",
   take_back: "Take the run back",
   not_departed: "Has not left",

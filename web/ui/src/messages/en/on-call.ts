@@ -1,5 +1,6 @@
 export default {
   title: "On call",
+  callers: "Callers who wait",
   hint: "You are rung for when nobody at the desk answers. Take in hand what you see to: it rings again for others when you leave it.",
   sound: "Sound",
   mail_none: "No address is set by which alarms reach you away from this page.",

@@ -97,6 +97,7 @@ const es: Catalog<typeof en> = {
   call_ended: "Terminada",
   call_lost: "Línea perdida",
   with_you: "con usted",
+  call_waits_long: "Espera demasiado",
   call_answer: "Contestar",
   call_hold: "Poner en espera",
   call_resume: "Volver con la persona",
@@ -369,6 +370,9 @@ const es: Catalog<typeof en> = {
   event_obligation_moved: "Vence a otra hora:",
   event_obligation_reassigned: "Pasado a otra persona:",
 
+  alert_call_unanswered: "Suena una llamada y nadie contesta",
+  alert_call_on_hold: "Alguien lleva mucho tiempo en espera",
+  alert_transfer_open: "La transferencia de una llamada no se completó",
   alert_offer: "Se pide a un equipo",
   alert_offer_amended: "El incidente cambió mientras se pide a un equipo",
   alert_offer_withdrawn: "Se retiró una oferta",

@@ -44,6 +44,7 @@ const es: Catalog<typeof en> = {
   ask_within: "Alguien debe pedir a un equipo en",
   in_hand_take: "Yo lo atiendo",
   in_hand_by: "Lo atiende: {who}; se preguntará de nuevo en",
+  in_hand_other: "Alguien lo atiende; se preguntará de nuevo en",
   in_hand_again: "Sigo atendiéndolo",
   take_back: "Retirar la salida",
   not_departed: "No ha salido",

@@ -3,6 +3,7 @@ import type en from "../en/on-call.ts";
 
 const es: Catalog<typeof en> = {
   title: "De guardia",
+  callers: "Llamadas que esperan",
   hint: "Se le llama cuando nadie del despacho responde. Marque lo que atiende: suena otra vez para otros cuando lo deja.",
   sound: "Sonido",
   mail_none: "No hay una dirección para que las alarmas le lleguen fuera de esta página.",

@@ -24,6 +24,7 @@ const es = {
   before_received: "La decisión no puede ser anterior a la recepción del incidente.",
   before_the_call: "Eso es anterior al comienzo de la llamada.",
   body_too_long: "El texto es demasiado largo.",
+  caller_not_waiting: "Quien llama no está esperando a nadie.",
   call_answered: "Otra persona ya contestó.",
   call_has_incident: "La llamada ya es parte de un incidente; si es la misma situación, únalos.",
   call_sign_taken: "Otro equipo ya tiene ese indicativo.",

@@ -97,6 +97,7 @@ const vi: Catalog<typeof en> = {
   call_ended: "Đã kết thúc",
   call_lost: "Mất đường dây",
   with_you: "với bạn",
+  call_waits_long: "Chờ quá lâu",
   call_answer: "Trả lời",
   call_hold: "Giữ máy",
   call_resume: "Nói tiếp với người gọi",
@@ -369,6 +370,9 @@ const vi: Catalog<typeof en> = {
   event_obligation_moved: "Đổi hạn:",
   event_obligation_reassigned: "Giao cho người khác:",
 
+  alert_call_unanswered: "Có cuộc gọi đổ chuông chưa ai nghe",
+  alert_call_on_hold: "Người gọi bị giữ máy lâu",
+  alert_transfer_open: "Chuyển máy chưa xong",
   alert_offer: "Đang hỏi một đội",
   alert_offer_amended: "Sự việc thay đổi khi đang hỏi một đội",
   alert_offer_withdrawn: "Đã rút một đề nghị",

@@ -44,6 +44,7 @@ const vi: Catalog<typeof en> = {
   ask_within: "Cần có người hỏi một đội trong",
   in_hand_take: "Tôi đang xử lý",
   in_hand_by: "Đang xử lý: {who}; sẽ hỏi lại sau",
+  in_hand_other: "Đang có người xử lý; sẽ hỏi lại sau",
   in_hand_again: "Tôi vẫn đang xử lý",
   take_back: "Thu lại chuyến",
   not_departed: "Chưa xuất phát",

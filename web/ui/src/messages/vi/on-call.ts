@@ -3,6 +3,7 @@ import type en from "../en/on-call.ts";
 
 const vi: Catalog<typeof en> = {
   title: "Trực sẵn",
+  callers: "Người gọi đang chờ",
   hint: "Bạn được gọi khi không ai ở bàn điều phối trả lời. Hãy nhận xử lý việc bạn lo: khi bạn rời, nó lại báo cho người khác.",
   sound: "Âm thanh",
   mail_none: "Chưa đặt địa chỉ để báo động tới bạn khi rời trang này.",

@@ -23,6 +23,7 @@ const vi: Said = {
   before_received: "Quyết định không thể trước lúc nhận vụ việc.",
   before_the_call: "Lúc đó cuộc gọi chưa bắt đầu.",
   body_too_long: "Nội dung quá dài.",
+  caller_not_waiting: "Người gọi không phải chờ ai.",
   call_answered: "Người khác đã trả lời.",
   call_has_incident: "Cuộc gọi đã thuộc một vụ việc; nếu là một, hãy gộp lại.",
   call_sign_taken: "Đội khác đã dùng mã gọi đó.",
