@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 from playwright.async_api import expect
 
 from crisis.clock import MachineClock
@@ -45,3 +46,27 @@ async def test_on_call_opens_what_waits_and_takes_it_in_hand(
 
     await expect(desk.locator("[data-in-hand=true]")).to_contain_text("In hand: Noor")
     await expect(desk.locator("[data-in-hand=true]")).to_contain_text("asked again in")
+
+
+async def test_a_caller_who_waits_too_long_is_shown_and_taken_in_hand(
+    windows: Windows, dsn: str, axe: Axe
+) -> None:
+    await on_call(dsn, "noor")
+    desk = await ready(await windows.open("desk", "/board"))
+    night = await windows.open("noor", "/on-call", PHONE)
+    async with httpx.AsyncClient() as http:
+        line = await windows.server.sign_in("desk", http)
+        line.http.base_url = httpx.URL(windows.server.url)
+        await line.do("/calls", channel="voice")
+
+    shown, card = desk.locator(".call"), night.locator(".card[data-call]")
+    for one in (shown, card):
+        await expect(one).to_contain_text("Waits too long", timeout=90_000)
+    assert await axe(night) == [] and await axe(desk) == []
+
+    await card.get_by_role("button", name="I have it in hand").click()
+    await expect(card).to_contain_text("In hand: yours")
+    await expect(shown).to_contain_text("In hand, asked again in")
+    await shown.get_by_role("button", name="Answer").click()
+    await expect(shown).to_have_attribute("data-call", "on_line")
+    await expect(card).to_have_count(0)

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from crisis.ids import IncidentId
+from crisis.call import Call
+from crisis.ids import CallId, IncidentId
 from crisis.roles import Role
 from dispatch.store.administration import add_agency
 from tests.web.kit import ALAMEDA, PASSWORD, Client, Site, problem
@@ -22,6 +23,10 @@ async def _listed(desk: Client, **query: Any) -> list[int]:
 async def _owner(site: Site, incident_id: str) -> object:
     board = site.node.service.county(ALAMEDA).board
     return board.incidents[IncidentId(UUID(incident_id))].owner
+
+
+def _call(site: Site, call_id: str) -> Call:
+    return site.node.service.county(ALAMEDA).board.calls[CallId(UUID(call_id))]
 
 
 async def _look(site: Site) -> None:
@@ -160,13 +165,12 @@ async def test_whoever_loses_their_role_leaves_the_desk(site: Site) -> None:
 async def test_whoever_is_gone_leaves_the_caller_to_whoever_answers_next(site: Site) -> None:
     desk, stays = await site.client(Role.DISPATCHER), await site.client(Role.CALL_TAKER)
     call_id = (await desk.do("/calls", answered=True))["call_id"]
-    calls = lambda: site.node.service.county(ALAMEDA).board.calls  # noqa: E731
     await _look(site)
-    assert calls()[UUID(call_id)].state == "on_line"
+    assert _call(site, call_id).state == "on_line"
 
     await desk.http.delete("/api/v1/session", headers=desk.headers)
     await _look(site)
-    assert calls()[UUID(call_id)].state == "offered"
+    assert _call(site, call_id).state == "offered"
     answered = await stays.do(f"/calls/{call_id}/answer")
     assert answered["state"] == "on_line"
 
@@ -178,11 +182,10 @@ async def test_on_call_takes_a_caller_in_hand_and_is_not_waited_for_once_gone(si
     assert problem(refused, 409) == "caller_not_waiting"
     await desk.do(f"/calls/{call_id}/hold")
     assert (await on_call.do(f"/calls/{call_id}/in-hand"))["until"]
-    calls = lambda: site.node.service.county(ALAMEDA).board.calls  # noqa: E731
-    assert calls()[UUID(call_id)].in_hand_by is not None
+    assert _call(site, call_id).in_hand_by is not None
     await on_call.http.delete("/api/v1/session", headers=on_call.headers)
     await _look(site)
-    assert calls()[UUID(call_id)].in_hand_by is None
+    assert _call(site, call_id).in_hand_by is None
 
 
 async def test_who_has_something_in_hand_and_is_gone_is_not_waited_for(site: Site) -> None:
