@@ -24,6 +24,8 @@ export const openCalls = (desk: Desk): readonly CallView[] =>
 
 export async function answer(desk: Desk, call: CallView, key?: string): Promise<void> {
   await api.call(answerCall, { path: { call_id: call.id }, body: {}, ...(key === undefined ? {} : { key }) });
+  // A caller whom a colleague has left, or who calls again, may have an incident.
+  if (call.incident_id !== null) return desk.open(call.incident_id);
   startDraft(call);
   desk.take();
 }
