@@ -65,7 +65,7 @@ async def test_a_file_is_read_as_spreadsheets_write_it(house: House, encoding: s
     assert ("read as Windows-1252" in text_of(shown.text)) == (encoding == "cp1252")
 
 
-async def test_people_are_called_by_their_codes_everywhere_and_never_by_names(
+async def test_people_are_called_by_name_and_code_wherever_somebody_staffs_with_them(
     house: House,
 ) -> None:
     await house.agency()
@@ -80,9 +80,14 @@ async def test_people_are_called_by_their_codes_everywhere_and_never_by_names(
         for path in ("/people", f"/people/{one.id}", "/shifts", "/shifts/new")
     ]
     for page in pages:
-        assert "K12 (Licensed clinical social worker)" in text_of(page)
-        assert "Canary" not in page
+        assert "Zoë Canary · K12 (Licensed clinical social worker)" in text_of(page)
         assert f"#{one.id.hex[:6]}" not in page
+    # Whoever has an account is called as there, and once; who has no code is called by name.
+    made = await admin.send(
+        "/users/new", username="zoe", label="Z. Canary", role="responder", responder=str(one.id)
+    )
+    assert made.status_code == 200, text_of(made.text)
+    assert "Z. Canary · K12 (" in text_of(await admin.open("/shifts/new"))
     # The same file again changes nothing: names are compared where they are kept.
     again = await admin.upload("people", PEOPLE)
     assert kinds(again.text) == {2: "unchanged", 3: "unchanged"}

@@ -150,7 +150,7 @@ class Desk:
         """Return how the people are called whom this person staffs; noted in the audit.
 
         Args:
-            with_names: names too, to compare with: no page shows them.
+            with_names: names too, and not the codes alone.
         """
         mine = (one for one in self.county.board.responders.values() if self.may_see(one.agency_id))
         return await read_names(

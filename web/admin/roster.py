@@ -403,16 +403,24 @@ async def _agency_names(desk: Desk) -> dict[AgencyId, str]:
 
 
 async def _called(desk: Desk) -> dict[UUID, str]:
-    """Return how people are called: by their account's label and by their code."""
-    found: dict[UUID, str] = {}
-    for account in await desk.node.accounts.list_accounts(desk.county_id):
-        for grant in account.grants:
-            if grant.county_id == desk.county_id and grant.responder_id is not None:
-                found[grant.responder_id] = account.label
-    for one, called in (await desk.names()).items():
-        names = (found.get(one), called.code)
-        found[one] = " \N{MIDDLE DOT} ".join(name for name in names if name)
-    return found
+    """Return how people are called: by their account's label or their name, and by their code."""
+    accounts = await desk.node.accounts.list_accounts(desk.county_id)
+    names = await desk.names(with_names=True)
+
+    def written(work: Work) -> dict[UUID, str]:
+        labels: dict[UUID, str] = {}
+        for account in accounts:
+            for grant in account.grants:
+                if grant.county_id == desk.county_id and grant.responder_id is not None:
+                    labels[grant.responder_id] = account.label
+        found = dict(labels)
+        for number, (one, called) in enumerate(names.items()):
+            work.at(number, len(names))
+            parts = (labels.get(one) or called.name, called.code)
+            found[one] = " \N{MIDDLE DOT} ".join(part for part in parts if part)
+        return found
+
+    return await BESIDE.run(written)
 
 
 def _person_text(one: Responder | None, called: Mapping[UUID, str], desk: Desk) -> str:

@@ -185,7 +185,7 @@ async def list_responders(args: argparse.Namespace) -> Exit:
     async with roster(args) as county:
         rows = [
             (
-                county.called(one.id).code or one.id,
+                county.called(one.id).code or county.called(one.id).name or one.id,
                 county.agency_name(one.agency_id),
                 one.provider_type,
                 one.licence_expires_on or ("no end" if one.licence else "none"),
