@@ -249,6 +249,48 @@ def test_columns_and_words_of_another_spreadsheet_are_mapped(tmp_path: Path) -> 
     assert "taken as other" not in done.stderr
 
 
+#: Of four calls one came in time (45 minutes of 60), one late (80), one was cancelled before its
+#: deadline, and one was never served; one row can't be used.
+OWN_WORDS = """\
+Crisis Response,,,,
+Inicio,Decision,Llegada,Fin,Resultado
+2026-07-01 08:00,2026-07-01 08:05,2026-07-01 08:50,,10-98
+2026-07-01 10:00,2026-07-01 10:05,2026-07-01 11:25,,10-98
+2026-07-01 12:00,2026-07-01 12:05,,2026-07-01 12:20,10-22
+2026-07-01 14:00,2026-07-01 14:05,,2026-07-01 15:30,NADIE
+2026-07-01 16:00,2026-07-01 16:05,,2026-07-01 16:30,10-0
+Total,5,,,
+"""
+MAPPING = """\
+kind;word;meaning
+column;Inicio;received_at
+column;Decision;determined
+column;Llegada;arrival
+column;Fin;ended
+column;Resultado;outcome
+outcome;10-98;responded
+outcome;10-22;cancelled
+outcome;Nadie;unserved
+"""
+
+
+def test_a_file_of_its_own_says_what_columns_and_outcomes_mean(tmp_path: Path) -> None:
+    calls, mapping = tmp_path / "own.csv", tmp_path / "mapping.csv"
+    calls.write_text(OWN_WORDS)
+    mapping.write_text(MAPPING, encoding="utf-16")
+    done = crisis_dispatch("replay", calls, "--map", mapping, "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    [whole] = [
+        row
+        for row in csv.DictReader(done.stdout.splitlines())
+        if (row["month"], row["area_class"]) == ("all", "all")
+    ]
+    assert (whole["arrived_on_time"], whole["arrived_measurable"]) == ("1", "2")
+    assert (whole["determined_on_time"], whole["determined_judged"]) == ("1", "3")
+    assert (whole["rows_used"], whole["rows_refused"]) == ("4", "1")
+    assert "outcome 10-0" in done.stderr and "rows that sum up or end the file" in done.stderr
+
+
 def test_a_file_without_a_column_that_is_needed_is_refused_with_what_to_do(tmp_path: Path) -> None:
     calls = tmp_path / "short.csv"
     calls.write_text("received_at,lat\n2026-07-01 08:00,38.6\n")

@@ -290,7 +290,7 @@ export default {
   alert_incident_amended: "The incident was changed. Read it again.",
   alert_run_cancelled: "Your run was called off.",
   tracker_title: "Track with another app",
-  tracker_how: "Traccar Client and OwnTracks track with the screen locked. Enter this address as their server; the app's own id may stay as it is.",
+  tracker_how: "Traccar Client, OwnTracks and Overland track with the screen locked. Enter this address as their server; the app's own id may stay as it is.",
   tracker_show: "Show the address",
   tracker_copy: "Copy",
   tracker_copied: "Copied",

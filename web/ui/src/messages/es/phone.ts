@@ -292,7 +292,7 @@ const es: Catalog<typeof en> = {
   alert_incident_amended: "El incidente cambió. Léalo de nuevo.",
   alert_run_cancelled: "Su salida fue cancelada.",
   tracker_title: "Rastrear con otra aplicación",
-  tracker_how: "Traccar Client y OwnTracks rastrean con la pantalla bloqueada. Escriba esta dirección como su servidor; el identificador de la aplicación puede quedar igual.",
+  tracker_how: "Traccar Client, OwnTracks y Overland rastrean con la pantalla bloqueada. Escriba esta dirección como su servidor; el identificador de la aplicación puede quedar igual.",
   tracker_show: "Mostrar la dirección",
   tracker_copy: "Copiar",
   tracker_copied: "Copiado",

@@ -292,7 +292,7 @@ const vi: Catalog<typeof en> = {
   alert_incident_amended: "Sự việc đã thay đổi. Hãy đọc lại.",
   alert_run_cancelled: "Chuyến của bạn đã bị hủy.",
   tracker_title: "Định vị bằng ứng dụng khác",
-  tracker_how: "Traccar Client và OwnTracks định vị cả khi khóa màn hình. Hãy nhập địa chỉ này làm máy chủ; mã của ứng dụng có thể giữ nguyên.",
+  tracker_how: "Traccar Client, OwnTracks và Overland định vị cả khi khóa màn hình. Hãy nhập địa chỉ này làm máy chủ; mã của ứng dụng có thể giữ nguyên.",
   tracker_show: "Hiện địa chỉ",
   tracker_copy: "Sao chép",
   tracker_copied: "Đã sao chép",
