@@ -116,6 +116,12 @@ _UNIT = re.compile(
 )
 
 
+#: How a head says in which zone its times are; all but the first ones say the county's own.
+_ZONE = re.compile(
+    r"_(?:(?P<utc>utc|gmt|zulu|z)|pst|pdt|pst_pdt|pt|pacific(?:_time)?|local(?:_time)?)(?:_time)?$"
+)
+
+
 @dataclass
 class Columns:
     """Which column of a file holds which of ours.
@@ -123,6 +129,7 @@ class Columns:
     Attributes:
         places: our column → its place in a row.
         units: of a column with durations, what its head says it counts in: d, h, m or s.
+        of_utc: columns whose head says that their times are UTC; those of no other are.
         clocks: the same of the first part of ``45:30``, where its head writes ``mm:ss``: h or m.
         unused: heads that are none, as they stand.
     """
@@ -130,6 +137,7 @@ class Columns:
     places: dict[str, int] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     clocks: dict[str, str] = field(default_factory=dict)
+    of_utc: set[str] = field(default_factory=set)
     unused: list[str] = field(default_factory=list)
 
     def durations(self) -> Iterator[tuple[str, str, str]]:
@@ -160,7 +168,7 @@ HEADS = frozenset({*KNOWN, *_NAMES})
 
 def meaning_of(head: str) -> tuple[str | None, str | None]:
     """Return the column that a head means, and the unit it names; ``None`` = none."""
-    for word in (plain(head), bare(head)):
+    for word in (plain(head), bare(head), _ZONE.sub("", plain(head))):
         name = _NAMES.get(word, word)
         if name in KNOWN:
             unit = _UNIT.search(plain(head)) if name in _PAIRS else None
@@ -207,6 +215,9 @@ def columns_of(heads: Sequence[str], given: Mapping[str, str]) -> Columns:
                     f"one, or say which: --column {name}=HEAD",
                 )
             found.places[name] = place
+            zone = _ZONE.search(plain(head))
+            if zone is not None and zone["utc"] and name not in _PAIRS:
+                found.of_utc.add(name)
             said = _UNIT.search(plain(head))
             letter = unit or _letter(said)
             if letter is not None and name in _PAIRS:

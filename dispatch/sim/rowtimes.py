@@ -127,7 +127,10 @@ class RowTimes:
             return None
         if not column.endswith("date"):
             text = self.clocks.spelled(text)
-        return read_time(text, self.orders.get(column, Order.MONTH_FIRST))
+        found = read_time(text, self.orders.get(column, Order.MONTH_FIRST))
+        if found is not None and found.zone is None and column in self.columns.of_utc:
+            found = found._replace(zone=UTC)
+        return found
 
     def _on_a_day(
         self, at: Told, cells: Cells, times: Mapping[str, datetime], text: str

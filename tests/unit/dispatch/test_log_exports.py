@@ -205,6 +205,22 @@ def test_a_log_as_it_is_exported_comes_to_what_was_counted_by_hand(form: str) ->
     assert log.noted in "\n".join(reading.notes)
 
 
+@pytest.mark.parametrize("form", ["Call Received (UTC)", "Received UTC", "Received GMT"])
+def test_a_head_that_names_utc_says_it_of_its_own_times_alone(form: str) -> None:
+    heads = f"{form},Determined,Arrival (PDT)\n"
+    reading = read(f"{heads}2025-07-01 02:00,{DAY} 19:05,{DAY} 19:50\n")
+    assert minutes(reading) == [45]
+    [call] = reading.calls
+    assert f"{call.received_at:%Y-%m-%d %H:%M}" == "2025-07-01 02:00"
+    # A zone of its own wins.
+    reading = read(f"{heads}{DAY} 19:00 PDT,{DAY} 19:05,{DAY} 19:50\n")
+    assert f"{reading.calls[0].received_at:%d %H:%M}" == "01 02:00"
+    # So it is of days and times in columns of their own.
+    apart = "date,received_time_utc,determined_utc,arrival_utc\n6/30/2025,21:00,21:05,21:50\n"
+    [call] = read(apart).calls
+    assert f"{call.received_at:%d %H:%M}" == "30 21:00" and minutes(read(apart)) == [45]
+
+
 def test_rows_keep_the_numbers_that_they_have_in_a_spreadsheet() -> None:
     reading = read("Log\n\n" + HEADS + ROW + HEADS + NEXT + "soon,,\nTotal,2,\n")
     assert [call.row for call in reading.calls] == [4, 6]
