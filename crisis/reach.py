@@ -165,6 +165,12 @@ class _Who(NamedTuple):
         team = self.board.teams.get(team_id)
         return self.agency is not None and team is not None and team.agency_id == self.agency
 
+    def is_near(self, team_id: TeamId | None) -> bool:
+        """Whether what a team leaves behind lies within what their account ends at."""
+        ends_at = self.actor.agency_id
+        team = self.board.teams.get(team_id) if team_id is not None else None
+        return ends_at is None or (team is not None and team.agency_id == ends_at)
+
 
 # What lies within reach, by the kind of id. An id of nothing passes: it is refused by name later.
 
@@ -237,10 +243,13 @@ def _concerns(who: _Who, incident: Incident) -> bool:
         return True
     if any(who.is_mine(owed.owner) for owed in who.board.owed_for(incident.id)):
         return True
-    if Reach.FOLLOW_UP not in who.reach or (who.actor.agency_id is not None and not at_desk):
+    if Reach.FOLLOW_UP not in who.reach:
         return False
-    return any(has_arrived(run) for run in incident.assignments) or any(
-        owed.kind in AFTER_A_RUN for owed in who.board.owed_for(incident.id)
+    return any(
+        has_arrived(run) and who.is_near(run.team_id) for run in incident.assignments
+    ) or any(
+        owed.kind in AFTER_A_RUN and who.is_near(owed.team_id)
+        for owed in who.board.owed_for(incident.id)
     )
 
 

@@ -7,11 +7,12 @@ is seen to by whoever asks. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from crisis.board import Board
 from crisis.call import Call
 from crisis.errors import Invalid, NotAllowed
+from crisis.ids import AgencyId, TeamId
 from crisis.incident import Incident
 from crisis.obligation import ObligationKind
 from crisis.roles import ANSWERING, DESK, Actor, Role
@@ -42,20 +43,38 @@ def is_own(actor: Actor, incident: Incident, board: Board) -> bool:
     Whoever was on the crew of a run keeps it, for their notes; a desk, and whoever is on
     call for it, has all that is on the board.
     """
-    if actor.has(*ANSWERING) and actor.agency_id is None:
-        mine = actor.user_id is not None and actor.user_id in {
-            incident.owner,
-            incident.pending_owner,
-        }
-        if mine or incident.id in board.incidents:
-            return True
+    if actor.has(*ANSWERING) and _is_of_desk(actor, incident, board):
+        return True
     if actor.has(Role.RESPONDER, Role.REMOTE_CLINICIAN) and _is_on_it(actor, incident):
         return True
     return actor.has(Role.FOLLOW_UP_WORKER) and any(
-        owed.incident_id == incident.id
-        and (owed.owner == actor.user_id or (owed.owner is None and owed.kind in FOLLOW_UP_KINDS))
-        for owed in board.obligations.values()
+        owed.owner == actor.user_id
+        or (
+            owed.owner is None and owed.kind in FOLLOW_UP_KINDS and _is_near(actor, incident, board)
+        )
+        for owed in board.owed_for(incident.id)
     )
+
+
+def _is_of_desk(actor: Actor, incident: Incident, board: Board) -> bool:
+    """Whether it is theirs to work on: on the county's board, or their own, or their teams'."""
+    if actor.user_id is not None and actor.user_id in {incident.owner, incident.pending_owner}:
+        return True
+    if actor.agency_id is None:
+        return incident.id in board.incidents
+    busy = {run.team_id for run in incident.open_runs}
+    asked = {offer.team_id for offer in incident.offers if offer.is_pending}
+    return actor.agency_id in _agencies(busy | asked, board)
+
+
+def _is_near(actor: Actor, incident: Incident, board: Board) -> bool:
+    """Whether it lies within what the account ends at: the county, or its agency's runs."""
+    ran = {run.team_id for run in incident.assignments}
+    return actor.agency_id is None or actor.agency_id in _agencies(ran, board)
+
+
+def _agencies(teams: Iterable[TeamId], board: Board) -> set[AgencyId]:
+    return {team.agency_id for t in teams if (team := board.teams.get(t)) is not None}
 
 
 def _is_on_it(actor: Actor, incident: Incident) -> bool:
@@ -106,12 +125,7 @@ def _may_with_purpose(actor: Actor, incident: Incident, board: Board) -> bool:
     if actor.agency_id is None:
         return actor.has(*WITH_PURPOSE)
     # Whoever ends at an agency reaches the incidents that its teams ran to, and no others.
-    agencies = {
-        team.agency_id
-        for run in incident.assignments
-        if (team := board.teams.get(run.team_id)) is not None
-    }
-    return actor.has(*roles) and actor.agency_id in agencies
+    return actor.has(*roles) and _is_near(actor, incident, board)
 
 
 def require_call_access(actor: Actor, call: Call, purpose: str | None) -> None:
@@ -123,7 +137,8 @@ def require_call_access(actor: Actor, call: Call, purpose: str | None) -> None:
     """
     if purpose is not None and purpose not in PURPOSES:
         raise Invalid("unknown_purpose", "Not a purpose.", purposes=sorted(PURPOSES))
-    if actor.agency_id is not None or not actor.has(*WITH_PURPOSE):
+    mine = call.answered_by is not None and call.answered_by == actor.user_id
+    if not actor.has(*WITH_PURPOSE) or (actor.agency_id is not None and not mine):
         raise NotAllowed("not_your_call", "Who called is for the county's desk.")
     if purpose is None and not (actor.has(*DESK) and call.is_open):
         raise NotAllowed(

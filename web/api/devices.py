@@ -35,6 +35,8 @@ async def list_devices(asked: Asked) -> Response:
     team = asked.county.board.teams.get(TeamId(asked.id("team_id")))
     if team is None:
         raise NotFound("unknown_team", "There is no such team in this county.")
+    if asked.actor.agency_id not in {None, team.agency_id}:
+        raise NotAllowed("not_your_agency", "You can act only for your own agency.")
     crew = [member.responder_id for member in team.crew if _is_mine(asked, member.responder_id)]
     return answer(
         Devices(devices=list(await asked.node.accounts.devices_of(asked.county_id, crew)))

@@ -12,6 +12,7 @@ import pytest
 
 from crisis import ids
 from crisis.commands import (
+    AddNote,
     AnswerCall,
     CancelIncident,
     CloseIncident,
@@ -407,3 +408,32 @@ def test_another_agencys_person_stays_on_a_crew_but_is_not_put_on_one(
         ),
     )
     require_reach(shared.board, me, planned(ResponderId(uid("guest"))))
+
+
+@pytest.mark.parametrize("also", [(), (Role.DISPATCHER,)], ids=["alone", "with the desk"])
+def test_a_follow_up_worker_of_an_agency_ends_there_whatever_else_they_are(
+    place: tuple[County, Side, Side], also: tuple[Role, ...]
+) -> None:
+    county, own, theirs = place
+    actor = Actor(
+        user_id=UserId(uid("worker")),
+        roles=frozenset({Role.FOLLOW_UP_WORKER, *also}),
+        agency_id=own.agency,
+    )
+    for side in (own, theirs):
+        county.happen(
+            ObligationArose(
+                obligation_id=ObligationId(uid(f"follow-up {side.agency} {also}")),
+                kind=ObligationKind.FOLLOW_UP,
+                due_at=county.now + timedelta(days=3),
+                rule="test",
+                incident_id=side.things[IncidentId],
+                team_id=side.things[TeamId],
+            )
+        )
+    note = AddNote(incident_id=own.things[IncidentId], text="a word")
+    require_reach(county.board, actor, note)
+    with pytest.raises(NotAllowed):
+        require_reach(
+            county.board, actor, AddNote(incident_id=theirs.things[IncidentId], text="a word")
+        )

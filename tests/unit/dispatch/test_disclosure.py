@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from crisis.commands import CreateObligation, OfferCall
 from crisis.errors import Invalid, NotAllowed
 from crisis.ids import AgencyId, ResponderId
+from crisis.obligation import ObligationKind
 from crisis.roles import Actor, Role
-from dispatch.disclosure import PURPOSES, is_own, require_access
+from dispatch.disclosure import PURPOSES, is_own, require_access, require_call_access
 from tests.unit.dispatch.board_kit import AGENCY, County, changed, on_team, person, uid
 
 
@@ -78,3 +82,46 @@ def test_an_agency_reaches_what_its_teams_ran_to() -> None:
     for role in (Role.AGENCY_MANAGER, Role.SUPERVISOR, Role.COMPLIANCE):
         other = changed(person("other", role), agency_id=AgencyId(uid("another agency")))
         assert _code(county, incident_id, other, "audit") == "not_your_incident"
+
+
+def test_an_agencys_desk_opens_what_is_its_own_without_a_word_and_no_other() -> None:
+    county = County()
+    team = county.team("Blue 1")
+    mine = changed(person("limited", Role.DISPATCHER), agency_id=AGENCY)
+    theirs = changed(person("stranger", Role.DISPATCHER), agency_id=AgencyId(uid("another")))
+    opened, asked = county.opened(by=mine), county.determined()
+    assert _code(county, opened, mine) == "", "they may act on it, and so they may read it"
+    assert _code(county, asked, mine) == "not_your_incident"
+    county.offered(asked, team)
+    assert _code(county, asked, mine) == ""
+    for incident_id in (opened, asked):
+        assert _code(county, incident_id, theirs) == "not_your_incident"
+
+
+def test_an_agencys_follow_up_worker_opens_nothing_of_another_agencys_runs() -> None:
+    county = County()
+    team = county.team("Blue 1")
+    incident_id = county.determined()
+    county.running(incident_id, team)
+    owed = CreateObligation(
+        kind=ObligationKind.FOLLOW_UP,
+        due_at=county.now + timedelta(hours=72),
+        incident_id=incident_id,
+    )
+    county.do(owed)
+    worker = person("worker", Role.FOLLOW_UP_WORKER)
+    assert _code(county, incident_id, worker) == ""
+    assert _code(county, incident_id, changed(worker, agency_id=AGENCY)) == ""
+    stranger = changed(worker, agency_id=AgencyId(uid("another agency")))
+    assert _code(county, incident_id, stranger) == "not_your_incident"
+    assert _code(county, incident_id, stranger, "follow_up") == "not_your_incident"
+
+
+def test_whoever_answered_a_call_for_an_agency_reads_who_calls() -> None:
+    county = County()
+    mine = changed(person("limited", Role.CALL_TAKER), agency_id=AGENCY)
+    call_id = county.do(OfferCall(answered=True), by=mine).result["call_id"]
+    require_call_access(mine, county.board.calls[call_id], None)
+    other = changed(person("other", Role.CALL_TAKER), agency_id=AGENCY)
+    with pytest.raises(NotAllowed, match="county"):
+        require_call_access(other, county.board.calls[call_id], None)
