@@ -335,6 +335,14 @@ class FixBuffer:
         self._let_go(key)
         self._forgotten.add(key)
 
+    def begin_anew(self, county_id: CountyId) -> None:
+        """Know of a county's teams only what the database holds: it was restored.
+
+        Where a team stood in a shift that never was must not count for one that is.
+        """
+        self._held.pop(county_id, None)
+        self._known -= {county_id}
+
     def _let_go(self, key: tuple[CountyId, TeamId]) -> None:
         county_id, team_id = key
         held = self._held[county_id]

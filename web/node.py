@@ -237,6 +237,7 @@ def _on_restored(node: Node, alerts: AlertFeed) -> Callable[[], Awaitable[None]]
         for role in (*DESK, Role.ADMIN):
             node.live.push_alert(runner.county_id, f"role:{role}", "restored", None)
         node.live.close_county(runner.county_id)
+        node.positions.begin_anew(runner.county_id)
         node.feed.stop(runner.county_id)
         node.feed.start(runner.board)
         restored.set()

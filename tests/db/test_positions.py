@@ -569,3 +569,17 @@ async def test_the_servers_last_days_are_never_dropped(database: Database, admin
     today = await admin.fetchval("SELECT current_date")
     await store.tidy(database, today + timedelta(days=30), {FRESNO: 1})
     assert f"fixes_{today:%Y%m%d}" in await partitions(admin)
+
+
+async def test_a_restored_database_tells_where_teams_are_and_memory_does_not(
+    taking: FixBuffer, admin: Admin
+) -> None:
+    await taking.submit(FRESNO, TEAM, [fix(0)], NOW, since=ALWAYS)
+    await taking.submit(FRESNO, OTHER, [fix(0)], NOW, since=ALWAYS)
+    await taking.poll()
+    # The copy that was put back is older: of this team it holds nothing.
+    await admin.execute("DELETE FROM latest_fixes WHERE team_id = $1", TEAM)
+    taking.begin_anew(FRESNO)
+    assert dict(taking.latest(FRESNO)) == {}
+    await taking.poll()
+    assert set(taking.latest(FRESNO)) == {OTHER}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import OpenIncident
+from crisis.errors import Unavailable
 from dispatch.county import CountyRunner
 from dispatch.livefeed.frames import mark_at
 from dispatch.service import Service
@@ -148,3 +149,46 @@ async def test_a_promoted_standby_goes_on_with_the_same_log(open_folder: Path) -
             assert await database_id(database) == before
             assert mark_at(await county.log.recorded_at(seq)) == mark
             assert await county.log.recorded_at(seq + 1_000) is None
+
+
+async def test_an_older_dump_put_back_under_a_running_node_is_another_history(
+    server: Server, open_folder: Path
+) -> None:
+    machine = MachineClock()
+    told: list[CountyRunner] = []
+    async with Database.open(url(server)) as database:
+        await create_county(database)
+        async with Service(database, machine, machine, MASTER_KEY) as service:
+            county = service.county(ALAMEDA)
+            county.on_restored = told.append
+            desk = Desk(service)
+            await desk.do(OpenIncident())
+            before = await database_id(database)
+            dump = open_folder / f"dump-{new_id()}"
+            dump.mkdir()
+            dump.chmod(0o777)
+            server.run("pg_dump", "-d", url(server), "-Fc", "-f", dump / "all")
+            lost = new_id()
+            await desk.do(OpenIncident(), command_id=lost)
+            ghosts = set(desk.board.incidents)
+            await server.query("DROP SCHEMA dispatch CASCADE")
+            server.run("pg_restore", "-d", url(server), dump / "all")
+            await _patiently(county.catch_up)
+            assert told == [county] and len(desk.board.incidents) == 1
+            # What a phone kept and sends again is done anew: nobody remembers it.
+            await _patiently(lambda: desk.do(OpenIncident(), command_id=lost))
+            assert len(desk.board.incidents) == 2
+            assert await database_id(database) != before
+            assert set(desk.board.incidents) == ghosts, "the same id makes the same incident"
+            await check_county(database, ALAMEDA, service)
+
+
+async def _patiently(send: Callable[[], Awaitable[object]]) -> None:
+    """Send it again, as a phone does, while the answer is that the database is not at hand."""
+    for _ in range(20):
+        try:
+            await send()
+        except Unavailable:
+            continue
+        return
+    raise AssertionError("never taken")

@@ -202,3 +202,37 @@ async def test_who_has_something_in_hand_and_is_gone_is_not_waited_for(site: Sit
     await on_call.http.delete("/api/v1/session", headers=on_call.headers)
     await _look(site)
     assert holder() is None
+
+
+async def test_every_reading_of_an_incident_makes_the_same_statement_of_danger(site: Site) -> None:
+    """Rows, offers, walls and the opened incident; open, off the board, and absorbed."""
+    desk = await site.client(Role.SUPERVISOR, Role.DISPATCHER)
+    codes = site.node.service.county(6001).rules().codes["risk_item"]
+    every_no = dict.fromkeys([item.code for item in codes], "no")
+    for screening, hazards, is_clear in (
+        (every_no, [], True),
+        ({}, [], False),
+        ({"weapon_on_scene": "no", "firearm_access": "unknown"}, [{"code": "firearm"}], False),
+    ):
+        opened = await desk.do("/incidents", screening=screening, hazards=hazards)
+        incident_id = opened["incident_id"]
+        found = []
+        for view in ("desk", "wall"):
+            rows = (await desk.get("/board", view=view)).json()["up"]
+            (row,) = [one for one in rows if one["id"] == incident_id]
+            found.append({k: row.get(k) for k in ("hazards", "danger")})
+        assert found[0] == found[1]
+        said = found[0]["danger"]
+        for is_over in (False, True):
+            if is_over:
+                reason = {"reason": "caller_cancelled"}
+                await desk.do(f"/incidents/{incident_id}/cancel", **reason)
+            whole = (await desk.get(f"/incidents/{incident_id}")).json()
+            danger = whole["incident"].get("danger", {})
+            assert whole["is_clear"] is is_clear is said.get("is_clear", False)
+            for name in ("unknown", "not_asked"):
+                assert danger.get(name, []) == said.get(name, []), name
+            codes_now = [one["code"] for one in danger.get("hazards", [])]
+            assert codes_now == [one["code"] for one in found[0]["hazards"] or []]
+        if hazards:
+            assert "weapon" in codes_now, "a firearm is one, whatever was answered"
