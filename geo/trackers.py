@@ -9,29 +9,27 @@ alarms that devices raise. Must not know which team carries a device.
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.tracker_alarms import CALLS_FOR_HELP, Alarm, alarms_in, is_for_help, plain, words_of
+from geo.tracker_bodies import MOST_UNPACKED, Wreck, fields_of, unpacked, value_of, values_in
 from geo.tracker_values import instant_of, known, mended, number_of
 
 __all__ = ["CALLS_FOR_HELP", "MOST_UNPACKED", "Alarm", "TrackerPost", "Trouble", "read_post"]
 
-#: What a packed body may come to; a longer one is a mistake, or meant to fill the memory.
-MOST_UNPACKED = 16 * 1024 * 1024
-_GZIP = b"\x1f\x8b"
 _MPS_PER_KNOT = 1852 / 3600
 _MPS_PER_KMH = 1 / 3.6
 
+#: One of these has whatever tells a place in JSON.
+_PLACES = frozenset({"_type", "coords", "data", "event", "geometry", "lat", "latitude", "location"})
+_PLACES |= {"features", "locations", "position", "positions"}
 #: OwnTracks messages that tell where the device is.
 _PLACED = frozenset({"location", "transition"})
 
@@ -96,39 +94,36 @@ def read_post(params: Mapping[str, str], body: bytes, received_at: datetime) -> 
         body: may be empty.
         received_at: server time, aware UTC.
     """
-    text = _unpacked(body).lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = unpacked(body).lstrip(b"\xef\xbb\xbf \t\r\n")
     if text[:1] in {b"{", b"["}:
         parts = [*(_of_params(params) if _says_something(params) else ()), *_of_json(text)]
     else:
-        merged = {**params, **_form(text)}
+        merged = {**params, **fields_of(text)}
         if not _says_something(merged):
             return TrackerPost(troubles=(Trouble.UNREADABLE,))
-        parts = list(_of_params(merged))
+        parts = list(_of_form(merged))
     # By this word even what was cut off on its way is known as Overland's.
     return _judged(parts, received_at, wants_ok=b'"locations"' in text)
-
-
-def _unpacked(body: bytes) -> bytes:
-    """Return a body that may have been packed on its way; one that can't be unpacked as it is."""
-    if not body.startswith(_GZIP):
-        return body
-    packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        found = packed.decompress(body, MOST_UNPACKED)
-    except zlib.error:
-        return body
-    return body if packed.unconsumed_tail else found
 
 
 def _says_something(params: Mapping[str, str]) -> bool:
     return not {"id", "deviceid", "county"}.issuperset(params)
 
 
-def _form(body: bytes) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(body.decode("utf-8"), max_num_fields=100))
-    except ValueError:
-        return {}
+def _of_form(params: Mapping[str, str]) -> Iterator[_Part]:
+    """Read a form's fields, some of which may hold JSON: a Traccar server's ``attributes``."""
+    plain_: dict[str, Any] = {}
+    held: dict[str, Any] = {}
+    for name, value in params.items():
+        found = _dict(value_of(value)) if value.lstrip().startswith("{") else {}
+        if found and not _PLACES.isdisjoint(found):
+            yield from _of_value(found)
+        elif found:
+            held |= found
+        else:
+            plain_[name] = value
+    if held or _says_something(plain_):
+        yield from _of_params({**held, **plain_})
 
 
 def _judged(parts: Sequence[_Part], received_at: datetime, *, wants_ok: bool) -> TrackerPost:
@@ -266,13 +261,13 @@ def _pair(place: Any) -> tuple[Any, Any]:
 
 
 def _of_json(text: bytes) -> Iterator[_Part]:
-    try:
-        # It reads NaN and Infinity too, which some devices send.
-        found = json.loads(text.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        yield Trouble.UNREADABLE
-        return
-    yield from _of_value(found)
+    """Read JSON; a call for help is heard even in what was cut off on its way."""
+    for found in values_in(text):
+        if isinstance(found, Wreck):
+            yield Trouble.UNREADABLE
+            yield from (one for one in _alarms_in(found.fields, None) if isinstance(one, Alarm))
+        else:
+            yield from _of_value(found)
 
 
 def _of_value(found: Any) -> Iterator[_Part]:

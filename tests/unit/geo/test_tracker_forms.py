@@ -180,3 +180,56 @@ def test_what_is_nested_beyond_measure_is_only_unreadable() -> None:
         for deep in (400, 900, 20_000):
             body = (opening * deep + "1" + closing * deep).encode()
             assert not read_post({}, body, NOW).fixes
+
+
+ALARM = {"alarm": "sos", "batteryLevel": 85}
+
+
+def test_a_traccar_server_that_forwards_by_address_tells_its_alarms_in_a_field_of_json() -> None:
+    params = {
+        "id": "861234",
+        "latitude": "36.7378",
+        "longitude": "-119.7871",
+        "fixTime": str(UNIX * 1000),
+        "attributes": msgspec.json.encode(ALARM).decode(),
+    }
+    for post in (read_post(params, b"", NOW), read_post({}, urlencode(params).encode(), NOW)):
+        fix = only(post)
+        assert (fix.point, fix.battery) == (HERE, 0.85)
+        assert [(alarm.word, alarm.at) for alarm in post.alarms] == [("sos", TAKEN)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"location": {"coords": {"latitude": 36.7378}, "extras": {"alarm": "sos"',
+        b'{"_type": "location", "event" : "panic", "lat": 36.',
+        b'[{"lat": 36.7378, "lon": -119.7871}, {"sos": true, "lat": 36',
+        b'{"alarm": "sos"}\xff{',
+    ],
+)
+def test_a_call_for_help_is_heard_in_what_was_cut_off_on_its_way(body: bytes) -> None:
+    post = read_post({}, body, NOW)
+    assert post.alarms and Trouble.UNREADABLE in post.troubles
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"event": "motionchange", "lat": 3', b'{"alarm": null, "la', b'{"alarm": "lowBatt']
+)
+def test_a_wreck_that_calls_for_nobody_calls_for_nobody(body: bytes) -> None:
+    assert not read_post({}, body, NOW).alarms
+
+
+def test_several_texts_of_json_and_forms_of_all_kinds_are_read() -> None:
+    place = msgspec.json.encode({"lat": 36.7378, "lon": -119.7871, "timestamp": UNIX})
+    assert len(read_post({}, place + b"\n" + place + b"\x00", NOW).fixes) == 2
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in {**PLACE, "timestamp": UNIX, "alarm": "sos"}.items()
+    ]
+    for body in (
+        ("".join(parts) + "--x--\r\n").encode(),
+        urlencode({"data": place.decode(), "alarm": "sos"}).encode(),
+    ):
+        post = read_post({}, body, NOW)
+        assert only(post).point == HERE and [alarm.word for alarm in post.alarms] == ["sos"]
