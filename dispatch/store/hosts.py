@@ -1,21 +1,24 @@
 """Which of a DSN's servers a connection goes to.
 
 Decides in which order hosts are asked and how long each may take. asyncpg spends one limit on all
-of them, one after the other: a first host that is silent eats it, and a standby that was promoted
-is never found. Here each has a limit of its own, and the next is asked while the one before is
-still silent. Must not know roles or what a connection is for.
+of them, and on all addresses of each, one after the other: a first one that is silent eats it, and
+a standby that was promoted is never found. Here each address of each host has a limit of its own,
+and the next is asked while the one before is still silent. Must not know roles or what a connection
+is for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
+from .addresses import Addresses, PinnedLoop
 from .patience import within
 
 if TYPE_CHECKING:
@@ -23,13 +26,21 @@ if TYPE_CHECKING:
 else:
     RawConnection = asyncpg.Connection
 
-#: Seconds that one host may take until it has let us in.
+#: Seconds that one address of a host may take until it has let us in.
 HOST_WITHIN_S = 2.0
-#: Seconds that a silent host is alone until the next is asked as well.
+#: Seconds that a silent one is alone until the next is asked as well, and until all are asked.
 HEAD_START_S = 0.2
+ALL_ASKED_S = 0.6
 _DEFAULT_PORT = 5432
 
 Host: TypeAlias = tuple[str, int]
+#: That there is no such server to be had, whatever the reason.
+_REFUSED = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
 
 
 def hosts_of(dsn: str) -> tuple[Host, ...]:
@@ -66,7 +77,7 @@ class Hosts:
 
     Args:
         wanted: what kind of server, unless the DSN says so itself.
-        within_s: seconds for each host.
+        within_s: seconds for each address of a host.
     """
 
     def __init__(
@@ -78,68 +89,126 @@ class Hosts:
     ) -> None:
         self.dsn = dsn
         self.within_s = within_s
-        self._wanted = None if "target_session_attrs=" in dsn else wanted
+        self._kinds = _kinds_of(dsn, wanted)
         self._hosts = list(hosts_of(dsn))
+        self._addresses = Addresses()
+        #: By host, the address that let us in last.
+        self._open: dict[Host, str] = {}
 
     async def connect(self, *_: object, **options: Any) -> RawConnection:
-        """Connect to the first host that lets us in and is of the kind that is wanted.
+        """Connect to the first server that lets us in and is of the kind that is wanted.
 
         The one that did so last is asked first.
 
         Raises:
-            OSError, asyncpg.PostgresError, asyncpg.InterfaceError: what the most telling host said.
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError: what the most telling one said.
         """
         # A pool hands its own connecting the same options and more; these are ours to say.
-        options = {**options, "timeout": None, "target_session_attrs": self._wanted}
-        if len(self._hosts) < 2 or "prefer-standby" in self.dsn:
-            return await within(self.within_s, _connect(self.dsn, options))
-        return await self._race(options)
+        for kind in self._kinds[:-1]:
+            try:
+                return await self._one_of(kind, options)
+            except _REFUSED:
+                continue
+        return await self._one_of(self._kinds[-1], options)
 
-    async def _race(self, options: dict[str, Any]) -> RawConnection:
-        asked: dict[asyncio.Task[RawConnection], Host] = {}
-        waiting = list(self._hosts)
-        errors: list[BaseException] = []
-        try:
-            while waiting or asked:
-                if waiting:
-                    host = waiting.pop(0)
-                    asked[asyncio.create_task(self._ask(host, options))] = host
-                done, _ = await asyncio.wait(
-                    asked,
-                    timeout=HEAD_START_S if waiting else None,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                for task in done:
-                    host = asked.pop(task)
-                    error = task.exception()
-                    if error is None:
-                        self._prefer(host)
-                        return task.result()
-                    errors.append(error)
-        finally:
-            await _give_up(asked)
-        raise min(errors, key=_weight)
-
-    async def _ask(self, host: Host, options: dict[str, Any]) -> RawConnection:
-        name, port = host
-        named = {**options, "host": name, "port": port}
-        return await within(self.within_s, _connect(self.dsn, named))
-
-    def _prefer(self, host: Host) -> None:
+    async def _one_of(
+        self, kind: SessionAttribute | None, options: dict[str, Any]
+    ) -> RawConnection:
+        options = {**options, "timeout": None, "target_session_attrs": kind}
+        if not self._hosts:
+            return await self._connect(options)
+        host, con = await _race(self._hosts, lambda host: self._host(host, options))
         self._hosts.remove(host)
         self._hosts.insert(0, host)
+        return con
+
+    async def _host(self, host: Host, options: dict[str, Any]) -> RawConnection:
+        name, port = host
+        named = {**options, "host": name, "port": port}
+        if name.startswith("/"):
+            return await self._connect(named)
+        found = await self._addresses.of(name)
+        last = self._open.get(host)
+        address, con = await _race(
+            sorted(found, key=lambda one: one != last), lambda one: self._address(one, named)
+        )
+        self._open[host] = address
+        return con
+
+    async def _address(self, address: str, named: dict[str, Any]) -> RawConnection:
+        loop = PinnedLoop(asyncio.get_running_loop(), address)
+        return await self._connect({**named, "loop": loop})
+
+    async def _connect(self, options: dict[str, Any]) -> RawConnection:
+        return await within(self.within_s, _connect(self.dsn, options), _close)
+
+
+T = TypeVar("T")
+
+
+async def _race(
+    ones: Iterable[T], ask: Callable[[T], Awaitable[RawConnection]]
+) -> tuple[T, RawConnection]:
+    """Return the first that lets us in, each asked while those before it are still silent.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: what the most telling one said.
+    """
+    asked: dict[asyncio.Task[RawConnection], T] = {}
+    waiting = list(ones)
+    alone_s = min(HEAD_START_S, ALL_ASKED_S / max(len(waiting), 1))
+    errors: list[BaseException] = []
+    try:
+        while waiting or asked:
+            if waiting:
+                one = waiting.pop(0)
+                asked[asyncio.ensure_future(ask(one))] = one
+            done, _ = await asyncio.wait(
+                asked,
+                timeout=alone_s if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                error = task.exception()
+                if error is None:
+                    return asked.pop(task), task.result()
+                del asked[task]
+                errors.append(error)
+    finally:
+        await _give_up(asked)
+    raise min(errors, key=_weight, default=OSError("the host has no address"))
+
+
+def _kinds_of(dsn: str, wanted: SessionAttribute) -> tuple[SessionAttribute | None, ...]:
+    """Return the kinds of server to ask for, each where the one before it isn't to be had.
+
+    asyncpg's own way to prefer a standby asks one host after the other.
+    """
+    said = parse_qs(urlsplit(dsn).query).get("target_session_attrs")
+    name = said[-1] if said else os.environ.get("PGTARGETSESSIONATTRS")
+    if name is None:
+        return (wanted,)
+    if name == SessionAttribute.prefer_standby:
+        return (SessionAttribute.standby, SessionAttribute.any)
+    # ``None``: for asyncpg to read, or to refuse in its own words.
+    return (None,)
 
 
 async def _connect(dsn: str, options: dict[str, Any]) -> RawConnection:
     return await asyncpg.connect(dsn, **options)
 
 
-async def _give_up(asked: dict[asyncio.Task[RawConnection], Host]) -> None:
-    for task in asked:
+async def _give_up(asked: Iterable[asyncio.Task[RawConnection]]) -> None:
+    tasks = list(asked)
+    for task in tasks:
         task.cancel()
-    for outcome in await asyncio.gather(*asked, return_exceptions=True):
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if not isinstance(outcome, BaseException):
-            outcome.terminate()
+            _close(outcome)
+
+
+def _close(con: RawConnection) -> None:
+    con.terminate()
 
 
 def _weight(error: BaseException) -> int:

@@ -370,7 +370,7 @@ class Database:
         pool = self._pools.get(role) or await self._open_pool(role)
         self._waiting[role] += 1
         try:
-            return await within(self.acquire_timeout_s, _acquired(pool))
+            return await within(self.acquire_timeout_s, _acquired(pool), _terminate)
         except TimeoutError as error:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more, and no server answered it.

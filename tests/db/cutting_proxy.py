@@ -54,18 +54,20 @@ class CuttingProxy:
 
     @classmethod
     @asynccontextmanager
-    async def before(cls, dsn: str) -> AsyncIterator[Self]:
-        """A proxy in front of the server that ``dsn`` names."""
+    async def before(
+        cls, dsn: str, listens: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> AsyncIterator[Self]:
+        """A proxy in front of the server that ``dsn`` names; port 0 = a free one."""
         parts = urlsplit(dsn)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         host = query.pop("host", parts.hostname or "localhost")
         port = int(query.pop("port", parts.port or 5432))
         proxy = cls("", host, port)
         proxy._passes.set()
-        server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(proxy._serve, *listens)
         own_port: int = server.sockets[0].getsockname()[1]
         login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        netloc = f"{login}127.0.0.1:{own_port}"
+        netloc = f"{login}{listens[0]}:{own_port}"
         query["sslmode"] = "disable"
         proxy.dsn = urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
         try:
