@@ -96,6 +96,7 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "duress_on_call": "duress alarm, nobody has acknowledged",
         "duress_watchdog": "duress alarm, still nobody has acknowledged",
         "duress_help_sent": "help is on its way",
+        "help_not_recorded": "a call for help is not recorded, call the crew",
         # obligations
         "obligation_moved": "something that you owe is due at another time",
         "obligation_yours": "something is now yours to see to",

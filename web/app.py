@@ -142,6 +142,11 @@ def build_app(
                 # Trackers', which send again for ever what is refused: their own bound answers.
                 **dict.fromkeys(_OF_TRACKERS, 64 * 1024 * 1024),
             },
+            always_heard=frozenset(
+                operation.full_path
+                for operation in OPERATIONS
+                if operation.command is not None and operation.command.command.ALWAYS_HEARD
+            ),
         )
     return Security(Border(_Fork(Api(node, table), pages)), security)
 

@@ -241,6 +241,7 @@ class Live:
         *,
         urgency: str = "now",
         key: str = "",
+        call_sign: str | None = None,
     ) -> int:
         """Show a notice to a recipient's screens here and return how many there are.
 
@@ -249,11 +250,12 @@ class Live:
         Args:
             recipient: ``team:<id>``, ``user:<id>`` or ``role:<role>``.
             key: the same for the same alert sent again; clients show it once.
+            call_sign: of the team that it is about.
         """
         meant = self._addressed.get((county_id, recipient))
         if not meant:
             return 0
-        payload = frames.alert(template, number, urgency, self._domain.now(), key)
+        payload = frames.alert(template, number, urgency, self._domain.now(), key, call_sign)
         told = list(meant)
         for session in told:
             session.member.send(payload)

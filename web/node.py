@@ -19,6 +19,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from crisis.clock import Clock, MachineClock, new_id
+from crisis.commands import Envelope
 from crisis.errors import CrisisError, Unavailable
 from crisis.ids import CountyId, TeamId
 from crisis.roles import DESK, Role
@@ -52,6 +53,7 @@ from dispatch.store.upkeep import UpkeepRuns
 from dispatch.supervise import Supervisor
 from dispatch.ticker import Ticker
 from dispatch.tracking import TrackerBook
+from dispatch.unwritten import Unwritten
 from dispatch.watchdog import Watchdog
 from geo.travel import CalibratedEstimate
 from web.admin.routes import admin_routes
@@ -99,6 +101,7 @@ class Node:
     sessions: Sessions
     pulse: Pulse
     troubles: Troubles
+    unwritten: Unwritten
     app: ASGIApp
 
     @property
@@ -189,6 +192,9 @@ async def running(
         node.watchdog = Watchdog(lambda: node.service.counties, node.service.submit)
         await _sign_in(node, stack)
         _live(node, await database_id(database))
+        node.unwritten = Unwritten(
+            node.service.submit, lambda env: _tell_unwritten(node, env), machine
+        )
         pokes = _pokes(node)
         works = _watch_database(node, pokes)
         node.outbox = _outbox(node, alert_log, mail=not await is_simulated(database))
@@ -215,6 +221,7 @@ async def running(
             "outbox": node.outbox.run,
             "positions": node.positions.run,
             "trackers": node.trackers.run,
+            "unwritten": node.unwritten.run,
             "rulebooks": node.service.follow_rules,
             "sessions": node.registry.run,
         }
@@ -307,6 +314,23 @@ def _live(node: Node, log_id: str) -> None:
         age_s=lambda county_id: node.service.county(county_id).age_s(),
         trouble=lambda county_id: _trouble(node, county_id),
     )
+
+
+def _tell_unwritten(node: Node, env: Envelope) -> None:
+    """Show a call for help that isn't in the log on all screens of this node that may act."""
+    board = node.service.county(env.county_id).board
+    named = (env.actor.team_id, getattr(env.command, "team_id", None))
+    team = next((board.teams[one] for one in named if one in board.teams), None)
+    run = None if team is None or team.run is None else board.incidents.get(team.run[0])
+    for role in (*DESK, Role.ON_CALL, Role.ADMIN):
+        node.live.push_alert(
+            env.county_id,
+            f"role:{role}",
+            "help_not_recorded",
+            None if run is None else run.number,
+            key=f"help {env.command_id}",
+            call_sign=None if team is None else team.call_sign,
+        )
 
 
 def _trouble(node: Node, county_id: CountyId) -> str:

@@ -62,6 +62,8 @@ class SecuritySettings(Value, frozen=True, kw_only=True):
         more_sources: further sources by CSP directive, as for a tile server that an operator
             chose: ``{"connect-src": ("https://tiles.example",)}``.
         hsts_s: for how long browsers keep to https, in seconds; 0 = not told.
+        always_heard: paths of calls for help. Neither a body that is too long nor a client that
+            lacks what our pages send keeps one away; another site's page still raises none.
     """
 
     origins: frozenset[str] = frozenset()
@@ -70,6 +72,7 @@ class SecuritySettings(Value, frozen=True, kw_only=True):
     body_bytes_by_prefix: Mapping[str, int] = {}
     more_sources: Mapping[str, tuple[str, ...]] = {}
     hsts_s: int = 365 * 24 * 3600
+    always_heard: frozenset[str] = frozenset()
 
 
 def content_security_policy(more: Mapping[str, Sequence[str]]) -> str:
@@ -239,8 +242,12 @@ class Security:
         path: str = scope["path"]
         limit = self._limit(path)
         added = self._added[path.startswith("/api/"), is_secure(scope)]
-        exchange = _Exchange(receive, send, limit, added, request_id)
-        refusal = refusal or _too_long(headers, limit)
+        is_heard = path in self._settings.always_heard
+        exchange = _Exchange(receive, send, limit, added, request_id, is_heard=is_heard)
+        if is_heard:
+            refusal = None if refusal is _UNPROVEN_PAGE else refusal
+        else:
+            refusal = refusal or _too_long(headers, limit)
         if refusal is not None:
             await _refuse(exchange, refusal)
             return
@@ -357,7 +364,7 @@ class _Exchange(Noting):
     Passes a body on until it is longer than allowed, then answers 413 in the app's place.
     """
 
-    __slots__ = ("_added", "_left", "_limit", "_receive", "_request_id", "is_over")
+    __slots__ = ("_added", "_is_heard", "_left", "_limit", "_receive", "_request_id", "is_over")
 
     def __init__(
         self,
@@ -366,8 +373,11 @@ class _Exchange(Noting):
         limit: int,
         added: _Added,
         request_id: str,
+        *,
+        is_heard: bool = False,
     ) -> None:
         self._send = send
+        self._is_heard = is_heard
         self.has_begun = False
         self._receive = receive
         self._limit = limit
@@ -384,6 +394,9 @@ class _Exchange(Noting):
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
+                if self._is_heard:
+                    # For the application it broke off here, and it answers itself.
+                    return {"type": "http.disconnect"}
                 self.is_over = True
                 if not self.has_begun:
                     await _refuse(self._pass_on, _too_long_for(self._limit))

@@ -117,7 +117,14 @@ def fix_row(
     return _encode((team_id, round(lat_deg, 5), round(lon_deg, 5), accuracy, fixed_at, heading))
 
 
-def alert(template: str, number: int | None, urgency: str, at: datetime, key: str = "") -> bytes:
+def alert(
+    template: str,
+    number: int | None,
+    urgency: str,
+    at: datetime,
+    key: str = "",
+    call_sign: str | None = None,
+) -> bytes:
     """Return a notice that a person must see.
 
     Args:
@@ -125,6 +132,7 @@ def alert(template: str, number: int | None, urgency: str, at: datetime, key: st
         number: the incident's number; ``None`` = about none.
         urgency: ``now`` (rings), ``soon`` or ``info``.
         key: the same for the same notice sent again.
+        call_sign: of the team that it is about; ``None`` = the incident says enough.
     """
     return _encode(
         {
@@ -134,5 +142,6 @@ def alert(template: str, number: int | None, urgency: str, at: datetime, key: st
             "urgency": urgency,
             "at": at,
             "key": key,
+            "call_sign": call_sign,
         }
     )

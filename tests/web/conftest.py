@@ -23,6 +23,7 @@ from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
 from dispatch.tracking import TrackerBook
+from dispatch.unwritten import Unwritten
 from geo.travel import CalibratedEstimate
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_county
 from web.app import build_app
@@ -74,6 +75,7 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             machine=clock,
             feed=feed,
             positions=positions,
+            unwritten=Unwritten(service.submit, lambda _: None, clock),
             channels=Channels(database, clock),
             trackers=TrackerBook(database, clock),
         )

@@ -30,6 +30,7 @@ from dispatch.store.identity import Grant
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load as load_sql
 from dispatch.tracking import TrackerBook
+from dispatch.unwritten import Unwritten
 from web.auth import Auth
 from web.metrics import Requests
 
@@ -55,6 +56,7 @@ class TestNode:
     feed: Feed
     positions: FixBuffer
     trackers: TrackerBook
+    unwritten: Unwritten
     channels: Channels
     mailer: MailAdapter | None = None
     requests: Requests = field(default_factory=Requests)

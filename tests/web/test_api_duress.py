@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
 from crisis.clock import new_id
+from crisis.commands import Envelope
 from crisis.duress import Duress
 from crisis.ids import ResponderId
 from crisis.roles import Role
-from tests.web.kit import ALAMEDA, KERN, Client, Site, problem
+from dispatch.unwritten import Unwritten
+from tests.web.kit import ALAMEDA, KERN, PASSWORD, Client, Site, problem
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Admin = asyncpg.Connection[asyncpg.Record]
 
 
 def alarms(site: Site, county: int = ALAMEDA) -> list[Duress]:
@@ -149,6 +157,115 @@ async def test_help_comes_from_ones_own_county_whatever_was_named(site: Site, co
     answer = await phone.post("/duress", {}, headers={"x-county": county})
     assert answer.status_code == 200, answer.text
     assert len(alarms(site)) == 1 and alarms(site, KERN) == []
+
+
+async def cookie_phone(site: Site) -> dict[str, str]:
+    """The cookie of a responder's page; nothing else that a page sends."""
+    boss = await site.client(Role.ADMIN, Role.SUPERVISOR)
+    _, responder_id = await site.team(boss)
+    name = await site.account(Role.RESPONDER, responder_id=responder_id)
+    body = {"username": name, "password": PASSWORD}
+    ours = {"x-crisis-client": "test", "origin": "http://localhost"}
+    answer = await site.http.post(
+        "http://localhost/api/v1/session", json=body, headers={**ours, "host": "localhost"}
+    )
+    assert answer.status_code == 200, answer.text
+    found = "; ".join(one.split(";")[0] for one in answer.headers.get_list("set-cookie"))
+    site.http.cookies.clear()
+    return {"cookie": found, "host": "localhost"}
+
+
+@pytest.mark.parametrize(
+    ("said", "is_heard"),
+    [
+        ({}, True),
+        ({"origin": "http://localhost"}, True),
+        ({"x-crisis-client": "old"}, True),
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://elsewhere.example"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"origin": "https://elsewhere.example", "x-crisis-client": "old"}, False),
+    ],
+)
+async def test_a_call_for_help_needs_no_proof_of_our_page_and_no_other_site_s_page_can_send_it(
+    site: Site, said: dict[str, str], is_heard: bool
+) -> None:
+    phone = await cookie_phone(site)
+    address = "http://localhost/api/v1/duress"
+    answer = await site.http.post(address, content=b"{}", headers={**phone, **said})
+    assert answer.status_code == (200 if is_heard else 403), answer.text
+    assert len(alarms(site)) == (1 if is_heard else 0)
+    # Everything else needs it as before.
+    other = await site.http.post(
+        "http://localhost/api/v1/calls", content=b"{}", headers={**phone, **said}
+    )
+    assert problem(other, 403)
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_body_that_is_far_too_long_is_a_call_for_help_all_the_same(
+    site: Site, is_announced: bool
+) -> None:
+    phone, team_id, _ = await crew(site)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 65_536
+
+    content: Any = b" " * (40 * 65_536) if is_announced else pieces()
+    headers = {**phone.headers, "idempotency-key": "help"}
+    answer = await site.http.post("/api/v1/duress", content=content, headers=headers)
+    assert answer.status_code == 200, answer.text
+    (alarm,) = alarms(site)
+    assert str(alarm.team_id) == team_id and alarm.doubts == ("form",)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "text/plain"},
+        {"content-type": "multipart/form-data; boundary=x"},
+        {"content-encoding": "gzip"},
+        {"accept": "text/html"},
+        {"accept-language": "\x01"},
+    ],
+)
+async def test_no_header_keeps_help_away(site: Site, headers: dict[str, str]) -> None:
+    phone, *_ = await crew(site)
+    assert (await phone.post("/duress", {}, headers=headers)).status_code == 200
+    assert len(alarms(site)) == 1
+
+
+async def test_help_that_the_database_does_not_take_is_told_and_written_later(
+    site: Site, admin: Admin
+) -> None:
+    told: list[Envelope] = []
+    node = site.node
+    node.unwritten = Unwritten(node.service.submit, told.append, site.clock)
+    phone, team_id, _ = await crew(site)
+    await admin.execute(
+        "CREATE FUNCTION dispatch.full_up() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;"
+        "CREATE TRIGGER full_up BEFORE INSERT ON dispatch.event_log "
+        "FOR EACH ROW EXECUTE FUNCTION dispatch.full_up()"
+    )
+    pressed_at = site.clock.now()
+    # Who sent it is told the truth, and the desk hears of it all the same.
+    assert problem(await phone.post("/duress", {}, key="a press"), 503) == "database_full"
+    assert {str(env.actor.team_id) for env in told} == {team_id}
+    assert alarms(site) == [] and node.unwritten.waiting == 1
+    site.clock.advance(30)
+    await node.unwritten.again()
+    assert alarms(site) == [] and node.unwritten.waiting == 1
+    await admin.execute("DROP FUNCTION dispatch.full_up() CASCADE")
+    site.clock.advance(30)
+    await node.unwritten.again()
+    (alarm,) = alarms(site)
+    assert str(alarm.team_id) == team_id and alarm.raised_at == pressed_at
+    assert alarm.doubts == () and node.unwritten.waiting == 0
+    # The phone, if it still can, sends it again: the same press.
+    assert (await phone.post("/duress", {}, key="a press")).status_code == 200
+    assert len(alarms(site)) == 1
 
 
 async def test_strangers_raise_nothing(site: Site) -> None:

@@ -50,7 +50,7 @@ async def hear(asked: Asked) -> Response:
         beside=beside,
         on_phone=asked.on_phone,
     )
-    return answer(await asked.node.service.submit(env))
+    return answer(await asked.node.unwritten.take(env))
 
 
 def _county(asked: Asked) -> CountyId:

@@ -40,6 +40,7 @@ from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant, Principal
 from dispatch.store.pool import Database
 from dispatch.tracking import TrackerBook
+from dispatch.unwritten import Unwritten
 from web.api.intake import CommandBody, command_body
 from web.api.wire import (
     BODY_LIMIT,
@@ -102,6 +103,11 @@ class Node(Protocol):
     @property
     def trackers(self) -> TrackerBook:
         """What tracking apps sent that couldn't be used."""
+        ...
+
+    @property
+    def unwritten(self) -> Unwritten:
+        """What takes calls for help, also where they can't be written."""
         ...
 
     @property

@@ -202,7 +202,7 @@ async def _help(asked: Asked, speaker: _Speaker, alarms: tuple[Alarm, ...]) -> N
         if known is not None:
             thing = f"help/{known}/{(now - _EPOCH) // _AGAIN}"
         command = RaiseDuress(team_id=tracker.team_id, cause="tracker", doubts=speaker.doubts)
-        await asked.node.service.submit(
+        await asked.node.unwritten.take(
             Envelope(
                 county_id=county.county_id,
                 command_id=CommandId(derived(tracker.id, thing)),

@@ -82,6 +82,7 @@ class AlertFrame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t",
     urgency: Literal["now", "soon", "info"]
     at: datetime
     key: str
+    call_sign: str | None
 
 
 Frame = (

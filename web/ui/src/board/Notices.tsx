@@ -48,6 +48,7 @@ function Notice({ desk, alert }: { desk: Desk; alert: AlertFrame }) {
           #{alert.number}
         </button>
       )}
+      {alert.call_sign !== null && <b>{alert.call_sign}</b>}
       <span>{t(`alert_${alert.template}`)}</span>
       <span class="quiet">
         <Ago at={alert.at} />

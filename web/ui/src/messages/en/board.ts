@@ -428,6 +428,7 @@ export default {
   alert_duress_on_call: "Alarm not in hand: on-call person called",
   alert_duress_watchdog: "Alarm not in hand at all",
   alert_nobody_reached_supervisor: "An alarm reached no supervisor: call one",
+  alert_help_not_recorded: "A CREW CALLS FOR HELP, and it can't be recorded now: call them",
   alert_nobody_reached_on_call: "An alarm reached nobody on call: call one",
   alert_alert_not_sent: "Alarms could not be sent: tell people by other ways",
   alert_overlooked: "The service has overlooked a deadline: see to it by hand",

@@ -430,6 +430,7 @@ const es: Catalog<typeof en> = {
   alert_duress_on_call: "Alarma sin atender: se llamó a la guardia",
   alert_duress_watchdog: "Alarma sin que nadie la atienda",
   alert_nobody_reached_supervisor: "Una alarma no llegó a ningún supervisor: llame a uno",
+  alert_help_not_recorded: "UN EQUIPO PIDE AYUDA y ahora no se puede registrar: llámelo",
   alert_nobody_reached_on_call: "Una alarma no llegó a nadie de guardia: llame a alguien",
   alert_alert_not_sent: "No se pudieron enviar alarmas: avise por otros medios",
   alert_overlooked: "El servicio pasó por alto un plazo: atiéndalo a mano",

@@ -430,6 +430,7 @@ const vi: Catalog<typeof en> = {
   alert_duress_on_call: "Báo động chưa ai xử lý: đã gọi người trực",
   alert_duress_watchdog: "Báo động hoàn toàn chưa ai xử lý",
   alert_nobody_reached_supervisor: "Báo động không tới giám sát viên nào: hãy gọi một người",
+  alert_help_not_recorded: "MỘT ĐỘI KÊU CỨU, hiện không ghi lại được: hãy gọi cho đội",
   alert_nobody_reached_on_call: "Báo động không tới ai trực sẵn: hãy gọi một người",
   alert_alert_not_sent: "Không gửi được báo động: hãy báo bằng cách khác",
   alert_overlooked: "Hệ thống đã bỏ sót một thời hạn: hãy tự xử lý",
