@@ -15,7 +15,7 @@ import binascii
 import hmac
 from datetime import datetime, timedelta
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from crisis.clock import random_bytes
@@ -136,6 +136,21 @@ def network_of(address: str) -> str:
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
     return str(IPv6Address(int(ip) >> 64 << 64))
+
+
+#: By IP version, the lengths of the prefixes that stand for ever closer parts of the network: what
+#: a registry, a provider, and a customer of theirs holds. The last is that of ``network_of``.
+_PARTS = {4: (8, 16, 24, 32), 6: (16, 32, 48, 64)}
+
+
+def parts_of(address: str) -> tuple[str, ...]:
+    """Return the parts of the network that an address lies in, the widest first."""
+    network = network_of(address)
+    try:
+        ip = ip_address(network)
+    except ValueError:
+        return (network,) * len(_PARTS[4])
+    return tuple(str(ip_network((ip, length), strict=False)) for length in _PARTS[ip.version])
 
 
 def _key(*parts: str) -> bytes:

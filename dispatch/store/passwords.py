@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -77,7 +77,7 @@ class Passwords:
     """
 
     def __init__(
-        self, *, lanes: int = 2, waiting: int = 32, hasher: PasswordHasher | None = None
+        self, *, lanes: int = 2, waiting: int = 128, hasher: PasswordHasher | None = None
     ) -> None:
         self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=47_104, parallelism=1)
         self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="password")
@@ -103,15 +103,21 @@ class Passwords:
             TooMany: ``sign_in_busy``, too many wait already.
             ShuttingDown: after ``close``.
         """
-        return await self._in_lane(lambda: self._hasher.hash(_normal(password)), "", is_known=True)
+        return await self._in_lane(lambda: self._hasher.hash(_normal(password)), (), is_known=True)
 
     async def verify(
-        self, encoded: str | None, password: str, *, whose: str = "", is_known: bool = False
+        self,
+        encoded: str | None,
+        password: str,
+        *,
+        whose: Sequence[str] = (),
+        is_known: bool = False,
     ) -> bool:
         """Say whether ``password`` is the one; takes as long without a hash (None = never).
 
         Args:
-            whose: the account's name: those of one wait behind each other.
+            whose: the parts of the network that it comes from, and the account's name; see
+                ``WaitingRoom``.
             is_known: it is asked from where the account has signed in before; goes first.
 
         Raises:
@@ -140,9 +146,9 @@ class Passwords:
             return False
         return encoded is not None
 
-    async def _in_lane(self, work: Callable[[], T], whose: str, *, is_known: bool) -> T:
+    async def _in_lane(self, work: Callable[[], T], whose: Sequence[str], *, is_known: bool) -> T:
         loop = asyncio.get_running_loop()
-        await self._room.enter(whose, is_known=is_known)
+        await self._room.enter(*whose, is_known=is_known)
         try:
             job = self._threads.submit(work)
         except RuntimeError:

@@ -21,7 +21,7 @@ from crisis.errors import NotSignedIn, TooMany
 from crisis.ids import UserId
 from crisis.shapes import Value
 
-from .attempts import KNOWN_FOR, Devices, Keys, count_attempt, excuse, forgive, keys_of, network_of
+from .attempts import KNOWN_FOR, Devices, Keys, count_attempt, excuse, forgive, keys_of, parts_of
 from .identity import (
     MAX_LABEL,
     READING,
@@ -196,7 +196,7 @@ class Sessions:
             raise _bad_credentials()
         # Whoever is signed in is no stranger: counted by their session.
         keys = keys_of(rows[0]["username"], address, principal.session_id.bytes)
-        await self._verified(rows[0]["username"], password, keys, "")
+        await self._verified(rows[0]["username"], password, keys, parts_of(address))
 
         async def work() -> None:
             async with self._database.tx(Worker()) as con:
@@ -258,9 +258,11 @@ class Sessions:
         name = canonical_username(username)
         device = None if self._devices is None else self._devices.number(name, mark)
         keys = keys_of(name, address, device)
-        return await self._verified(name, password, keys, network_of(address)), keys
+        return await self._verified(name, password, keys, parts_of(address)), keys
 
-    async def _verified(self, name: str, password: str, keys: Keys, network: str) -> Record:
+    async def _verified(
+        self, name: str, password: str, keys: Keys, parts: tuple[str, ...]
+    ) -> Record:
         """Count the attempt, and return the account if the password is right.
 
         A known device waits for nobody; the others come in by networks, so that a flood leaves the
@@ -269,11 +271,14 @@ class Sessions:
         if keys.is_device:
             is_known, account = await self._count(name, keys)
         else:
-            async with self._door.turn(network):
+            async with self._door.turn(*parts):
                 is_known, account = await self._count(name, keys)
         hashed: str | None = account["password_hash"] if account is not None else None
         try:
-            is_right = await self._passwords.verify(hashed, password, whose=name, is_known=is_known)
+            whose = (*parts, f"{parts[-1]} {name}")
+            is_right = await self._passwords.verify(
+                hashed, password, whose=whose, is_known=is_known
+            )
         except TooMany:
             await excuse(self._database, keys, self._clock.now())
             raise
