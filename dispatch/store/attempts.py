@@ -138,13 +138,13 @@ def network_of(address: str) -> str:
     return str(IPv6Address(int(ip) >> 64 << 64))
 
 
-#: By IP version, the lengths of the prefixes that stand for ever closer parts of the network: what
-#: a registry, a provider, and a customer of theirs holds. The last is that of ``network_of``.
-_PARTS = {4: (8, 16, 24, 32), 6: (16, 32, 48, 64)}
+#: By IP version, the lengths of the prefixes that stand for parts of the network: a customer's, as
+#: ``network_of`` has it, then what it lies in: a registry's, and ever closer ones of providers.
+_PARTS = {4: (32, 8, 16, 24), 6: (64, 16, 32, 48)}
 
 
 def parts_of(address: str) -> tuple[str, ...]:
-    """Return the parts of the network that an address lies in, the widest first."""
+    """Return whose an address is, as a ``WaitingRoom`` wants it: see ``_PARTS``."""
     network = network_of(address)
     try:
         ip = ip_address(network)

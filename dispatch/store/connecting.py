@@ -16,7 +16,7 @@ from crisis.errors import CrisisError
 
 from .context import COMMON_SETTINGS
 from .errors import Outage, is_lost, lost, name_of
-from .hosts import Hosts, RawConnection
+from .hosts import NOT_CONNECTED, Hosts, RawConnection
 
 __all__ = ["ClientConnection", "RawConnection", "connect_as", "prepare", "why_not_connected"]
 
@@ -77,7 +77,7 @@ async def connect_as(
         return await hosts.connect(
             connection_class=ClientConnection, server_settings=server_settings
         )
-    except BaseException as error:
+    except NOT_CONNECTED as error:
         meaning = why_not_connected(error)
         if meaning is None:
             raise

@@ -34,12 +34,13 @@ ALL_ASKED_S = 0.6
 _DEFAULT_PORT = 5432
 
 Host: TypeAlias = tuple[str, int]
-#: That there is no such server to be had, whatever the reason.
-_REFUSED = (
+#: What comes of a server that can't be had, whatever the reason.
+NOT_CONNECTED = (
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.TargetServerAttributeNotMatched,
+    # Among them that there is no server of the kind that is wanted.
+    asyncpg.InternalClientError,
 )
 
 
@@ -107,7 +108,7 @@ class Hosts:
         for kind in self._kinds[:-1]:
             try:
                 return await self._one_of(kind, options)
-            except _REFUSED:
+            except NOT_CONNECTED:
                 continue
         return await self._one_of(self._kinds[-1], options)
 

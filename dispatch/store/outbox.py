@@ -375,6 +375,7 @@ class AlertFeed:
                     [seen.get(county_id, 0) for county_id in counties],
                     _PAGE,
                 )
+            # Raised on whatever it is: what wasn't read is looked at again.
             except BaseException:
                 self._grown.update(counties)
                 self._woken.set()

@@ -1,6 +1,6 @@
 """Passwords: which are good enough, and hashing them without letting sign-in take the machine.
 
-Decides how a password is hashed (argon2id), how many are hashed at once and who waits for whom.
+Decides how a password is hashed (argon2id), how many are hashed at once and how many wait.
 Must not know accounts. Hashing costs about 70 ms and 46 MiB by design: it runs in threads of its
 own, never more than ``lanes`` at a time, whoever has stopped waiting for the answer. A made-up
 username takes no lane from anybody while there is a crowd, and its answer comes as late.

@@ -45,7 +45,7 @@ from .context import (
     begin,
 )
 from .errors import ConnectionLost, Outage, is_lost, is_unsure, lost, translate
-from .hosts import Hosts
+from .hosts import NOT_CONNECTED, Hosts
 from .patience import within
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ class Database:
                 # There was room for one more, and no server answered it.
                 raise ConnectionLost("database_silent", unknown_outcome=False) from error
             raise Outage("database_busy") from error
-        except BaseException as error:
+        except NOT_CONNECTED as error:
             meaning = why_not_connected(error)
             if meaning is None:
                 raise

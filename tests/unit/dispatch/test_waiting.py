@@ -184,7 +184,18 @@ async def test_a_flood_from_many_places_keeps_nobody_out_for_longer_than_its_pla
         flood.settle()
         room.leave()
         await asyncio.sleep(0)
-    assert await turns_until_in(room, flood, *in_four(23, 201, 7, 7)) <= 20
+    assert await turns_until_in(room, flood, *in_four(23, 201, 7, 7)) <= 1
+    await end(flood)
+
+
+async def test_a_crowd_of_neighbors_delays_nobody_by_the_turns_of_the_rest_of_the_world() -> None:
+    room = WaitingRoom(served=1, seats=10)
+    await room.enter("first")
+    near = [in_four(203, 0, 113, n) for n in range(20)]
+    far = [in_four(11 + n, 1, 1, 1) for n in range(60)]
+    flood = Flood(room, [*near, *far], 3)
+    await flood.ask()
+    assert await turns_until_in(room, flood, *in_four(203, 0, 113, 99)) <= 80
     await end(flood)
 
 
