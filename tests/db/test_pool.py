@@ -270,7 +270,13 @@ async def test_a_single_statement_lost_on_its_way_is_unknown(
     database: Database, admin: Admin, eventually: Callable[..., Awaitable[None]]
 ) -> None:
     task = asyncio.create_task(database.call(County(ALPINE), "SELECT pg_sleep(60)"))
-    await eventually(lambda: _kill(admin))
+    await eventually(
+        lambda: admin.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND query = 'SELECT pg_sleep(60)' AND state = 'active' AND wait_event = 'PgSleep'"
+        )
+    )
+    await _kill(admin)
     with pytest.raises(ConnectionLost) as caught:
         await task
     assert caught.value.unknown_outcome
