@@ -551,6 +551,7 @@ async def test_alerts_reach_those_who_are_meant(stage: Stage) -> None:
         "urgency": "now",
         "at": "2026-03-02T18:00:00Z",
         "key": f"k team:{red}",
+        "call_sign": None,
     }
 
 
