@@ -262,6 +262,7 @@ class Assignment(Value, frozen=True, kw_only=True):
         crew: who is on it now; ``stints``: who was since when, in the order of those instants.
         milestones: status → earliest valid instant.
         corrected: statuses whose instant a person set; later reports no longer move them.
+        unreached: status → until when the team had not reached it, as a person said.
         moved_at: instant of the report that set the present state.
         known_at: when the service learnt that it began, or goes on after all; ``None`` = in old
             logs: when it began.
@@ -286,6 +287,7 @@ class Assignment(Value, frozen=True, kw_only=True):
     known_at: datetime | None = None
     milestones: dict[Status, datetime]
     corrected: tuple[Status, ...] = ()
+    unreached: dict[Status, datetime] = {}
     crew: tuple[ResponderId, ...] = ()
     stints: tuple[CrewStint, ...] = ()
     acknowledged: int = 0
@@ -383,16 +385,7 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
         case StatusReported():
             return _reported(run, event, at)
         case MilestoneCorrected():
-            milestones = {k: v for k, v in run.milestones.items() if k is not event.status}
-            if event.instant is not None:
-                milestones[event.status] = event.instant
-            return replace(
-                run,
-                milestones=milestones,
-                corrected=tuple(sorted({*run.corrected, event.status})),
-                arrival_disputed=run.arrival_disputed and event.status is not Status.ON_SCENE,
-                qualified_at=_requalified(run, event),
-            )
+            return _corrected(run, event, at)
         case ReportDisputed():
             return replace(
                 run,
@@ -410,6 +403,26 @@ def evolve_assignment(run: Assignment | None, event: AssignmentEvent, at: dateti
             return _ended(run, state, event.reason, at)
         case AssignmentRestored() | AssignmentMoved() | ClaimDenied():
             return _settled(run, event, at)
+
+
+def _corrected(run: Assignment, event: MilestoneCorrected, at: datetime) -> Assignment:
+    """Return the run with the instant that a person set, or without the status until then."""
+    milestones = {k: v for k, v in run.milestones.items() if k is not event.status}
+    unreached = {k: v for k, v in run.unreached.items() if k is not event.status}
+    corrected = {*run.corrected} - {event.status}
+    if event.instant is None:
+        unreached[event.status] = at
+    else:
+        milestones[event.status] = event.instant
+        corrected.add(event.status)
+    return msgspec.structs.replace(
+        run,
+        milestones=milestones,
+        unreached=unreached,
+        corrected=tuple(sorted(corrected)),
+        arrival_disputed=run.arrival_disputed and event.status is not Status.ON_SCENE,
+        qualified_at=_requalified(run, event),
+    )
 
 
 def _settled(

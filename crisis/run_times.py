@@ -1,20 +1,40 @@
 """Which instants of a run can't be: by when its clock began, how it ended, and its own order.
 
-Decides what contradicts what, for reports (which are then kept as disputed) and for corrections
-(which are refused). One table for all ways by which an instant comes in. Must not know who reports.
+Decides what contradicts what and what follows what, for reports (which are then kept as disputed),
+for corrections and for ends given with a time (which are refused). One table for all ways by which
+an instant comes in. Must not know who reports.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from crisis.assignment import ARRIVED, Assignment, Status, has_arrived
+from crisis.assignment import ARRIVED, RUN, Assignment, Status, has_arrived
 from crisis.shapes import Value
 
 #: With any of them the team belongs to its run no more.
 LEFT = (Status.CLEARED, Status.READY, Status.DIVERTED, Status.CANCELLED)
 #: What a team does before it has left.
 _BEFORE_LEAVING = ARRIVED | {Status.EN_ROUTE, Status.STAGED}
+
+
+def _what_follows() -> Mapping[Status, frozenset[Status]]:
+    """Return for each status those that lie at its instant or after it.
+
+    A team stands aside at any time between its acceptance and its leaving.
+    """
+    after = {status: frozenset(RUN[place + 1 :]) for place, status in enumerate(RUN)}
+    after[Status.STAGED] = frozenset({Status.CLEARED, Status.READY})
+    called_off = frozenset({Status.DIVERTED, Status.CANCELLED})
+    for status in (Status.ACCEPTED, *_BEFORE_LEAVING):
+        after[status] |= called_off
+    after[Status.ACCEPTED] |= {Status.STAGED}
+    return after | dict.fromkeys(called_off, frozenset())
+
+
+#: Status → what may not lie before it. Steps may be missing, none may lie out of this order.
+FOLLOWS = _what_follows()
 
 
 class Contradiction(Value, frozen=True, kw_only=True):
@@ -52,26 +72,29 @@ def contradiction(
         return Contradiction(code="before_acceptance", against=accepted_at)
     if determined_at is not None and at < determined_at:
         return Contradiction(code="before_determination", against=determined_at)
-    if status in _BEFORE_LEAVING:
-        left = left_at(run)
-        if left is not None and at > left:
-            return Contradiction(code="after_end", against=left)
-        if status in ARRIVED and never_came and not has_arrived(run):
-            return Contradiction(code="contradicts_end")
+    found = _of_the_end(run, status, at) or _of_the_order(run, status, at)
+    if found is None and never_came and status in ARRIVED and not has_arrived(run):
+        return Contradiction(code="contradicts_end")
+    if found is None and not run.meets_need and status in {Status.CLEARED, Status.READY}:
+        return Contradiction(code="contradicts_end")
+    return found
+
+
+def _of_the_end(run: Assignment, status: Status, at: datetime) -> Contradiction | None:
+    """Judge by when the team had left, or was called away."""
+    left = left_at(run)
+    if status in {Status.CLEARED, Status.READY}:
+        left = run.milestones.get(run.state) if not run.meets_need else None
+    elif status not in _BEFORE_LEAVING:
         return None
-    return _of_an_end(run, status, at)
+    return Contradiction(code="after_end", against=left) if left and at > left else None
 
 
-def _of_an_end(run: Assignment, status: Status, at: datetime) -> Contradiction | None:
-    """Judge an acceptance, a clear or what comes after it, by what the run has reached."""
-    reached = [instant for s, instant in run.milestones.items() if s in _BEFORE_LEAVING]
-    if status is Status.ACCEPTED:
-        first = min((t for s, t in run.milestones.items() if s is not status), default=at)
-        return Contradiction(code="after_others", against=first) if at > first else None
-    called_off = run.milestones.get(run.state) if not run.meets_need else None
-    if called_off is not None and status is not run.state and at > called_off:
-        return Contradiction(code="after_end", against=called_off)
-    if status is Status.READY and Status.CLEARED in run.milestones:
-        reached.append(run.milestones[Status.CLEARED])
-    last = max(reached, default=at)
-    return Contradiction(code="before_others", against=last) if at < last else None
+def _of_the_order(run: Assignment, status: Status, at: datetime) -> Contradiction | None:
+    """Judge by what the team did before and after, by the instants known of that."""
+    known = run.milestones.items()
+    after = min((t for s, t in known if s in FOLLOWS[status]), default=at)
+    if at > after:
+        return Contradiction(code="after_others", against=after)
+    before = max((t for s, t in known if status in FOLLOWS[s]), default=at)
+    return Contradiction(code="before_others", against=before) if at < before else None

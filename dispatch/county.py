@@ -515,13 +515,20 @@ class CountyRunner:
         What this group has changed is taken from it: the database knows it as it was before.
         """
         board = group.after
-        missing = not_on_board(board, env.command)
-        if (past := team_past(env.command)) is not None:
+        held = await self._brought(not_on_board(board, env.command), group)
+        past = team_past(board, (entity for _, entity in held.values()), env.command)
+        if past is not None:
             known = await self.log.team_past(*past)
-            missing += [one for one in (past.team_id, *known) if not holds(board, one)]
+            missing = [one for one in (past.team_id, *known) if not holds(board, one)]
             missing += runs_that_left(group.changes, past.team_id)
+            held |= await self._brought([one for one in missing if one not in held], group)
+        return list(held.values())
+
+    async def _brought(self, missing: list[UUID], group: Group) -> dict[UUID, tuple[str, Any]]:
+        """Return what isn't on the board, as the group left it or as it is stored, by its id."""
         if not missing:
-            return []
+            return {}
+        board = group.after
         left = that_left(board, group.changes)
         held = {left[one][1].id: left[one] for one in missing if one in left}
         stored = [one for one in missing if one not in left]
@@ -531,7 +538,7 @@ class CountyRunner:
             for kind, entity in found
             if entity.id not in getattr(board, kind)
         }
-        return list(held.values())
+        return held
 
     def _finish(self, group: Group, outcomes: list[tuple[_Waiting, _Outcome]]) -> None:
         """Fold, publish, and only then answer."""

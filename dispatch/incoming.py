@@ -12,9 +12,18 @@ from uuid import UUID
 
 import msgspec
 
+from crisis.assignment import Status
 from crisis.board import Board, Change
-from crisis.commands import Command, CompleteObligation, EnterAssignment, Envelope
+from crisis.commands import (
+    Command,
+    CompleteObligation,
+    CorrectMilestone,
+    EnterAssignment,
+    Envelope,
+)
+from crisis.ids import IncidentId
 from crisis.incident import Incident
+from crisis.run_times import LEFT
 from dispatch.decide import HANDLERS
 
 _STRUCTS: tuple[type[msgspec.Struct], ...] = (Envelope, *HANDLERS)
@@ -33,6 +42,7 @@ _SUBJECTS = (
     "obligation_id",
     "shift_id",
 )
+_NONE = IncidentId(UUID(int=0))
 _SUBJECT_FIELDS: dict[type, tuple[str, ...]] = {
     cls: tuple(f.name for f in msgspec.structs.fields(cls) if f.name in _SUBJECTS)
     for cls in HANDLERS
@@ -84,12 +94,26 @@ class TeamPast(NamedTuple):
     until: datetime
 
 
-def team_past(command: Command) -> TeamPast | None:
-    """Return of which team's past the command is judged; ``None`` = only of what is now."""
-    if not isinstance(command, EnterAssignment):
+def team_past(board: Board, brought: Iterable[Any], command: Command) -> TeamPast | None:
+    """Return of which team's past the command is judged; ``None`` = only of what is now.
+
+    ``brought``: what left the board and was brought back for the command.
+    """
+    if isinstance(command, EnterAssignment):
+        until = command.cancelled_at or command.cleared_at or command.accepted_at
+        return TeamPast(command.team_id, command.accepted_at, until)
+    if not isinstance(command, CorrectMilestone) or command.instant is None:
         return None
-    until = command.cancelled_at or command.cleared_at or command.accepted_at
-    return TeamPast(command.team_id, command.accepted_at, until)
+    if command.status not in {Status.ACCEPTED, *LEFT}:
+        return None
+    held = [one for one in brought if isinstance(one, Incident)]
+    about = board.incidents.get(board.runs.get(command.assignment_id, _NONE))
+    for incident in held if about is None else [about]:
+        run = incident.assignment(command.assignment_id)
+        was = None if run is None else run.milestones.get(command.status)
+        if run is not None and was is not None:
+            return TeamPast(run.team_id, min(was, command.instant), max(was, command.instant))
+    return None
 
 
 def that_left(board: Board, changes: Iterable[Change]) -> dict[UUID, tuple[str, Any]]:

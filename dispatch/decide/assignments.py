@@ -130,7 +130,6 @@ def let_happen(
     )
     warnings += dues.moved_warnings(dues.owe_after(d, incident, run.id))
     dues.follow_run(d, incident.id, run.id, run.state)
-    warnings += claims.note_report(d, incident, run, c.status)
     after = d.run(run.id)[1]
     if has_arrived(after) and Status.ON_SCENE not in after.milestones:
         warnings.append(

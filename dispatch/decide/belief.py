@@ -7,11 +7,12 @@ what stands in ``crisis.run_times``. Must not know what follows from a report th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from crisis.assignment import ARRIVED, Assignment, ReportDisputed, Status
-from crisis.errors import Disputed
+from crisis.errors import Disputed, Invalid
 from crisis.incident import Incident
 from crisis.roles import Role
 from crisis.run_times import Contradiction, contradiction
@@ -21,29 +22,29 @@ from dispatch.decide.keeping import tell_owner
 
 #: A little too early is the clocks' fault, and counts as of what it can't have come before.
 _CLOCKS_FAULT = frozenset({"before_acceptance", "before_determination", "before_others"})
+#: What only the run's own order says. Of what is known already it says nothing.
+_ORDER = frozenset({"before_others", "after_others"})
 NOT_YOURS = "not_your_run"
+#: Outcomes and stages that say of an incident that no team came to it.
+_NOBODY_CAME = frozenset({"unserved", "before_en_route", "en_route"})
 
 
-def never_came(d: Deciding, incident: Incident, run: Assignment) -> bool:
+def never_came(incident: Incident, run: Assignment) -> bool:
     """Whether the run ended as one whose team came to nobody, by what was said at its end.
 
-    A team is diverted only on its way. A reason for calling off says by its flags whether it makes
-    sense at the scene. Whom the team met stands in its encounters; where nothing is said of
-    anybody, nothing is said against an arrival that is told late.
+    Whoever calls a run off takes it that the team isn't there. A clear says whom the team met:
+    where that is nobody, or nothing is said of anybody, an arrival that is told only afterwards is
+    for a person to believe.
     """
-    if incident.outcome == "unserved" or run.state is Status.DIVERTED:
+    if incident.outcome in _NOBODY_CAME or not run.meets_need:
         return True
-    if run.state is Status.CANCELLED:
-        kind = d.rules.codes.find("cancel_reason", run.end_reason or "")
-        return kind is not None and bool(kind.flags) and "on_scene" not in kind.flags
     if run.state not in {Status.CLEARED, Status.READY}:
         return False
-    met = [e.contacted for e in incident.encounters if e.assignment_id == run.id]
-    return bool(met) and not any(met)
+    return not any(e.contacted for e in incident.encounters if e.assignment_id == run.id)
 
 
 def against(
-    d: Deciding, incident: Incident, run: Assignment, status: Status, at: datetime
+    incident: Incident, run: Assignment, status: Status, at: datetime
 ) -> Contradiction | None:
     """Return what ``status`` at that instant runs against; ``None`` = nothing."""
     return contradiction(
@@ -51,8 +52,22 @@ def against(
         status,
         at,
         determined_at=incident.determined_at,
-        never_came=never_came(d, incident, run),
+        never_came=never_came(incident, run),
     )
+
+
+def _against_report(
+    d: Deciding, incident: Incident, run: Assignment, status: Status
+) -> Contradiction | None:
+    """Return what a report of now runs against, a person's correction too; ``None`` = nothing."""
+    denied_at = run.unreached.get(status)
+    if denied_at is not None and d.occurred_at <= denied_at:
+        return Contradiction(code="corrected")
+    found = against(incident, run, status, d.occurred_at)
+    known_at = run.milestones.get(status)
+    if found is None or found.code not in _ORDER or known_at is None or known_at > d.occurred_at:
+        return found
+    return None  # told once more, and later: it was so before
 
 
 def why_disputed(d: Deciding, incident: Incident, run: Assignment, status: Status) -> str | None:
@@ -68,7 +83,7 @@ def why_disputed(d: Deciding, incident: Incident, run: Assignment, status: Statu
     if d.out_of_bounds is not None:
         return "outside_skew"
     tolerance = timedelta(seconds=d.policy.clocks.phone_ahead_s)
-    while (found := against(d, incident, run, status, d.occurred_at)) is not None:
+    while (found := _against_report(d, incident, run, status)) is not None:
         earliest = found.against
         if found.code not in _CLOCKS_FAULT or earliest is None:
             return found.code
@@ -76,6 +91,45 @@ def why_disputed(d: Deciding, incident: Incident, run: Assignment, status: Statu
             return found.code
         d.occurred_at = earliest
     return None
+
+
+#: How what people set is refused that runs against what is known.
+_REFUSED: Mapping[str, Callable[..., Invalid]] = {
+    "before_determination": lambda **facts: Invalid(
+        "instant_before_determination",
+        "That lies before it was determined that a team is needed.",
+        **facts,
+    ),
+    "before_acceptance": lambda **facts: Invalid(
+        "instant_before_acceptance", "The team had not accepted by then.", **facts
+    ),
+    "after_end": lambda **facts: Invalid(
+        "instant_after_end", "The run had ended by then.", **facts
+    ),
+    "before_others": lambda **facts: Invalid(
+        "instant_before_others", "The team did more on this run after that.", **facts
+    ),
+    "after_others": lambda **facts: Invalid(
+        "instant_after_others", "The team had done more on this run by then.", **facts
+    ),
+}
+
+
+def refusal_of(found: Contradiction) -> Invalid:
+    """Return how an instant is refused that a person sets, and that runs against another."""
+    facts = {} if found.against is None else {"against": found.against.isoformat()}
+    return _REFUSED[found.code](**facts)
+
+
+def require_possible(d: Deciding, incident: Incident, run: Assignment, end: Status) -> None:
+    """Refuse to end a run as of before what its team has done on it.
+
+    Raises:
+        Invalid: ``instant_before_others``, ``instant_before_acceptance``.
+    """
+    found = against(incident, run, end, d.occurred_at)
+    if found is not None:
+        raise refusal_of(found)
 
 
 def _is_own(d: Deciding, run: Assignment) -> bool:

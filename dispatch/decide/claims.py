@@ -8,7 +8,6 @@ the run goes on, stands in ``settling``. Nothing entered after an outage is a cl
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from crisis.assignment import ARRIVED, Assignment, Status
 from crisis.claims import THERE, contradicts, ended_at
@@ -16,14 +15,11 @@ from crisis.errors import Conflict
 from crisis.incident import Hold, Incident, SearchHeld
 from dispatch.decide.context import Deciding
 from dispatch.decide.keeping import tell_owner
-from dispatch.decide.situation import warning
 
 #: Unsettled, people are told again after so long, and again.
 SETTLE_WITHIN_S = 120.0
 #: What a crew says that still goes where it was called away from, but isn't there yet.
 _GOES_ON = frozenset({Status.EN_ROUTE, Status.STAGED})
-
-Warnings = list[dict[str, Any]]
 
 
 def _is_quiet(d: Deciding, incident: Incident) -> bool:
@@ -53,22 +49,6 @@ def note_disputed(d: Deciding, incident: Incident, run: Assignment, status: Stat
         note(d, incident, run, status)
     elif status in _GOES_ON and not run.meets_need:
         d.notify("role:dispatcher", "crew_goes_on", incident=incident)
-
-
-def note_report(d: Deciding, incident: Incident, before: Assignment, status: Status) -> Warnings:
-    """Tell the desk of a report that is believed and that it didn't know when it ended the run.
-
-    ``before``: the run as it stood before the report. Returns what to warn the crew of.
-    """
-    if _is_quiet(d, incident) or not contradicts(before, status, d.occurred_at):
-        return []
-    note(d, incident, before, status)
-    return [
-        warning(
-            "run_ended",
-            "Dispatch took this run to be over by then. They are told what you report, and decide.",
-        )
-    ]
 
 
 def note_encounter(d: Deciding, incident: Incident, run: Assignment, *, contacted: bool) -> None:

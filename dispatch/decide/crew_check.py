@@ -17,7 +17,6 @@ from crisis.assignment import (
     CrewSwapped,
     Status,
     evolve_assignment,
-    has_arrived,
 )
 from crisis.board import Board
 from crisis.errors import NotFound
@@ -202,10 +201,11 @@ def swap(
 ) -> None:
     """Let the run have another crew; on scene, becoming a valid team stops the clock.
 
-    A change that is told late may lie before the arrival: then that is judged anew.
+    A change that is told late may lie before the arrival: then that is judged anew. Where nobody
+    has said when the team arrived the clock runs on until they do.
     """
-    completed = has_arrived(run) and run.state is not Status.CLEARED and judged.is_valid
     arrived_at = run.milestones.get(Status.ON_SCENE)
+    is_there = arrived_at is not None and run.state is not Status.CLEARED
     swapped = CrewSwapped(
         incident_id=incident.id,
         assignment_id=run.id,
@@ -214,7 +214,7 @@ def swap(
         telehealth=telehealth,
         shortfalls=codes_of(judged.hard),
         reason=reason,
-        qualifies=completed and not run.qualifying,
+        qualifies=is_there and judged.is_valid and not run.qualifying,
     )
     counted_until = run.qualified_at or d.occurred_at
     if arrived_at is not None and d.occurred_at < max(arrived_at, counted_until):

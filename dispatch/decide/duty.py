@@ -27,6 +27,7 @@ from crisis.team import (
     TeamAvailable,
     TeamUnavailable,
 )
+from dispatch.decide.alone import require_over
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.crew_check import alone, approved, assess, swap, told_alone
 from dispatch.decide.duress import open_alarm
@@ -160,6 +161,7 @@ def end_shift(d: Deciding, c: EndShift) -> dict[str, Any]:
     if team.offer is not None and not timed:
         _withdraw_or_refuse(d, team)
         team = d.board.teams[team.id]
+    require_over(d, team.id)
     if team.offer is None and team.run is None and open_alarm(d, team.id) is None:
         given = shift.end_reason if timed and shift.end_reason else reason
         d.emit(ShiftEnded(shift_id=shift.id, team_id=team.id, reason=given))

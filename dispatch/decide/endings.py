@@ -21,8 +21,10 @@ from crisis.incident import (
     IncidentState,
 )
 from crisis.offer import OfferWithdrawn
+from crisis.run_times import Contradiction
 from dispatch.decide import dues
 from dispatch.decide.archive import archive_if_settled
+from dispatch.decide.belief import refusal_of
 from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.keeping import tell_owner
@@ -56,6 +58,21 @@ def require_unsettled(incident: Incident) -> None:
         )
 
 
+def _require_after_all(d: Deciding, incident: Incident) -> None:
+    """Refuse to end it as of before a team was promised, or was last heard of on it.
+
+    Raises:
+        Invalid: ``instant_before_determination``, ``instant_before_others``.
+    """
+    if incident.determined_at is not None and d.occurred_at < incident.determined_at:
+        raise refusal_of(Contradiction(code="before_determination", against=incident.determined_at))
+    # Whoever has cleared is ready when they are.
+    known = (run.milestones.items() for run in incident.assignments)
+    last = max((at for run in known for s, at in run if s is not Status.READY), default=None)
+    if last is not None and d.occurred_at < last:
+        raise refusal_of(Contradiction(code="before_others", against=last))
+
+
 def withdraw_offers(
     d: Deciding, incident: Incident, reason: str, *, slot: SlotNo | None = None
 ) -> None:
@@ -83,6 +100,7 @@ def cancel(d: Deciding, c: CancelIncident) -> dict[str, Any]:
             f"{kind.label}: that stops one team, and the person still waits; cancel its run.",
             set="cancel_reason",
         )
+    _require_after_all(d, incident)
     stage = stage_of(incident)
     warnings = []
     if kind.flags and stage not in kind.flags:
@@ -132,6 +150,7 @@ def close(d: Deciding, c: CloseIncident) -> dict[str, Any]:
             state=incident.state.value,
         )
     require_settled_claims(d, incident)
+    _require_after_all(d, incident)
     busy = [run for run in incident.open_runs if run.state is not Status.CLEARED]
     if busy:
         raise Conflict(

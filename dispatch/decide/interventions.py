@@ -6,7 +6,7 @@ leaves its slot waiting, and the search goes on at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ from crisis.run_times import LEFT
 from crisis.team import CrewChanged
 from crisis.triage import ACUITY_ORDER
 from dispatch.decide import belief, dues, flags
+from dispatch.decide.alone import check_longer
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.crew_check import approved, assess, clock_stop, codes_of, reason_of, swap
@@ -74,6 +75,7 @@ def divert(d: Deciding, c: DivertAssignment) -> dict[str, Any]:
             _check_not_close(d, incident, run)
     elif "needs_incident" in reason.flags:
         raise Invalid("to_incident_missing", "Say to which incident the team is to go.")
+    belief.require_possible(d, incident, run, Status.DIVERTED)
     d.emit(
         AssignmentDiverted(
             incident_id=incident.id,
@@ -129,6 +131,7 @@ def cancel(d: Deciding, c: CancelAssignment) -> dict[str, Any]:
             "not needed.",
             set="cancel_reason",
         )
+    belief.require_possible(d, incident, run, Status.CANCELLED)
     d.emit(
         AssignmentCancelled(
             incident_id=incident.id,
@@ -232,28 +235,6 @@ def _judged(
     return replace(corrected, judged=True, qualified_at=stop, shortfalls=shortfalls)
 
 
-#: How a correction is refused that runs against what is known.
-_REFUSED: Mapping[str, Callable[..., Invalid]] = {
-    "before_determination": lambda **facts: Invalid(
-        "instant_before_determination",
-        "That lies before it was determined that a team is needed.",
-        **facts,
-    ),
-    "before_acceptance": lambda **facts: Invalid(
-        "instant_before_acceptance", "The team had not accepted by then.", **facts
-    ),
-    "after_end": lambda **facts: Invalid(
-        "instant_after_end", "The run had ended by then.", **facts
-    ),
-    "before_others": lambda **facts: Invalid(
-        "instant_before_others", "The team did more on this run after that.", **facts
-    ),
-    "after_others": lambda **facts: Invalid(
-        "instant_after_others", "The team had done more on this run by then.", **facts
-    ),
-}
-
-
 def _check_instant(
     d: Deciding, incident: Incident, run: Assignment, c: CorrectMilestone
 ) -> list[dict[str, Any]]:
@@ -264,7 +245,7 @@ def _check_instant(
 
     Raises:
         Invalid: ``accepted_always``, ``status_is_its_end``, ``status_not_reached``,
-            ``instant_out_of_bounds``, or one of ``_REFUSED``.
+            ``instant_out_of_bounds``, or what ``belief.refusal_of`` or ``check_longer`` give.
     """
     if c.instant is None:
         if c.status is Status.ACCEPTED:
@@ -280,8 +261,14 @@ def _check_instant(
             "The instant must lie between the incident's receipt and now.",
             received_at=incident.received_at.isoformat(),
         )
-    found = belief.against(d, incident, run, c.status, c.instant)
+    others = run
+    if c.status is Status.CLEARED:
+        # The readiness moves along.
+        known = {s: at for s, at in run.milestones.items() if s is not Status.READY}
+        others = msgspec.structs.replace(run, milestones=known)
+    found = belief.against(incident, others, c.status, c.instant)
     if found is None:
+        check_longer(d, incident, others, c.status, c.instant)
         return []
     if found.against is None:
         return [
@@ -289,7 +276,7 @@ def _check_instant(
                 "contradicts_end", "The run ended as one that nobody came to; now somebody did."
             )
         ]
-    raise _REFUSED[found.code](against=found.against.isoformat())
+    raise belief.refusal_of(found)
 
 
 def _passed(run: Assignment) -> tuple[Status, ...]:
@@ -305,6 +292,8 @@ def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:
         raise Conflict("run_over", "The run is over; change the shift's crew instead.")
     if not c.crew:
         raise Invalid("crew_empty", "Somebody must be on the crew.")
+    if d.occurred_at < run.milestones[Status.ACCEPTED]:
+        raise Invalid("instant_before_acceptance", "The team had not accepted by then.")
     d.code("crew_change_reason", c.reason)
     check_crew(d, c.crew)
     check_on_one_shift(d, c.crew, team)

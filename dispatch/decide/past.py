@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from crisis.assignment import RUN, Assignment, AssignmentCancelled, AssignmentEntered, Status
+from crisis.assignment import RUN, AssignmentCancelled, AssignmentEntered, Status
 from crisis.commands import Command, EnterAssignment, ReportStatus
 from crisis.errors import Conflict, Invalid, NotFound
-from crisis.ids import AssignmentId, EncounterId, OfferId, TeamId
+from crisis.ids import AssignmentId, EncounterId, OfferId
 from crisis.incident import Incident, IncidentState, Slot
 from crisis.staffing import TelehealthSecond
-from crisis.team import CrewMember, Shift, Team
+from crisis.team import CrewMember, Team
 from dispatch.decide import dues, encounters, fitting
+from dispatch.decide.alone import check_alone, shift_at
 from dispatch.decide.assignments import let_happen
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.crew_check import approved, assess, codes_of
@@ -29,8 +30,6 @@ from dispatch.decide.situation import each_once, warning
 
 #: In the order in which a run comes through them; who stages does so before the scene.
 _ORDER = (*RUN[: RUN.index(Status.ON_SCENE)], Status.STAGED, *RUN[RUN.index(Status.ON_SCENE) :])
-#: With any of them the team belongs to the run no more.
-_ENDS = (Status.CLEARED, Status.READY, Status.DIVERTED, Status.CANCELLED)
 
 _Steps = list[tuple[Status, datetime]]
 
@@ -52,7 +51,7 @@ def enter(d: Deciding, c: EnterAssignment) -> dict[str, Any]:
     steps = _steps(c)
     ended_at = c.cancelled_at or c.cleared_at or c.accepted_at
     _check_times(d, incident, c, steps)
-    _check_alone(d, team.id, c.accepted_at, ended_at)
+    check_alone(d, team.id, c.accepted_at, ended_at)
     slot = _slot(incident, c)
     d.occurred_at = c.accepted_at
     warnings: list[dict[str, Any]] = []
@@ -155,33 +154,6 @@ def _said(status: Status) -> str:
     return status.value.replace("_", " ").capitalize()
 
 
-def _check_alone(d: Deciding, team_id: TeamId, since: datetime, until: datetime) -> None:
-    """Refuse a run in a time in which the team was on another one.
-
-    Raises:
-        Conflict: ``team_was_on_a_run``, naming that one's incident and times.
-    """
-    for incident in d.board.incidents.values():
-        for run in incident.assignments:
-            if run.team_id != team_id:
-                continue
-            began, ended = run.milestones[Status.ACCEPTED], _ended_at(run)
-            if began < until and (ended is None or since < ended):
-                raise Conflict(
-                    "team_was_on_a_run",
-                    f"The team was on incident {incident.number} in that time.",
-                    incident_id=str(incident.id),
-                    number=incident.number,
-                    since=began.isoformat(),
-                    until=None if ended is None else ended.isoformat(),
-                )
-
-
-def _ended_at(run: Assignment) -> datetime | None:
-    """Return when the team was done with the run; ``None`` = it goes on."""
-    return min((run.milestones[s] for s in _ENDS if s in run.milestones), default=None)
-
-
 def _slot(incident: Incident, c: EnterAssignment) -> Slot:
     """Return the slot that the team met, or was called off from."""
     if c.cancelled_at is None:
@@ -204,7 +176,7 @@ def _crew(
     """
     if c.override_reason is not None:
         d.code("override_reason", c.override_reason)
-    shift = _shift_at(d, team.id, c.accepted_at)
+    shift = shift_at(d, team.id, c.accepted_at)
     if shift is None and (c.override_reason is None or not (c.crew or team.crew)):
         raise Invalid(
             "shift_unknown",
@@ -227,23 +199,6 @@ def _crew(
         )
     )
     return team.crew, team.telehealth
-
-
-def _shift_at(d: Deciding, team_id: TeamId, at: datetime) -> Shift | None:
-    """Return the team's shift of an instant: one that it worked, else one that it was rostered for.
-
-    In an outage nobody could start a shift: then the roster tells.
-    """
-    begun = [s for s in d.board.shifts.values() if s.team_id == team_id and s.starts_at <= at]
-    worked = [s for s in begun if s.started_at is not None and at <= (s.ended_at or d.now)]
-    rostered = [
-        s
-        for s in begun
-        if s.started_at is None
-        and at < s.ends_at
-        and (not s.cancelled or s.end_reason == "not_started")
-    ]
-    return max(worked or rostered, key=lambda s: s.starts_at, default=None)
 
 
 def _follow(

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from crisis.assignment import (
     RUN,
     Assignment,
@@ -31,8 +33,10 @@ from crisis.incident import (
     SlotAdded,
 )
 from crisis.offer import OfferWithdrawn
+from crisis.run_times import FOLLOWS
 from crisis.team import Duty, Shift, ShiftEnding, ShiftStarted, Team
 from dispatch.decide import dues
+from dispatch.decide.alone import check_not_elsewhere
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.assignments import let_happen
 from dispatch.decide.claims import (
@@ -43,7 +47,7 @@ from dispatch.decide.claims import (
     tell_desk,
 )
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import codes_of, crew_at
+from dispatch.decide.crew_check import clock_stop, codes_of
 from dispatch.decide.endings import propose_close
 from dispatch.decide.offers import withdraw_others
 from dispatch.decide.shifts import check_on_one_shift
@@ -55,7 +59,6 @@ from dispatch.decide.waking import first_wake
 _OVERTIME = timedelta(hours=1)
 #: In the order in which a run goes.
 _ORDER = tuple(Status)
-_DONE = frozenset({Status.CLEARED, Status.READY})
 
 
 def settle(d: Deciding, c: SettleClaim) -> dict[str, Any]:
@@ -117,6 +120,7 @@ def _restore(
     if team is None:
         raise NotFound("unknown_team", "There is no such team in this county.")
     state = farthest(run, hold)
+    check_not_elsewhere(d, run, _said(run, hold, state))
     if state is not Status.READY:
         _make_free(d, team, run)
     if holder.is_settled:
@@ -149,7 +153,8 @@ def _go_on(
     arrived_at = said.get(Status.ON_SCENE)
     lacked, valid_at = None, run.qualified_at
     if arrived_at is not None:
-        lacked, valid_at = crew_at(d, before, run, arrived_at)
+        told = msgspec.structs.replace(run, milestones=said)
+        lacked, valid_at = clock_stop(d, before, told, arrived_at)
     d.emit(
         AssignmentRestored(
             incident_id=before.id,
@@ -216,19 +221,27 @@ def _move(
 def _said(run: Assignment, hold: Hold, state: Status) -> dict[Status, datetime]:
     """Return what the crew says that it did, and when; what has no time, as of when it was told.
 
-    What the board had taken for the run's end is left out where it wasn't, and no crew was done
-    before it was there for the last time.
+    What the board had taken for the run's end is left out where it wasn't.
     """
     said: dict[Status, datetime] = dict(run.milestones)
     for status, at in run.claimed.items():
-        said[status] = min(at, said.get(status, at))
+        if status not in run.corrected:
+            said[status] = min(at, said.get(status, at))
     said.setdefault(hold.status, hold.since)
     kept = {s: at for s, at in said.items() if s in RUN or s is Status.STAGED}
     if state is not Status.READY:
         beyond = set(RUN[RUN.index(state) + 1 :]) if state in RUN else set()
         kept = {s: at for s, at in kept.items() if s not in beyond}
-    last = max((at for s, at in kept.items() if s not in _DONE), default=hold.since)
-    return {s: max(at, last) if s in _DONE else at for s, at in kept.items()}
+    return _in_order(kept)
+
+
+def _in_order(said: dict[Status, datetime]) -> dict[Status, datetime]:
+    """Return the instants with none before what must have come first: no help counts too early."""
+    settled: dict[Status, datetime] = {}
+    for status in sorted(said, key=_ORDER.index):
+        before = [at for s, at in settled.items() if status in FOLLOWS[s]]
+        settled[status] = max(said[status], *before) if before else said[status]
+    return settled
 
 
 def _slot(d: Deciding, holder: Incident, run: Assignment, *, is_own: bool) -> SlotNo:

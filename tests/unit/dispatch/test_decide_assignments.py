@@ -118,6 +118,7 @@ def test_what_has_an_act_of_its_own_is_not_reported(status: Status) -> None:
 def test_an_arrival_told_after_the_clear_stops_the_clock_where_it_happened() -> None:
     run = Run()
     run.says(S.EN_ROUTE, minutes=1)
+    run.says(S.CONTACT, minutes=14)
     run.says(S.CLEARED, minutes=60)
     result = run.says(S.ON_SCENE, occurred_at=MONDAY + timedelta(minutes=12))
     assert (result["state"], result["moved"]) == (S.CLEARED, False)
@@ -323,13 +324,14 @@ def test_the_first_of_several_teams_to_arrive_stops_the_clock() -> None:
     assert county.incident(run.incident_id).first_on_scene_at == first_at
 
 
-def test_an_arrival_before_a_run_was_called_off_stops_the_clock_and_one_after_is_disputed() -> None:
+def test_an_arrival_told_of_before_or_after_a_run_was_called_off_is_disputed() -> None:
     run = Run()
     run.says(S.EN_ROUTE)
     run.county.wait(60)
     run.county.do(CancelAssignment(assignment_id=run.id, reason="team_vehicle"))
-    before = run.says(S.ON_SCENE, minutes=10, occurred_at=MONDAY + timedelta(seconds=30))
-    assert before["first_on_scene_at"] == MONDAY + timedelta(seconds=30)
+    before = run.refused("disputed", S.ON_SCENE, occurred_at=MONDAY + timedelta(seconds=30))
+    assert before.facts["reason"] == "contradicts_end"
+    assert run.county.incident(run.incident_id).first_on_scene_at is None
     run = Run()
     run.county.do(CancelAssignment(assignment_id=run.id, reason="team_vehicle"))
     run.county.wait(600)

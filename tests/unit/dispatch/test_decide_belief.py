@@ -159,17 +159,17 @@ NOBODY = {
     "cleared, not found": clears(False),
     "cleared, nobody of two": clears(False, False),
     "cleared, then not found": clears_and_records,
+    "cleared, nothing said of anybody": clears(),
     "called off for a reason before arrival": cancels("reassigned"),
+    "called off for a reason that may be at the scene": cancels("team_vehicle"),
     "incident called off before arrival": calls_off,
     "diverted": diverts,
     "closed unserved": unserved,
 }
 #: Ends that leave room for an arrival before them.
 NEUTRAL = {
-    "called off for a reason that may be at the scene": cancels("team_vehicle"),
     "cleared, somebody met": clears(True),
     "cleared, one of two met": clears(False, True),
-    "cleared, nothing said of anybody": clears(),
 }
 SOURCES = ("phone", "voice")
 

@@ -96,6 +96,7 @@ def test_a_crew_that_was_completed_after_it_had_left_stops_no_clock() -> None:
     run = Crewed()
     run.swaps(run.lone, minute=1)
     run.says(S.EN_ROUTE, minute=2)
+    run.says(S.CONTACT, minute=15)
     run.says(S.CLEARED, minute=20)
     run.swaps(run.pair, minute=30)
     assert run.says(S.ON_SCENE, minute=12, told=40)["first_on_scene_at"] is None
@@ -104,6 +105,7 @@ def test_a_crew_that_was_completed_after_it_had_left_stops_no_clock() -> None:
 def test_an_arrival_told_after_the_end_is_judged_by_the_crew_that_arrived() -> None:
     run = Crewed()
     run.says(S.EN_ROUTE, minute=1)
+    run.says(S.CONTACT, minute=20)
     run.swaps(run.lone, minute=30)
     run.says(S.READY, minute=50)
     assert run.says(S.ON_SCENE, minute=12, told=60)["first_on_scene_at"] == minute(12)

@@ -158,6 +158,7 @@ export interface Assignment {
   readonly known_at: string | null;
   readonly milestones: Readonly<Partial<Record<Status, string>>>;
   readonly corrected: readonly Status[];
+  readonly unreached: Readonly<Partial<Record<Status, string>>>;
   readonly crew: readonly string[];
   readonly stints: readonly CrewStint[];
   readonly acknowledged: number;
@@ -3412,7 +3413,7 @@ export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, 
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
-export const AssignmentShape: Shape = { d: {"state": "accepted", "known_at": null, "corrected": [], "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
+export const AssignmentShape: Shape = { d: {"state": "accepted", "known_at": null, "corrected": [], "unreached": {}, "crew": [], "stints": [], "acknowledged": 0, "briefed_by": null, "staging_reason": null, "staging_record": null, "end_reason": null, "disputed": 0, "arrival_disputed": false, "shortfalls": [], "arrival_shortfalls": null, "qualified_at": null, "claimed": {}, "moved_to": null}, p: { stints: CrewStintShape } };
 export const PartnerResponseShape: Shape = { d: {"state": "requested", "reason": "", "requested_by": "dispatcher", "handoff": false, "acknowledged_at": null, "arrived_at": null, "ended_at": null, "record": null, "outcome": null, "danger": 0, "refused": false} };
 export const SubjectShape: Shape = { d: {"label": "1", "record": null, "records": []} };
 export const EncounterShape: Shape = { d: {"version": 1, "subject_id": null, "contacted": true, "disposition": null, "hold": null, "transport": null, "destination": null, "plan": null, "plan_exception": null, "naloxone_given": "not_asked", "law_enforcement": null, "mandated_reports": [], "note_record": null} };
@@ -4147,7 +4148,7 @@ export interface CodeSets {
   readonly decline_reason: "conflict_of_interest" | "crew_incomplete" | "end_of_shift" | "fatigue" | "not_ready" | "other" | "road_access" | "safety_concern" | "skills_mismatch" | "too_far" | "vehicle" | (string & {});
   readonly dispatch_reason: "danger_to_others" | "danger_to_self" | "first_responder_asked" | "grave_disability" | "in_person_assessment" | "not_resolved_by_phone" | "other" | (string & {});
   readonly disposition: "arrest" | "deceased" | "detox_sud_facility" | "hold_by_law_enforcement" | "hold_by_other" | "hold_by_team" | "left" | "medical_ed" | "not_found" | "other" | "refused_contact" | "refused_services" | "shelter" | "stabilized_no_further_need" | "stabilized_referral" | "stabilized_safety_plan" | "support_took_over" | "transferred_county" | "transferred_furs" | "unsafe_no_contact" | "voluntary_23_hour" | "voluntary_crisis_residential" | "voluntary_csu" | "voluntary_ed" | "voluntary_psychiatric_admission" | "voluntary_respite" | "voluntary_sobering" | "voluntary_urgent_care" | (string & {});
-  readonly dispute_reason: "after_end" | "after_others" | "before_acceptance" | "before_determination" | "before_others" | "contradicts_end" | "not_your_run" | "outside_skew";
+  readonly dispute_reason: "after_end" | "after_others" | "before_acceptance" | "before_determination" | "before_others" | "contradicts_end" | "corrected" | "not_your_run" | "outside_skew";
   readonly divert_reason: "closer_team_free" | "duress" | "higher_class" | "supervisor_order" | (string & {});
   readonly duress_cause: "button" | "missed_check_in" | "tracker" | "voice";
   readonly duress_resolution: "check_in_late" | "drill" | "false_alarm" | "injured" | "pressed_by_mistake" | "safe" | "safe_after_help" | "withdrew" | (string & {});
@@ -4326,6 +4327,7 @@ export type RefusalCode =
   | "instant_before_acceptance"
   | "instant_before_determination"
   | "instant_before_others"
+  | "instant_before_shift"
   | "instant_out_of_bounds"
   | "integration_has_no_password"
   | "internal_fault"

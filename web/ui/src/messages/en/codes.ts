@@ -214,6 +214,7 @@ export default {
   dispute_reason_after_others: "After what the team did next",
   dispute_reason_after_end: "After the run had ended",
   dispute_reason_contradicts_end: "The run ended without an arrival",
+  dispute_reason_corrected: "A person has said that it wasn't so by then",
   correction_reason_wrong_time: "Wrong time",
   correction_reason_wrong_code: "Wrong choice",
   correction_reason_wrong_team: "Wrong team",

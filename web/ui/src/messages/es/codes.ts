@@ -216,6 +216,7 @@ const es: Catalog<typeof en> = {
   dispute_reason_after_others: "Después de lo que el equipo hizo a continuación",
   dispute_reason_after_end: "Después del fin de la salida",
   dispute_reason_contradicts_end: "La salida terminó sin llegada",
+  dispute_reason_corrected: "Una persona ya dijo que a esa hora no era así",
   correction_reason_wrong_time: "Hora equivocada",
   correction_reason_wrong_code: "Elección equivocada",
   correction_reason_wrong_team: "Equipo equivocado",

@@ -77,6 +77,7 @@ const es = {
   status_is_its_end: "La salida terminó así; solo se puede corregir la hora.",
   instant_after_others: "A esa hora el equipo ya había hecho más cosas en esta salida.",
   instant_before_others: "El equipo hizo más cosas en esta salida después de esa hora.",
+  instant_before_shift: "A esa hora el equipo aún no estaba de turno.",
   instant_before_acceptance: "A esa hora el equipo aún no había aceptado.",
   instant_before_determination: "A esa hora aún no se había determinado que hacía falta un equipo.",
   instant_out_of_bounds: "La hora debe estar entre la recepción del incidente y ahora.",

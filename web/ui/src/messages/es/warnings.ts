@@ -26,7 +26,6 @@ const es = {
   others_on_it: "Otro equipo también va: déjelo ayudar o retírelo.",
   plan_missing: "No está anotado ni un plan de seguridad ni por qué no lo hay.",
   reason_unusual: "Es un motivo poco común en esta etapa.",
-  run_ended: "Para la central esta salida ya había terminado. Se le avisa de lo que usted reporta, y decide.",
   partner_proposed: "Lo que se sabe indica que conviene pedir ayuda a otro servicio.",
   see_to: "Hay algo más que atender.",
   settled: "El incidente ya está resuelto.",

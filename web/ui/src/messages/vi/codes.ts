@@ -216,6 +216,7 @@ const vi: Catalog<typeof en> = {
   dispute_reason_after_others: "Sau những việc đội làm tiếp theo",
   dispute_reason_after_end: "Sau khi chuyến đi kết thúc",
   dispute_reason_contradicts_end: "Chuyến đi kết thúc mà không ai đến",
+  dispute_reason_corrected: "Đã có người nói rằng lúc đó chưa như vậy",
   correction_reason_wrong_time: "Sai giờ",
   correction_reason_wrong_code: "Chọn sai",
   correction_reason_wrong_team: "Sai đội",

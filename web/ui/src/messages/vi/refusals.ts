@@ -76,6 +76,7 @@ const vi: Said = {
   status_is_its_end: "Chuyến đi đã kết thúc như vậy; chỉ có thể sửa giờ.",
   instant_after_others: "Lúc đó đội đã làm những việc tiếp theo trong chuyến này.",
   instant_before_others: "Sau lúc đó đội còn làm những việc khác trong chuyến này.",
+  instant_before_shift: "Lúc đó đội chưa vào ca.",
   instant_before_acceptance: "Lúc đó đội chưa nhận.",
   instant_before_determination: "Lúc đó chưa xác định là cần một đội.",
   instant_out_of_bounds: "Giờ phải nằm giữa lúc nhận vụ việc và bây giờ.",

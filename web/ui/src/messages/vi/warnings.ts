@@ -27,7 +27,6 @@ const vi: Warned = {
   others_on_it: "Một đội khác cũng đang đi: để họ giúp hoặc rút họ về.",
   plan_missing: "Chưa ghi kế hoạch an toàn hoặc lý do không có.",
   reason_unusual: "Lý do này hiếm gặp ở giai đoạn này.",
-  run_ended: "Đối với điều phối, lúc đó chuyến đi đã kết thúc. Họ được báo điều bạn báo cáo và sẽ quyết định.",
   partner_proposed: "Những gì đã biết cho thấy nên nhờ thêm đơn vị khác.",
   see_to: "Còn điều phải lo.",
   settled: "Vụ việc đã xong.",
