@@ -161,7 +161,10 @@ class RemindClaim(Command, frozen=True, kw_only=True):
 
 
 class CorrectMilestone(Command, frozen=True, kw_only=True):
-    """Set the right instant of a status; ``None`` = it was never reached."""
+    """Set the right instant of a status; ``None`` = it was not reached until now.
+
+    What would put the steps of the run out of order, or its team on two runs at once, is refused.
+    """
 
     ROLES = frozenset({Role.SUPERVISOR, Role.LEAD, Role.COMPLIANCE})
     assignment_id: AssignmentId

@@ -183,10 +183,12 @@ def correct(d: Deciding, c: CorrectMilestone) -> dict[str, Any]:
     )
     ready = _ready_with(run, corrected)
     if ready is not None:
-        d.emit(msgspec.structs.replace(ready, judged=True, qualified_at=run.qualified_at))
+        moved = msgspec.structs.replace(ready, judged=True, qualified_at=run.qualified_at)
+        d.emit(moved, at=d.now)
     if c.status is Status.ON_SCENE or c.status in LEFT:
         corrected = _judged(d, incident, d.run(run.id)[1], corrected, warnings)
-    d.emit(corrected)
+    # Whatever it is about, it is said now.
+    d.emit(corrected, at=d.now)
     warnings += dues.moved_warnings(dues.owe_after(d, incident, run.id))
     dues.follow_wait(d, d.incident(incident.id))
     flags.tell_late_arrival(d, incident.id)

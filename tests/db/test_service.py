@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -203,7 +204,7 @@ async def test_a_late_report_reaches_a_run_whose_incident_has_left_the_board(
         await desk.do(CloseIncident(incident_id=incident_id))
         assert incident_id not in desk.board.incidents
         async with Service(database, clock, clock, MASTER_KEY) as bystander:
-            en_route_at = clock.now().replace(microsecond=0)
+            en_route_at = clock.now().replace(microsecond=0) - timedelta(seconds=700)
             await desk.do(
                 ReportStatus(assignment_id=run, status=Status.EN_ROUTE),
                 by=on_team(team),

@@ -420,12 +420,12 @@ async def disputed(c: County) -> Told:
 
 
 async def told_late(c: County) -> Told:
-    """A phone without signal tells of its arrival after all is over."""
+    """A phone without signal tells of its arrival after all is over: it met somebody, or not."""
     await c.begin("03-15 08:00")
     incident = await c.determined()
     run = await c.run(incident)
     c.wait(90)
-    await c.clear(run)
+    await c.clear(run, encounters=[{"disposition": "stabilized_safety_plan"}])
     arrived = {"occurred_at": (c.now - timedelta(minutes=50)).isoformat()}
     await c.says(run, "on_scene", **arrived)
     await c.close(incident)
@@ -437,7 +437,22 @@ async def told_late(c: County) -> Told:
     await c.close(earlier)
     arrived = {"occurred_at": (c.now - timedelta(minutes=15)).isoformat()}
     await c.says(run, "on_scene", **arrived)
-    return {incident: march("on_time", 40), earlier: march("on_time", 55)}
+    told = {incident: march("on_time", 40), earlier: march("on_time", 55)}
+    # Nobody was met, and nobody has settled whether they were there: it counts as none.
+    for encounters in ([], [{"disposition": "not_found", "contacted": False}]):
+        nobody = await c.determined()
+        run = await c.run(nobody)
+        c.wait(20)
+        await c.clear(run, encounters=encounters)
+        body = {"status": "on_scene", "said_by": "team"}
+        arrived = {"occurred_at": (c.now - timedelta(minutes=5)).isoformat()}
+        refused = await c.desk.post(f"/assignments/{run}/status", body | arrived)
+        assert problem(refused, 409) == "disputed"
+        c.wait(70)
+        unserved = {"outcome": "unserved", "reason": "no_team_available"}
+        await c.desk.do(f"/incidents/{nobody}/close", **unserved)
+        told[nobody] = march("unserved")
+    return told
 
 
 async def completed_on_scene(c: County) -> Told:

@@ -119,8 +119,8 @@ class County:
         body = {"status": status, "said_by": "team", "briefed_by": "dispatcher", **fields}
         return await self.desk.do(f"/assignments/{run}/status", **body)
 
-    async def clear(self, run: str) -> None:
-        await self.desk.do(f"/assignments/{run}/clear", said_by="team")
+    async def clear(self, run: str, **fields: Any) -> None:
+        await self.desk.do(f"/assignments/{run}/clear", said_by="team", **fields)
 
     async def close(self, incident: str) -> None:
         await self.desk.do(f"/incidents/{incident}/close")

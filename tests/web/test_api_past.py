@@ -186,3 +186,33 @@ async def test_the_same_entry_sent_twice_is_one_run(site: Site) -> None:
     plain = {k: v for k, v in body.items() if k != "back_entry_reason"}
     assert problem(await p.desk.post(path, plain), 422) == "only_back_entry"
     await check(site)
+
+
+async def test_runs_that_left_the_board_stand_against_a_correction_too(site: Site) -> None:
+    p = await papers(site)
+    team_id, began = await off_shift(site, p)
+    first = await p.incident(began)
+    one = await p.desk.do(f"/incidents/{first}/assignments", **p.run(team_id, began))
+    second = await p.incident(began + timedelta(minutes=60))
+    body = p.run(team_id, began + timedelta(minutes=80))
+    other = await p.desk.do(f"/incidents/{second}/assignments", **body)
+    for incident in (first, second):
+        await p.desk.do(f"/incidents/{incident}/close", **WHY)
+    board = site.node.service.county(ALAMEDA).board
+    assert not {first, second} & {str(one) for one in board.incidents}, "both have left the board"
+    lead = await site.client(Role.LEAD)
+
+    async def fixes(run: str, status: str, minutes: float) -> str | None:
+        body = {"status": status, "instant": at(began, minutes), "reason": "wrong_time"}
+        answer = await lead.post(f"/assignments/{run}/milestones", body)
+        return None if answer.status_code == 200 else answer.json()["code"]
+
+    # The first ends at 90, the other begins at 95; its need was determined at 70.
+    for status in ("ready", "cleared"):
+        assert await fixes(one["assignment_id"], status, 96) == "team_was_on_a_run"
+    assert await fixes(other["assignment_id"], "accepted", 89) == "team_was_on_a_run"
+    assert await fixes(other["assignment_id"], "accepted", 92) is None
+    assert await fixes(one["assignment_id"], "ready", 93) == "team_was_on_a_run"
+    assert await fixes(one["assignment_id"], "cleared", 92) is None
+    assert await fixes(one["assignment_id"], "cleared", 92.5) == "team_was_on_a_run"
+    await check(site)

@@ -224,6 +224,7 @@ def is_settled_for(run: Assignment, county: County) -> bool:
                 stands = body.instant is not None
             case AssignmentRestored():
                 stands, ended = S.ON_SCENE in body.milestones, False
+                arrived = not ARRIVED.isdisjoint(body.milestones)
             case StatusReported() if body.status in ARRIVED:
                 may = not ended or met or arrived
                 stands = stands or (may and body.status is S.ON_SCENE)
@@ -244,7 +245,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_no_report_counts_an_arrival_that_something_said_later_contradicts(
     steps: list[tuple[int, int, int, int]],

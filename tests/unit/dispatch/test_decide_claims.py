@@ -22,6 +22,7 @@ from crisis.commands import (
     ClearAssignment,
     CloseIncident,
     Command,
+    CorrectMilestone,
     DivertAssignment,
     EncounterInput,
     EndShift,
@@ -548,3 +549,78 @@ def test_of_an_erased_incident_the_desk_is_told_and_nothing_comes_back() -> None
     done = decide(board, env, s.county.wait(60), s.county.rules, frozenset({gone.id}))
     assert ("role:dispatcher", "crew_reports_there") in {(n.to, n.template) for n in done.notices}
     assert [type(event.body).__name__ for event in done.events] == ["ReportDisputed"]
+
+
+@pytest.mark.parametrize("first_there", [True, False])
+@pytest.mark.parametrize("second_there", [True, False])
+def test_of_two_crews_that_claim_to_be_there_each_is_settled_by_itself(
+    first_there: bool, second_there: bool
+) -> None:
+    s = Story("run called off")
+    second = s.county.running(s.incident, s.other)
+    s.county.do(CancelAssignment(assignment_id=second, reason="team_vehicle"))
+    s.says(S.ON_SCENE)
+    arrived_at = s.county.now
+    s.county.wait(60)
+    s.county.do(ReportStatus(assignment_id=second, status=S.ON_SCENE), by=on_team(s.other))
+    later = s.county.now
+    assert len(s.holder.holds) == 2
+    s.settle(there=first_there)
+    assert [hold.assignment_id for hold in s.holder.holds] == [second]
+    s.county.refused("claim_open", CancelIncident(incident_id=s.incident, reason="duplicate"))
+    s.county.do(SettleClaim(assignment_id=second, there=second_there))
+    after = s.county.incident(s.incident)
+    assert after.holds == ()
+    there = [s.run] * first_there + [second] * second_there
+    assert [run.id for run in after.open_runs] == there
+    assert len({run.slot for run in after.open_runs}) == len(there)
+    first = arrived_at if first_there else later if second_there else None
+    assert after.first_on_scene_at == first
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_what_another_team_served_and_closed_the_first_arrival_stays_until_it_is_settled(
+    there: bool,
+) -> None:
+    s = Story("run called off")
+    second = s.county.running(s.incident, s.other)
+    s.county.wait(600)
+    s.county.do(ReportStatus(assignment_id=second, status=S.ON_SCENE), by=on_team(s.other))
+    clear = ClearAssignment(assignment_id=second, ready=True)
+    s.county.do(clear, by=on_team(s.other))
+    s.county.do(CloseIncident(incident_id=s.incident))
+    assert s.incident not in s.county.board.incidents
+    served_at = s.county.incident(s.incident).first_on_scene_at
+    before_the_end = s.ended_at - timedelta(seconds=30)
+    s.says(S.ON_SCENE, occurred_at=before_the_end)
+    assert s.holder.first_on_scene_at == served_at
+    s.settle(there=there)
+    assert s.county.incident(s.incident).first_on_scene_at == (
+        before_the_end if there else served_at
+    )
+
+
+def test_a_crew_that_was_at_another_scene_then_is_not_taken_to_have_been_at_both() -> None:
+    s = Story("diverted to another")
+    (elsewhere,) = [i for i in s.county.board.incidents.values() if i.acuity is Acuity.EMERGENT]
+    run = s.county.running(elsewhere.id, s.team)
+    s.says(S.ON_SCENE, occurred_at=s.ended_at - timedelta(seconds=30))
+    s.county.wait(300)
+    s.county.do(ReportStatus(assignment_id=run, status=S.ON_SCENE), by=on_team(s.team))
+    s.county.wait(300)
+    met = (EncounterInput(disposition="stabilized_safety_plan"),)
+    clear = ClearAssignment(assignment_id=run, encounters=met, ready=True)
+    s.county.do(clear, by=on_team(s.team))
+    there = SettleClaim(assignment_id=s.run, there=True)
+    refusal = s.county.refused("team_was_on_a_run", there)
+    assert refusal.facts["number"] == elsewhere.number
+    # They were there, and went on: the time is set, and the run stays over.
+    s.settle(there=False)
+    right = CorrectMilestone(
+        assignment_id=s.run,
+        status=S.ON_SCENE,
+        instant=s.ended_at - timedelta(seconds=30),
+        reason="late_information",
+    )
+    done = s.county.do(right, by=person("lead", Role.LEAD))
+    assert done.result["first_on_scene_at"] == right.instant

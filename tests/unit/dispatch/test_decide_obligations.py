@@ -14,8 +14,11 @@ from crisis.assignment import Status
 from crisis.board import fold_all
 from crisis.commands import (
     AcknowledgeDuress,
+    ClearAssignment,
+    CloseIncident,
     CompleteObligation,
     CreateObligation,
+    EncounterInput,
     ExceptObligation,
     MissObligation,
     RaiseDuress,
@@ -571,3 +574,58 @@ def test_a_crew_that_is_away_and_not_heard_of_is_an_alarm_in_every_state(status:
     county.do(MissObligation(obligation_id=check_in.id), by=SERVICE)
     assert [alarm.cause for alarm in county.board.duress.values()] == ["missed_check_in"]
     assert ("role:dispatcher", "duress_raised") in county.told()
+
+
+def left_owing(met: int) -> tuple[County, IncidentId, TeamId]:
+    """An incident that has left the board, and what its run still owes for so many people met."""
+    county = County()
+    team_id = county.team()
+    incident_id = county.determined()
+    run_id = county.running(incident_id, team_id)
+    by = on_team(team_id)
+    county.do(ReportStatus(assignment_id=run_id, status=Status.ON_SCENE), by=by)
+    people = (EncounterInput(disposition="stabilized_safety_plan"),) * met
+    county.do(ClearAssignment(assignment_id=run_id, encounters=people, ready=True), by=by)
+    county.do(CloseIncident(incident_id=incident_id))
+    assert incident_id not in county.board.incidents, "it has left the board"
+    county.wait(3_600)
+    return county, incident_id, team_id
+
+
+@pytest.mark.parametrize("met", [1, 2, 3])
+@pytest.mark.parametrize("way", ["text", "reference"])
+def test_each_person_met_is_owed_a_note_and_it_rests_on_something_when_all_has_left_the_board(
+    met: int, way: str
+) -> None:
+    county, incident_id, team_id = left_owing(met)
+    notes = open_of(county, K.NOTE)
+    assert len(notes) == met
+    for left, note in enumerate(notes, start=1):
+        bare = CompleteObligation(obligation_id=note.id)
+        county.refused("note_missing", bare, by=on_team(team_id))
+        blank = CompleteObligation(obligation_id=note.id, **{way: "  "})
+        county.refused("note_missing", blank, by=on_team(team_id))
+        rests = CompleteObligation(obligation_id=note.id, **{way: "kept in the other system, 12"})
+        done = county.do(rests, by=on_team(team_id))
+        assert [record.incident_id for record in done.records] == [incident_id]
+        [body] = [e.body for e in done.events if isinstance(e.body, ObligationDone)]
+        assert body.record == done.records[0].id and body.incident_id == incident_id
+        assert len(open_of(county, K.NOTE)) == met - left
+    assert incident_id not in county.board.incidents
+
+
+@pytest.mark.parametrize("kind", [K.PLAN_NOTICE, K.FOLLOW_UP, K.MANDATED_REPORT])
+def test_what_is_owed_to_others_rests_on_whom_was_told_or_reached_off_the_board_too(
+    kind: ObligationKind,
+) -> None:
+    county, incident_id, _ = left_owing(1)
+    if kind is K.MANDATED_REPORT:
+        owed(county, kind, incident_id=incident_id)
+    [one] = open_of(county, kind)
+    code = "outcome_missing" if kind is K.FOLLOW_UP else "told_missing"
+    county.refused(code, CompleteObligation(obligation_id=one.id))
+    said: dict[str, Any] = REACHED if kind is K.FOLLOW_UP else {"told": "the plan, by letter"}
+    done = county.do(CompleteObligation(obligation_id=one.id, **said))
+    kept = [record.incident_id for record in done.records]
+    assert kept == ([] if kind is K.FOLLOW_UP else [incident_id])
+    assert open_of(county, kind) == [] and incident_id not in county.board.incidents

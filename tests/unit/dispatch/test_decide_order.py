@@ -9,6 +9,7 @@ import pytest
 from crisis.assignment import RUN, Status
 from crisis.commands import (
     AcceptOffer,
+    AddSlot,
     CancelAssignment,
     CancelIncident,
     ClearAssignment,
@@ -18,6 +19,7 @@ from crisis.commands import (
     DivertAssignment,
     EncounterInput,
     EndShift,
+    ReportStatus,
     SettleClaim,
     SwapCrew,
 )
@@ -126,6 +128,23 @@ def test_an_arrival_that_was_pressed_in_error_and_taken_back_may_come_true_later
     assert trip.first is None
     assert trip.says(S.ON_SCENE, of=40, at=40).refusal is None
     assert trip.first == trip.run.milestones[S.ON_SCENE] == minute(40)
+
+
+@pytest.mark.parametrize("how", [{}, LONG_AGO | {"occurred_at": minute(5)}], ids=["now", "papers"])
+def test_what_was_taken_back_is_not_believed_when_it_is_sent_again(how: dict[str, Any]) -> None:
+    trip = Trip()
+    trip.says(S.ON_SCENE, of=10, at=10)
+    trip.county.now = minute(12)
+    fix = CorrectMilestone(
+        assignment_id=trip.id, status=S.ON_SCENE, instant=None, reason="wrong_time"
+    )
+    trip.county.do(fix, **{"by": LEAD, **how})
+    again = trip.says(S.ON_SCENE, of=10, at=14)
+    assert isinstance(again.refusal, Disputed) and again.refusal.facts["reason"] == "corrected"
+    assert trip.first is None
+    # What a person sets after all stands.
+    trip.corrects(S.ON_SCENE, 11, at=15)
+    assert trip.first == minute(11)
 
 
 # Ends with a time of their own
@@ -273,6 +292,39 @@ def test_no_shift_is_ended_as_of_before_what_its_team_did_on_a_run() -> None:
     end = EndShift(shift_id=shift_id)
     trip.county.refused("instant_before_others", end, occurred_at=minute(45))
     assert trip.county.do(end, occurred_at=minute(50)).refusal is None
+
+
+def test_where_a_correction_makes_the_first_arrival_another_runs_the_clock_stops_for_that() -> None:
+    trip = Trip()
+    county = trip.county
+    second = county.team("Blue 2")
+    county.do(AddSlot(incident_id=trip.incident_id))
+    offer = county.offered(trip.incident_id, second)
+    other = county.do(AcceptOffer(offer_id=offer), by=on_team(second)).result["assignment_id"]
+    trip.says(S.ON_SCENE, of=20, at=20)
+    county.now = minute(25)
+    county.do(ReportStatus(assignment_id=other, status=S.ON_SCENE), by=on_team(second))
+    assert trip.first == minute(20)
+    steps: list[tuple[AssignmentId, float | None, float | None]] = [
+        (trip.id, 30, 25),
+        (trip.id, 22, 22),
+        (other, 21, 21),
+        (other, None, 22),
+        (trip.id, None, None),
+        (other, 40, 40),
+        (trip.id, 35, 35),
+    ]
+    county.now = minute(60)
+    for run, to, first in steps:
+        fix = CorrectMilestone(
+            assignment_id=run,
+            status=S.ON_SCENE,
+            instant=None if to is None else minute(to),
+            reason="wrong_time",
+        )
+        done = county.do(fix, by=LEAD)
+        assert trip.first == (None if first is None else minute(first))
+        assert done.result["first_on_scene_at"] == trip.first
 
 
 # What a crew claims comes back in order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from crisis.commands import (
     MergeIncident,
     ReopenIncident,
     ReportStatus,
+    SettleClaim,
 )
 from crisis.errors import CrisisError
 from crisis.ids import IncidentId, SlotNo
@@ -218,3 +220,58 @@ def test_it_is_refused_beyond_the_countys_bound_and_where_it_makes_no_sense() ->
     county.do(MergeIncident(incident_id=one, into=other))
     again = ReopenIncident(incident_id=one, reason="ended_in_error")
     county.refused("merged_split_it", again)
+
+
+def test_opened_a_second_time_it_still_has_its_first_clock() -> None:
+    county = County(rules(clocks=ClockPolicy(reopen_within_s=3_600)))
+    incident_id = county.determined()
+    first = county.incident(incident_id)
+    for _ in range(3):
+        county.wait(1_800)
+        cancel(county, incident_id)
+        # The bound counts from the end that is taken back, to the second.
+        county.wait(3_600)
+        reopen(county, incident_id)
+        after = county.board.incidents[incident_id]
+        assert (after.determined_at, after.due_at, after.standard) == (
+            first.determined_at,
+            first.due_at,
+            first.standard,
+        )
+        assert [slot.no for slot in after.waiting_slots()] == [1]
+
+
+def test_what_another_was_merged_into_comes_back_with_the_earlier_clock() -> None:
+    county = County()
+    older = county.determined()
+    was = county.incident(older)
+    county.wait(900)
+    survivor = county.determined()
+    county.do(MergeIncident(incident_id=older, into=survivor))
+    cancel(county, survivor)
+    before = county.gone(survivor)
+    county.wait(600)
+    reopen(county, survivor)
+    after = county.board.incidents[survivor]
+    assert kept(after) == kept(before)
+    assert (after.determined_at, after.due_at) == (was.determined_at, was.due_at)
+    assert after.absorbed == (older,)
+
+
+def test_what_its_crew_reported_while_it_was_over_waits_to_be_settled_and_counts_nothing() -> None:
+    county = County()
+    team = county.team()
+    incident_id = county.determined()
+    run = county.running(incident_id, team)
+    county.wait(60)
+    cancel(county, incident_id)
+    county.wait(300)
+    arrived = ReportStatus(assignment_id=run, status=Status.ON_SCENE)
+    county.refused("disputed", arrived, by=on_team(team))
+    assert incident_id in county.board.incidents, "told to the desk, and back on the board"
+    county.wait(60)
+    county.do(ReopenIncident(incident_id=incident_id, reason="ended_in_error"))
+    after = county.board.incidents[incident_id]
+    assert after.first_on_scene_at is None and len(after.holds) == 1
+    done = county.do(SettleClaim(assignment_id=run, there=True))
+    assert done.result["first_on_scene_at"] == county.now - timedelta(seconds=60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -226,3 +227,47 @@ def test_a_note_moves_nothing() -> None:
     after_midnight(county)
     county.do(AddNote(incident_id=incident_id, text="calls again"))
     assert county.incident(incident_id).due_at == before.due_at
+
+
+@pytest.mark.parametrize(("before_s", "minutes"), [(0.000001, 60), (0, 90), (-0.000001, 90)])
+def test_what_is_determined_as_an_edition_begins_is_judged_by_it_to_the_instant(
+    before_s: float, minutes: int
+) -> None:
+    county = Dated(EVENING + timedelta(hours=4) - timedelta(seconds=before_s))
+    incident = county.incident(county.waits_for())
+    assert incident.standard is not None and incident.determined_at is not None
+    assert incident.standard.minutes == minutes
+    assert incident.due_at == incident.determined_at + timedelta(minutes=minutes)
+
+
+def test_the_order_in_which_editions_were_loaded_decides_nothing() -> None:
+    days = [date(2026, 1, 1), date(2026, 12, 1), date(2027, 1, 1)]
+    made = [zones(f"{day}", day, OAKLAND_RURAL) for day in days]
+    for order in permutations(made):
+        book = Rulebook(COUNTY, zones=list(order), facts=[], code_editions=[])
+        for day, edition in zip(days, made, strict=True):
+            at = datetime(day.year, day.month, day.day, 20, tzinfo=UTC)
+            assert book.at(at).areas.version == edition.version
+
+
+def test_a_place_that_becomes_known_is_classed_as_of_the_determination() -> None:
+    county = Dated()
+    opened = county.do(OpenIncident(place=PlaceInput(address="by the creek"))).result
+    incident_id = IncidentId(opened["incident_id"])
+    act = Determine(incident_id=incident_id, decision="dispatch", acuity=Acuity.URGENT)
+    county.do(act)
+    unknown = county.incident(incident_id)
+    assert unknown.place.cell is None and unknown.standard is not None
+    after_midnight(county)
+    county.do(AmendIncident(incident_id=incident_id, place=PlaceInput(point=OAKLAND)))
+    evening = county.incident(incident_id)
+    assert evening.place.area_class is AreaClass.URBAN, "as of the evening, not as of now"
+    assert evening.due_at == unknown.due_at
+    county.do(AmendIncident(incident_id=incident_id, place=PlaceInput(point=HILLS)))
+    county.do(AmendIncident(incident_id=incident_id, place=PlaceInput(point=OAKLAND)))
+    again = county.incident(incident_id)
+    assert (again.place.area_class, again.standard, again.due_at) == (
+        evening.place.area_class,
+        evening.standard,
+        evening.due_at,
+    )

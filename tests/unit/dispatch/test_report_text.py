@@ -77,6 +77,27 @@ def test_no_rate_is_off_by_more_than_half_a_tenth_but_at_all_and_none(
     assert (told == 0) == (numerator == 0)
 
 
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_every_output_shows_a_rate_with_the_same_digits(
+    on_time: int, late: int, unserved: int
+) -> None:
+    fates: list[dict[str, Any]] = [{"arrived": 20}] * on_time + [{"arrived": 70}] * late
+    fates += [{"ended": 200, "state": "closed", "outcome": "unserved"}] * unserved
+    told = report(*(response(n, **fate) for n, fate in enumerate(fates, start=1)))
+    shown = msgspec.json.decode(as_json(told))
+    [whole] = [x for x in shown["lines"] if (x["month"], x["area_class"]) == ("all", "all")]
+    [row] = [r for r in rows(as_csv(told)) if (r["month"], r["area_class"]) == ("all", "all")]
+    tables = as_table(told, title="x", width=200).split("Determined: by month of determination")
+    for table, name, column, count in (
+        (tables[0], "arrived", "arrived_on_time_percent", on_time + late),
+        (tables[1], "determined", "determined_on_time_percent", on_time + late + unserved),
+    ):
+        text = percent_text(share(on_time, count))
+        assert f" {on_time} {count} {text} " in f" {_whole(table)} "
+        assert row[column] == ("" if count == 0 else text)
+        assert whole[name]["percent"] == (None if count == 0 else float(text))
+
+
 def test_a_rate_of_nothing_reads_not_available() -> None:
     assert percent_text(share(0, 0)) == "n/a"
 

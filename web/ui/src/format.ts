@@ -18,7 +18,6 @@ const formats = computed(() => {
     dateTime: new Intl.DateTimeFormat(language, { ...zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false }),
     zone: new Intl.DateTimeFormat("en-US", { ...zone, timeZoneName: "short" }),
     number: new Intl.NumberFormat(language),
-    percent: new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }),
     relative: new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" }),
     miles: new Intl.NumberFormat(language, { style: "unit", unit: "mile", maximumFractionDigits: 1 }),
     minutes: new Intl.NumberFormat(language, { style: "unit", unit: "minute", maximumFractionDigits: 0 }),
@@ -41,8 +40,6 @@ export const dateTime = (when: string | Instant): string => formats.value.dateTi
 export const zoneName = (when: string | Instant): string =>
   formats.value.zone.formatToParts(at(when)).find((part) => part.type === "timeZoneName")?.value ?? "";
 export const number = (value: number): string => formats.value.number.format(value);
-/** 0.924 → 92.4 % */
-export const percent = (share: number): string => formats.value.percent.format(share);
 /** Metres → miles. */
 export const distance = (metres: number): string => formats.value.miles.format(metres / 1609.344);
 /** Seconds → whole minutes, at least one. */

@@ -2732,7 +2732,7 @@ export interface ConfirmTransferBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** Set the right instant of a status; ``None`` = it was never reached. */
+/** Set the right instant of a status; ``None`` = it was not reached until now. */
 export interface CorrectMilestoneBody {
   readonly status: Status;
   readonly instant: string | null;
@@ -3702,7 +3702,7 @@ export const confirmTransfer: Operation<{ call_id: string }, undefined, ConfirmT
   name: "confirmTransfer", method: "POST", path: "/api/v1/calls/{call_id}/confirm-transfer", command: true, shape: null,
 };
 
-/** Set the right instant of a status; ``None`` = it was never reached. */
+/** Set the right instant of a status; ``None`` = it was not reached until now. */
 export const correctMilestone: Operation<{ assignment_id: string }, undefined, CorrectMilestoneBody, Answered> = {
   name: "correctMilestone", method: "POST", path: "/api/v1/assignments/{assignment_id}/milestones", command: true, shape: null,
 };

@@ -16,3 +16,10 @@ test("a rate is shown as it came", () => {
   assert.equal(percentText({ numerator: 2, denominator: 3, percent: 66.7 }), "66.7 %");
   assert.equal(percentText({ numerator: 9999, denominator: 10_000, percent: 99.9 }), "99.9 %");
 });
+
+test("every tenth from none to all reads on the page as at the command line and in files", () => {
+  for (let tenths = 0; tenths <= 1000; tenths++) {
+    const text = (tenths / 10).toFixed(1);
+    assert.equal(percentText({ numerator: tenths, denominator: 1000, percent: Number(text) }), `${text} %`);
+  }
+});
