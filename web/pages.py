@@ -21,7 +21,9 @@ from starlette.routing import BaseRoute, Route
 
 from crisis.errors import CrisisError, NotFound, NotSignedIn
 from crisis.roles import DESK, FIELD, STAFFING, Role
+from dispatch.livefeed.views import CLASSES, RoleClass
 from dispatch.store.identity import Principal
+from web.api.reports import READERS
 from web.auth import Auth
 
 log = logging.getLogger(__name__)
@@ -65,10 +67,24 @@ PAGES: Mapping[str, Page] = {
     "/phone": Page("phone", "My shift", is_app=True, has_calls=True),
     "/follow-up": Page("follow-up", "Follow-up"),
     "/reports": Page("reports", "Reports"),
+    "/wall": Page("wall", "Wall"),
     "/account": Page("account", "Account"),
 }
 
 _FIELD_FIRST = FIELD | {Role.REMOTE_CLINICIAN}
+#: Systems sign in on no page.
+_PEOPLE = frozenset(Role) - {Role.INTEGRATION, Role.SYSTEM}
+#: Path → who works with what stands there: their account page leads to it. What each may see there
+#: the API and the live socket judge.
+WORKS_WITH: Mapping[str, frozenset[Role]] = {
+    "/board": DESK | {Role.LEAD},
+    "/on-call": frozenset({Role.ON_CALL}),
+    "/phone": _FIELD_FIRST,
+    "/follow-up": DESK | {Role.FOLLOW_UP_WORKER},
+    "/reports": READERS & _PEOPLE,
+    "/wall": _PEOPLE & {role for role, classes in CLASSES.items() if RoleClass.WALL in classes},
+    "/admin": STAFFING,
+}
 
 
 class NotBuilt(Exception):

@@ -29,6 +29,7 @@ from web.api.intake import Answered
 from web.api.routes import Operation
 from web.api.wire import Problem
 from web.app import table_of
+from web.pages import WORKS_WITH
 from web.ui import frame_types, refusals
 from web.ui.build import UI
 from web.ui.words import WORDS, AlertTemplate, EntityKind
@@ -308,8 +309,17 @@ def text() -> str:
         'import type { Operation } from "./api.ts";\n',
     ]
     return "\n".join(
-        [*head, *writer.lines(), live, operations, *_codes(), *_refusals(), *_counties()]
+        [*head, *writer.lines(), live, operations, *_codes(), *_refusals(), *_counties(), *_pages()]
     )
+
+
+def _pages() -> Iterator[str]:
+    yield "/** Which roles work with which page. */"
+    yield "export const PAGE_ROLES: Readonly<Record<string, readonly Role[]>> = {"
+    for path, roles in WORKS_WITH.items():
+        named = ", ".join(f'"{role.value}"' for role in Role if role in roles)
+        yield f'  "{path}": [{named}],'
+    yield "};"
 
 
 def _live(writer: Writer) -> Iterator[str]:

@@ -12,6 +12,7 @@ import { t } from "../messages/account.ts";
 import { api, type Session } from "../session.ts";
 import { startPage } from "../start.tsx";
 import {
+  PAGE_ROLES,
   deleteSessionOne,
   deleteSessionOthers,
   getSessionAll,
@@ -32,11 +33,29 @@ function Account({ session }: { session: Session }) {
       <Bar session={session} />
       <main class="account">
         <h1>{t("title", { name: session.who.label })}</h1>
+        <Pages session={session} />
         <Sessions />
         <Alarms />
         <Password />
       </main>
     </>
+  );
+}
+
+/** Where one may go from here. */
+function Pages({ session }: { session: Session }) {
+  const own = Object.entries(PAGE_ROLES).filter(([, roles]) => roles.some((role) => session.roles.includes(role)));
+  return (
+    <nav class="card" aria-label={t("pages")}>
+      <h2>{t("pages")}</h2>
+      <ul>
+        {own.map(([path]) => (
+          <li key={path}>
+            <a href={path}>{t(`page_${path.slice(1)}` as "page_board")}</a>
+          </li>
+        ))}
+      </ul>
+    </nav>
   );
 }
 

@@ -50,8 +50,12 @@ export function Claim({ desk, incident, claim }: Claimed & { desk: Desk }) {
         {t("claim_says", { status: common(`team_${claim.status as Status}`) })} · <Since from={claim.since} />
       </span>
       <span>{t("claim_why")}</span>
-      <Act run={settle(true)}>{t("claim_yes")}</Act>
-      <Act run={settle(false)}>{t("claim_no")}</Act>
+      {desk.has("dispatcher", "supervisor") && (
+        <>
+          <Act run={settle(true)}>{t("claim_yes")}</Act>
+          <Act run={settle(false)}>{t("claim_no")}</Act>
+        </>
+      )}
       <span>
         {t("claim_again_in")} <Left until={claim.until} />
       </span>

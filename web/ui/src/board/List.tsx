@@ -14,7 +14,7 @@ import type { IncidentView } from "../wire.ts";
 import { policy, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { Start } from "./Start.tsx";
-import { held, isOver, isRunning, phaseSince } from "./order.ts";
+import { held, isOver, isRunning, phaseSince, type Timed } from "./order.ts";
 import { hazardWords, needWords, placeWords } from "./words.ts";
 
 /** How long a hand or a cursor on the list keeps the rows where they are. */
@@ -178,7 +178,7 @@ function Row({ desk, one, isCursor, isOpen }: { desk: Desk; one: IncidentView; i
 }
 
 /** Time left to the regulatory deadline, or by how much it is over; and what the arrival will make of it. */
-export function Deadline({ one }: { one: IncidentView }) {
+export function Deadline({ one }: { one: Timed & { readonly runs?: readonly { readonly eta_at: string | null }[] } }) {
   const now = clock.second.value;
   if (one.due_at === null) return <span class="deadline quiet">{one.ended_at === null ? t("undetermined") : "—"}</span>;
   const due = instant(one.due_at);
@@ -191,7 +191,7 @@ export function Deadline({ one }: { one: IncidentView }) {
     );
   }
   if (!isRunning(one)) return <span class="deadline quiet">—</span>;
-  const coming = one.runs.find((run) => run.eta_at !== null);
+  const coming = one.runs?.find((run) => run.eta_at !== null);
   const eta = coming?.eta_at ?? null;
   if (due < now) {
     return (

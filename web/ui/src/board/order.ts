@@ -6,22 +6,25 @@
 import { instant, type Instant } from "../time.ts";
 import type { Acuity, IncidentView } from "../wire.ts";
 
+/** What an incident's order and deadline hang on, in every view of it. */
+export type Timed = Pick<IncidentView, "number" | "acuity" | "received_at" | "due_at" | "first_on_scene_at" | "ended_at">;
+
 const ACUITY_ORDER: Readonly<Record<Acuity, number>> = { emergent: 0, urgent: 1, routine: 2 };
 
 /** Whether the regulatory clock runs. */
-export const isRunning = (one: IncidentView): boolean =>
+export const isRunning = (one: Timed): boolean =>
   one.due_at !== null && one.first_on_scene_at === null && one.ended_at === null;
 
-export const isOver = (one: IncidentView, now: Instant): boolean =>
+export const isOver = (one: Timed, now: Instant): boolean =>
   isRunning(one) && instant(one.due_at as string) < now;
 
-const tier = (one: IncidentView): number => {
+const tier = (one: Timed): number => {
   if (one.ended_at !== null) return 3;
   if (isRunning(one)) return 0;
   return one.due_at === null ? 1 : 2;
 };
 
-export function byUrgency(a: IncidentView, b: IncidentView): number {
+export function byUrgency(a: Timed, b: Timed): number {
   const tiers = tier(a) - tier(b);
   if (tiers !== 0) return tiers;
   if (tier(a) === 0) {
@@ -34,7 +37,7 @@ export function byUrgency(a: IncidentView, b: IncidentView): number {
 }
 
 // What nobody has judged yet may be anything.
-const acuityOrder = (one: IncidentView): number => (one.acuity === null ? 0 : ACUITY_ORDER[one.acuity]);
+const acuityOrder = (one: Timed): number => (one.acuity === null ? 0 : ACUITY_ORDER[one.acuity]);
 
 /**
  * Return the ids as they should stand while the person's cursor is on `anchor`: nothing above it

@@ -30,7 +30,8 @@ import { Notices } from "./Notices.tsx";
 import { Owed } from "./Owed.tsx";
 import { Paper } from "./Paper.tsx";
 import { Standstill } from "../components/Standstill.tsx";
-import { isHeard, mayBeHeard, startSound, toggleSound, unlock } from "./sound.ts";
+import { Silent } from "./Silent.tsx";
+import { isHeard, mayBeHeard, startSound, toggleSound } from "./sound.ts";
 import { followAnswers } from "./told.ts";
 import { Teams } from "./Teams.tsx";
 
@@ -72,19 +73,8 @@ function Board({ desk, map, onNew }: { desk: Desk; map: MapHandle; onNew: () => 
         <Teams desk={desk} />
         {desk.showsKeys.value && <Help desk={desk} />}
       </main>
-      <Silent desk={desk} />
+      <Silent isUrgent={openAlarms(desk).length > 0 || openClaims(desk).length > 0} />
     </div>
-  );
-}
-
-/** Says in large letters that no alarm can be heard; over the page, so that nothing moves when it goes. */
-function Silent({ desk }: { desk: Desk }) {
-  if (mayBeHeard.value) return null;
-  const isUrgent = openAlarms(desk).length > 0 || openClaims(desk).length > 0;
-  return (
-    <button type="button" class={`silent ${isUrgent ? "urgent" : ""}`} onClick={unlock}>
-      <Icon name="bell" /> {t("sound_blocked")}
-    </button>
   );
 }
 

@@ -72,6 +72,17 @@ function play(pattern: Pattern): void {
 
 const REPEAT_MS = 4000;
 
+/** Let the page be heard from the first touch on: browsers let none sound before. */
+function listen(): void {
+  for (const kind of ["pointerdown", "pointerup", "keydown"] as const) addEventListener(kind, unlock, { passive: true });
+}
+
+/** Ring for a team in danger while `isSo`, for as long as the page is open. */
+export function ringWhile(isSo: () => boolean): void {
+  listen();
+  repeatWhile(isSo, PATTERNS.duress);
+}
+
 /** Repeat a pattern while `isSo`, at once when it begins and when the page first may be heard. */
 function repeatWhile(isSo: () => boolean, pattern: Pattern): void {
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -85,7 +96,7 @@ function repeatWhile(isSo: () => boolean, pattern: Pattern): void {
 
 /** Sound for alerts, ringing calls and alarms, for as long as the page is open. */
 export function startSound(desk: Desk): void {
-  for (const kind of ["pointerdown", "pointerup", "keydown"] as const) addEventListener(kind, unlock, { passive: true });
+  listen();
   desk.live.onAlert((alert) => {
     if (isHeard.peek() && !alert.template.startsWith("duress")) play(PATTERNS[alert.urgency]);
   });

@@ -1,6 +1,6 @@
 // What a row says, in words: for the row itself, its reader and the filter.
 
-import { dangerWords, hazardCodes } from "../components/Danger.tsx";
+import { dangerWords, hazardCodes, type Endangered } from "../components/Danger.tsx";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import type { CellView, IncidentView } from "../wire.ts";
@@ -22,7 +22,7 @@ export const needWords = (one: IncidentView): string =>
 const hazard = (code: string): string => word("hazard", code);
 
 /** The known hazards, and that the scene isn't known where it isn't. */
-export const hazardWords = (one: IncidentView): string =>
+export const hazardWords = (one: Endangered): string =>
   [...hazardCodes(one).map(hazard), one.danger.scene_known ? "" : common("danger_scene_unknown")].filter((words) => words !== "").join(", ");
 
 /** All that is known of danger and all that isn't, as it is told to a partner. */

@@ -10,13 +10,15 @@ import { loadCodes, word } from "../board/codes.ts";
 import { followAnswers } from "../board/told.ts";
 import { Desk } from "../board/desk.ts";
 import { openCalls } from "../board/Calls.tsx";
-import { Alarms } from "../board/Duress.tsx";
+import { Claims, openClaims } from "../board/Claims.tsx";
+import { Alarms, openAlarms } from "../board/Duress.tsx";
 import { Facts } from "../board/Facts.tsx";
 import { CallerInHand, InHand, needsHands } from "../board/InHand.tsx";
 import { Deadline } from "../board/List.tsx";
 import { Notices } from "../board/Notices.tsx";
 import { byUrgency } from "../board/order.ts";
 import { SlotWords } from "../board/Ownership.tsx";
+import { Silent } from "../board/Silent.tsx";
 import { isHeard, startSound, toggleSound } from "../board/sound.ts";
 import { hazardWords, placeWords } from "../board/words.ts";
 import { Act } from "../components/Act.tsx";
@@ -24,6 +26,7 @@ import { Bar } from "../components/Bar.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { AcuityMark, PhaseMark } from "../components/Mark.tsx";
 import { Note, Trouble } from "../components/Note.tsx";
+import { Standstill } from "../components/Standstill.tsx";
 import { Since } from "../components/Timer.tsx";
 import { t as board } from "../messages/board.ts";
 import { t as common } from "../messages/common.ts";
@@ -53,7 +56,9 @@ function OnCall({ desk }: { desk: Desk }) {
           <Icon name="bell" /> {t("sound")}
         </button>
       </Bar>
+      <Standstill fresh={fresh} trouble={desk.live.trouble.value} />
       <Alarms desk={desk} />
+      <Claims desk={desk} />
       <main class="on-call">
         <h1>{t("title")}</h1>
         <p class="quiet">{t("hint")}</p>
@@ -64,6 +69,7 @@ function OnCall({ desk }: { desk: Desk }) {
         {waiting.length > 0 && <Group desk={desk} title={t("waiting", { n: waiting.length })} ones={waiting} />}
         {others.length > 0 && <Group desk={desk} title={t("others", { n: others.length })} ones={others} />}
       </main>
+      <Silent isUrgent={openAlarms(desk).length > 0 || openClaims(desk).length > 0} />
     </>
   );
 }

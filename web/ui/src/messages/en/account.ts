@@ -1,5 +1,13 @@
 export default {
   title: "Account of {name}",
+  pages: "Your pages",
+  page_board: "The board",
+  "page_on-call": "On call",
+  page_phone: "The phone of a crew",
+  "page_follow-up": "Follow-up",
+  page_reports: "Reports",
+  page_wall: "The wall: who waits and which team is where, to hang up where all see it",
+  page_admin: "Administration",
   signed_in: "Where you are signed in",
   signed_in_why: "End what you don't know, or a device that you no longer have. It is signed out within seconds.",
   here: "This page",

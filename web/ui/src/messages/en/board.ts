@@ -55,7 +55,7 @@ export default {
   claim_again_in: "everybody is told again in",
   claim_offer: "Careful: a crew reports being there already",
   duress: "Team in danger",
-  somebody: "Unknown team",
+  somebody: "Somebody on no known team",
   next_person_in: "Next person is called in",
   duress_raised_by: "raised by {who}",
   duress_in_hand_by: "{who} has it in hand",

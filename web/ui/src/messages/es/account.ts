@@ -3,6 +3,14 @@ import type en from "../en/account.ts";
 
 const es: Catalog<typeof en> = {
   title: "Cuenta de {name}",
+  pages: "Sus páginas",
+  page_board: "El tablero",
+  "page_on-call": "De guardia",
+  page_phone: "El teléfono de un equipo",
+  "page_follow-up": "Seguimiento",
+  page_reports: "Informes",
+  page_wall: "La pared: quién espera y dónde está cada equipo, para colgar a la vista de todos",
+  page_admin: "Administración",
   signed_in: "Dónde tiene la sesión iniciada",
   signed_in_why: "Cierre lo que no reconozca, o un dispositivo que ya no tenga. La sesión se cierra en segundos.",
   here: "Esta página",

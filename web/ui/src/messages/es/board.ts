@@ -57,7 +57,7 @@ const es: Catalog<typeof en> = {
   claim_again_in: "se avisa otra vez a todos en",
   claim_offer: "Atención: un equipo dice que ya está allí",
   duress: "Equipo en peligro",
-  somebody: "Equipo desconocido",
+  somebody: "Alguien sin equipo conocido",
   next_person_in: "Se llama a otra persona en",
   duress_raised_by: "la activó {who}",
   duress_in_hand_by: "{who} se encarga",

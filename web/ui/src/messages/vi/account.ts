@@ -3,6 +3,14 @@ import type en from "../en/account.ts";
 
 const vi: Catalog<typeof en> = {
   title: "Tài khoản của {name}",
+  pages: "Các trang của bạn",
+  page_board: "Bảng điều phối",
+  "page_on-call": "Trực sẵn",
+  page_phone: "Điện thoại của đội",
+  "page_follow-up": "Theo dõi sau",
+  page_reports: "Báo cáo",
+  page_wall: "Bảng treo tường: ai đang chờ và đội nào ở đâu, để treo nơi mọi người thấy",
+  page_admin: "Quản trị",
   signed_in: "Nơi quý vị đang đăng nhập",
   signed_in_why: "Hãy kết thúc phiên không quen, hoặc thiết bị không còn giữ. Phiên đó bị đăng xuất trong vài giây.",
   here: "Trang này",

@@ -57,7 +57,7 @@ const vi: Catalog<typeof en> = {
   claim_again_in: "mọi người được báo lại sau",
   claim_offer: "Chú ý: một đội báo đã ở đó",
   duress: "Đội gặp nguy",
-  somebody: "Đội chưa rõ",
+  somebody: "Người chưa rõ thuộc đội nào",
   next_person_in: "Sẽ gọi người tiếp theo sau",
   duress_raised_by: "do {who} báo",
   duress_in_hand_by: "{who} đang xử lý",
