@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import httpx
@@ -97,6 +98,41 @@ async def test_a_figure_leads_to_its_responses_and_each_to_its_timeline(
     await expect(listed.locator("tbody tr")).to_have_count(1)
     await page.keyboard.press("Escape")
     await expect(listed).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("en-US", ("+ Hazard: Weapon", "How soon: Urgent → Emergent", "Shift about to end")),
+        ("es-US", ("+ Peligro: Arma", "Urgencia: Urgente → Emergente")),
+        ("vi-VN", ("+ ", "→")),
+    ],
+)
+async def test_a_changed_fact_and_a_reason_are_read_in_words_not_codes(
+    windows: Windows, server: Server, locale: str, words: tuple[str, ...]
+) -> None:
+    await add_lead(server)
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        desk = await server.sign_in("desk", http)
+        place = {"point": OAKLAND, "location_type": "home"}
+        path = f"/incidents/{(await desk.do('/incidents', place=place))['incident_id']}"
+        await desk.do(f"{path}/determination", decision="dispatch", acuity="urgent")
+        hazards = [{"code": "weapon", "source": "caller"}]
+        needs = [{"code": "language_es"}]
+        await desk.do(f"{path}/amend", acuity="emergent", add_hazards=hazards, add_needs=needs)
+        offer = await desk.do(f"{path}/offers", team_id=team_id(0), override_reason="knows_area")
+        await desk.do(f"/offers/{offer['offer_id']}/decline", reason="end_of_shift")
+    page = await windows.open("lead", f"/reports{this_year()}", locale=locale)
+    await page.locator("[data-figure='all all determination not_due_yet']").first.click()
+    listed = page.get_by_role("dialog")
+    await listed.locator("tbody button").first.click()
+    await listed.locator("[name=purpose]").select_option("audit")
+    await listed.locator("form button[type=submit]").click()
+    await expect(listed.locator("[data-event=offer_declined]")).to_be_visible()
+    said = await listed.inner_text()
+    for one in words:
+        assert one in said
+    assert not re.search(r"[a-z]_[a-z]", said), said
 
 
 async def test_the_files_hold_the_figures_of_the_page(

@@ -14,6 +14,7 @@ import web.admin
 from crisis import policy
 from crisis.codes import code_sets
 from crisis.responder import PresenceMode, Uncounted
+from crisis.standards import packaged
 from crisis.team import Duty
 from dispatch.rulebook import DEFAULT_POLICY
 from web.admin import settings
@@ -128,6 +129,8 @@ def test_every_code_and_setting_has_words() -> None:
         "uncounted": [one.value for one in Uncounted],
         "scope": [scope for group in SCOPES.values() for scope in group],
         "setting": [path for path, _ in settings.flat(DEFAULT_POLICY)],
+        "standard": [one.key for one in packaged().facts],
+        "standard_value": [str(one.value) for one in packaged().facts if not _is_number(one.value)],
     }
     for name in ("provider_type", "competency", "team_capability"):
         known[name] = [one.code for one in sets[name]]
@@ -135,6 +138,10 @@ def test_every_code_and_setting_has_words() -> None:
     assert missing == []
     columns = {f"column.{name}.{c.name}" for name, kind in KINDS.items() for c in kind.columns}
     assert {key for key in columns if not words.has(key)} == set()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def test_what_does_not_fit_in_a_policy_is_quoted_as_the_policy_says_it() -> None:

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from crisis.codes import Code, code_sets
+from crisis.standards import packaged
 from web.ui import refusals
 from web.ui.build import UI
 
@@ -90,6 +91,12 @@ def test_every_refusal_that_the_desk_or_a_crew_can_meet_is_said_in_their_languag
     assert met - said - OF_TIMERS == set()
     assert keys("vi", "refusals") == said
     assert said <= refusals.codes()
+
+
+@pytest.mark.parametrize("language", ["en", "es", "vi"])
+def test_every_standard_has_a_name_in_words(language: str) -> None:
+    named = {f"standard_{fact.key.replace('.', '_')}" for fact in packaged().facts}
+    assert named == {key for key in keys(language, "common") if key.startswith("standard_")}
 
 
 def test_every_warning_of_an_act_is_said_in_the_desks_language() -> None:

@@ -3,8 +3,15 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { t } from "../messages/common.ts";
+import english from "../messages/en/common.ts";
 import { api } from "../session.ts";
 import { getRules, type RulesNow } from "../wire.ts";
+
+/** A standard's name, in words; of one that isn't known here its own. */
+export function standardWords(name: string): string {
+  const key = `standard_${name.replaceAll(".", "_")}`;
+  return key in english ? (t as (key: string) => string)(key) : name;
+}
 
 export function Unverified() {
   const rules = useSignal<RulesNow | null>(null);
@@ -27,7 +34,7 @@ export function Unverified() {
         <ul>
           {facts.map((one) => (
             <li key={one.name}>
-              <b>{one.name}</b> <span class="quiet">{one.source}</span>
+              <b>{standardWords(one.name)}</b> <span class="quiet">{one.source}</span>
             </li>
           ))}
         </ul>

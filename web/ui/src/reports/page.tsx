@@ -5,6 +5,7 @@ import { useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { Bar } from "../components/Bar.tsx";
 import { Note, Trouble } from "../components/Note.tsx";
+import { standardWords } from "../components/Rules.tsx";
 import { date, dateTime, zoneName } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/reports.ts";
@@ -161,7 +162,7 @@ function Body({ report }: { report: ResponseTimes }) {
         <h2>{t("definitions")}</h2>
         <p>{t("clock_means")}</p>
         <p>{t("spread_means")}</p>
-        {report.unverified.length > 0 && <p class="warn-words">{t("unverified", { list: report.unverified.join(", ") })}</p>}
+        {report.unverified.length > 0 && <p class="warn-words">{t("unverified", { list: report.unverified.map(standardWords).join(", ") })}</p>}
       </section>
     </>
   );

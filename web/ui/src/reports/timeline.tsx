@@ -3,14 +3,16 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Refusal } from "../api.ts";
+import { loadCodes, roleWord, word } from "../board/codes.ts";
+import { kindsOf, more, title } from "../board/happened.ts";
 import { changeWords } from "../components/changes.ts";
 import { Trouble } from "../components/Note.tsx";
 import { dateTime, timeSeconds } from "../format.ts";
+import { t as board } from "../messages/board.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/reports.ts";
 import { api, session } from "../session.ts";
-import { getIncidentTimeline, type Event, type ObligationKind, type Role, type Timeline } from "../wire.ts";
-import english from "../messages/en/reports.ts";
+import { getIncidentTimeline, type Event, type Role, type Timeline } from "../wire.ts";
 
 const PURPOSES = ["quality_review", "supervision", "audit", "complaint", "record_request", "legal", "care_coordination", "follow_up", "emergency"] as const;
 type Purpose = (typeof PURPOSES)[number];
@@ -41,6 +43,7 @@ export function TimelineOf({ incident }: { incident: string }) {
     }
   }
   useEffect(() => {
+    void loadCodes();
     if (mayOwn) void load();
   }, []);
   if (timeline.value !== null) return <Entries timeline={timeline.value} />;
@@ -84,11 +87,8 @@ function Why({ open }: { open: (purpose: Purpose) => void }) {
   );
 }
 
-/** What was owed, by its id: later events name only that. */
-type Kinds = ReadonlyMap<string, ObligationKind>;
-
 function Entries({ timeline }: { timeline: Timeline }) {
-  const kinds: Kinds = new Map(timeline.events.flatMap(({ body }) => (body.type === "obligation_arose" ? [[body.obligation_id, body.kind] as const] : [])));
+  const kinds = kindsOf(timeline);
   return (
     <ol class="timeline" aria-label={t("timeline")}>
       {timeline.events.map((event) => (
@@ -97,12 +97,14 @@ function Entries({ timeline }: { timeline: Timeline }) {
             {dateTime(event.occurred_at)}
           </time>
           <div>
-            <p>{words(event, kinds)}</p>
+            <p>
+              {title(event.body.type)} {more(event.body, () => "", kinds)}
+            </p>
             {(timeline.changes[event.seq] ?? []).map((change) => (
-              <p key={`${change.field} ${change.code}`}>{changeWords(change, plain)}</p>
+              <p key={`${change.field} ${change.code}`}>{changeWords(change, word)}</p>
             ))}
             <p class="quiet">
-              {event.actor === null ? t("by_timer") : (timeline.labels[event.actor] ?? event.role)} · {t(`source_${event.source}`)}
+              {event.actor === null ? t("by_timer") : (timeline.labels[event.actor] ?? roleWord(event.role))} · {board(`source_${event.source}`)}
               {isLate(event) && ` · ${t("entered_later", { when: timeSeconds(event.recorded_at) })}`}
             </p>
           </div>
@@ -112,22 +114,5 @@ function Entries({ timeline }: { timeline: Timeline }) {
   );
 }
 
-/** A code as it stands: this page doesn't load the county's words. */
-const plain = (_: string, code: string): string => code.replaceAll("_", " ");
-
 /** Entered more than a minute after it happened. */
 const isLate = (event: Event): boolean => Date.parse(event.recorded_at) - Date.parse(event.occurred_at) > 60_000;
-
-function words(event: Event, kinds: Kinds): string {
-  const { body } = event;
-  const owed = "obligation_id" in body ? kinds.get(body.obligation_id) : undefined;
-  if (body.type === "status_reported") return t("event_status_reported", { status: common(`team_${body.status}`) });
-  const key = `event_${body.type}`;
-  if (isWord(key)) return owed === undefined ? t(key) : `${t(key)}: ${t(`owed_${owed}`)}`;
-  // Rare, and of the team or the call rather than of the response.
-  return body.type.replaceAll("_", " ");
-}
-
-type Plain = Exclude<keyof typeof english, "event_status_reported">;
-type EventWord = Extract<Plain, `event_${string}`>;
-const isWord = (key: string): key is EventWord => key in english && key !== "event_status_reported";
