@@ -291,6 +291,7 @@ class _Worth:
                     code=need.code,
                     seconds=-need.seconds if is_met else 0.0,
                     sentence=f"{need.label}: {'yes' if is_met else 'no'}.",
+                    is_met=is_met,
                 )
             )
         return sum(part.seconds for part in parts), tuple(parts)

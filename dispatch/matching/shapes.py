@@ -66,12 +66,13 @@ class Reason(Value, frozen=True, kw_only=True, gc=False):
 class Adjustment(Value, frozen=True, kw_only=True, gc=False):
     """A soft need's part in a score.
 
-    ``seconds``: added to the travel time; negative = worth that much, 0 = need unmet.
+    ``seconds``: added to the travel time; negative = worth that much. ``is_met``: by this team.
     """
 
     code: str
     seconds: float
     sentence: str
+    is_met: bool = False
 
 
 class Candidate(Value, frozen=True, kw_only=True, gc=False):

@@ -9,7 +9,9 @@ from datetime import date
 import pytest
 
 from crisis.codes import Code, code_sets
+from crisis.staffing import ShortfallCode
 from crisis.standards import packaged
+from dispatch.matching.shapes import ReasonCode
 from web.ui import refusals
 from web.ui.build import UI
 
@@ -91,6 +93,11 @@ def test_every_refusal_that_the_desk_or_a_crew_can_meet_is_said_in_their_languag
     assert met - said - OF_TIMERS == set()
     assert keys("vi", "refusals") == said
     assert said <= refusals.codes()
+
+
+def test_everything_that_speaks_against_a_team_is_said_in_the_desks_language() -> None:
+    reasons = {*ReasonCode, *ShortfallCode}
+    assert keys("es", "reasons") == keys("vi", "reasons") == reasons
 
 
 @pytest.mark.parametrize("language", ["en", "es", "vi"])

@@ -98,6 +98,7 @@ export interface Adjustment {
   readonly code: string;
   readonly seconds: number;
   readonly sentence: string;
+  readonly is_met: boolean;
 }
 
 /** What an agency's manager sees of an incident: the offers to and runs of its own teams. */
@@ -3425,8 +3426,9 @@ export const SuggestionShape: Shape = { d: {"version": "", "acuity": null, "need
 export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "screening_since": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "suggestion": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape, absorbed: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
+export const AdjustmentShape: Shape = { d: {"is_met": false} };
 export const ReasonShape: Shape = { d: {"hard": true, "subject": null, "curable_by": null} };
-export const CandidateShape: Shape = { d: {"on_time": null, "surely_on_time": null, "is_fastest": false, "asked_before": false, "fix_age_s": null, "adjustments": [], "reasons": [], "coverage_loss": null}, p: { reasons: ReasonShape } };
+export const CandidateShape: Shape = { d: {"on_time": null, "surely_on_time": null, "is_fastest": false, "asked_before": false, "fix_age_s": null, "adjustments": [], "reasons": [], "coverage_loss": null}, p: { adjustments: AdjustmentShape, reasons: ReasonShape } };
 export const PossibleShape: Shape = { d: {"on_time": null, "saves_s": null, "fix_age_s": null, "reasons": []}, p: { reasons: ReasonShape } };
 export const ExcludedShape: Shape = { d: {"eta_s": null}, p: { reasons: ReasonShape } };
 export const RecommendationShape: Shape = { d: {"candidates": [], "fastest": null, "possible": [], "near_misses": [], "excluded": [], "counts": {}, "tie_break": null}, p: { needs: IncidentNeedsShape, candidates: CandidateShape, possible: PossibleShape, excluded: ExcludedShape } };

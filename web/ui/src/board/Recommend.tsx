@@ -10,9 +10,10 @@ import { useTrouble } from "../components/unread.ts";
 import { distance, minutes } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
+import { reasonSentence } from "../messages/reasons.ts";
 import { api } from "../session.ts";
-import { getIncidentRecommendations, offerTeam, type Candidate, type IncidentView, type Possible, type Recommendation, type TravelTime } from "../wire.ts";
-import { choices } from "./codes.ts";
+import { getIncidentRecommendations, offerTeam, type Candidate, type IncidentView, type Possible, type Reason, type Recommendation, type TravelTime } from "../wire.ts";
+import { choices, word, wordIn } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { openAlarms } from "./Duress.tsx";
 import { focusOnce } from "./focus.ts";
@@ -135,7 +136,7 @@ export function Recommend({ desk, one }: { desk: Desk; one: IncidentView }) {
           <ul class="excluded">
             {found.excluded.map((team) => (
               <li key={team.team_id}>
-                <b>{desk.callSign(team.team_id)}</b> {team.reasons.map((reason) => reason.sentence).join(" ")}
+                <b>{desk.callSign(team.team_id)}</b> {team.reasons.map(against).join(" ")}
                 {team.eta_s !== null && <span class="quiet"> ~{minutes(team.eta_s)}</span>}
               </li>
             ))}
@@ -155,7 +156,7 @@ function PossibleTeams({ desk, possible }: { desk: Desk; possible: readonly Poss
           <li key={team.team_id}>
             <b>{desk.callSign(team.team_id)}</b> {team.travel && minutes(team.travel.eta_s)}{" "}
             {team.located_by === "base" && <span class="warn-words">{t("counts_at_base")} </span>}
-            {team.reasons.map((reason) => reason.sentence).join(" ")}
+            {team.reasons.map(against).join(" ")}
           </li>
         ))}
       </ul>
@@ -200,14 +201,17 @@ function Travel({ travel, onTime, surely, by }: TravelProps) {
   );
 }
 
+/** What speaks against a team, in words. */
+const against = (reason: Reason): string => reasonSentence(reason, (code) => (/^\d+$/.test(code) ? `#${code}` : wordIn(["need", "hazard", "unavailable_reason"], code)));
+
 function reasons(candidate: Candidate, found: Recommendation): string[] {
   const told: string[] = [];
   if (candidate.is_fastest) told.push(t("fastest"));
   const tie = found.tie_break;
   if (tie && tie.team_id === candidate.team_id) told.push(t("keeps_coverage"));
   if (candidate.asked_before) told.push(t("asked_before"));
-  for (const adjustment of candidate.adjustments) told.push(adjustment.sentence);
-  for (const reason of candidate.reasons) told.push(reason.sentence);
+  for (const one of candidate.adjustments) told.push(`${word("need", one.code)}: ${common(one.is_met ? "fact_yes" : "fact_no")}.`);
+  for (const reason of candidate.reasons) told.push(against(reason));
   told.push(
     candidate.located_by === "base"
       ? t("from_base")

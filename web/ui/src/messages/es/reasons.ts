@@ -1,0 +1,40 @@
+// Why a team can't or should not be asked, by stable codes. In English the service's own sentence is shown.
+const es = {
+  retired: "El equipo ya no se usa.",
+  off_shift: "Fuera de turno.",
+  unavailable: "No disponible: {subject}.",
+  ending: "Su turno terminó; acaba lo que tiene abierto.",
+  busy_offer: "Se le preguntó por el incidente {subject}.",
+  busy_run: "Ocupado con el incidente {subject}.",
+  lent: "Prestado a otro condado.",
+  in_duress: "El equipo tiene una alarma abierta.",
+  outside_zone: "El lugar queda fuera de las zonas del equipo.",
+  no_position: "Sin posición reciente ni base que valga en su lugar.",
+  zone_not_loaded: "No está cargado el contorno de la zona del equipo: compruebe que atiende este lugar.",
+  declined_before: "Lo rechazó antes; se le pregunta al final.",
+  expired_before: "No respondió antes; se le pregunta al final.",
+  shift_ends_first: "Su turno termina antes de que pueda llegar.",
+  wanted_elsewhere: "Mejor reservarlo para el incidente {subject}, que también espera.",
+  nobody_on_site: "Nadie presente cuenta como profesional.",
+  second_member_missing: "Faltan miembros que cuenten: se necesitan dos.",
+  no_naloxone_carrier: "Nadie presente tiene formación en naloxona y la lleva.",
+  no_assessor_on_site: "Nadie presente está formado para hacer la evaluación de crisis.",
+  no_lpha: "No hay ningún profesional con licencia en el equipo ni localizable.",
+  too_many_telehealth: "Más de un miembro participa por telesalud.",
+  telehealth_not_allowed: "El condado no permite que el segundo miembro participe por telesalud.",
+  telehealth_audio_not_allowed: "El miembro a distancia debe participar por video.",
+  telehealth_delay_not_determined: "Nadie ha decidido que esperar al segundo miembro retrasaría la respuesta.",
+  telehealth_safety_not_determined: "Nadie ha decidido que un solo miembro presente es seguro.",
+  telehealth_member_not_named: "La decisión no dice quién participa por telesalud.",
+  telehealth_not_approved: "No está aprobado el segundo miembro por telesalud.",
+  lone_not_allowed: "El condado no envía a una persona sola.",
+  lone_barred_no_solo: "Una persona sola no debe ir: {subject}.",
+  lone_barred_weapon: "Una persona sola no debe ir donde hay un arma: {subject}.",
+  lone_barred_unknown_scene: "Una persona sola no debe ir a un lugar que no se conoce.",
+  hard_need_unmet: "Se necesita y este equipo no lo tiene: {subject}.",
+  soft_need_unmet: "Se desea y este equipo no lo tiene: {subject}.",
+};
+
+/** The codes that every language has a sentence for. */
+export type Reasoned = { readonly [code in keyof typeof es]: string };
+export default es;
