@@ -49,8 +49,20 @@ class MadeUpTeam(Value, frozen=True, kw_only=True):
             call_sign=self.call_sign,
             base=self.base,
         )
-        people = zip(self.crew, self.names, strict=True)
-        return [team, *(RecordResponder(responder=one, name=name) for one, name in people)]
+        people = zip("AB", self.crew, self.names, strict=True)
+        return [
+            team,
+            *(
+                RecordResponder(
+                    responder=one,
+                    name=name,
+                    # Numbers that are kept free for such as these.
+                    phone=f"555-01{int(one.id) % 100:02d}",
+                    code=f"{self.call_sign} {letter}",
+                )
+                for letter, one, name in people
+            ),
+        ]
 
     def on_shift(self, ends_at: datetime) -> StartShift:
         """Return the command that puts the team on duty until ``ends_at``."""
