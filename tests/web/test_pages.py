@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import httpx
 import pytest
 
 from crisis.clock import new_id
-from crisis.ids import ResponderId
+from crisis.ids import ResponderId, UserId
 from crisis.roles import Role
-from tests.web.kit import PASSWORD, Site, problem
+from dispatch.store.identity import Grant, Principal
+from tests.web.kit import ALAMEDA, PASSWORD, Site, problem
 from web.app import build_app
-from web.pages import PAGES, Assets, Pages, shell
+from web.pages import PAGES, WORKS_WITH, Assets, Pages, first_page, shell
 
 _BOARD = b"console.log('board');" * 50
 
@@ -197,3 +199,23 @@ _NO_BUILD: dict[str, Any] = {"css": [], "preload": [], "js": "x.js"}
 
 async def test_a_page_that_somebody_not_signed_in_may_open_is_sign_in_alone() -> None:
     assert [path for path, page in PAGES.items() if page.is_open] == ["/sign-in"]
+
+
+def test_every_page_has_somebody_who_is_led_to_it_and_everybody_begins_with_one_of_theirs() -> None:
+    closed = {path for path, page in PAGES.items() if not page.is_open}
+    assert set(WORKS_WITH) == closed - {"/account"} | {"/admin"}
+    for role in set(Role) - {Role.INTEGRATION, Role.SYSTEM}:
+        grant = Grant(county_id=ALAMEDA, roles=frozenset({role}))
+        begins = first_page(
+            Principal(
+                account_id=UserId(new_id()),
+                session_id=new_id(),
+                label="",
+                purpose="cookie",
+                device="",
+                expires_at=datetime.max.replace(tzinfo=UTC),
+                grants={ALAMEDA: grant},
+            )
+        )
+        assert role in WORKS_WITH[begins], (role, begins)
+    assert all(WORKS_WITH.values())
