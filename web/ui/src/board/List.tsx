@@ -10,7 +10,7 @@ import { time } from "../format.ts";
 import { t } from "../messages/board.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
-import type { IncidentView } from "../wire.ts";
+import type { IncidentView, RunView } from "../wire.ts";
 import { policy, word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { Start } from "./Start.tsx";
@@ -178,7 +178,7 @@ function Row({ desk, one, isCursor, isOpen }: { desk: Desk; one: IncidentView; i
 }
 
 /** Time left to the regulatory deadline, or by how much it is over; and what the arrival will make of it. */
-export function Deadline({ one }: { one: Timed & { readonly runs?: readonly { readonly eta_at: string | null }[] } }) {
+export function Deadline({ one }: { one: Timed & { readonly runs?: readonly Pick<RunView, "eta_at" | "eta_from">[] } }) {
   const now = clock.second.value;
   if (one.due_at === null) return <span class="deadline quiet">{one.ended_at === null ? t("undetermined") : "—"}</span>;
   const due = instant(one.due_at);

@@ -9,6 +9,7 @@ const es = {
   lent: "Prestado a otro condado.",
   in_duress: "El equipo tiene una alarma abierta.",
   outside_zone: "El lugar queda fuera de las zonas del equipo.",
+  too_far: "Está demasiado lejos para ir.",
   no_position: "Sin posición reciente ni base que valga en su lugar.",
   zone_not_loaded: "No está cargado el contorno de la zona del equipo: compruebe que atiende este lugar.",
   declined_before: "Lo rechazó antes; se le pregunta al final.",

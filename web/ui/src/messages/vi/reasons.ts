@@ -10,6 +10,7 @@ const vi: Reasoned = {
   lent: "Đang cho quận khác mượn.",
   in_duress: "Đội đang có báo động chưa xong.",
   outside_zone: "Địa điểm nằm ngoài vùng của đội.",
+  too_far: "Ở quá xa để đi.",
   no_position: "Không có vị trí mới, cũng không có trụ sở để tính thay.",
   zone_not_loaded: "Chưa tải ranh giới vùng của đội: hãy kiểm tra đội có phục vụ nơi này không.",
   declined_before: "Đã từ chối trước đó; hỏi sau cùng.",
