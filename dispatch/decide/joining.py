@@ -135,7 +135,7 @@ def what_changed(
         sentence = f"New danger is known: {', '.join(names)}. Crews on it read it anew."
         warnings.append(warning("danger_grew", sentence, hazards=grown))
     if changed:
-        sentence = f"Incident {after.number} is another now: see in its timeline what changed."
+        sentence = f"Incident {after.number} changed by it: its timeline says what and how."
         warnings.append(warning("facts_joined", sentence, number=after.number, changed=changed))
     return warnings
 

@@ -165,6 +165,11 @@ function Row({ desk, one, isCursor, isOpen }: { desk: Desk; one: IncidentView; i
             <Icon name="alarm" /> {hazards}
           </span>
         )}
+        {one.runs.map((run) => (run.eta_at !== null && run.eta_from !== null && run.eta_from !== "fix" ? (
+          <span key={run.id} class="quiet">
+            {run.call_sign} {t("eta_at", { time: time(run.eta_at) })} <Start by={run.eta_from} />
+          </span>
+        ) : null))}
         {needs !== "" && <span>{t("needs_are", { needs })}</span>}
         {one.partners.map((partner) => (
           <span key={partner.id} class="quiet">
@@ -191,8 +196,7 @@ export function Deadline({ one }: { one: Timed & { readonly runs?: readonly Pick
     );
   }
   if (!isRunning(one)) return <span class="deadline quiet">—</span>;
-  const coming = one.runs?.find((run) => run.eta_at !== null);
-  const eta = coming?.eta_at ?? null;
+  const eta = one.runs?.find((run) => run.eta_at !== null)?.eta_at ?? null;
   if (due < now) {
     return (
       <span class="deadline over">
@@ -205,7 +209,7 @@ export function Deadline({ one }: { one: Timed & { readonly runs?: readonly Pick
   return (
     <span class={`deadline ${isLate || isSoon ? "soon" : ""}`}>
       <Left until={one.due_at} /> {t("left_word")}
-      {isLate && <span class="forecast">{t("eta_late", { time: time(eta) })}</span>} {coming && <Start by={coming.eta_from} />}
+      {isLate && <span class="forecast">{t("eta_late", { time: time(eta) })}</span>}
     </span>
   );
 }

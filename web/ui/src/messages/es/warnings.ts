@@ -38,7 +38,7 @@ const es = {
   unseen_kept: "Lo que otros agregaron se queda; quítelo por su nombre.",
   partner_not_told: "Cambió lo que se sabe del peligro: dígaselo al servicio que se pidió.",
   danger_grew: "Se conoce un peligro nuevo. Los equipos en camino lo leen de nuevo.",
-  facts_joined: "El incidente es ahora otro: vea en su cronología qué cambió.",
+  facts_joined: "El incidente cambió por esto: su cronología dice qué y cómo.",
   slots_joined: "El otro pedía más equipos: se buscan aquí.",
   outside_county: "El punto está en otro condado: compruébelo, y quién debe ir.",
 };

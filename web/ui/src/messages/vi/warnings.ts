@@ -39,7 +39,7 @@ const vi: Warned = {
   unseen_kept: "Điều người khác thêm vào vẫn được giữ; hãy bỏ từng điều theo tên.",
   partner_not_told: "Thông tin nguy hiểm đã đổi: hãy báo cho đối tác đã được gọi.",
   danger_grew: "Có mối nguy mới được biết. Các đội đang đi phải đọc lại.",
-  facts_joined: "Vụ việc nay đã khác: xem trong dòng thời gian điều gì đã thay đổi.",
+  facts_joined: "Vụ việc đã thay đổi vì việc này: dòng thời gian ghi rõ điều gì.",
   slots_joined: "Sự việc kia cần thêm đội: đang tìm ở đây.",
   outside_county: "Điểm đó thuộc quận khác: hãy kiểm tra lại, và ai nên đi.",
 };
