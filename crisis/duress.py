@@ -103,7 +103,21 @@ class DuressResolved(EventBody, frozen=True, kw_only=True):
     reason: str
 
 
-DuressEvent = DuressRaised | DuressEscalated | DuressAcknowledged | DuressHelpSent | DuressResolved
+class DuressLeft(EventBody, frozen=True, kw_only=True):
+    """Who had the alarm in hand has left the desk: it rings again, and its ladder begins anew."""
+
+    duress_id: DuressId
+    next_rung_at: datetime | None = None
+
+
+DuressEvent = (
+    DuressRaised
+    | DuressEscalated
+    | DuressAcknowledged
+    | DuressHelpSent
+    | DuressLeft
+    | DuressResolved
+)
 
 _D = DuressState
 TRANSITIONS: Mapping[tuple[DuressState, type], DuressState] = {
@@ -115,6 +129,8 @@ TRANSITIONS: Mapping[tuple[DuressState, type], DuressState] = {
     (_D.HELP_SENT, DuressAcknowledged): _D.HELP_SENT,
     (_D.HELP_SENT, DuressHelpSent): _D.HELP_SENT,
     (_D.HELP_SENT, DuressResolved): _D.RESOLVED,
+    (_D.ACKNOWLEDGED, DuressLeft): _D.RAISED,
+    (_D.HELP_SENT, DuressLeft): _D.RAISED,
 }
 
 
@@ -196,6 +212,15 @@ def evolve_duress(duress: Duress | None, event: DuressEvent, at: datetime) -> Du
                 help=event.who,
                 help_record=event.record or duress.help_record,
                 next_rung_at=None,
+            )
+        case DuressLeft():
+            return replace(
+                duress,
+                state=state,
+                rung=0,
+                acknowledged_at=None,
+                acknowledged_by=None,
+                next_rung_at=event.next_rung_at,
             )
         case DuressResolved():
             return replace(duress, state=state, resolved_at=at, reason=event.reason)

@@ -44,10 +44,12 @@ def owners(board: Board) -> set[UserId]:
 
 
 def holders(board: Board, now: datetime) -> set[UserId]:
-    """Return who said that they have an incident or a caller in hand, and is still left to it."""
+    """Return who said that they have an incident, a caller or an alarm in hand, and still has."""
     said = [(one.in_hand_by, one.in_hand_until) for one in board.incidents.values()]
     said += [(one.in_hand_by, one.in_hand_until) for one in board.calls.values()]
-    return {by for by, until in said if by is not None and until is not None and until > now}
+    people = {by for by, until in said if by is not None and until is not None and until > now}
+    alarms = (one.acknowledged_by for one in board.duress.values())
+    return people | {by for by in alarms if by is not None}
 
 
 class Desks:

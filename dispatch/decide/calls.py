@@ -186,7 +186,7 @@ def _at_the_desk(d: Deciding) -> UserId:
 
 def _callback(d: Deciding, call: Call) -> ObligationId | None:
     """Owe a callback; ``None`` = the call is from an outage and long over."""
-    if d.is_back_entry:
+    if call.on_paper:
         return None
     return arise(
         d,

@@ -27,12 +27,13 @@ from crisis.duress import (
     DuressAcknowledged,
     DuressEscalated,
     DuressHelpSent,
+    DuressLeft,
     DuressRaised,
     DuressResolved,
     DuressState,
 )
 from crisis.errors import Conflict, NotAllowed, NotFound
-from crisis.ids import DuressId, ResponderId, TeamId
+from crisis.ids import DuressId, ResponderId, TeamId, UserId
 from crisis.incident import Incident
 from crisis.policy import DuressPolicy
 from crisis.roles import Actor, Role
@@ -157,8 +158,13 @@ def acknowledge_duress(d: Deciding, c: AcknowledgeDuress) -> dict[str, Any]:
 
 
 def send_help(d: Deciding, c: SendHelp) -> dict[str, Any]:
-    """Help is on its way: who, and by which reference they know it."""
-    duress = _duress(d, c.duress_id)
+    """Help is on its way: who, and by which reference they know it.
+
+    Whoever sends it to an alarm that nobody has, has it.
+    """
+    duress, by = _duress(d, c.duress_id), d.env.actor.user_id
+    if duress.acknowledged_by is None and by is not None:
+        d.emit(DuressAcknowledged(duress_id=duress.id, by=by))
     who = d.code("help_kind", c.who)
     # Under the county's own key: alarms outlive incidents, and many have none.
     record = d.record("reference", "reference", None, {"reference": c.reference})
@@ -202,6 +208,20 @@ def escalate_duress(d: Deciding, c: EscalateDuress) -> dict[str, Any]:
     d.emit(DuressEscalated(duress_id=duress.id, rung=c.rung, to=to, next_rung_at=next_at))
     _ring(d, duress, f"duress_{to}", addressees)
     return {"duress_id": duress.id, "rung": c.rung, "to": to, "next_rung_at": next_at}
+
+
+def leave_alarms(d: Deciding, leaver: UserId) -> list[DuressId]:
+    """Let the alarms of somebody who leaves the desk ring again, and return them."""
+    left = []
+    for duress in list(d.board.duress.values()):
+        if duress.acknowledged_by != leaver:
+            continue
+        policy = d.rules.policy_of(duress.policy_version)
+        next_at = d.in_s(policy.duress.supervisor_after_s)
+        d.emit(DuressLeft(duress_id=duress.id, next_rung_at=next_at))
+        _ring(d, d.board.duress[duress.id], "duress_raised", ("role:dispatcher",))
+        left.append(duress.id)
+    return left
 
 
 def next_rung_to(duress: Duress) -> str:

@@ -36,6 +36,7 @@ from crisis.incident import (
 from crisis.roles import Role
 from dispatch.decide.callers import known_call, leave_calls
 from dispatch.decide.context import Deciding, Handler
+from dispatch.decide.duress import leave_alarms
 from dispatch.decide.situation import warning
 
 
@@ -144,7 +145,7 @@ def leave_desk(d: Deciding, c: LeaveDesk) -> dict[str, Any]:
     """Somebody leaves the desk: what they own falls to the supervisor; nothing is left to nobody.
 
     A handover that they were asked for is off, and its owner is told; whom they spoke with waits
-    for somebody else to answer.
+    for somebody else to answer, and an alarm that they had in hand rings again.
     """
     actor = d.env.actor
     leaver = c.user_id or actor.user_id
@@ -166,8 +167,13 @@ def leave_desk(d: Deciding, c: LeaveDesk) -> dict[str, Any]:
             d.emit(OwnerChanged(incident_id=incident.id, owner=None, reason="absent"))
             d.notify("role:supervisor", "unowned", incident=incident)
             fallen.append(incident.id)
-    left = leave_calls(d, leaver)
-    return {"user_id": leaver, "incident_ids": fallen, "call_ids": left, "warnings": []}
+    return {
+        "user_id": leaver,
+        "incident_ids": fallen,
+        "call_ids": leave_calls(d, leaver),
+        "duress_ids": leave_alarms(d, leaver),
+        "warnings": [],
+    }
 
 
 def _owned(d: Deciding, incident: Incident, reason: str) -> dict[str, Any]:

@@ -105,10 +105,11 @@ def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> Obligatio
     """Let the run's next check-in arise, its stage's interval from when its act became known.
 
     Returns ``None`` where none is owed: the run is over, its state asks for none, one is open
-    already, or the incident was entered after an outage.
+    already, or the incident was kept on paper. A crew that is away now is asked after, also where
+    what it does was told on paper.
     """
     stage = STAGES.get(run.state)
-    if stage is None or not run.is_open or incident.back_entered or d.is_back_entry:
+    if stage is None or not run.is_open or incident.back_entered:
         return None
     if open_check_ins(d, run):
         return None
@@ -171,9 +172,9 @@ def next_waiting_contact(
     From when it is known that the person waits: what is told late has been missed by nobody yet.
 
     ``by``: it was promised for then; ``None`` = it was not. Returns ``None`` where none is owed:
-    nobody waits, one is open already, or back-entry.
+    nobody waits, one is open already, or the incident was kept on paper.
     """
-    if not person_waits(incident) or incident.back_entered or d.is_back_entry:
+    if not person_waits(incident) or incident.back_entered:
         return None
     if open_of_kind(d, incident.id, ObligationKind.WAITING_CONTACT):
         return None

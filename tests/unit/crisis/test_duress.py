@@ -17,6 +17,7 @@ from crisis.duress import (
     DuressEscalated,
     DuressEvent,
     DuressHelpSent,
+    DuressLeft,
     DuressRaised,
     DuressResolved,
     DuressState,
@@ -35,6 +36,7 @@ STEPS: tuple[DuressEvent, ...] = (
     DuressAcknowledged(duress_id=ID, by=USER),
     DuressHelpSent(duress_id=ID, who="ems"),
     DuressResolved(duress_id=ID, reason="safe"),
+    DuressLeft(duress_id=ID, next_rung_at=NEXT),
 )
 
 

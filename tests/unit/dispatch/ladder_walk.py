@@ -8,70 +8,92 @@ team, or be sought again soon and told to people, or be in the hands of a person
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 import msgspec
 
-from crisis.assignment import ARRIVED, Assignment, Status
+from crisis.assignment import REPORTABLE, Assignment, Status
 from crisis.board import Board, apply, empty_board
+from crisis.call import CallState
 from crisis.clock import generator
 from crisis.commands import (
+    AbandonCall,
     AcceptOffer,
     AcceptOwnership,
     AcknowledgeDuress,
     AcknowledgePartner,
     AddSlot,
     AmendIncident,
+    AnswerCall,
+    AttachCall,
+    Caller,
     CancelAssignment,
     CancelIncident,
+    ChangeCrew,
     ClearAssignment,
     CloseIncident,
     Command,
+    CompleteObligation,
+    ConfirmTransfer,
     DeclineOffer,
     Determine,
     DivertAssignment,
     DropSlot,
     EncounterInput,
+    EndCall,
     EndShift,
     Envelope,
+    FailTransfer,
     HandOver,
+    HoldCall,
     LeaveDesk,
+    LoseCall,
     MergeIncident,
+    OfferCall,
     OfferTeam,
     OpenIncident,
     PartnerDeclined,
+    PartnerGone,
+    PartnerOnScene,
     PlaceInput,
     RaiseDuress,
+    RecordAttempt,
     ReopenIncident,
     ReportStatus,
     RequestPartner,
     ResolveDuress,
+    ResumeCall,
+    SendHelp,
     SetDuty,
     SettleClaim,
     SplitIncident,
     StartScreening,
     StartShift,
     SwapCrew,
+    TakeCallInHand,
     TakeInHand,
+    TransferCall,
     WithdrawOffer,
 )
-from crisis.duress import Duress
+from crisis.duress import Duress, DuressRaised
 from crisis.errors import Conflict, CrisisError, Invalid, NotFound
-from crisis.events import Body, Event
-from crisis.ids import CommandId, OfferId, ResponderId, SlotNo, TeamId, UserId
-from crisis.incident import Incident, IncidentState, Slot, SlotEscalated
+from crisis.events import Body, Event, type_of
+from crisis.ids import CommandId, DuressId, IncidentId, OfferId, ResponderId, SlotNo, TeamId, UserId
+from crisis.incident import Incident, IncidentState, Slot, SlotEscalated, TeamDetermined
 from crisis.obligation import ObligationKind
 from crisis.partner import PartnerState
 from crisis.policy import CountyPolicy, OfferPolicy, Rung, RungKind, WaitingPolicy
 from crisis.roles import Actor, Role
+from crisis.staffing import PresenceMode, TelehealthSecond
 from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, TeamRecorded
 from crisis.triage import Acuity, Hazard
 from dispatch.decide import Rules, decide
-from dispatch.escalate import Due, TimerCommand, WakeUp, due, next_due
+from dispatch.escalate import TimerCommand, due, next_due
 from dispatch.seek import Seeker
 from geo.point import Point
 from geo.travel import CalibratedEstimate
@@ -86,6 +108,17 @@ from tests.unit.dispatch.board_kit import (
     person,
     rules,
     uid,
+)
+from tests.unit.dispatch.walk_checks import (
+    Coming,
+    Forgotten,
+    Need,
+    check_alarms,
+    check_calls,
+    check_incident,
+    check_owed,
+    check_run,
+    needed,
 )
 
 #: Nothing is asked again later than this after it was due, seconds: what is refused is asked each
@@ -103,6 +136,20 @@ PLACES = (
     Point(lat_deg=37.5485, lon_deg=-121.9886),
 )
 PAPERS: dict[str, Any] = {"by": DESKS[0], "source": Source.BACK_ENTRY, "reason": "system_outage"}
+OFF_TEAM = person("off team", Role.RESPONDER)
+_REMOTE = TelehealthSecond(marked_delay=True, no_safety_concern=True, approved_by="supervisor")
+#: What may be said of a call with nothing but which one it is.
+_ON_A_LINE = (
+    AnswerCall,
+    AbandonCall,
+    HoldCall,
+    ResumeCall,
+    FailTransfer,
+    EndCall,
+    LoseCall,
+    TakeCallInHand,
+)
+_REPORTED = tuple(status for status in REPORTABLE if status is not Status.CLEARED)
 _ON_THE_ROAD = (Status.EN_ROUTE, Status.STAGED)
 _SHORT = (Rung(kind=RungKind.NEXT_BEST), Rung(kind=RungKind.SUPERVISOR))
 _PEOPLE = {
@@ -110,10 +157,6 @@ _PEOPLE = {
     for sign in ("Blue 1", "Blue 2", "Blue 3", "Blue 4")
 }
 _RULES = rules()
-
-
-class Forgotten(AssertionError):
-    """Somebody in need of a team is in nobody's hands."""
 
 
 def ladder_rules(draw: Any) -> Rules:
@@ -146,6 +189,7 @@ class Walk:
     Attributes:
         decided: commands decided, refused ones left out.
         checked: instants at which every need was looked at.
+        seen: how often what happened, by the types of events; ``beside``: of ``BESIDE`` what did.
     """
 
     def __init__(self, seed: int) -> None:
@@ -155,12 +199,14 @@ class Walk:
         self.board: Board = empty_board(COUNTY)
         self.seeker = Seeker(CalibratedEstimate(), lambda _: {})
         self.longest = timedelta(seconds=longest_s(self.rules.policy))
-        self.horizon = max(
-            self.longest, timedelta(seconds=self.rules.policy.waiting.in_hand_s + SLACK_S)
-        )
+        waiting = self.rules.policy.waiting
+        patience_s = max(waiting.in_hand_s, waiting.partner_arrival_s)
+        self.horizon = max(self.longest, timedelta(seconds=patience_s + SLACK_S))
         self.decided = self.checked = self.refused_in_row = 0
         self.told_at: dict[int, datetime] = {}
-        self.waiting_since: dict[tuple[Any, SlotNo], datetime] = {}
+        self.waiting_since: dict[Need, datetime] = {}
+        self.seen: Counter[str] = Counter()
+        self.beside: set[str] = set()
         self._numbers = count()
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._asked: set[OfferId] = set()
@@ -171,7 +217,7 @@ class Walk:
 
     # The day
 
-    def run(self, *, acts: int = 24, hours: float = 2.5, aftermath_h: float = 0.8) -> None:
+    def run(self, *, acts: int = 36, hours: float = 2.5, aftermath_h: float = 0.8) -> None:
         """Let people act at random instants, then leave everything to itself for a while."""
         for _ in range(acts):
             at = self.now + timedelta(hours=hours * self.draw.random())
@@ -233,9 +279,21 @@ class Walk:
             if notice.incident_number is not None:
                 self.told_at[notice.incident_number] = self.now
         for event in decision.events:
+            self.seen[type_of(event.body)] += 1
+            self._note(event.body)
             if isinstance(event.body, SlotEscalated) and event.body.climbs:
                 self._check_told(event.body, {notice.to for notice in to_people})
         return decision.result
+
+    def _note(self, body: Body) -> None:
+        """Keep what an event's type alone doesn't say."""
+        if isinstance(body, TeamDetermined) and body.slots > 1:
+            self.beside.add("two_slots")
+        if isinstance(body, DuressRaised) and body.team_id is None:
+            self.beside.add("off_team")
+        second = getattr(body, "telehealth", None)
+        if second is not None:
+            self.beside.add("telehealth")
 
     def _check_told(self, climbed: SlotEscalated, to: set[str]) -> None:
         incident = self.board.incidents[climbed.incident_id]
@@ -331,6 +389,9 @@ class Walk:
         incident_id = opened["incident_id"]
         if self.draw.random() < 0.5:
             self.do(StartScreening(incident_id=incident_id))
+        if self.draw.random() < 0.05:
+            self._hand_off(incident_id)
+            return
         determined = Determine(
             incident_id=incident_id,
             decision="dispatch",
@@ -341,8 +402,59 @@ class Walk:
         how = PAPERS if self.draw.random() < 0.04 else {}
         self._in(self.draw.uniform(0, 900), lambda: self._determine(determined, how))
 
+    def _hand_off(self, incident_id: IncidentId) -> None:
+        """What threatens a life is 911's, who may refuse it."""
+        self.do(
+            RequestPartner(
+                incident_id=incident_id, kind="psap_911", reason="life_threat", handoff=True
+            )
+        )
+        to_911 = Determine(
+            incident_id=incident_id, decision="no_dispatch", reason="life_threat_to_911"
+        )
+        self.do(to_911)
+
     def _determine(self, command: Determine, how: dict[str, Any]) -> None:
         self.do(command, **how)
+
+    def ring(self) -> None:
+        """A call rings, or is one that a desk speaks on already, or was kept on paper."""
+        caller = Caller(callback="510-555-0101") if self.draw.random() < 0.6 else None
+        lot = self.draw.random()
+        if lot < 0.1:
+            self.do(OfferCall(caller=caller), **PAPERS)
+        elif lot < 0.2:
+            self.do(OfferCall(direction="outbound"))
+        else:
+            self.do(OfferCall(caller=caller, answered=lot < 0.4))
+
+    def line(self) -> None:
+        """Something happens on a line, told at once or late; somebody calls back, or tries to."""
+        owed = [o for o in self.board.obligations.values() if o.kind is ObligationKind.CALLBACK]
+        if owed and self.draw.random() < 0.5:
+            about: dict[str, Any] = {
+                "obligation_id": self.draw.choice(owed).id,
+                "mode": "telehealth_audio",
+            }
+            tried = RecordAttempt(outcome="no_answer", **about)
+            reached = CompleteObligation(outcome="reached_stable", **about)
+            self.do(tried if self.draw.random() < 0.6 else reached)
+        if not self.board.calls:
+            return
+        call = self.draw.choice(list(self.board.calls.values()))
+        incident = self._incident()
+        late = timedelta(seconds=self.draw.choice((0, 0, 60, 1_200)))
+        acts: list[Command] = [
+            *(kind(call_id=call.id) for kind in _ON_A_LINE),
+            TransferCall(call_id=call.id, to="line_988"),
+            ConfirmTransfer(call_id=call.id, side="us"),
+            ConfirmTransfer(call_id=call.id, side="them"),
+        ]
+        if incident is not None:
+            acts.append(AttachCall(incident_id=incident.id, call_id=call.id))
+        if call.state is CallState.OFFERED and self.draw.random() < 0.4:
+            acts = [AnswerCall(call_id=call.id)]
+        self.do(self.draw.choice(acts), occurred_at=max(call.offered_at, self.now - late))
 
     def offer(self) -> None:
         """A person asks a team, mostly one that may be asked."""
@@ -430,13 +542,66 @@ class Walk:
                 **how,
             )
 
+    def go_on(self) -> None:
+        """A crew reports anything that a crew can, by phone, by voice and late, or on paper."""
+        if (going := self._run()) is None:
+            return
+        run = going[1]
+        told = ReportStatus(
+            assignment_id=run.id,
+            status=self.draw.choice(_REPORTED),
+            briefed_by="dispatcher",
+            staging_reason="violence",
+            cleared_scene_by="law_enforcement",
+        )
+        lot = self.draw.random()
+        if lot < 0.6:
+            self.do(told, by=on_team(run.team_id))
+        else:
+            spoken = msgspec.structs.replace(told, said_by="peer")
+            late = timedelta(seconds=self.draw.choice((0, 300, 3_600)))
+            how = PAPERS if lot < 0.75 else {}
+            self.do(spoken, occurred_at=max(run.moved_at, self.now - late), **how)
+
+    def come_late(self) -> None:
+        """A crew whose run was called off says that it is there."""
+        over = [
+            run
+            for incident in self.board.incidents.values()
+            for run in incident.assignments
+            if not run.meets_need
+        ]
+        if over:
+            run = self.draw.choice(over)
+            told = ReportStatus(assignment_id=run.id, status=Status.ON_SCENE)
+            self.do(told, by=on_team(run.team_id))
+
     def change_crew(self) -> None:
-        """A crew becomes one that may not go, or a whole one again."""
+        """A crew becomes one that may not go, or a whole one again, perhaps one by telehealth."""
+        if self.signs and self.draw.random() < 0.4:
+            self._change_shift_crew(self.draw.choice(self.signs))
         if (going := self._run()) is None:
             return
         sign = next(s for s in self.signs if uid(f"team {s}") == going[1].team_id)
         crew = self._crew(sign, self.draw.randint(1, 2))
-        self.do(SwapCrew(assignment_id=going[1].id, crew=crew), by=on_team(going[1].team_id))
+        swap = SwapCrew(assignment_id=going[1].id, crew=crew)
+        if self.draw.random() < 0.4:
+            swap = msgspec.structs.replace(swap, crew=self._apart(sign), telehealth=_REMOTE)
+        self.do(swap, by=self.draw.choice((on_team(going[1].team_id), DESKS[0])))
+
+    def _change_shift_crew(self, sign: str) -> None:
+        shift_id = self.board.teams[TeamId(uid(f"team {sign}"))].shift_id
+        if shift_id is not None:
+            crew, second = self._crew(sign, self.draw.randint(1, 2)), None
+            if self.draw.random() < 0.5:
+                crew, second = self._apart(sign), _REMOTE
+            self.do(ChangeCrew(shift_id=shift_id, crew=crew, telehealth=second), by=DESKS[0])
+
+    def _apart(self, sign: str) -> tuple[CrewMember, ...]:
+        """The crew with its clinician on a screen."""
+        clinician_, peer_ = self._crew(sign)
+        video = PresenceMode.TELEHEALTH_AUDIO
+        return (msgspec.structs.replace(clinician_, mode=video), peer_)
 
     def shift(self) -> None:
         """A team comes on shift, leaves it, or takes a break."""
@@ -528,73 +693,93 @@ class Walk:
             self.do(SettleClaim(assignment_id=self.draw.choice(held).assignment_id, there=there))
 
     def partner(self) -> None:
-        """A partner is asked, takes it, or refuses."""
-        if (incident := self._incident()) is None:
+        """A partner is asked, takes it (told at once or late), comes, leaves, or refuses."""
+        found = self._incident(*_OPEN, IncidentState.CLOSED, IncidentState.CANCELLED)
+        if (incident := found) is None:
             return
+        late = timedelta(seconds=self.draw.choice((0, 0, 600, 7_200)))
+        at: dict[str, Any] = {"occurred_at": max(incident.received_at, self.now - late)}
         asked = [p for p in incident.partners if p.state is PartnerState.REQUESTED]
-        if not asked:
+        coming = [p for p in incident.partners if p.is_open and p not in asked]
+        if coming and self.draw.random() < 0.5:
+            about: dict[str, Any] = {"incident_id": incident.id, "partner_id": coming[0].id}
+            gone = PartnerGone(outcome="scene_secured", **about)
+            self.do(self.draw.choice((PartnerOnScene(**about), gone)), **at)
+        elif not asked:
             handoff = self.draw.random() < 0.3
             self.do(
                 RequestPartner(
                     incident_id=incident.id, kind="ems", reason="medical", handoff=handoff
-                )
+                ),
+                **at,
             )
         elif self.draw.random() < 0.5:
-            about: dict[str, Any] = {"incident_id": incident.id, "partner_id": asked[0].id}
-            self.do(AcknowledgePartner(agency="911", **about))
+            about = {"incident_id": incident.id, "partner_id": asked[0].id}
+            self.do(AcknowledgePartner(agency="911", **about), **at)
         else:
             self.do(
                 PartnerDeclined(
-                    incident_id=incident.id, partner_id=asked[0].id, reason="not_needed"
-                )
+                    incident_id=incident.id,
+                    partner_id=asked[0].id,
+                    reason=self.draw.choice(("not_needed", "busy")),
+                ),
+                **at,
             )
 
     def danger(self) -> None:
-        """A team raises an alarm, or one comes to its end."""
+        """A team raises an alarm, or somebody of none; mostly one of the desk has it soon."""
         alarms: list[Duress] = list(self.board.duress.values())
-        if alarms:
-            alarm = self.draw.choice(alarms)
-            self.do(AcknowledgeDuress(duress_id=alarm.id))
-            self.do(ResolveDuress(duress_id=alarm.id, reason="safe"))
-        elif self.teams:
+        if alarms and self.draw.random() < 0.7:
+            self._see_to(self.draw.choice(alarms).id)
+            return
+        raised: Command = RaiseDuress()
+        by = OFF_TEAM
+        if self.teams and self.draw.random() < 0.7:
             team_id = self.draw.choice(self.teams)
-            self.do(RaiseDuress(team_id=team_id), by=on_team(team_id))
+            raised, by = RaiseDuress(team_id=team_id), on_team(team_id)
+        done = self.do(raised, by=by)
+        if done is not None and self.draw.random() < 0.8:
+            self._in(self.draw.uniform(5, 400), lambda: self._see_to(done["duress_id"]))
+
+    def _see_to(self, duress_id: DuressId) -> None:
+        if self.draw.random() < 0.8:
+            self.do(AcknowledgeDuress(duress_id=duress_id))
+        if self.draw.random() < 0.3:
+            self.do(SendHelp(duress_id=duress_id, who="law_enforcement"))
+        if self.draw.random() < 0.7:
+            self._in(
+                self.draw.uniform(60, 1_800),
+                lambda: self._say(ResolveDuress(duress_id=duress_id, reason="safe"), DESKS[0]),
+            )
 
     # What must hold
 
     def check(self) -> None:
-        """Look at every need of the county, and at everything that waits for a decision.
+        """Look at every need of the county, and at everything that waits for a person.
 
         Raises:
             Forgotten: naming whom.
         """
         self.checked += 1
-        coming = tuple(due(self.board, self.now + self.horizon, self.rules))
-        sought = {(w.incident_id, w.slot) for w in coming if isinstance(w, WakeUp)}
-        # Held for a crew that says it is there: people are told until one of them settles it.
-        held = {c.incident_id for c in _commands(coming, "RemindClaim")}
-        flagged = {(c.incident_id, c.flag) for c in _commands(coming, "FlagIncident")}
-        expiring = {c.offer_id for c in _commands(coming, "ExpireOffer")}
-        waiting: dict[tuple[Any, SlotNo], datetime] = {}
+        end = self.now + self.horizon
+        coming = Coming(due(self.board, end, self.rules))
+        check_calls(self.board, coming, self.now, self.rules.policy)
+        check_alarms(self.board, coming)
+        check_owed(self.board, coming, end)
+        waiting: dict[Need, datetime] = {}
         for incident in self.board.incidents.values():
             if incident.back_entered:
                 continue
-            for offer in incident.offers:
-                if offer.is_pending and offer.id not in expiring:
-                    raise Forgotten(f"an offer that never ends: {offer}")
-            undecided = _UNDECIDED.get(incident.state)
-            if undecided is not None and (incident.id, undecided) not in flagged:
-                raise Forgotten(f"nobody will hear that it is undecided: {incident}")
-            for slot in _needed(incident):
+            check_incident(incident, coming)
+            for slot in needed(incident):
                 run = incident.slot_run(slot.no)
                 if run is not None:
-                    self._check_run(incident, run, flagged)
+                    check_run(self.board, incident, run, coming)
                 elif not incident.slot_offers(slot.no):
                     key = (incident.id, slot.no)
                     waiting[key] = self.waiting_since.get(key, self.now)
-                    self._check_waiting(
-                        incident, slot, waiting[key], key in sought or incident.id in held
-                    )
+                    is_sought = key in coming.sought or incident.id in coming.held
+                    self._check_waiting(incident, slot, waiting[key], is_sought)
         self.waiting_since = waiting
 
     def _check_waiting(
@@ -613,51 +798,29 @@ class Walk:
                 f"at {self.now}: nobody has heard since {heard}: {incident.number}, {slot}"
             )
 
-    def _check_run(self, incident: Incident, run: Assignment, flagged: set[Any]) -> None:
-        """A crew that has not arrived is watched, and so is one that cleared before."""
-        if not ARRIVED.isdisjoint(run.milestones):
-            return
-        if run.state in _ON_THE_ROAD:
-            owed = self.board.owed_for(incident.id)
-            is_watched = any(
-                o.kind is ObligationKind.CHECK_IN and o.assignment_id == run.id for o in owed
-            ) or any(a.team_id == run.team_id for a in self.board.duress.values())
-        else:
-            flag = "not_departed" if run.state is Status.ACCEPTED else "nobody_came"
-            is_watched = (incident.id, flag) in flagged
-        if not is_watched:
-            raise Forgotten(f"at {self.now}: nobody watches a crew that is {run.state}: {run}")
 
-
+#: What is met on some days and no event's type tells.
+BESIDE = frozenset({"two_slots", "off_team", "telehealth"})
 #: What people do in a day, and how often.
 _ACTS = {
-    "call": 8,
-    "offer": 8,
+    "call": 9,
+    "ring": 4,
+    "line": 10,
+    "offer": 10,
     "come_back": 2,
-    "lose_run": 3,
-    "change_crew": 1,
+    "lose_run": 4,
+    "change_crew": 2,
+    "go_on": 3,
+    "come_late": 2,
     "shift": 3,
     "end": 2,
     "reopen": 2,
     "change": 3,
-    "join": 3,
+    "join": 4,
     "own": 3,
     "hold": 3,
-    "settle": 2,
-    "partner": 2,
-    "danger": 1,
+    "settle": 3,
+    "partner": 4,
+    "danger": 2,
 }
-#: How people hear of an incident that nobody has decided.
-_UNDECIDED = {IncidentState.RECEIVED: "unscreened", IncidentState.SCREENING: "undecided"}
 _OPEN = (IncidentState.RECEIVED, IncidentState.SCREENING, IncidentState.DETERMINED)
-
-
-def _needed(incident: Incident) -> Iterator[Slot]:
-    if incident.state is IncidentState.DETERMINED:
-        yield from (slot for slot in incident.slots if slot.dropped is None)
-
-
-def _commands(coming: tuple[Due, ...], name: str) -> Iterator[Any]:
-    for item in coming:
-        if isinstance(item, TimerCommand) and type(item.envelope.command).__name__ == name:
-            yield item.envelope.command

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crisis.commands import (
     AcknowledgeDuress,
     EscalateDuress,
+    LeaveDesk,
     RaiseDuress,
     ResolveDuress,
     SendHelp,
@@ -96,8 +97,7 @@ def test_pressing_again_is_heard_though_whoever_had_it_in_hand_has_gone() -> Non
     first = pressed(county, by)
     county.do(SendHelp(duress_id=first, who="ems"))
     county.do(RaiseDuress(), by=by)
-    assert county.told() == [("role:dispatcher", "duress_again")]
-    county.do(AcknowledgeDuress(duress_id=first))
+    assert county.told() == [(f"user:{DISPATCHER.user_id}", "duress_again")]
     county.wait(3_600)
     county.do(RaiseDuress(), by=by)
     assert county.told() == [
@@ -273,3 +273,30 @@ def test_an_open_alarm_is_always_in_somebodys_hand_or_on_the_ladder(
         for one in county.board.duress.values():
             in_hand = one.acknowledged_by is not None or one.help_sent_at is not None
             assert in_hand == (one.next_rung_at is None)
+
+
+@pytest.mark.parametrize("helped", [False, True], ids=["in hand", "help sent"])
+def test_an_alarm_in_the_hands_of_somebody_who_leaves_rings_again(helped: bool) -> None:
+    county = County()
+    team = county.team()
+    duress_id = pressed(county, on_team(team), team_id=team)
+    county.do(AcknowledgeDuress(duress_id=duress_id))
+    if helped:
+        county.do(SendHelp(duress_id=duress_id, who="law_enforcement"))
+    county.wait(600)
+    assert county.do(LeaveDesk()).result["duress_ids"] == [duress_id]
+    assert ("role:dispatcher", "duress_raised") in county.told()
+    left = alarm(county)
+    assert (left.state, left.acknowledged_by) == (DuressState.RAISED, None)
+    assert left.next_rung_at == county.wait(30)
+    climbed = county.do(EscalateDuress(duress_id=duress_id, rung=1), by=SERVICE).result
+    assert climbed["to"] == "supervisor"
+    county.do(AcknowledgeDuress(duress_id=duress_id), by=SUPERVISOR)
+    assert county.board.duress[duress_id].acknowledged_by == SUPERVISOR.user_id
+
+
+def test_whoever_sends_help_to_an_alarm_that_nobody_has_has_it() -> None:
+    county = County()
+    duress_id = pressed(county, on_team(county.team()))
+    county.do(SendHelp(duress_id=duress_id, who="law_enforcement"))
+    assert county.board.duress[duress_id].acknowledged_by == DISPATCHER.user_id

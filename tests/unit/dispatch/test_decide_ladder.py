@@ -19,6 +19,7 @@ from crisis.commands import (
     EscalateSlot,
     HandOver,
     LeaveDesk,
+    LoseCall,
     OfferTeam,
     PartnerDeclined,
     ReportStatus,
@@ -440,3 +441,31 @@ def test_alarms_ring_again_as_often_as_the_county_says() -> None:
     county = Night(rules(waiting=WaitingPolicy(alarm_again_s=60)))
     county.opened()
     assert sorted(rings(county, "unscreened", 480)) == [300, 360, 420, 480]
+
+
+# What is told on paper of something that goes on
+
+
+def test_a_crew_that_is_away_is_asked_after_also_where_it_was_told_on_paper() -> None:
+    county = Night()
+    team, incident_id = county.team(), county.determined()
+    run = county.running(incident_id, team)
+    en_route = ReportStatus(
+        assignment_id=run, status=Status.EN_ROUTE, said_by="peer", briefed_by="dispatcher"
+    )
+    county.do(en_route, occurred_at=county.now, **PAPERS)
+    assert rings(county, "duress_raised", 3_000) == {2_880: {"role:dispatcher"}}
+
+
+def test_a_person_who_waits_is_called_also_where_the_decision_was_told_on_paper() -> None:
+    county = Night()
+    incident_id = county.opened()
+    decided = Determine(incident_id=incident_id, decision="dispatch", acuity=Acuity.EMERGENT)
+    county.do(decided, **PAPERS)
+    assert min(rings(county, "waiting_contact_missed", 700)) == 600
+
+
+def test_a_live_call_whose_end_was_told_on_paper_is_called_back() -> None:
+    county = Night()
+    county.do(LoseCall(call_id=county.call()), **PAPERS)
+    assert min(rings(county, "callback_missed", 200)) == 120

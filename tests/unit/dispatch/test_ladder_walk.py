@@ -6,16 +6,58 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from tests.unit.dispatch.ladder_walk import Walk
+from tests.unit.dispatch.ladder_walk import BESIDE, Walk
 
 #: Of all days; the day with number n has the seed ``SEED + n``.
 SEED = 20_261_201
 SHORT_DAYS, LONG_DAYS, AT_ONCE = 100, 10_000, 250
 
 
-def walk(first: int, days: int) -> tuple[int, int]:
-    """Walk these days; return how many commands were decided and instants looked at."""
+#: What must have happened on some of the days, so that they are worth walking.
+MET = frozenset(
+    {
+        "assignment_diverted",
+        "assignment_restored",
+        "call_abandoned",
+        "call_answered",
+        "call_attached",
+        "call_flagged",
+        "call_held",
+        "call_left",
+        "call_lost",
+        "call_taken_in_hand",
+        "call_transfer_started",
+        "claim_denied",
+        "crew_changed",
+        "crew_swapped",
+        "duress_help_sent",
+        "duress_left",
+        "duress_resolved",
+        "hold_settled",
+        "incident_absorbed",
+        "incident_merged",
+        "incident_released",
+        "incident_reopened",
+        "incident_split",
+        "no_dispatch_determined",
+        "obligation_attempted",
+        "partner_acknowledged",
+        "partner_arrived",
+        "partner_left",
+        "partner_not_coming",
+        "search_held",
+        "shift_ended",
+        "shift_ending",
+        "slot_added",
+        "slot_dropped",
+    }
+)
+
+
+def walk(first: int, days: int) -> tuple[int, int, set[str]]:
+    """Walk these days; return the commands decided, the instants looked at, and what was met."""
     decided = checked = 0
+    met: set[str] = set()
     for seed in range(first, first + days):
         day = Walk(seed)
         try:
@@ -24,12 +66,14 @@ def walk(first: int, days: int) -> tuple[int, int]:
             raise AssertionError(f"day {seed}: {forgotten}") from forgotten
         decided += day.decided
         checked += day.checked
-    return decided, checked
+        met |= day.seen.keys() | day.beside
+    return decided, checked, met
 
 
 def test_nobody_is_forgotten_on_any_of_some_random_days() -> None:
-    decided, checked = walk(SEED, SHORT_DAYS)
+    decided, checked, met = walk(SEED, SHORT_DAYS)
     assert decided > 100 * SHORT_DAYS and checked > 50 * SHORT_DAYS
+    assert met >= MET | BESIDE, f"never met: {sorted((MET | BESIDE) - met)}"
 
 
 @pytest.mark.long
@@ -39,4 +83,5 @@ def test_nobody_is_forgotten_on_ten_thousand_random_days() -> None:
         firsts = range(SEED, SEED + LONG_DAYS, AT_ONCE)
         walked = list(pool.map(walk, firsts, [AT_ONCE] * len(firsts)))
     assert len(walked) * AT_ONCE == LONG_DAYS
-    assert all(decided and checked for decided, checked in walked)
+    assert all(decided and checked for decided, checked, _ in walked)
+    assert set[str]().union(*(met for _, _, met in walked)) >= MET | BESIDE
