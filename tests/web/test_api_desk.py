@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crisis.call import Call
-from crisis.ids import CallId, IncidentId
+from crisis.ids import CallId, DuressId, IncidentId
 from crisis.roles import Role
 from dispatch.store.administration import add_agency
 from tests.web.kit import ALAMEDA, PASSWORD, Client, Site, problem
@@ -236,3 +236,18 @@ async def test_every_reading_of_an_incident_makes_the_same_statement_of_danger(s
             assert codes_now == [one["code"] for one in found[0]["hazards"] or []]
         if hazards:
             assert "weapon" in codes_now, "a firearm is one, whatever was answered"
+
+
+async def test_an_alarm_in_the_hands_of_somebody_who_is_gone_rings_again(site: Site) -> None:
+    desk, on_call = await site.client(Role.DISPATCHER), await site.client(Role.ON_CALL)
+    duress_id = (await desk.do("/duress"))["duress_id"]
+    await on_call.do(f"/duress/{duress_id}/acknowledge")
+
+    def state() -> str:
+        return site.node.service.county(ALAMEDA).board.duress[DuressId(UUID(duress_id))].state
+
+    await _look(site)
+    assert state() == "acknowledged"
+    await on_call.http.delete("/api/v1/session", headers=on_call.headers)
+    await _look(site)
+    assert state() == "raised"
