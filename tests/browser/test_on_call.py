@@ -67,6 +67,7 @@ async def test_a_caller_who_waits_too_long_is_shown_and_taken_in_hand(
     await card.get_by_role("button", name="I have it in hand").click()
     await expect(card).to_contain_text("In hand: yours")
     await expect(shown).to_contain_text("In hand, asked again in")
+    await expect(shown.get_by_role("button", name="Gave up")).to_be_visible()
     await shown.get_by_role("button", name="Answer").click()
     await expect(shown).to_have_attribute("data-call", "on_line")
     await expect(card).to_have_count(0)

@@ -8,7 +8,7 @@ import { Since } from "../components/Timer.tsx";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
-import { answerCall, attachCall, confirmTransfer, endCall, failTransfer, holdCall, loseCall, resumeCall, transferCall, type CallView } from "../wire.ts";
+import { abandonCall, answerCall, attachCall, confirmTransfer, endCall, failTransfer, holdCall, loseCall, resumeCall, transferCall, type CallView } from "../wire.ts";
 import { Choose, Chosen } from "./Choose.tsx";
 import { word } from "./codes.ts";
 import type { Desk } from "./desk.ts";
@@ -69,6 +69,7 @@ function Call({ desk, call }: { desk: Desk; call: CallView }) {
           <kbd>C</kbd> {t("call_answer")}
         </Act>
       )}
+      {isRinging && call.told > 0 && <Act run={(key) => api.call(abandonCall, { path: { call_id: call.id }, body: {}, key })}>{t("call_abandoned")}</Act>}
       <CallerInHand desk={desk} call={call} />
       {!isRinging && showsActs && <Acts desk={desk} call={call} />}
       {!isRinging && (
