@@ -56,6 +56,7 @@ export default {
   event_duress_escalated: "Alarm: next person called",
   event_duress_acknowledged: "Alarm in hand",
   event_duress_help_sent: "Help sent",
+  event_duress_left: "Whoever had the alarm has left, it rings again",
   event_duress_resolved: "Alarm resolved",
   event_obligation_arose: "Owed:",
   event_obligation_attempted: "Tried:",

@@ -58,6 +58,7 @@ const es: Catalog<typeof en> = {
   event_duress_escalated: "Alarma: se llamó a otra persona",
   event_duress_acknowledged: "Alarma atendida",
   event_duress_help_sent: "Ayuda enviada",
+  event_duress_left: "Quien atendía la alarma se fue; vuelve a sonar",
   event_duress_resolved: "Alarma resuelta",
   event_obligation_arose: "Pendiente:",
   event_obligation_attempted: "Intentado:",

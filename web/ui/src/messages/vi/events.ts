@@ -58,6 +58,7 @@ const vi: Catalog<typeof en> = {
   event_duress_escalated: "Báo động: đã gọi người tiếp theo",
   event_duress_acknowledged: "Báo động đang được xử lý",
   event_duress_help_sent: "Đã gửi hỗ trợ",
+  event_duress_left: "Người giữ báo động đã rời bàn, báo động lại reo",
   event_duress_resolved: "Báo động đã kết thúc",
   event_obligation_arose: "Phải làm:",
   event_obligation_attempted: "Đã thử:",
