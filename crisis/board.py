@@ -64,10 +64,12 @@ from crisis.team import (
     LoanReturned,
     ResponderRecorded,
     Shift,
+    ShiftPlanned,
     ShiftStarted,
     Team,
     TeamAvailable,
     TeamEvent,
+    TeamRecorded,
     evolve_shift,
     evolve_team,
 )
@@ -288,7 +290,7 @@ def _of_incident(board: Board, event: Event) -> Iterator[Change]:
     before = _known(board.incidents, body.incident_id, event)
     returns = isinstance(body, IncidentReturned) and body.whole is not None
     if before is not None or returns or not event.off_board:
-        after = evolve_incident(before, body, event.occurred_at, event.recorded_at)
+        after = evolve_incident(before, body, event.occurred_at, event.recorded_at, event.actor)
         yield Change("incidents", after, after.is_open)
         yield from _of_busy_team(board, after, event)
 
@@ -390,19 +392,24 @@ def _of_team(board: Board, event: Event) -> Iterator[Change]:
     team_before = _known(board.teams, body.team_id, event)
     if team_before is not None or not event.off_board:
         team = evolve_team(team_before, body, event.occurred_at)
+        if isinstance(body, TeamRecorded):
+            team = msgspec.structs.replace(team, recorded_by=event.actor)
         if team is not team_before:
             yield Change("teams", team, team.is_open)
     shift_id = getattr(body, "shift_id", None)
     if shift_id is not None:
         shift_before = board.shifts.get(shift_id)
         shift = evolve_shift(shift_before, body, event.occurred_at)
+        if shift is not None and isinstance(body, ShiftPlanned | CrewChanged):
+            shift = msgspec.structs.replace(shift, recorded_by=event.actor)
         if shift is not None and shift is not shift_before:
             yield Change("shifts", shift, shift.is_open)
 
 
 def _of_responder(board: Board, event: Event) -> Iterator[Change]:
     body: Any = event.body
-    yield Change("responders", body.responder, True)
+    responder = msgspec.structs.replace(body.responder, recorded_by=event.actor)
+    yield Change("responders", responder, True)
 
 
 def _of_duress(board: Board, event: Event) -> Iterator[Change]:

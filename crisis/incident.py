@@ -273,6 +273,7 @@ class Incident(Value, frozen=True, kw_only=True):
         version: counts the changes of what is known, from 1; crews acknowledge versions.
         touched: name of a fact (see ``crisis.situation``) → the version in which it changed last;
             one that isn't there is as the incident was opened.
+        touched_by: name of such a fact → whose act that was; ``None`` = the service itself.
         determined_at: the regulatory clock's start: the earliest of its own and all merged ones.
         own_determined_at, own_due_at: its own, kept for a split.
         due_at: ``determined_at`` + the standard; ``None`` = not determined.
@@ -290,7 +291,7 @@ class Incident(Value, frozen=True, kw_only=True):
         open_offers..: see ``Offer``, ``Assignment``, ``PartnerResponse``; all are kept, ended too.
         hazards: those noted; what endangers a team is ``danger``, which everybody is shown.
         suggestion: what follows from what is known; see ``proposals``.
-        clinical, danger, suggestion, touched, joins, encounters' codes: private.
+        clinical, danger, suggestion, touched, touched_by, joins, encounters' codes: private.
     """
 
     id: IncidentId
@@ -339,6 +340,7 @@ class Incident(Value, frozen=True, kw_only=True):
     clinical: Clinical = Clinical()
     danger: Danger = Danger()
     touched: dict[str, int] = {}
+    touched_by: dict[str, UserId | None] = {}
     suggestion: Suggestion = Suggestion()
     archived: bool = False
 

@@ -22,7 +22,7 @@ from crisis.assignment import (
 from crisis.claim_events import AssignmentRestored
 from crisis.codes import code_sets
 from crisis.danger import Danger, danger_of
-from crisis.ids import AssignmentId, RecordId, SlotNo
+from crisis.ids import AssignmentId, RecordId, SlotNo, UserId
 from crisis.incident import (
     TRANSITIONS,
     Encounter,
@@ -107,11 +107,12 @@ def evolve_incident(
     event: IncidentEvent,
     at: datetime,
     known_at: datetime | None = None,
+    by: UserId | None = None,
 ) -> Incident:
     """Return the incident after ``event``, which happened ``at``; ``None`` = not known before.
 
     ``known_at``: when the service learnt of it; ``None`` = at once. Nobody's patience with it, or
-    with those who must act, has run out before.
+    with those who must act, has run out before. ``by``: whose act it was.
 
     Raises:
         IllegalTransition: its state, or that of the offer or response, has no such step.
@@ -123,6 +124,8 @@ def evolve_incident(
     after = _evolved(incident, event, at)
     if isinstance(event, AssignmentBegun | AssignmentEntered | AssignmentRestored):
         return _run_known(after, event.assignment_id, known_at or at)
+    if not isinstance(event, IncidentReturned):
+        after = _touched_by(incident, after, by)
     field = _KNOWN_SINCE.get(type(event))
     if field is None or (field == "handed_over_at" and after.handed_over_at is None):
         return after
@@ -187,6 +190,17 @@ def _touched(before: Incident, after: Incident) -> Incident:
     """Return the incident after a change of what is known, with which facts it changed."""
     names = changed(before.situation, after.situation)
     return _change(after, touched={**before.touched, **dict.fromkeys(names, after.version)})
+
+
+def _touched_by(before: Incident | None, after: Incident, by: UserId | None) -> Incident:
+    """Return the incident with whose word each fact is that just changed."""
+    was = {} if before is None else before.touched
+    if after.touched is was:
+        return after
+    new = [name for name, version in after.touched.items() if was.get(name) != version]
+    return (
+        _change(after, touched_by={**after.touched_by, **dict.fromkeys(new, by)}) if new else after
+    )
 
 
 def _opened(event: IncidentOpened, at: datetime) -> Incident:

@@ -11,8 +11,8 @@ from datetime import date
 from enum import StrEnum
 
 from crisis.codes import CodeSets
-from crisis.ids import AgencyId, RecordId, ResponderId
-from crisis.shapes import Value
+from crisis.ids import AgencyId, RecordId, ResponderId, UserId
+from crisis.shapes import Value, mark_of
 from crisis.standards import Standards, packaged
 
 
@@ -53,6 +53,7 @@ class Responder(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
             are reached in the field, the employer's own short code and the licence's number, as
             encrypted records; ``None`` = not given. Set by the service,
             whatever a sender says.
+        recorded_by: who recorded the entry last; ``None`` = not known. Set by the fold alone.
     """
 
     id: ResponderId
@@ -72,6 +73,12 @@ class Responder(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code_record: RecordId | None = None
     licence_record: RecordId | None = None
     phone_record: RecordId | None = None
+    recorded_by: UserId | None = None
+
+    @property
+    def mark(self) -> str:
+        """The mark of the entry."""
+        return mark_of(self)
 
     @property
     def licence_expires_on(self) -> date | None:

@@ -24,6 +24,7 @@ from crisis.ids import (
     ResponderId,
     ShiftId,
     TeamId,
+    UserId,
 )
 from crisis.shapes import EventBody, Value, mark_of
 from crisis.staffing import PresenceMode, Responder, TelehealthSecond
@@ -218,6 +219,7 @@ class Shift(Value, frozen=True, kw_only=True):
         ended_at: ``None`` = planned or running.
         end_reason: code; also set while the shift is ending on overtime.
         cancelled: it never took place.
+        recorded_by: who planned it so, or changed its crew last; ``None`` = nobody since it began.
     """
 
     id: ShiftId
@@ -230,6 +232,7 @@ class Shift(Value, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     end_reason: str | None = None
     cancelled: bool = False
+    recorded_by: UserId | None = None
 
     @property
     def is_open(self) -> bool:
@@ -240,6 +243,11 @@ class Shift(Value, frozen=True, kw_only=True):
     def mark(self) -> str:
         """The mark of its plan: window and crew."""
         return mark_of(self.starts_at, self.ends_at, self.crew)
+
+    @property
+    def crew_mark(self) -> str:
+        """The mark of who is on it and how."""
+        return mark_of(self.crew, self.telehealth)
 
 
 class Team(Value, frozen=True, kw_only=True):
@@ -256,6 +264,7 @@ class Team(Value, frozen=True, kw_only=True):
         lent_to: county that borrows it; ``None`` = at home.
         freed_at: when the server last learnt that it may be asked (again), or that its crew is
             another: what may make a search worth repeating; ``None`` = never yet.
+        recorded_by: who recorded its standing facts last; ``None`` = not known.
     """
 
     id: TeamId
@@ -280,6 +289,7 @@ class Team(Value, frozen=True, kw_only=True):
     available_since: datetime | None = None
     lent_to: CountyId | None = None
     freed_at: datetime | None = None
+    recorded_by: UserId | None = None
 
     @property
     def is_open(self) -> bool:

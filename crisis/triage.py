@@ -59,12 +59,29 @@ class Need(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     team_id: TeamId | None = None
 
 
-class Hazard(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A danger on the scene, with where the word of it came from and when (never a name)."""
+#: Of a reason, and of where a word came from: nobody was asked, so nobody may rely on it.
+NOT_SAID = "not_said"
+
+
+class HazardTold(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A danger as somebody tells it; ``source`` ``None`` = they don't say where the word came from.
+
+    What isn't said then isn't made up: it is noted as the team's where a crew tells it, else as
+    not said.
+    """
 
     code: str
-    source: str = "caller"
+    source: str | None = None
     noted_at: datetime | None = None
+
+
+class Hazard(HazardTold, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A danger on the scene, with where the word of it came from and when (never a name).
+
+    The default is what logs leave out: a word of the caller, told as such.
+    """
+
+    source: str = "caller"
 
 
 class Place(Value, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from crisis.roles import Actor, Role
 from crisis.shapes import Value, snake
 from crisis.states import Source
 from crisis.team import CrewMember
-from crisis.triage import Hazard, Need
+from crisis.triage import HazardTold, Need
 
 #: A prefix and a number: no room for a name.
 PAPER_NUMBER = r"^[A-Za-z]{0,4}[-_]?[0-9]{1,10}$"
@@ -34,7 +34,7 @@ Aware = Annotated[datetime, Meta(tz=True)]
 Mark = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$", description="the `mark` of what was seen")]
 Codes = Annotated[tuple[Code, ...], Meta(max_length=40)]
 Needs = Annotated[tuple[Need, ...], Meta(max_length=40)]
-Hazards = Annotated[tuple[Hazard, ...], Meta(max_length=40)]
+Hazards = Annotated[tuple[HazardTold, ...], Meta(max_length=40)]
 Crew = Annotated[tuple[CrewMember, ...], Meta(max_length=12)]
 
 

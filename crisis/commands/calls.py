@@ -73,7 +73,7 @@ class TransferCall(Command, frozen=True, kw_only=True):
     ROLES = DESK
     call_id: CallId
     to: Code
-    reason: Code = "other"
+    reason: Code | None = None
 
 
 class ConfirmTransfer(Command, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ class FailTransfer(Command, frozen=True, kw_only=True):
 
     ROLES = DESK
     call_id: CallId
-    reason: Code = "other"
+    reason: Code | None = None
 
 
 class EndCall(Command, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ class Telling(Command, frozen=True, kw_only=True):
     overwritten: ``stale_version`` holds both values. Of lists tell what comes (``add_…``) and what
     goes (``remove_…``). A whole list (``needs``, ``hazards``, ``concerns``) takes away only what
     the sender saw; without a version, nothing. ``not_asked`` takes back only an answer that the
-    sender saw, too.
+    sender saw, too. Without a version no value is put over one that somebody else amended.
     """
 
     incident_id: IncidentId
@@ -122,7 +122,7 @@ class DropSlot(Command, frozen=True, kw_only=True):
     ROLES = DISPATCH
     incident_id: IncidentId
     slot: SlotNo
-    reason: Code = "other"
+    reason: Code | None = None
 
 
 class CancelIncident(Command, frozen=True, kw_only=True):
@@ -134,11 +134,14 @@ class CancelIncident(Command, frozen=True, kw_only=True):
 
 
 class CloseIncident(Command, frozen=True, kw_only=True):
-    """Close it; ``unserved`` where no team ever came."""
+    """Close it; ``unserved``, with its reason, where no team ever came.
+
+    ``outcome`` ``None`` = as the record says; where no team came, the reason must be told.
+    """
 
     ROLES = DISPATCH
     incident_id: IncidentId
-    outcome: Literal["responded", "unserved"] = "responded"
+    outcome: Literal["responded", "unserved"] | None = None
     reason: Code | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from crisis.commands.base import Aware, Code, Codes, Command, Crew, Mark, Short
-from crisis.ids import AgencyId, ShiftId, TeamId
+from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
 from crisis.roles import DISPATCH, FIELD, STAFFING, Role
 from crisis.staffing import Responder, TelehealthSecond
 from geo.point import Point
@@ -17,7 +17,7 @@ class RecordTeam(Command, frozen=True, kw_only=True):
     """Add a team or change its standing facts.
 
     ``seen``, here and below: the mark of the entry that the sender looked at; it is refused where
-    somebody changed that since. ``None`` = not told.
+    somebody changed that since. ``None`` = not told: then nothing is put over somebody else's word.
     """
 
     ROLES = STAFFING
@@ -63,7 +63,7 @@ class CancelShift(Command, frozen=True, kw_only=True):
 
     ROLES = STAFFING
     shift_id: ShiftId
-    reason: Code = "other"
+    reason: Code | None = None
 
 
 class StartShift(Command, frozen=True, kw_only=True):
@@ -77,14 +77,33 @@ class StartShift(Command, frozen=True, kw_only=True):
     telehealth: TelehealthSecond | None = None
 
 
-class ChangeCrew(Command, frozen=True, kw_only=True):
+class CrewTold(Command, frozen=True, kw_only=True):
+    """Say who joins and who leaves: what a colleague told meanwhile stays.
+
+    Attributes:
+        add: who joins, or takes part in another way than before.
+        remove: who leaves; whoever has left already has left.
+        crew: instead of both: who is on it from now on. It puts nothing over what somebody else
+            changed: that takes ``seen``.
+        seen: the ``crew_mark`` of the crew that the sender looked at; ``None`` = not told.
+        telehealth: the decision for a remote second; ``None`` = it stays as it is, as long as there
+            is one.
+        reason: ``None`` = not said.
+    """
+
+    crew: Crew | None = None
+    add: Crew = ()
+    remove: Annotated[tuple[ResponderId, ...], Meta(max_length=12)] = ()
+    telehealth: TelehealthSecond | None = None
+    reason: Code | None = None
+    seen: Mark | None = None
+
+
+class ChangeCrew(CrewTold, frozen=True, kw_only=True):
     """Somebody joins or leaves during the shift."""
 
     ROLES = STAFFING | FIELD | {Role.DISPATCHER}
     shift_id: ShiftId
-    crew: Crew
-    telehealth: TelehealthSecond | None = None
-    reason: Code = "other"
 
 
 class SetDuty(Command, frozen=True, kw_only=True):
@@ -98,8 +117,11 @@ class SetDuty(Command, frozen=True, kw_only=True):
 
 
 class EndShift(Command, frozen=True, kw_only=True):
-    """Go off duty; with an open run or alarm the shift is *ending* until that is over."""
+    """Go off duty; with an open run or alarm the shift is *ending* until that is over.
+
+    ``reason`` ``None`` = not said; of the clockwork: it came to its end as planned.
+    """
 
     ROLES = STAFFING | FIELD | {Role.DISPATCHER, Role.SYSTEM}
     shift_id: ShiftId
-    reason: Code = "scheduled"
+    reason: Code | None = None

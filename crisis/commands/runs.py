@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from crisis.assignment import Status
 from crisis.commands.base import Aware, Code, Codes, Command, Crew, Short, Text
+from crisis.commands.roster import CrewTold
 from crisis.ids import AssignmentId, EncounterId, IncidentId, SlotNo, SubjectId, TeamId
 from crisis.roles import DISPATCH, FIELD, SYSTEM, Role
 from crisis.shapes import Value
@@ -173,11 +174,8 @@ class CorrectMilestone(Command, frozen=True, kw_only=True):
     reason: Code
 
 
-class SwapCrew(Command, frozen=True, kw_only=True):
+class SwapCrew(CrewTold, frozen=True, kw_only=True):
     """The crew changes during a run (and the shift)."""
 
     ROLES = DISPATCH | FIELD | {Role.AGENCY_MANAGER}
     assignment_id: AssignmentId
-    crew: Crew
-    telehealth: TelehealthSecond | None = None
-    reason: Code = "other"

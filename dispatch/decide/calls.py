@@ -118,7 +118,7 @@ def resume_call(d: Deciding, c: ResumeCall) -> dict[str, Any]:
 def transfer_call(d: Deciding, c: TransferCall) -> dict[str, Any]:
     """Begin a warm transfer: we stay on until both sides have confirmed."""
     call = _call(d, c.call_id)
-    to, reason = d.code("transfer_target", c.to), d.code("transfer_reason", c.reason)
+    to, reason = d.code("transfer_target", c.to), d.reason("transfer_reason", c.reason)
     d.emit(CallTransferStarted(call_id=call.id, to=to, reason=reason))
     return _told(d, c.call_id)
 
@@ -144,7 +144,7 @@ def confirm_transfer(d: Deciding, c: ConfirmTransfer) -> dict[str, Any]:
 def fail_transfer(d: Deciding, c: FailTransfer) -> dict[str, Any]:
     """The other side did not take the caller, who is with us again."""
     call = _call(d, c.call_id)
-    d.emit(CallTransferFailed(call_id=call.id, reason=d.code("transfer_failure", c.reason)))
+    d.emit(CallTransferFailed(call_id=call.id, reason=d.reason("transfer_failure", c.reason)))
     return _told(d, c.call_id)
 
 

@@ -39,6 +39,7 @@ from crisis.roles import Role
 from crisis.shapes import Value
 from crisis.standards import Standards, local_day
 from crisis.states import Source
+from crisis.triage import NOT_SAID
 from geo.zone import AreaMap
 
 
@@ -289,6 +290,10 @@ class Deciding:
                 code=known.code,
             )
         return code
+
+    def reason(self, set_name: str, code: str | None) -> str:
+        """Return the reason that was said, or that none was; see ``code``."""
+        return NOT_SAID if code is None else self.code(set_name, code)
 
     def in_s(self, seconds: float) -> datetime:
         """Return the instant ``seconds`` from now."""

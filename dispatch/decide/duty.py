@@ -36,6 +36,8 @@ from dispatch.decide.shifts import (
     check_on_one_shift,
     check_overlap,
     check_window,
+    crew_after,
+    decision_after,
     find_shift,
     find_team,
     require_planned,
@@ -82,35 +84,37 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
     team = find_team(d, shift.team_id)
     if shift.started_at is None or not shift.is_open:
         raise Conflict("shift_not_running", "Only a running shift has a crew to change.")
-    if not c.crew:
-        raise Invalid("crew_empty", "A shift needs a crew; end it instead.")
-    d.code("crew_change_reason", c.reason)
-    check_crew(d, c.crew)
-    check_on_one_shift(d, c.crew, team)
+    crew = crew_after(d, shift, c)
+    reason = d.reason("crew_change_reason", c.reason)
+    check_crew(d, crew)
+    check_on_one_shift(d, crew, team)
     d.emit(
         CrewChanged(
             shift_id=shift.id,
             team_id=team.id,
-            crew=c.crew,
-            telehealth=approved(d, team.telehealth, c.telehealth),
-            reason=c.reason,
+            crew=crew,
+            telehealth=decision_after(d, team, crew, c),
+            reason=reason,
         )
     )
+    mark = d.board.shifts[shift.id].crew_mark
     team = d.board.teams[team.id]
     if team.run is None:
-        return {"shift_id": shift.id, "team_id": team.id, **told_alone(alone(d, team))}
+        told = told_alone(alone(d, team))
+        return {"shift_id": shift.id, "team_id": team.id, "crew_mark": mark, **told}
     incident_id, assignment_id = team.run
     incident = d.incident(incident_id)
     run = incident.assignment(assignment_id)
     judged = assess(d, incident, team)
     if run is not None:
-        swap(d, incident, run, team.crew, team.telehealth, judged, c.reason)
+        swap(d, incident, run, team.crew, team.telehealth, judged, reason)
     if not judged.is_valid:
         d.notify("role:supervisor", "crew_no_longer_valid", incident=incident)
     return {
         "shift_id": shift.id,
         "team_id": team.id,
         "assignment_id": assignment_id,
+        "crew_mark": mark,
         **told_alone(judged),
     }
 
@@ -157,7 +161,8 @@ def end_shift(d: Deciding, c: EndShift) -> dict[str, Any]:
         return {"shift_id": shift.id, "duty": team.duty}
     if timed and team.duty is not Duty.ENDING and d.now < shift.ends_at:
         raise Conflict("not_due", "The shift has not come to its end.")
-    reason = d.code("shift_end_reason", c.reason)
+    said = "scheduled" if timed and c.reason is None else c.reason
+    reason = d.reason("shift_end_reason", said)
     if team.offer is not None and not timed:
         _withdraw_or_refuse(d, team)
         team = d.board.teams[team.id]

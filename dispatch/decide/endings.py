@@ -159,7 +159,8 @@ def close(d: Deciding, c: CloseIncident) -> dict[str, Any]:
             assignment_ids=[str(run.id) for run in busy],
         )
     came = any(has_arrived(run) for run in incident.assignments)
-    if c.outcome == "unserved":
+    outcome = c.outcome or ("responded" if came or c.reason is None else "unserved")
+    if outcome == "unserved":
         if came:
             raise Conflict("served", "A team came; close the incident as responded.")
         if c.reason is None:
@@ -170,7 +171,7 @@ def close(d: Deciding, c: CloseIncident) -> dict[str, Any]:
             raise Invalid("reason_only_unserved", "Only an unserved incident has a reason.")
         _require_served(incident, came=came)
     withdraw_offers(d, incident, "incident_closed")
-    d.emit(IncidentClosed(incident_id=incident.id, outcome=c.outcome, reason=c.reason))
+    d.emit(IncidentClosed(incident_id=incident.id, outcome=outcome, reason=c.reason))
     return _ended(d, incident, "closed", [])
 
 

@@ -59,7 +59,7 @@ from dispatch.decide.amendment import amendment, apply_amendment
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.situation import Told, told, warning, warnings_of
-from dispatch.decide.telling import Said, codes_changed, said_in
+from dispatch.decide.telling import Said, codes_changed, said_in, with_word
 from dispatch.decide.waking import first_wake
 
 
@@ -75,7 +75,7 @@ def open_incident(d: Deciding, c: OpenIncident) -> dict[str, Any]:
         place=c.place,
         acuity=c.acuity,
         needs=c.needs,
-        hazards=c.hazards,
+        hazards=with_word(c.hazards, d.env.source),
         concerns=c.concerns,
         screening=c.screening,
     )
@@ -335,7 +335,7 @@ def amend(d: Deciding, c: AmendIncident) -> dict[str, Any]:
 
 def _told(d: Deciding, incident: Incident, c: Telling) -> Told:
     """Return what is known after what was told of an incident that is there already."""
-    said = said_in(c, incident.touched)
+    said = said_in(c, incident, d.env)
     return told(
         d, incident.id, incident.situation, said, incident.version, incident.own_determined_at
     )
@@ -371,7 +371,7 @@ def drop_slot(d: Deciding, c: DropSlot) -> dict[str, Any]:
             "last_slot", "It is the only team asked for; cancel the incident instead.", slot=c.slot
         )
     endings.withdraw_offers(d, incident, "incident_changed", slot=c.slot)
-    reason = d.code("slot_drop_reason", c.reason)
+    reason = d.reason("slot_drop_reason", c.reason)
     d.emit(SlotDropped(incident_id=incident.id, slot=c.slot, reason=reason))
     after = d.incident(incident.id)
     if not owed.person_waits(after):

@@ -36,9 +36,9 @@ from dispatch.decide import belief, dues, flags
 from dispatch.decide.alone import check_longer
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import approved, assess, clock_stop, codes_of, reason_of, swap
+from dispatch.decide.crew_check import assess, clock_stop, codes_of, reason_of, swap
 from dispatch.decide.endings import propose_close
-from dispatch.decide.shifts import check_crew, check_on_one_shift
+from dispatch.decide.shifts import check_crew, check_on_one_shift, crew_after, decision_after
 from dispatch.decide.situation import warning
 from dispatch.decide.team_free import team_is_free
 from dispatch.decide.waking import next_wake
@@ -292,26 +292,26 @@ def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:
     team = d.board.teams[run.team_id]
     if not run.is_open:
         raise Conflict("run_over", "The run is over; change the shift's crew instead.")
-    if not c.crew:
-        raise Invalid("crew_empty", "Somebody must be on the crew.")
     if d.occurred_at < run.milestones[Status.ACCEPTED]:
         raise Invalid("instant_before_acceptance", "The team had not accepted by then.")
-    d.code("crew_change_reason", c.reason)
-    check_crew(d, c.crew)
-    check_on_one_shift(d, c.crew, team)
-    telehealth = approved(d, team.telehealth, c.telehealth)
+    shift = None if team.shift_id is None else d.board.shifts.get(team.shift_id)
+    crew = crew_after(d, shift, c)
+    reason = d.reason("crew_change_reason", c.reason)
+    check_crew(d, crew)
+    check_on_one_shift(d, crew, team)
+    telehealth = decision_after(d, team, crew, c)
     if team.shift_id is not None:
         d.emit(
             CrewChanged(
                 shift_id=team.shift_id,
                 team_id=team.id,
-                crew=c.crew,
+                crew=crew,
                 telehealth=telehealth,
-                reason=c.reason,
+                reason=reason,
             )
         )
-    judged = assess(d, incident, team, crew=c.crew, telehealth=telehealth)
-    swap(d, incident, run, c.crew, telehealth, judged, c.reason)
+    judged = assess(d, incident, team, crew=crew, telehealth=telehealth)
+    swap(d, incident, run, crew, telehealth, judged, reason)
     if not judged.is_valid:
         d.notify("role:supervisor", "crew_no_longer_valid", incident=incident)
     return {

@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 
 from crisis.commands import CancelShift, Command, PlanShift, RecordResponder, RecordTeam
-from crisis.errors import Conflict, Invalid, StaleVersion
+from crisis.errors import Conflict, Invalid
 from crisis.ids import ShiftId, TeamId
 from crisis.responder import Responder, why_uncounted
-from crisis.shapes import mark_of
 from crisis.standards import local_day
 from crisis.team import (
     Duty,
@@ -37,22 +36,8 @@ from dispatch.decide.shifts import (
     find_shift,
     find_team,
     require_planned,
+    require_seen,
 )
-
-
-def require_seen(seen: str | None, mark: str) -> None:
-    """Refuse to replace an entry that is another one than the sender looked at.
-
-    Raises:
-        StaleVersion: ``stale_entry``.
-    """
-    if seen is not None and seen != mark:
-        raise StaleVersion(
-            "stale_entry",
-            "Somebody changed this entry after you opened it. Look at it as it is now, then enter "
-            "again what still has to be changed.",
-            mark=mark,
-        )
 
 
 def record_team(d: Deciding, c: RecordTeam) -> dict[str, Any]:
@@ -73,7 +58,7 @@ def record_team(d: Deciding, c: RecordTeam) -> dict[str, Any]:
             team_id=str(namesake.id),
         )
     if known is not None:
-        require_seen(c.seen, known.mark)
+        require_seen(d, c.seen, known.mark, known.recorded_by)
     if c.base is not None:
         require_in_reach(d.board.county_id, c.base)
     if c.retired:
@@ -113,7 +98,7 @@ def record_responder(d: Deciding, c: RecordResponder) -> dict[str, Any]:
     given = c.responder
     known = d.board.responders.get(given.id)
     if known is not None:
-        require_seen(c.seen, mark_of(known))
+        require_seen(d, c.seen, known.mark, known.recorded_by)
     kind = d.rules.codes.require("provider_type", given.provider_type)
     for set_name, codes in (
         ("training", given.enhanced),
@@ -170,7 +155,7 @@ def plan_shift(d: Deciding, c: PlanShift) -> dict[str, Any]:
         if known.team_id != team.id:
             raise Conflict("another_teams_shift", "That shift is another team's.")
         require_planned(known)
-        require_seen(c.seen, known.mark)
+        require_seen(d, c.seen, known.mark, known.recorded_by)
     check_window(d, c.starts_at, c.ends_at)
     check_overlap(d, team.id, shift_id, c.starts_at, c.ends_at)
     check_crew(d, c.crew)
@@ -195,7 +180,7 @@ def cancel_shift(d: Deciding, c: CancelShift) -> dict[str, Any]:
     """Take a planned shift back."""
     shift = find_shift(d, c.shift_id)
     require_planned(shift)
-    reason = d.code("shift_cancel_reason", c.reason)
+    reason = d.reason("shift_cancel_reason", c.reason)
     d.emit(ShiftCancelled(shift_id=shift.id, team_id=shift.team_id, reason=reason))
     return {"shift_id": shift.id}
 

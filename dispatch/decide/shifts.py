@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from crisis.errors import Conflict, Invalid, NotFound
-from crisis.ids import ResponderId, ShiftId, TeamId
+from crisis.commands.roster import CrewTold
+from crisis.errors import Conflict, Invalid, NotFound, StaleVersion
+from crisis.ids import ResponderId, ShiftId, TeamId, UserId
 from crisis.responder import PresenceMode
+from crisis.staffing import TelehealthSecond
 from crisis.standards import utc, wall
 from crisis.team import CrewMember, Duty, Shift, Team
 from dispatch.decide.context import Deciding
-from dispatch.decide.crew_check import require_known
+from dispatch.decide.crew_check import approved, require_known
 
 LONGEST_SHIFT = timedelta(hours=24)
 
@@ -33,6 +35,82 @@ def find_shift(d: Deciding, shift_id: ShiftId) -> Shift:
     if shift is None:
         raise NotFound("unknown_shift", "There is no such shift in this county.")
     return shift
+
+
+def require_seen(d: Deciding, seen: str | None, mark: str, by: UserId | None) -> None:
+    """Refuse to put something over an entry that the sender can't have meant.
+
+    Args:
+        seen: the mark of the entry that the sender looked at; ``None`` = not told. Then they may
+            set right what is their own, or nobody's, and nothing of a colleague's.
+        mark: of the entry, at present.
+        by: whose word the entry is at present; ``None`` = nobody's.
+
+    Raises:
+        StaleVersion: ``stale_entry``.
+    """
+    if seen is None and by in {None, d.env.actor.user_id}:
+        return
+    require_mark(seen, mark)
+
+
+def require_mark(seen: str | None, mark: str) -> None:
+    """Refuse what was made of another state of things than the one that has ``mark``.
+
+    Raises:
+        StaleVersion: ``stale_entry``.
+    """
+    if seen != mark:
+        raise StaleVersion(
+            "stale_entry",
+            "Somebody changed this entry after you opened it. Look at it as it is now, then enter "
+            "again what still has to be changed.",
+            mark=mark,
+        )
+
+
+def crew_after(d: Deciding, shift: Shift | None, c: CrewTold) -> tuple[CrewMember, ...]:
+    """Return the crew after what was told of it.
+
+    ``shift``: the running one; ``None`` = the run's team has none any more.
+
+    Raises:
+        Invalid: ``crew_told_twice``, ``added_and_removed``, ``crew_empty``.
+        StaleVersion: ``stale_entry``.
+    """
+    before = () if shift is None else shift.crew
+    if c.crew is None:
+        after = _with_changes(before, c)
+    elif c.add or c.remove:
+        raise Invalid("crew_told_twice", "Say who is on the crew, or who joins and leaves.")
+    else:
+        after = c.crew
+    if shift is not None and (c.seen is not None or (c.crew is not None and after != before)):
+        require_seen(d, c.seen, shift.crew_mark, shift.recorded_by)
+    if not after:
+        raise Invalid("crew_empty", "Somebody must be on the crew; else end the shift.")
+    return after
+
+
+def _with_changes(before: Sequence[CrewMember], c: CrewTold) -> tuple[CrewMember, ...]:
+    joins = {member.responder_id: member for member in c.add}
+    both = sorted(str(one) for one in joins.keys() & set(c.remove))
+    if both:
+        raise Invalid("added_and_removed", "The same thing can't come and go at once.", codes=both)
+    gone = {*c.remove, *joins}
+    return (*(one for one in before if one.responder_id not in gone), *c.add)
+
+
+def decision_after(
+    d: Deciding, team: Team, crew: Iterable[CrewMember], c: CrewTold
+) -> TelehealthSecond | None:
+    """Return the decision for a remote second: the one told, else the old one while it fits."""
+    before = team.telehealth
+    if c.telehealth is not None or before is None:
+        return approved(d, before, c.telehealth)
+    remote = {member.responder_id for member in crew if member.mode.is_telehealth}
+    fits = bool(remote) if before.member is None else before.member in remote
+    return before if fits else None
 
 
 def require_planned(shift: Shift) -> None:

@@ -12,15 +12,19 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from crisis.commands import PlaceInput
+from crisis.commands import Envelope, PlaceInput
 from crisis.commands.incidents import Telling
 from crisis.danger import SCREENING
 from crisis.errors import Invalid, StaleVersion
+from crisis.incident import Incident
 from crisis.shapes import Value
 from crisis.situation import Situation, changed, of_code, with_sources, with_teams
-from crisis.triage import Acuity, Answer, Hazard, Need
+from crisis.states import Source
+from crisis.triage import NOT_SAID, Acuity, Answer, Hazard, HazardTold, Need
 
 _T = TypeVar("_T")
+#: The word of a crew, of ``hazard_source``.
+TEAM = "team"
 #: The facts whose values no refusal and no warning may hold: they are clinical, or where it is.
 _PRIVATE = ("screening", "concerns", "point", "address")
 
@@ -29,9 +33,11 @@ class Said(Value, frozen=True, kw_only=True):
     """What was said; ``None`` = nothing of it, so that it stays as it was.
 
     Attributes:
-        version: of the incident, that the sender had seen; ``None`` = not told. Nothing is then
-            refused as stale, a whole list takes nothing away, and a blank no answer.
+        version: of the incident, that the sender had seen; ``None`` = not told. A value is then
+            refused as stale where somebody else changed it since the incident was opened, a whole
+            list takes nothing away, and a blank no answer.
         touched: name of a fact → the version in which it changed last.
+        foreign: names of the facts that somebody else changed last.
     """
 
     place: PlaceInput | None = None
@@ -48,12 +54,27 @@ class Said(Value, frozen=True, kw_only=True):
     remove_concerns: tuple[str, ...] = ()
     version: int | None = None
     touched: Mapping[str, int] = {}
+    foreign: frozenset[str] = frozenset()
 
 
-def said_in(c: Telling, touched: Mapping[str, int]) -> Said:
-    """Return what the command says of an incident whose facts changed as ``touched`` tells."""
-    given = {name: getattr(c, name) for name in Said.__struct_fields__ if name != "touched"}
-    return Said(**given, touched=touched)
+def said_in(c: Telling, incident: Incident, env: Envelope) -> Said:
+    """Return what the command says of the incident, beside what others have changed of it."""
+    ours = ("touched", "foreign")
+    given = {name: getattr(c, name) for name in Said.__struct_fields__ if name not in ours}
+    source = env.source
+    given["hazards"] = None if c.hazards is None else with_word(c.hazards, source)
+    given["add_hazards"] = with_word(c.add_hazards, source)
+    mine = env.actor.user_id
+    foreign = frozenset(name for name, by in incident.touched_by.items() if by != mine)
+    return Said(**given, touched=incident.touched, foreign=foreign)
+
+
+def with_word(hazards: Iterable[HazardTold], source: Source) -> tuple[Hazard, ...]:
+    """Return the hazards, each with where the word of it came from, or that nobody said so."""
+    unsaid = TEAM if source is Source.PHONE else NOT_SAID
+    return tuple(
+        Hazard(code=one.code, source=one.source or unsaid, noted_at=one.noted_at) for one in hazards
+    )
 
 
 class _Clash(NamedTuple):
@@ -82,7 +103,8 @@ class Merging:
         """Return the fact after what was told of it."""
         if told is None or told == before:
             return before
-        if self._is_stale(name):
+        unseen = self.said.version is None and name in self.said.foreign
+        if unseen or self._is_stale(name):
             self._clashes.append(_Clash(name, told, before))
         return told
 

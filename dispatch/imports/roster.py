@@ -213,7 +213,7 @@ class Roster:
         called = self.called(known.id)
         if command.name not in (None, called.name) or command.code not in (None, called.code):
             return False
-        names = ("name_record", "phone_record", "code_record", "licence_record")
+        names = ("name_record", "phone_record", "code_record", "licence_record", "recorded_by")
         kept = tuple(getattr(known, name) for name in names)
         return msgspec.structs.replace(given, **dict(zip(names, kept, strict=True))) == known
 
@@ -320,6 +320,7 @@ def team_command(county: Roster, row: Row) -> tuple[RecordTeam, Team | None]:
         zones=split(row["zones"]),
         capabilities=split(row["capabilities"]),
         retired=yes_or_no(row["retired"], "retired"),
+        seen=known.mark if known else None,
     )
     return command, known
 
@@ -414,9 +415,12 @@ def responder_command(county: Roster, row: Row) -> RecordResponder:
             number=row["licence"] or None,
             expires_on=_day(county, row["licence_until"], "licence_until"),
         )
+    responder_id = responder_id_of(county.county_id, row["code"])
+    known = county.responders.get(responder_id)
     return RecordResponder(
+        seen=known.mark if known else None,
         responder=Responder(
-            id=responder_id_of(county.county_id, row["code"]),
+            id=responder_id,
             agency_id=county.agency(row["agency"]),
             provider_type=row["provider_type"],
             licence=licence,

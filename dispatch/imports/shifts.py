@@ -38,14 +38,16 @@ def shift_command(county: Roster, row: Row) -> tuple[PlanShift, Shift | None]:
     """
     team = county.team(row["team"])
     starts_at = instant_of(row["starts"], county.zone, "starts", county.order)
+    shift_id = ShiftId(uuid5(ENTERED, f"{team.id}/{starts_at.astimezone(UTC).isoformat()}"))
+    known = county.shift(shift_id)
     command = PlanShift(
-        shift_id=ShiftId(uuid5(ENTERED, f"{team.id}/{starts_at.astimezone(UTC).isoformat()}")),
+        seen=known.mark if known else None,
+        shift_id=shift_id,
         team_id=team.id,
         starts_at=starts_at,
         ends_at=instant_of(row["ends"], county.zone, "ends", county.order),
         crew=tuple(_member(county, text) for text in split(row["crew"])),
     )
-    known = None if command.shift_id is None else county.shift(command.shift_id)
     return command, known
 
 

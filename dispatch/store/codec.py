@@ -185,6 +185,7 @@ class PrivateIncident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     clinical: Clinical = Clinical()
     danger: Danger = Danger()
     touched: dict[str, int] = {}
+    touched_by: dict[str, UserId | None] = {}
     joins: tuple[Join, ...] = ()
     suggestion: Suggestion = Suggestion()
     encounters: tuple[Encounter, ...] = ()

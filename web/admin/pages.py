@@ -296,6 +296,7 @@ def told(error: Trouble, words: Words) -> dict[str, Any]:
     return {
         "detail": words.refusal(error.code, error.detail, {**error.facts, "n": len(listed)}),
         "problems": [problem_in(words, one) for one in listed],
+        "is_stale": error.code == "stale_entry",
     }
 
 

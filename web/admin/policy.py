@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 from crisis.errors import Conflict, CrisisError, Invalid
 from crisis.policy import CountyPolicy, from_mapping, policy_at, to_mapping
 from crisis.shapes import mark_of
-from dispatch.decide.roster import require_seen
+from dispatch.decide.shifts import require_mark
 from dispatch.imports.shifts import instant_of
 from dispatch.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
@@ -174,7 +174,8 @@ def _mark(versions: list[CountyPolicy]) -> str:
 
 def _require_seen(form: Form, versions: list[CountyPolicy]) -> None:
     """Refuse a version that was made without one that a colleague saved meanwhile."""
-    require_seen(form.text("seen") or None, _mark(versions))
+    seen = form.text("seen")
+    require_mark(seen or _mark(versions), _mark(versions))
 
 
 def _sent_policy(desk: Desk) -> CountyPolicy:

@@ -20,7 +20,6 @@ from crisis.commands import CancelShift, PlanShift, RecordResponder, RecordTeam
 from crisis.errors import CrisisError, NotFound
 from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
 from crisis.responder import Credential, PresenceMode, Responder, why_uncounted
-from crisis.shapes import mark_of
 from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
 from dispatch.beside import BESIDE, Work
@@ -245,7 +244,7 @@ class RosterPages:
             200 if trouble is None else status_of(trouble),
             trouble=trouble,
             person=known,
-            seen=mark_of(known) if known else "",
+            seen=known.mark if known else "",
             name=_person_text(known, await _called(desk), desk) if known else "",
             uncounted=self._uncounted(desk, known) if known else [],
             row={**dict.fromkeys(_PERSON_FIELDS, ""), **row},
@@ -292,7 +291,16 @@ class RosterPages:
                     else [],
                 }
             )
-        return self._page(desk, "shifts.html", rows=rows)
+        return self._page(
+            desk,
+            "shifts.html",
+            rows=rows,
+            reasons=[
+                (one.code, desk.words.code("shift_cancel_reason", one.code, one.label))
+                for one in rules.codes["shift_cancel_reason"]
+                if "by_service" not in one.flags
+            ],
+        )
 
     async def shift(self, desk: Desk) -> Response:
         """Show a planned shift's form, or plan what was sent."""
@@ -377,7 +385,7 @@ class RosterPages:
         known = self._known_shift(desk)
         if desk.form is None or known is None:
             raise NotFound("unknown_path", "There is no such page.")
-        await desk.submit(CancelShift(shift_id=known.id))
+        await desk.submit(CancelShift(shift_id=known.id, reason=desk.form.text("reason") or None))
         return done(desk, "cancelled", "shifts")
 
 
@@ -387,7 +395,7 @@ def _member_rows(form: Form) -> list[dict[str, Any]]:
     return [
         {
             "member": members[at] if at < len(members) else "",
-            "mode": modes[at] if at < len(modes) else "onsite",
+            "mode": modes[at] if at < len(modes) else "",
             "naloxone": str(at) in form.all("naloxone"),
         }
         for at in range(max(_CREW_ROWS, len(members)))

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from crisis.codes import CodeSet
 from crisis.editions import Unverified, unverified
 from crisis.errors import NotAllowed
+from crisis.ids import ResponderId
 from crisis.policy import CountyPolicy
 from crisis.responder import Responder
 from crisis.roles import DESK, STAFFING, Actor, Role
@@ -45,9 +46,13 @@ class BoardSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class TeamNow(Struct, frozen=True, kw_only=True):
-    """A team, and where it was last; ``fix`` ``None`` = not known, or not to be shown."""
+    """A team, and where it was last; ``fix`` ``None`` = not known, or not to be shown.
+
+    ``mark``: of its standing facts, as ``seen`` asks for when they are recorded anew.
+    """
 
     team: Team
+    mark: str
     fix: Fix | None = None
 
 
@@ -59,9 +64,13 @@ class Teams(Struct, frozen=True, kw_only=True):
 
 
 class Responders(Struct, frozen=True, kw_only=True):
-    """The roster's people with their qualifications, without their names."""
+    """The roster's people with their qualifications, without their names.
+
+    ``marks``: of each entry, as ``seen`` asks for when it is recorded anew.
+    """
 
     responders: list[Responder]
+    marks: dict[ResponderId, str]
 
 
 class Codes(Struct, frozen=True, kw_only=True):
@@ -123,7 +132,9 @@ async def list_teams(asked: Asked) -> Response:
     actor, board = asked.actor, asked.county.board
     latest = asked.node.positions.latest(asked.county_id)
     rows = [
-        TeamNow(team=team, fix=latest.get(team.id) if _sees_place(actor, team) else None)
+        TeamNow(
+            team=team, mark=team.mark, fix=latest.get(team.id) if _sees_place(actor, team) else None
+        )
         for team in board.teams.values()
         if _sees(actor, team)
     ]
@@ -150,7 +161,7 @@ async def list_responders(asked: Asked) -> Response:
         raise NotAllowed("role", "The roster is for those who staff and lead teams.")
     people = asked.county.board.responders.values()
     mine = [one for one in people if actor.agency_id in {None, one.agency_id}]
-    return answer(Responders(responders=mine))
+    return answer(Responders(responders=mine, marks={one.id: one.mark for one in mine}))
 
 
 async def list_codes(asked: Asked) -> Response:

@@ -1,6 +1,7 @@
-"""One's own shifts: those that a signed-in responder is rostered for, on or off duty.
+"""Shifts: one's own, and all of them for those who staff teams.
 
-Off shift a phone stands for no team; this is how it learns which shift it may begin.
+Off shift a phone stands for no team; this is how it learns which shift it may begin. Whoever plans
+learns here the marks by which nobody puts a plan or a crew over a colleague's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from crisis.board import Board
+from crisis.errors import NotAllowed
 from crisis.ids import ResponderId, ShiftId, TeamId
+from crisis.roles import DESK, STAFFING, Role
 from crisis.team import CrewMember, Shift
 from web.api.routes import Asked, Operation
 from web.api.wire import answer
@@ -41,6 +44,47 @@ class MyShifts(Struct, frozen=True, kw_only=True):
     """One's planned and running shifts, soonest first; empty for who is no responder."""
 
     shifts: list[MyShift]
+
+
+class PlannedShift(Struct, frozen=True, kw_only=True):
+    """A planned or running shift.
+
+    Attributes:
+        mark: of its plan, as ``seen`` asks for when it is planned anew.
+        crew_mark: of its crew, as ``seen`` asks for when that is told as a whole.
+    """
+
+    shift: Shift
+    mark: str
+    crew_mark: str
+
+
+class Shifts(Struct, frozen=True, kw_only=True):
+    """The county's planned and running shifts, soonest first."""
+
+    shifts: list[PlannedShift]
+
+
+async def list_shifts(asked: Asked) -> Response:
+    """Answer with the shifts of the teams that the asker may staff."""
+    actor, board = asked.actor, asked.county.board
+    if not actor.has(*DESK, *STAFFING, Role.LEAD):
+        raise NotAllowed("role", "The roster is for those who staff and lead teams.")
+    teams = board.teams
+    mine = [
+        shift
+        for shift in board.shifts.values()
+        if shift.is_open and actor.agency_id in {None, teams[shift.team_id].agency_id}
+    ]
+    mine.sort(key=lambda shift: (shift.starts_at, shift.id))
+    return answer(
+        Shifts(
+            shifts=[
+                PlannedShift(shift=shift, mark=shift.mark, crew_mark=shift.crew_mark)
+                for shift in mine
+            ]
+        )
+    )
 
 
 async def list_my_shifts(asked: Asked) -> Response:
@@ -82,6 +126,15 @@ def _member(member: CrewMember) -> ShiftMember:
 
 
 OPERATIONS: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/shifts",
+        summary="The planned and running shifts, with the marks of their plans and crews.",
+        tag="roster",
+        run=list_shifts,
+        answer=Shifts,
+        needs="view:shifts",
+    ),
     Operation(
         method="GET",
         path="/my-shifts",

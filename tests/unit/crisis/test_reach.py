@@ -152,10 +152,12 @@ def _made(kind: type[Command], given: dict[tuple[str, ...], Any]) -> Command:
         field.name: None for field in msgspec.structs.fields(kind) if field.required
     }
     for path, value in given.items():
-        if len(path) == 1:
+        if path == ("remove",):
+            fields["remove"] = (value,)
+        elif len(path) == 1:
             fields[path[0]] = value
-        elif path[0] == "crew":
-            fields["crew"] = (CrewMember(responder_id=value),)
+        elif path[0] in ("crew", "add"):
+            fields[path[0]] = (CrewMember(responder_id=value),)
         elif path[0] == "responder":
             known = fields.get("responder") or clinician("somebody")
             fields["responder"] = msgspec.structs.replace(known, **{path[1]: value})

@@ -484,7 +484,7 @@ def test_a_shift_ends_for_a_reason_of_the_set() -> None:
     command = ended(county, team_id)
     county.do(command, by=on_team(team_id))
     assert county.a_team(team_id).duty is Duty.OFF_SHIFT and county.board.shifts == {}
-    assert county.log[-1].body.reason == "scheduled"  # type: ignore[union-attr]
+    assert county.log[-1].body.reason == "not_said"  # type: ignore[union-attr]
     county.refused("unknown_shift", command)
 
 

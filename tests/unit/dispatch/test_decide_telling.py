@@ -25,7 +25,6 @@ from crisis.commands import (
 )
 from crisis.ids import AssignmentId, EncounterId, IncidentId, ShiftId, TeamId
 from crisis.roles import Role
-from crisis.shapes import mark_of
 from crisis.team import CrewMember
 from crisis.triage import Acuity, Answer, Hazard, Need
 from geo.point import Point
@@ -358,13 +357,11 @@ def test_an_entry_of_the_roster_is_changed_only_as_it_was_seen() -> None:
     assert county.board.teams[team_id].call_sign == "Blue 9"
 
     who = next(iter(county.board.responders.values()))
-    older = mark_of(who)
+    older = who.mark
     longer = msgspec.structs.replace(who, can_assess=not who.can_assess)
     county.do(RecordResponder(responder=longer, seen=older), by=ADMIN)
     county.refused("stale_entry", RecordResponder(responder=who, seen=older), by=ADMIN)
-    county.do(
-        RecordResponder(responder=who, seen=mark_of(county.board.responders[who.id])), by=ADMIN
-    )
+    county.do(RecordResponder(responder=who, seen=county.board.responders[who.id].mark), by=ADMIN)
 
 
 def test_a_planned_shift_is_changed_only_as_it_was_seen() -> None:

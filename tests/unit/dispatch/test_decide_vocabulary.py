@@ -31,7 +31,7 @@ from crisis.roles import Actor, Role
 from crisis.staffing import TelehealthSecond
 from crisis.states import Source
 from crisis.team import CrewMember
-from crisis.triage import Acuity, Answer, Hazard, Need
+from crisis.triage import Acuity, Answer, HazardTold, Need
 from dispatch import decide as handlers
 from dispatch.decide import HANDLERS, Decision, decide
 from dispatch.store.codec import encode_body, event_row
@@ -189,7 +189,7 @@ def _of_calls() -> Iterator[Case]:
 #: What comes to and goes from each list of an incident.
 _ITEMS: dict[str, Any] = {
     "add_needs": (Need(code="youth"),),
-    "add_hazards": (Hazard(code="animals"),),
+    "add_hazards": (HazardTold(code="animals", source="team"),),
     "add_concerns": ("psychosis",),
     "remove_needs": ("peer",),
     "remove_hazards": ("weapon",),
@@ -198,7 +198,7 @@ _ITEMS: dict[str, Any] = {
 
 
 def _of_incidents() -> Iterator[Case]:
-    needs, hazards = (Need(code="youth"),), (Hazard(code="animals"),)
+    needs, hazards = (Need(code="youth"),), (HazardTold(code="animals", source="team"),)
     facts: dict[str, Any] = {
         "needs": needs,
         "hazards": hazards,

@@ -144,7 +144,6 @@ export interface AskedView {
   readonly offered_at: string;
   readonly expires_at: string;
   readonly eta_s: number | null;
-  readonly located_by: string | null;
   readonly shortfalls: readonly string[];
 }
 
@@ -1016,6 +1015,7 @@ export interface Incident {
   readonly merged_into: string | null;
   readonly absorbed: readonly string[];
   readonly joins: readonly Join[];
+  readonly alone: Situation | null;
   readonly acuity: Acuity | null;
   readonly needs: readonly Need[];
   readonly hazards: readonly Hazard[];
@@ -1032,6 +1032,7 @@ export interface Incident {
   readonly clinical: Clinical;
   readonly danger: Danger;
   readonly touched: Readonly<Record<string, number>>;
+  readonly touched_by: Readonly<Record<string, string | null>>;
   readonly suggestion: Suggestion;
   readonly archived: boolean;
 }
@@ -1145,7 +1146,6 @@ export interface IncidentReleased {
   readonly due_at: string | null;
   readonly calls: readonly string[];
   readonly subjects: readonly string[];
-  readonly befores: readonly Situation[];
 }
 
 /** It had ended and goes on, with its clock as if it had never ended. */
@@ -1194,7 +1194,6 @@ export interface IncidentView {
   readonly danger: DangerView;
   readonly cell: CellView | null;
   readonly location_type: string;
-  readonly other_types: readonly string[];
   readonly excluded_setting: boolean;
   readonly area_class: AreaClass | null;
   readonly standard_minutes: number | null;
@@ -1238,7 +1237,6 @@ export interface Join {
   readonly determined_at: string | null;
   readonly due_at: string | null;
   readonly theirs: Situation | null;
-  readonly before: Situation | null;
   readonly subjects: readonly string[];
   readonly partners: readonly string[];
   readonly slots: readonly number[];
@@ -1324,7 +1322,6 @@ export interface MatchingPolicy {
   readonly soft_need_worth_s: number;
   readonly language_worth_s: number;
   readonly prior_contact_worth_s: number;
-  readonly longest_travel_s: number;
 }
 
 /** One member of a crew; the name is fetched by the id. */
@@ -1506,7 +1503,6 @@ export interface Offer {
   readonly answered_at: string | null;
   readonly reason: string | null;
   readonly eta_s: number | null;
-  readonly located_by: LocatedBy | null;
   readonly recommendation: string | null;
   readonly override_reason: string | null;
   readonly shortfalls: readonly string[];
@@ -1550,7 +1546,6 @@ export interface OfferMade {
   readonly team_id: string;
   readonly expires_at: string;
   readonly eta_s: number | null;
-  readonly located_by: LocatedBy | null;
   readonly recommendation: string | null;
   readonly override_reason: string | null;
   readonly shortfalls: readonly string[];
@@ -1578,7 +1573,6 @@ export interface OfferView {
   readonly offered_at: string;
   readonly expires_at: string;
   readonly eta_s: number | null;
-  readonly located_by: string | null;
   readonly shortfalls: readonly string[];
 }
 
@@ -1610,7 +1604,6 @@ export interface OpenSession {
 /** An incident with its private part: the exact point and the clinical facts. */
 export interface OpenedIncident {
   readonly phase: Phase;
-  readonly is_clear: boolean;
   readonly incident: Incident;
   readonly absorbed: readonly Incident[];
   readonly labels: Readonly<Record<string, string>>;
@@ -1772,12 +1765,18 @@ export interface PersonInDanger {
 export interface Place {
   readonly cell: Point | null;
   readonly location_type: string;
-  readonly other_types: readonly string[];
   readonly excluded_setting: boolean;
   readonly area_class: AreaClass | null;
   readonly area_method: string;
   readonly area_version: string;
   readonly address_record: string | null;
+}
+
+/** A planned or running shift. */
+export interface PlannedShift {
+  readonly shift: Shift;
+  readonly mark: string;
+  readonly crew_mark: string;
 }
 
 /** From where on a sample is not believed; a county may set each of them. */
@@ -1845,11 +1844,6 @@ export interface Reason {
   readonly hard: boolean;
   readonly subject: string | null;
   readonly curable_by: Cure | null;
-}
-
-/** What Overland waits for before it forgets what it sent. */
-export interface Received {
-  readonly result: "ok";
 }
 
 /** A ranking with everything it rests on. */
@@ -1936,6 +1930,7 @@ export interface Responder {
   readonly code_record: string | null;
   readonly licence_record: string | null;
   readonly phone_record: string | null;
+  readonly recorded_by: string | null;
 }
 
 /** A person's qualifications; recorded again = changed. */
@@ -1947,6 +1942,7 @@ export interface ResponderRecorded {
 /** The roster's people with their qualifications, without their names. */
 export interface Responders {
   readonly responders: readonly Responder[];
+  readonly marks: Readonly<Record<string, string>>;
 }
 
 /** The report. ``until`` is exclusive; both are local midnights as instants. */
@@ -1986,7 +1982,6 @@ export interface RunView {
   readonly since: string;
   readonly milestones: Readonly<Record<string, string>>;
   readonly eta_at: string | null;
-  readonly eta_from: string | null;
   readonly acknowledged: number;
   readonly unacknowledged: boolean;
   readonly briefed: boolean;
@@ -2029,6 +2024,21 @@ export interface Share {
   readonly numerator: number;
   readonly denominator: number;
   readonly percent: number | null;
+}
+
+/** A team's rostered window. */
+export interface Shift {
+  readonly id: string;
+  readonly team_id: string;
+  readonly starts_at: string;
+  readonly ends_at: string;
+  readonly crew: readonly CrewMember[];
+  readonly telehealth: TelehealthSecond | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly end_reason: string | null;
+  readonly cancelled: boolean;
+  readonly recorded_by: string | null;
 }
 
 /** A planned shift will not take place. */
@@ -2093,6 +2103,11 @@ export interface ShiftView {
   readonly started_at: string | null;
   readonly crew: readonly MemberView[];
   readonly telehealth_second: boolean;
+}
+
+/** The county's planned and running shifts, soonest first. */
+export interface Shifts {
+  readonly shifts: readonly PlannedShift[];
 }
 
 /** Everything that an amendment may change. */
@@ -2256,6 +2271,7 @@ export interface Team {
   readonly available_since: string | null;
   readonly lent_to: number | null;
   readonly freed_at: string | null;
+  readonly recorded_by: string | null;
 }
 
 /** To be asked again. */
@@ -2298,7 +2314,6 @@ export interface TeamIncidentView {
   readonly danger: DangerView;
   readonly cell: CellView | null;
   readonly location_type: string;
-  readonly other_types: readonly string[];
   readonly excluded_setting: boolean;
   readonly area_class: AreaClass | null;
   readonly received_at: string;
@@ -2314,6 +2329,7 @@ export interface TeamIncidentView {
 /** A team, and where it was last; ``fix`` ``None`` = not known, or not to be shown. */
 export interface TeamNow {
   readonly team: Team;
+  readonly mark: string;
   readonly fix: Fix | null;
 }
 
@@ -2603,11 +2619,11 @@ export interface AmendIncidentBody {
   readonly place?: PlaceInputSent | null | undefined;
   readonly acuity?: Acuity | null | undefined;
   readonly needs?: readonly NeedSent[] | null | undefined;
-  readonly hazards?: readonly HazardSent[] | null | undefined;
+  readonly hazards?: readonly HazardToldSent[] | null | undefined;
   readonly concerns?: readonly string[] | null | undefined;
   readonly screening?: Readonly<Record<string, Answer>> | null | undefined;
   readonly add_needs?: readonly NeedSent[] | undefined;
-  readonly add_hazards?: readonly HazardSent[] | undefined;
+  readonly add_hazards?: readonly HazardToldSent[] | undefined;
   readonly add_concerns?: readonly string[] | undefined;
   readonly remove_needs?: readonly string[] | undefined;
   readonly remove_hazards?: readonly string[] | undefined;
@@ -2678,7 +2694,7 @@ export interface CancelIncidentBody {
 
 /** Take a planned shift back. */
 export interface CancelShiftBody {
-  readonly reason?: string | undefined;
+  readonly reason?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2687,9 +2703,12 @@ export interface CancelShiftBody {
 
 /** Somebody joins or leaves during the shift. */
 export interface ChangeCrewBody {
-  readonly crew: readonly CrewMemberSent[];
+  readonly crew?: readonly CrewMemberSent[] | null | undefined;
+  readonly add?: readonly CrewMemberSent[] | undefined;
+  readonly remove?: readonly string[] | undefined;
   readonly telehealth?: TelehealthSecondSent | null | undefined;
-  readonly reason?: string | undefined;
+  readonly reason?: string | null | undefined;
+  readonly seen?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2707,9 +2726,9 @@ export interface ClearAssignmentBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** Close it; ``unserved`` where no team ever came. */
+/** Close it; ``unserved``, with its reason, where no team ever came. */
 export interface CloseIncidentBody {
-  readonly outcome?: "responded" | "unserved" | undefined;
+  readonly outcome?: "responded" | "unserved" | null | undefined;
   readonly reason?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
@@ -2792,11 +2811,11 @@ export interface DetermineBody {
   readonly place?: PlaceInputSent | null | undefined;
   readonly acuity?: Acuity | null | undefined;
   readonly needs?: readonly NeedSent[] | null | undefined;
-  readonly hazards?: readonly HazardSent[] | null | undefined;
+  readonly hazards?: readonly HazardToldSent[] | null | undefined;
   readonly concerns?: readonly string[] | null | undefined;
   readonly screening?: Readonly<Record<string, Answer>> | null | undefined;
   readonly add_needs?: readonly NeedSent[] | undefined;
-  readonly add_hazards?: readonly HazardSent[] | undefined;
+  readonly add_hazards?: readonly HazardToldSent[] | undefined;
   readonly add_concerns?: readonly string[] | undefined;
   readonly remove_needs?: readonly string[] | undefined;
   readonly remove_hazards?: readonly string[] | undefined;
@@ -2825,7 +2844,7 @@ export interface DivertAssignmentBody {
 
 /** A team is not needed after all; refused while a run meets the slot. */
 export interface DropSlotBody {
-  readonly reason?: string | undefined;
+  readonly reason?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2861,7 +2880,7 @@ export interface EndCallBody {
 
 /** Go off duty; with an open run or alarm the shift is *ending* until that is over. */
 export interface EndShiftBody {
-  readonly reason?: string | undefined;
+  readonly reason?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2907,7 +2926,7 @@ export interface ExceptObligationBody {
 
 /** The other side did not take the caller. */
 export interface FailTransferBody {
-  readonly reason?: string | undefined;
+  readonly reason?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -2934,10 +2953,10 @@ export interface HandOverBody {
   readonly back_entry_reason?: string | null | undefined;
 }
 
-/** A danger on the scene, with where the word of it came from and when (never a name). */
-export interface HazardSent {
+/** A danger as somebody tells it; ``source`` ``None`` = they don't say where the word came from. */
+export interface HazardToldSent {
   readonly code: string;
-  readonly source?: string | undefined;
+  readonly source?: string | null | undefined;
   readonly noted_at?: string | null | undefined;
 }
 
@@ -3041,7 +3060,7 @@ export interface OpenIncidentBody {
   readonly referral_source?: string | null | undefined;
   readonly acuity?: Acuity | null | undefined;
   readonly needs?: readonly NeedSent[] | undefined;
-  readonly hazards?: readonly HazardSent[] | undefined;
+  readonly hazards?: readonly HazardToldSent[] | undefined;
   readonly concerns?: readonly string[] | undefined;
   readonly screening?: Readonly<Record<string, Answer>> | undefined;
   readonly narrative?: string | null | undefined;
@@ -3239,6 +3258,7 @@ export interface ResponderSent {
   readonly code_record?: string | null | undefined;
   readonly licence_record?: string | null | undefined;
   readonly phone_record?: string | null | undefined;
+  readonly recorded_by?: string | null | undefined;
 }
 
 /** Take the caller off hold. */
@@ -3347,9 +3367,12 @@ export interface SubjectInputSent {
 
 /** The crew changes during a run (and the shift). */
 export interface SwapCrewBody {
-  readonly crew: readonly CrewMemberSent[];
+  readonly crew?: readonly CrewMemberSent[] | null | undefined;
+  readonly add?: readonly CrewMemberSent[] | undefined;
+  readonly remove?: readonly string[] | undefined;
   readonly telehealth?: TelehealthSecondSent | null | undefined;
-  readonly reason?: string | undefined;
+  readonly reason?: string | null | undefined;
+  readonly seen?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -3384,7 +3407,7 @@ export interface TelehealthSecondSent {
 /** Begin a warm transfer. */
 export interface TransferCallBody {
   readonly to: string;
-  readonly reason?: string | undefined;
+  readonly reason?: string | null | undefined;
   readonly occurred_at?: string | null | undefined;
   readonly sent_at?: string | null | undefined;
   readonly by_voice?: boolean | undefined;
@@ -3410,14 +3433,14 @@ export const CodesShape: Shape = { d: {}, p: { sets: { m: CodeSetShape } } };
 export const PersonInDangerShape: Shape = { d: {"name": null, "phone": null, "mode": "onsite", "raised": false} };
 export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null, "seen_at": null} };
 export const DuressFactsShape: Shape = { d: {"call_sign": null, "raised_by": null, "in_hand_by": null, "people": [], "incident_id": null, "number": null, "address": null, "access": null, "point": null, "base": null, "fix": null, "next_to": null, "next_at": null}, p: { people: PersonInDangerShape, fix: FixShape } };
-export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "other_types": [], "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null} };
+export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null} };
 export const NeedShape: Shape = { d: {"hard": null, "team_id": null} };
 export const HazardShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
 export const SituationShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
-export const JoinShape: Shape = { d: {"determined_at": null, "due_at": null, "theirs": null, "before": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape, before: SituationShape } };
+export const JoinShape: Shape = { d: {"determined_at": null, "due_at": null, "theirs": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape } };
 export const SlotShape: Shape = { d: {"rung": 0, "escalations": 0, "wake_at": null, "climb_at": null, "climbed": 0, "exhausted_at": null, "dropped": null} };
-export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, "reason": null, "eta_s": null, "located_by": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
+export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, "reason": null, "eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
@@ -3430,7 +3453,7 @@ export const HoldShape: Shape = { d: {"reminded": 0} };
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
 export const PartnerAdviceShape: Shape = { d: {"is_life_threat": false, "met_by": []} };
 export const SuggestionShape: Shape = { d: {"version": "", "acuity": null, "needs": [], "partners": [], "asks": [], "because": []}, p: { partners: PartnerAdviceShape } };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "screening_since": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "suggestion": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "screening_since": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "alone": null, "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "touched_by": {}, "suggestion": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, alone: SituationShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape, absorbed: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const AdjustmentShape: Shape = { d: {"is_met": false} };
@@ -3457,12 +3480,12 @@ export const IncidentClosedShape: Shape = { d: {"reason": null} };
 export const IncidentMergedShape: Shape = { d: {"partners": []} };
 export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "theirs": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape, subjects: SubjectShape, partners: PartnerResponseShape } };
 export const IncidentSplitShape: Shape = { d: {"wake_at": null, "partners": []}, p: { partners: PartnerResponseShape } };
-export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "subjects": [], "befores": []}, p: { befores: SituationShape } };
+export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "subjects": []} };
 export const IncidentFlaggedShape: Shape = { d: {"about": ""} };
 export const HoldSettledShape: Shape = { d: {"by": null} };
 export const IncidentReopenedShape: Shape = { d: {"wake_at": null} };
 export const IncidentReturnedShape: Shape = { d: {"whole": null}, p: { whole: IncidentShape } };
-export const OfferMadeShape: Shape = { d: {"eta_s": null, "located_by": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
+export const OfferMadeShape: Shape = { d: {"eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const OfferAcceptedShape: Shape = { d: {"crew": [], "said_by": null} };
 export const OfferDeclinedShape: Shape = { d: {"wake_at": null, "said_by": null} };
 export const OfferExpiredShape: Shape = { d: {"wake_at": null} };
@@ -3500,7 +3523,7 @@ export const TeamUnavailableShape: Shape = { d: {"until": null} };
 export const ShiftEndingShape: Shape = { d: {"reason": "scheduled"} };
 export const ShiftEndedShape: Shape = { d: {"reason": "scheduled"} };
 export const CredentialShape: Shape = { d: {"number": null, "effective_from": null, "expires_on": null} };
-export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null, "phone_record": null}, p: { licence: CredentialShape } };
+export const ResponderShape: Shape = { d: {"licence": null, "core_trained_on": null, "enhanced": {}, "naloxone_trained": false, "can_assess": false, "is_lpha": false, "languages": [], "competencies": [], "may_write_5150": false, "law_enforcement": false, "name_record": null, "code_record": null, "licence_record": null, "phone_record": null, "recorded_by": null}, p: { licence: CredentialShape } };
 export const ResponderRecordedShape: Shape = { d: {}, p: { responder: ResponderShape } };
 export const EventShape: Shape = { d: {"actor": null, "role": "", "device_at": null, "reason": null, "off_board": false}, p: { body: { t: "type", of: { "call_offered": CallOfferedShape, "call_transfer_started": CallTransferStartedShape, "call_transfer_confirmed": CallTransferConfirmedShape, "call_transfer_failed": CallTransferFailedShape, "call_ended": CallEndedShape, "incident_opened": IncidentOpenedShape, "team_determined": TeamDeterminedShape, "no_dispatch_determined": NoDispatchDeterminedShape, "incident_amended": IncidentAmendedShape, "slot_added": SlotAddedShape, "slot_escalated": SlotEscalatedShape, "owner_changed": OwnerChangedShape, "subject_added": SubjectAddedShape, "encounter_recorded": EncounterRecordedShape, "incident_closed": IncidentClosedShape, "incident_merged": IncidentMergedShape, "incident_absorbed": IncidentAbsorbedShape, "incident_split": IncidentSplitShape, "incident_released": IncidentReleasedShape, "incident_flagged": IncidentFlaggedShape, "hold_settled": HoldSettledShape, "incident_reopened": IncidentReopenedShape, "incident_returned": IncidentReturnedShape, "offer_made": OfferMadeShape, "offer_accepted": OfferAcceptedShape, "offer_declined": OfferDeclinedShape, "offer_expired": OfferExpiredShape, "offer_withdrawn": OfferWithdrawnShape, "assignment_begun": AssignmentBegunShape, "assignment_entered": AssignmentEnteredShape, "status_reported": StatusReportedShape, "report_disputed": ReportDisputedShape, "milestone_corrected": MilestoneCorrectedShape, "hazards_acknowledged": HazardsAcknowledgedShape, "assignment_diverted": AssignmentDivertedShape, "assignment_cancelled": AssignmentCancelledShape, "assignment_restored": AssignmentRestoredShape, "crew_swapped": CrewSwappedShape, "partner_requested": PartnerRequestedShape, "partner_acknowledged": PartnerAcknowledgedShape, "partner_not_coming": PartnerNotComingShape, "duress_raised": DuressRaisedShape, "duress_escalated": DuressEscalatedShape, "duress_help_sent": DuressHelpSentShape, "duress_left": DuressLeftShape, "obligation_arose": ObligationAroseShape, "obligation_attempted": ObligationAttemptedShape, "obligation_done": ObligationDoneShape, "obligation_excepted": ObligationExceptedShape, "obligation_missed": ObligationMissedShape, "obligation_moved": ObligationMovedShape, "obligation_reassigned": ObligationReassignedShape, "team_recorded": TeamRecordedShape, "shift_planned": ShiftPlannedShape, "shift_cancelled": ShiftCancelledShape, "shift_started": ShiftStartedShape, "crew_changed": CrewChangedShape, "team_unavailable": TeamUnavailableShape, "shift_ending": ShiftEndingShape, "shift_ended": ShiftEndedShape, "responder_recorded": ResponderRecordedShape } } } };
 export const FactChangeShape: Shape = { d: {"code": null, "was": null, "now": null} };
@@ -3517,7 +3540,7 @@ export const ObligationPolicyShape: Shape = { d: {"followup": {}, "followup_atte
 export const PlausibilityLimitsShape: Shape = { d: {"future_skew_s": 60.0, "max_age_s": 172800.0, "max_accuracy_m": 2500.0, "max_speed_mps": 70.0, "assumed_accuracy_m": 100.0, "null_island_deg": 0.1} };
 export const FixPolicyShape: Shape = { d: {"stale_after_s": 180, "stale_standing_after_s": 900, "base_when_stale": true, "plausibility": {"future_skew_s": 60.0, "max_age_s": 172800.0, "max_accuracy_m": 2500.0, "max_speed_mps": 70.0, "assumed_accuracy_m": 100.0, "null_island_deg": 0.1}}, p: { plausibility: PlausibilityLimitsShape } };
 export const EstimateParametersShape: Shape = { d: {"time_factor": 1.0} };
-export const MatchingPolicyShape: Shape = { d: {"coverage_tie_break_s": 600.0, "starvation_cap_s": {"emergent": 900, "urgent": 2700, "routine": 5400}, "soft_need_worth_s": 300.0, "language_worth_s": 600.0, "prior_contact_worth_s": 300.0, "longest_travel_s": 21600.0} };
+export const MatchingPolicyShape: Shape = { d: {"coverage_tie_break_s": 600.0, "starvation_cap_s": {"emergent": 900, "urgent": 2700, "routine": 5400}, "soft_need_worth_s": 300.0, "language_worth_s": 600.0, "prior_contact_worth_s": 300.0} };
 export const DivertPolicyShape: Shape = { d: {"allowed": true, "not_within_s": 300.0} };
 export const LonePolicyShape: Shape = { d: {"allowed": true, "unanswered_is_unknown_scene": true} };
 export const TelehealthPolicyShape: Shape = { d: {"allowed": true, "audio_only": true, "marked_delay_s": 900, "approvers": ["supervisor"]} };
@@ -3533,30 +3556,32 @@ export const GrantShape: Shape = { d: {"agency_id": null, "responder_id": null, 
 export const WhoAmIShape: Shape = { d: {}, p: { grants: GrantShape } };
 export const ChannelShape: Shape = { d: {"code_sent_at": null, "verified_at": null, "failed_at": null, "error": null} };
 export const OwnChannelsShape: Shape = { d: {}, p: { channels: ChannelShape } };
-export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "ran_at": null, "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
+export const ShiftShape: Shape = { d: {"crew": [], "telehealth": null, "started_at": null, "ended_at": null, "end_reason": null, "cancelled": false, "recorded_by": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
+export const PlannedShiftShape: Shape = { d: {}, p: { shift: ShiftShape } };
+export const ShiftsShape: Shape = { d: {}, p: { shifts: PlannedShiftShape } };
+export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "ran_at": null, "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null, "recorded_by": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
 export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
-export const ReceivedShape: Shape = { d: {"result": "ok"} };
 export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false, "unread": 0} };
 export const NeedViewShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardViewShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const DangerViewShape: Shape = { d: {"version": 1, "unknown": [], "not_asked": [], "scene_known": false, "is_clear": false} };
 export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "asked": false, "exhausted_at": null} };
-export const OfferViewShape: Shape = { d: {"eta_s": null, "located_by": null, "shortfalls": []} };
-export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "eta_from": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
+export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
+export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
 export const PartnerViewShape: Shape = { d: {"handoff": false, "danger": 0, "acknowledged_at": null, "arrived_at": null} };
 export const ProposalViewShape: Shape = { d: {"is_life_threat": false} };
 export const FlagViewShape: Shape = { d: {"about": "", "times": 1} };
-export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "other_types": [], "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "proposals": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "claims": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, proposals: ProposalViewShape, flags: FlagViewShape } };
+export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "proposals": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "claims": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, proposals: ProposalViewShape, flags: FlagViewShape } };
 export const MemberViewShape: Shape = { d: {"mode": "onsite"} };
-export const AskedViewShape: Shape = { d: {"eta_s": null, "located_by": null, "shortfalls": []} };
+export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "may_hold": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
 export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "telehealth_second": false}, p: { crew: MemberViewShape } };
 export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": [], "waiting_since": null, "told": 0, "in_hand_by": null, "in_hand_until": null} };
 export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "next_to": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
 export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
 export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { hazards: HazardViewShape, danger: DangerViewShape, offers: OfferViewShape, runs: RunViewShape } };
-export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "other_types": [], "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, runs: RunViewShape, partners: PartnerViewShape } };
+export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, runs: RunViewShape, partners: PartnerViewShape } };
 export const WallIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "claimed": false}, p: { hazards: HazardViewShape, danger: DangerViewShape } };
 export const WallTeamViewShape: Shape = { d: {"since": null} };
 export const WallDuressViewShape: Shape = { d: {"call_sign": "", "acknowledged_at": null, "next_to": null, "next_rung_at": null} };
@@ -3697,7 +3722,7 @@ export const clearAssignment: Operation<{ assignment_id: string }, undefined, Cl
   name: "clearAssignment", method: "POST", path: "/api/v1/assignments/{assignment_id}/clear", command: true, shape: null,
 };
 
-/** Close it; ``unserved`` where no team ever came. */
+/** Close it; ``unserved``, with its reason, where no team ever came. */
 export const closeIncident: Operation<{ incident_id: string }, undefined, CloseIncidentBody, Answered> = {
   name: "closeIncident", method: "POST", path: "/api/v1/incidents/{incident_id}/close", command: true, shape: null,
 };
@@ -3887,6 +3912,11 @@ export const getSessionChannels: Operation<undefined, undefined, undefined, OwnC
   name: "getSessionChannels", method: "GET", path: "/api/v1/session/channels", command: false, shape: OwnChannelsShape,
 };
 
+/** The planned and running shifts, with the marks of their plans and crews. */
+export const getShifts: Operation<undefined, undefined, undefined, Shifts> = {
+  name: "getShifts", method: "GET", path: "/api/v1/shifts", command: false, shape: ShiftsShape,
+};
+
 /** Where a team's crew is signed in. */
 export const getTeamDevices: Operation<{ team_id: string }, undefined, undefined, Devices> = {
   name: "getTeamDevices", method: "GET", path: "/api/v1/teams/{team_id}/devices", command: false, shape: null,
@@ -3903,8 +3933,8 @@ export const getTeams: Operation<undefined, undefined, undefined, Teams> = {
 };
 
 /** The same, to the secret address of a running shift, without a password. */
-export const getTrack: Operation<{ word: string }, undefined, undefined, readonly string[] | Received> = {
-  name: "getTrack", method: "GET", path: "/api/v1/track/{word}", command: false, shape: ReceivedShape,
+export const getTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
+  name: "getTrack", method: "GET", path: "/api/v1/track/{word}", command: false, shape: null,
 };
 
 /** Offer the incident to another owner, who must accept; to oneself = take it. */
@@ -4018,8 +4048,8 @@ export const postTeamFixes: Operation<{ team_id: string }, undefined, FixInSent 
 };
 
 /** The same, to the secret address of a running shift, without a password. */
-export const postTrack: Operation<{ word: string }, undefined, undefined, readonly string[] | Received> = {
-  name: "postTrack", method: "POST", path: "/api/v1/track/{word}", command: false, shape: ReceivedShape,
+export const postTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
+  name: "postTrack", method: "POST", path: "/api/v1/track/{word}", command: false, shape: null,
 };
 
 /** Someone is in danger. Refused to nobody whose account is known, signed in or not any more. */
@@ -4152,7 +4182,7 @@ export interface CodeSets {
   readonly competency: "idd" | "lgbtq" | "older_adult" | "perinatal" | "substance_use" | "tribal" | "veteran" | "youth" | (string & {});
   readonly contact_mode: "in_person" | "in_writing" | "letter" | "note" | "status_report" | "telehealth_audio" | "telehealth_video" | "text" | (string & {});
   readonly correction_reason: "device_clock" | "late_information" | "pressed_by_mistake" | "records_review" | "wrong_code" | "wrong_incident" | "wrong_team" | "wrong_time" | (string & {});
-  readonly crew_change_reason: "illness" | "member_left" | "other" | "second_member_arrived" | "shift_change" | "skills" | "telehealth_second_joined" | (string & {});
+  readonly crew_change_reason: "illness" | "member_left" | "not_said" | "other" | "second_member_arrived" | "shift_change" | "skills" | "telehealth_second_joined" | (string & {});
   readonly crisis_type: "anxiety_panic_trauma" | "child_behavior" | "dementia" | "depression" | "family_conflict" | "grave_disability" | "grief_disaster" | "harm_to_others" | "idd_autism" | "intoxication_withdrawal" | "mania" | "other" | "overdose_risk" | "psychosis" | "self_harm" | "suicide_risk" | "welfare_check" | (string & {});
   readonly deadline_reason: "place_changed";
   readonly decline_reason: "conflict_of_interest" | "crew_incomplete" | "end_of_shift" | "fatigue" | "not_ready" | "other" | "road_access" | "safety_concern" | "skills_mismatch" | "too_far" | "vehicle" | (string & {});
@@ -4166,7 +4196,7 @@ export interface CodeSets {
   readonly escalation_rung: "loan" | "on_call" | "partner" | "supervisor";
   readonly followup_outcome: "deceased" | "declined" | "incapacitated" | "incarcerated" | "inpatient" | "no_answer" | "reached_needs_more" | "reached_new_crisis" | "reached_stable" | "unable_after_attempts" | "voicemail" | "wrong_number" | (string & {});
   readonly hazard: "animals" | "contagion" | "drug_lab" | "fire_or_fumes" | "firearm" | "hoarding" | "hostile_people" | "medical_emergency" | "needles" | "no_phone_signal" | "no_solo" | "restraining_order" | "road_access" | "traffic" | "unknown_scene" | "violence_history" | "violence_now" | "weapon" | (string & {});
-  readonly hazard_source: "caller" | "dispatcher" | "ems_fire" | "law_enforcement" | "other_agency" | "premise_history" | "team" | (string & {});
+  readonly hazard_source: "caller" | "dispatcher" | "ems_fire" | "law_enforcement" | "not_said" | "other_agency" | "premise_history" | "team" | (string & {});
   readonly help_kind: "ems" | "facility_security" | "fire" | "law_enforcement" | "other" | "psap_911" | "supervisor" | "team" | (string & {});
   readonly hold_type: "none" | "w5150" | "w5585" | (string & {});
   readonly incident_flag: "amendment_unacknowledged" | "deadline_breached" | "deadline_warning" | "handoff_refused" | "handoff_unacknowledged" | "handover_unanswered" | "nobody_came" | "not_departed" | "partner_not_arrived" | "partner_unanswered" | "unassigned" | "undecided" | "unowned" | "unscreened";
@@ -4195,15 +4225,15 @@ export interface CodeSets {
   readonly safety_plan: "updated" | "verbal" | "with_supports" | "written" | "written_no_copy" | (string & {});
   readonly scene_cleared_by: "dispatcher" | "ems_fire" | "facility_staff" | "law_enforcement" | "other" | "supervisor" | "team" | "tribal_authority" | (string & {});
   readonly screening_ask: "custody" | "guardian" | "record_law_enforcement" | "setting" | "tribal_protocol";
-  readonly shift_cancel_reason: "crew_incomplete" | "entered_in_error" | "illness" | "not_started" | "other" | "plan_changed" | "vehicle" | (string & {});
-  readonly shift_end_reason: "closed_by_supervisor" | "crew_incomplete" | "early" | "fatigue" | "illness" | "opened_in_error" | "scheduled" | "vehicle" | (string & {});
-  readonly slot_drop_reason: "enough_teams" | "entered_in_error" | "need_changed" | "other" | "run_cancelled" | "split_off" | (string & {});
+  readonly shift_cancel_reason: "crew_incomplete" | "entered_in_error" | "illness" | "not_said" | "not_started" | "other" | "plan_changed" | "vehicle" | (string & {});
+  readonly shift_end_reason: "closed_by_supervisor" | "crew_incomplete" | "early" | "fatigue" | "illness" | "not_said" | "opened_in_error" | "scheduled" | "vehicle" | (string & {});
+  readonly slot_drop_reason: "enough_teams" | "entered_in_error" | "need_changed" | "not_said" | "other" | "run_cancelled" | "split_off" | (string & {});
   readonly spoken_by: "clinician" | "desk" | "dispatcher" | "ems_fire" | "law_enforcement" | "other" | "peer" | "remote_member" | "supervisor" | "team" | (string & {});
   readonly staging_reason: "other" | "tribal_protocol" | "unknown_scene" | "violence" | "waiting_ems_fire" | "waiting_law_enforcement" | "waiting_second_member" | "weapon" | (string & {});
   readonly team_capability: "can_transport" | "no_uniform" | "off_road" | "unmarked_vehicle" | "wheelchair_vehicle" | "woman_on_team" | (string & {});
   readonly training: "crisis_assessment" | "de_escalation" | "harm_reduction" | "idd" | "safety_planning" | "trauma_informed_care" | "tribal_communities" | "youth_families" | (string & {});
-  readonly transfer_failure: "busy" | "caller_declined" | "line_dropped" | "no_answer" | "other" | "refused" | (string & {});
-  readonly transfer_reason: "better_served" | "caller_asked" | "language" | "life_threat" | "medical" | "other" | "outside_county" | (string & {});
+  readonly transfer_failure: "busy" | "caller_declined" | "line_dropped" | "no_answer" | "not_said" | "other" | "refused" | (string & {});
+  readonly transfer_reason: "better_served" | "caller_asked" | "language" | "life_threat" | "medical" | "not_said" | "other" | "outside_county" | (string & {});
   readonly transfer_target: "county_line" | "furs" | "language_line" | "line_988" | "neighboring_county" | "other" | "provider" | "psap_911" | "warm_line" | (string & {});
   readonly transport_mode: "ems" | "family_self" | "law_enforcement" | "nemt_nmt" | "none" | "team_vehicle" | "team_with_ems" | (string & {});
   readonly unavailable_reason: "after_difficult_call" | "break" | "crew_incomplete" | "decontamination" | "documentation" | "equipment" | "followup_visit" | "illness" | "loaned" | "meeting" | "other" | "supplies" | "training" | "vehicle" | (string & {});
@@ -4273,6 +4303,7 @@ export type RefusalCode =
   | "county_missing"
   | "county_not_served"
   | "crew_empty"
+  | "crew_told_twice"
   | "crew_twice"
   | "cut_off"
   | "database_at_limit"
@@ -4349,7 +4380,6 @@ export type RefusalCode =
   | "mail_refused"
   | "mail_unreachable"
   | "malformed_json"
-  | "merge_into_paper"
   | "merge_open_runs"
   | "merge_served"
   | "merge_undetermined"

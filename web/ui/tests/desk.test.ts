@@ -39,15 +39,21 @@ test("what comes next is the next such time, past midnight too", () => {
 test("a paper says what it lacks, and each of its times follows the one before", () => {
   clearPaper();
   edit({ number: "P1", received: "2026-12-01T23:50", acuity: "urgent", team: "t", decided: "23:55", accepted: "23:58", enRoute: "00:02" });
+  assert.deepEqual(lacking(paper.value), ["why", "outcome"]);
+  edit({ why: "power_outage", outcome: "team" });
   assert.deepEqual(lacking(paper.value), ["onScene", "cleared"]);
   assert.equal(iso(instants(paper.value).enRoute), "2026-12-02T08:02:00.000Z");
   edit({ outcome: "no_dispatch" });
+  assert.deepEqual(lacking(paper.value), ["noDispatch"]);
+  edit({ outcome: "unserved" });
+  assert.deepEqual(lacking(paper.value), ["unserved"]);
+  edit({ outcome: "no_dispatch", noDispatchReason: "resolved_by_phone" });
   assert.deepEqual(lacking(paper.value), []);
 });
 
 test("a paper that is refused half way goes on from there, and enters nothing twice", async () => {
   clearPaper();
-  edit({ number: "P1", received: "2026-12-01T20:00", acuity: "urgent", team: "t", decided: "20:05", accepted: "20:10", enRoute: "20:12", onScene: "20:30", cleared: "21:10" });
+  edit({ number: "P1", why: "system_outage", outcome: "team", received: "2026-12-01T20:00", acuity: "urgent", team: "t", decided: "20:05", accepted: "20:10", enRoute: "20:12", onScene: "20:30", cleared: "21:10" });
   const sent: string[] = [];
   let isBusy = true;
   const api = {

@@ -12,7 +12,7 @@ export interface ChooseProps {
   readonly set: CodeSetName;
   readonly value: string;
   readonly onChange: (code: string) => void;
-  /** What stands for none; left out = one is always chosen. */
+  /** What stands for none; left out = one must be chosen, and until then none is. */
   readonly empty?: string;
   readonly among?: (code: Code) => boolean;
   readonly focus?: boolean;
@@ -21,7 +21,7 @@ export interface ChooseProps {
 export function Choose({ label, set, value, onChange, empty, among, focus = false }: ChooseProps) {
   return (
     <select aria-label={label} value={value} {...(focus ? { ref: focusOnce } : {})} onChange={(event) => onChange(event.currentTarget.value)}>
-      {empty !== undefined && <option value="">{empty}</option>}
+      {(empty !== undefined || value === "") && <option value="">{empty ?? label}</option>}
       {choices(set)
         .filter((code) => among?.(code) ?? true)
         .map((code) => (
@@ -41,15 +41,17 @@ export interface ChosenProps {
   readonly class?: string;
   readonly among?: (code: Code) => boolean;
   readonly focus?: boolean;
+  /** Something else must be said first. */
+  readonly disabled?: boolean;
 }
 
 /** An act and the code that it needs. */
-export function Chosen({ label, set, run, children, class: kind = "", among, focus = false }: ChosenProps) {
+export function Chosen({ label, set, run, children, class: kind = "", among, focus = false, disabled = false }: ChosenProps) {
   const code = useSignal("");
   return (
     <span class="pair">
       <Choose label={label} set={set} empty={label} value={code.value} focus={focus} {...(among === undefined ? {} : { among })} onChange={(chosen) => (code.value = chosen)} />
-      <Act class={kind} disabled={code.value === ""} run={(key) => run(code.peek(), key)}>
+      <Act class={kind} disabled={disabled || code.value === ""} run={(key) => run(code.peek(), key)}>
         {children}
       </Act>
     </span>

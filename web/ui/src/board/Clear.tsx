@@ -121,9 +121,11 @@ export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
           {say("clear_lacks", { what: missing.map((lack) => say(`clear_lacks_${lack}`)).join("; ") })}
         </p>
       )}
+      {saidBy === "" && <p class="quiet">{say("said_by_first")}</p>}
       <div class="acts">
         <Act
           class="main"
+          disabled={saidBy === ""}
           run={(key) => {
             ready.value = true;
             return clear(key);
@@ -132,6 +134,7 @@ export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
           {say("clear_and_ready")}
         </Act>
         <Act
+          disabled={saidBy === ""}
           run={(key) => {
             ready.value = false;
             return clear(key);

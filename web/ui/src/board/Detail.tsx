@@ -17,6 +17,7 @@ import { Head, PastHead, ToldOf } from "./Head.tsx";
 import { Merge, Split } from "./Joining.tsx";
 import { HandOver, Slots, SlotWords } from "./Ownership.tsx";
 import { Owe } from "./Owe.tsx";
+import { Place } from "./Place.tsx";
 import { Recommend } from "./Recommend.tsx";
 import { Reopen } from "./Reopen.tsx";
 import { Offer, Run } from "./Runs.tsx";
@@ -88,7 +89,7 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
         )}
         <ToldOf desk={desk} id={id} />
         {one && <Proposals desk={desk} one={one} />}
-        {one && <Using desk={desk} one={one} opened={opened.value?.incident} onDone={() => turn.value++} />}
+        {one && <Using desk={desk} one={one} opened={opened.value?.incident} records={opened.value?.records} onDone={() => turn.value++} />}
         {one === undefined && opened.value && <UsingPast desk={desk} opened={opened.value.incident} onDone={() => turn.value++} />}
         {one && <Recommend key={one.id} desk={desk} one={one} />}
         {one && one.slots.length > 0 && (
@@ -140,12 +141,15 @@ export function Detail({ desk, id }: { desk: Desk; id: string }) {
   );
 }
 
-function Using({ desk, one, opened, onDone }: { desk: Desk; one: IncidentView; opened: OpenedIncident | undefined; onDone: () => void }) {
+function Using({ desk, one, opened, records, onDone }: { desk: Desk; one: IncidentView; opened: OpenedIncident | undefined; records: OpenedRecords | undefined; onDone: () => void }) {
   switch (desk.tool.value) {
     case "determine":
       return <Decide key={`${one.id} decide`} desk={desk} one={one} isAmend={false} answers={opened?.incident.clinical.screening} />;
     case "amend":
       return <Decide key={`${one.id} amend`} desk={desk} one={one} isAmend answers={opened?.incident.clinical.screening} />;
+    case "place":
+      // It is private: shown to whoever may read it, and then set right.
+      return opened === undefined || records === undefined ? null : <Place key={one.id} desk={desk} one={one} opened={opened} records={records} onDone={onDone} />;
     case "partner":
       return <AskPartner desk={desk} one={one} />;
     case "note":

@@ -6,6 +6,7 @@ import { Act } from "../components/Act.tsx";
 import { TeamMark } from "../components/Mark.tsx";
 import { Trouble } from "../components/Note.tsx";
 import { time } from "../format.ts";
+import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api, clock } from "../session.ts";
@@ -17,10 +18,11 @@ import { wire } from "./local.ts";
 
 /** Minutes until it is expected back. */
 const BACK = [15, 30, 60, 120];
+const UNKNOWN = "unknown";
 
 export function Duty({ desk, id }: { desk: Desk; id: string }) {
   const why = useSignal("");
-  const back = useSignal("30");
+  const back = useSignal("");
   const sent = useRef<{ key: string; until: string | null }>({ key: "", until: null });
   const team = desk.live.of("team").at(id).value;
   const teams = [...desk.live.of("team").all.value.values()].filter((one) => one.duty !== "off_shift").sort((a, b) => a.call_sign.localeCompare(b.call_sign, undefined, { numeric: true }));
@@ -49,19 +51,21 @@ export function Duty({ desk, id }: { desk: Desk; id: string }) {
           <label class="pair">
             {say("duty_back")}
             <select value={back.value} onChange={(event) => (back.value = event.currentTarget.value)}>
+              <option value="">{common("choose")}</option>
               {BACK.map((minutes) => (
                 <option key={minutes} value={minutes}>
                   {say("duty_back_in", { n: minutes })}
                 </option>
               ))}
-              <option value="">{say("duty_back_unknown")}</option>
+              <option value={UNKNOWN}>{say("duty_back_unknown")}</option>
             </select>
           </label>
           <Act
             class="main"
+            disabled={why.value === "" || back.value === ""}
             run={(key) => {
               // The same act again, where nobody answered, must say the same instant.
-              if (sent.current.key !== key) sent.current = { key, until: back.value === "" ? null : wire(clock.now() + Number(back.value) * 60_000) };
+              if (sent.current.key !== key) sent.current = { key, until: back.value === UNKNOWN ? null : wire(clock.now() + Number(back.value) * 60_000) };
               return api.call(setDuty, { path, body: { duty: "unavailable", reason: why.value, until: sent.current.until, by_voice: true }, key });
             }}
           >

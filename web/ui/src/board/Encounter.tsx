@@ -40,8 +40,9 @@ const NEW = "new ";
 export function Encounters({ desk, opened, onDone }: { desk: Desk; opened: OpenedIncident; onDone: () => void }) {
   const whole = opened.incident;
   const runs = whole.assignments.filter((run) => run.milestones["on_scene"] !== undefined || whole.encounters.some((one) => one.assignment_id === run.id));
-  const first = whole.encounters.at(-1)?.id ?? (runs.length > 0 ? NEW + (runs.at(-1)?.id ?? "") : "");
-  const chosen = useSignal(first);
+  // One that there is alone is meant; of several somebody says which.
+  const [only, second] = whole.encounters.length > 0 ? whole.encounters.map((one) => one.id) : runs.map((run) => NEW + run.id);
+  const chosen = useSignal(second === undefined ? (only ?? "") : "");
   if (runs.length === 0) return <p class="tool">{say("ending_none")}</p>;
   const named = (one: Encounter): string => {
     const person = whole.subjects.find((subject) => subject.id === one.subject_id)?.label;
@@ -53,6 +54,7 @@ export function Encounters({ desk, opened, onDone }: { desk: Desk; opened: Opene
   return (
     <div class="tool" role="group" aria-label={say("ending")}>
       <select aria-label={say("ending_which")} ref={focusOnce} value={chosen.value} onChange={(event) => (chosen.value = event.currentTarget.value)}>
+        {chosen.value === "" && <option value="">{say("ending_which")}</option>}
         {whole.encounters.map((one) => (
           <option key={one.id} value={one.id}>
             {named(one)}
@@ -64,7 +66,7 @@ export function Encounters({ desk, opened, onDone }: { desk: Desk; opened: Opene
           </option>
         ))}
       </select>
-      <Form key={chosen.value} desk={desk} incident={whole.id} before={whole.encounters.find((one) => one.id === chosen.value)} run={chosen.value.startsWith(NEW) ? chosen.value.slice(NEW.length) : ""} mayHold={desk.mayHold(teamOf(chosen.value))} onDone={onDone} />
+      {chosen.value !== "" && <Form key={chosen.value} desk={desk} incident={whole.id} before={whole.encounters.find((one) => one.id === chosen.value)} run={chosen.value.startsWith(NEW) ? chosen.value.slice(NEW.length) : ""} mayHold={desk.mayHold(teamOf(chosen.value))} onDone={onDone} />}
     </div>
   );
 }

@@ -56,6 +56,7 @@ export function Head({ desk, one, labels }: { desk: Desk; one: IncidentView; lab
   const usual: readonly Row[] = [
     ["determine", "D", t("determine"), !isDecided && !isOver],
     ["amend", "E", t("amend"), isDecided && !isOver],
+    ["place", "4", say("place_amend"), !isOver],
     ["note", "B", t("note"), true],
     ["partner", "P", t("ask_partner"), !isOver],
     ["close", "Z", t("close_incident"), isDecided && !isOver],

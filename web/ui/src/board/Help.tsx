@@ -40,6 +40,7 @@ export function Help({ desk }: { desk: Desk }) {
     ["1", say("ending")],
     ["2", say("owe")],
     ["3", say("reopen")],
+    ["4", say("place_amend")],
     ["X", t("cancel_incident")],
     ["Z", t("close_incident")],
   ];

@@ -33,13 +33,13 @@ export function likely(one: IncidentView, all: Iterable<IncidentView>): readonly
 
 export function Merge({ desk, one }: { desk: Desk; one: IncidentView }) {
   const others = likely(one, desk.live.of("incident").all.value.values());
-  const chosen = useSignal(others[0]?.id ?? "");
+  const chosen = useSignal("");
   const trouble = useTrouble();
   const isSending = useSignal(false);
   const key = useSignal(newKey());
-  const other = others.find((found) => found.id === chosen.value) ?? others[0];
+  const other = others.find((found) => found.id === chosen.value);
   const isRound = trouble.value instanceof Refusal && trouble.value.facts["other_way_round"] === true;
-  if (other === undefined) return <p class="tool">{say("merge_none")}</p>;
+  if (others.length === 0) return <p class="tool">{say("merge_none")}</p>;
 
   async function merge(from: IncidentView, into: IncidentView) {
     if (isSending.peek()) return;
@@ -67,19 +67,20 @@ export function Merge({ desk, one }: { desk: Desk; one: IncidentView }) {
       aria-label={say("merge")}
       onSubmit={(event) => {
         event.preventDefault();
-        void merge(one, other);
+        if (other !== undefined) void merge(one, other);
       }}
     >
       <label class="field">
         {say("merge_into")}
         <select
           ref={focusOnce}
-          value={other.id}
+          value={other?.id ?? ""}
           onChange={(event) => {
             chosen.value = event.currentTarget.value;
             trouble.value = null;
           }}
         >
+          <option value="">{common("choose")}</option>
           {others.map((found) => (
             <option key={found.id} value={found.id}>
               {words(found)}
@@ -89,10 +90,10 @@ export function Merge({ desk, one }: { desk: Desk; one: IncidentView }) {
       </label>
       <Trouble trouble={trouble.value} />
       <div class="acts">
-        <button type="submit" class={`button ${isRound ? "" : "main"}`} disabled={isSending.value}>
-          {isSending.value ? common("sending") : say("merge_do", { number: other.number })}
+        <button type="submit" class={`button ${isRound ? "" : "main"}`} disabled={isSending.value || other === undefined}>
+          {isSending.value ? common("sending") : say("merge_do", { number: other?.number ?? "…" })}
         </button>
-        {isRound && (
+        {isRound && other !== undefined && (
           <button type="button" class="button main" disabled={isSending.value} onClick={() => void merge(other, one)}>
             {say("merge_round", { number: other.number })}
           </button>

@@ -16,10 +16,12 @@ const KINDS = Object.keys(USUAL) as ObligationKind[];
 const HOUR_MS = 3_600_000;
 
 export function Owe({ desk, id, onDone }: { desk: Desk; id: string; onDone: () => void }) {
-  const kind = useSignal<ObligationKind>("callback");
+  const kind = useSignal<ObligationKind | "">("");
   const due = useSignal<string | null>(null);
-  const isMine = useSignal(true);
-  const shown = due.value ?? localTime(clock.second.value + (USUAL[kind.value] ?? 1) * HOUR_MS);
+  const who = useSignal<"" | "me" | "owner">("");
+  // Its usual time is shown with what it is, and can be changed.
+  const usual = kind.value === "" ? undefined : USUAL[kind.value];
+  const shown = due.value ?? (usual === undefined ? "" : localTime(clock.second.value + usual * HOUR_MS));
   const at = fromLocal(shown);
   const isAhead = at !== null && at > clock.second.value;
   return (
@@ -30,10 +32,11 @@ export function Owe({ desk, id, onDone }: { desk: Desk; id: string; onDone: () =
           ref={focusOnce}
           value={kind.value}
           onChange={(event) => {
-            kind.value = event.currentTarget.value as ObligationKind;
+            kind.value = event.currentTarget.value as ObligationKind | "";
             due.value = null;
           }}
         >
+          <option value="">{say("owe_what")}</option>
           {KINDS.map((one) => (
             <option key={one} value={one}>
               {t(`obligation_${one}`)}
@@ -44,16 +47,18 @@ export function Owe({ desk, id, onDone }: { desk: Desk; id: string; onDone: () =
           {say("owe_due")}
           <input type="datetime-local" step={60} value={shown} onInput={(event) => (due.value = event.currentTarget.value)} />
         </label>
-        <select aria-label={say("owe_who")} value={isMine.value ? "me" : "owner"} onChange={(event) => (isMine.value = event.currentTarget.value === "me")}>
+        <select aria-label={say("owe_who")} value={who.value} onChange={(event) => (who.value = event.currentTarget.value as "" | "me" | "owner")}>
+          <option value="">{say("owe_who")}</option>
           <option value="me">{say("owe_me")}</option>
           <option value="owner">{say("owe_owner")}</option>
         </select>
         <Act
           class="main"
-          disabled={!isAhead}
+          disabled={!isAhead || kind.value === "" || who.value === ""}
           run={async (key) => {
-            if (at === null) return;
-            await api.call(createObligation, { path: undefined, body: { kind: kind.peek(), due_at: wire(at), incident_id: id, owner: isMine.peek() ? desk.account : null }, key });
+            const what = kind.peek();
+            if (at === null || what === "") return;
+            await api.call(createObligation, { path: undefined, body: { kind: what, due_at: wire(at), incident_id: id, owner: who.peek() === "me" ? desk.account : null }, key });
             desk.tool.value = "none";
             onDone();
           }}
@@ -61,7 +66,7 @@ export function Owe({ desk, id, onDone }: { desk: Desk; id: string; onDone: () =
           {t("write_down")}
         </Act>
       </span>
-      {!isAhead && <small class="warn-words">{say("owe_ahead")}</small>}
+      {at !== null && !isAhead && <small class="warn-words">{say("owe_ahead")}</small>}
     </div>
   );
 }

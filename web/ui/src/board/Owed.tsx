@@ -166,13 +166,11 @@ export function Settle({ one }: { one: ObligationView }) {
       {needsHow && (
         <select aria-label={say("owed_how")} value={how.value} onChange={(event) => (how.value = event.currentTarget.value)}>
           <option value="">{say("owed_how")}</option>
-          {choices("contact_mode")
-            .filter((code) => !code.flags.includes("by_service"))
-            .map((code) => (
-              <option key={code.code} value={code.code}>
-                {code.label}
-              </option>
-            ))}
+          {choices("contact_mode").map((code) => (
+            <option key={code.code} value={code.code}>
+              {code.label}
+            </option>
+          ))}
         </select>
       )}
       <Act class="main" disabled={lacks} run={run}>

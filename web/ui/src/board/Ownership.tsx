@@ -26,7 +26,7 @@ export function HandOver({ desk, one }: { desk: Desk; one: IncidentView }) {
         const found = (await api.call(getDeskColleagues, {})).colleagues.filter((person) => person.account_id !== desk.account && person.account_id !== one.owner);
         if (isOver) return;
         colleagues.value = found;
-        if (!found.some((person) => person.account_id === to.peek())) to.value = found[0]?.account_id ?? "";
+        if (!found.some((person) => person.account_id === to.peek())) to.value = "";
       } catch (error) {
         if (!isOver) trouble.value = error;
       }
@@ -46,6 +46,7 @@ export function HandOver({ desk, one }: { desk: Desk; one: IncidentView }) {
       {colleagues.value !== null && colleagues.value.length > 0 && (
         <span class="pair">
           <select aria-label={say("hand_to")} ref={focusOnce} value={to.value} onChange={(event) => (to.value = event.currentTarget.value)}>
+            <option value="">{say("hand_to")}</option>
             {colleagues.value.map((person) => (
               <option key={person.account_id} value={person.account_id}>
                 {person.label} ({person.roles.map(roleWord).join(", ")})
@@ -54,6 +55,7 @@ export function HandOver({ desk, one }: { desk: Desk; one: IncidentView }) {
           </select>
           <Act
             class="main"
+            disabled={to.value === ""}
             run={async (key) => {
               await api.call(handOver, { path: { incident_id: one.id }, body: { to: to.value }, key });
               desk.tool.value = "none";
@@ -87,7 +89,6 @@ function Slot({ desk, one, slot }: { desk: Desk; one: IncidentView; slot: SlotVi
         <Chosen
           label={say("slot_drop_why")}
           set="slot_drop_reason"
-          among={(code) => !code.flags.includes("by_service")}
           run={(reason, key) => api.call(dropSlot, { path: { incident_id: one.id, slot: String(slot.no) }, body: { reason }, key }).then(desk.heard(one.id))}
         >
           {say("slot_drop")}

@@ -23,6 +23,10 @@ const OUTCOMES: readonly Outcome[] = ["team", "unserved", "no_dispatch"];
 
 const LACKS: Readonly<Record<Lack, () => string>> = {
   number: () => say("paper_number"),
+  why: () => say("paper_why"),
+  outcome: () => t("outcome"),
+  noDispatch: () => t("why_no_team"),
+  unserved: () => say("paper_unserved"),
   acuity: () => t("acuity"),
   team: () => say("paper_team"),
   received: () => say("paper_received"),
@@ -121,7 +125,8 @@ export function Paper({ desk }: { desk: Desk }) {
         <div class="three times">
           <label class="field">
             {t("outcome")}
-            <select name="paper-outcome" value={one.outcome} disabled={one.done.includes("decided")} onChange={(event) => edit({ outcome: event.currentTarget.value as Outcome })}>
+            <select name="paper-outcome" value={one.outcome} disabled={one.done.includes("decided")} onChange={(event) => edit({ outcome: event.currentTarget.value as Outcome | "" })}>
+              <option value="">{common("choose")}</option>
               {OUTCOMES.map((outcome) => (
                 <option key={outcome} value={outcome}>
                   {say(`paper_outcome_${outcome}`)}
@@ -201,7 +206,7 @@ function Done({ desk, entered }: { desk: Desk; entered: Entered }) {
 }
 
 function TeamAndTimes({ desk }: { desk: Desk }) {
-  const { team, disposition, done } = paper.value;
+  const { team, disposition, saidBy, done } = paper.value;
   const teams = [...desk.live.of("team").all.value.values()].sort((a, b) => a.call_sign.localeCompare(b.call_sign, undefined, { numeric: true }));
   return (
     <>
@@ -215,6 +220,10 @@ function TeamAndTimes({ desk }: { desk: Desk }) {
             </option>
           ))}
         </select>
+      </label>
+      <label class="field">
+        {say("said_by")}
+        <Choose label={say("said_by")} set="spoken_by" empty={say("paper_not_told")} value={saidBy} onChange={(code) => edit({ saidBy: code })} />
       </label>
       <Time name="accepted" label={say("paper_accepted")} isDone={done.includes("served")} />
       <Time name="enRoute" label={say("paper_en_route")} isDone={done.includes("served")} />

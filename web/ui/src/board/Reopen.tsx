@@ -14,7 +14,7 @@ export function Reopen({ desk, id, number, onDone }: { desk: Desk; id: string; n
     <div class="tool" role="group" aria-label={say("reopen")}>
       <p class="quiet">{say("reopen_means")}</p>
       <span class="pair">
-        <Choose label={say("reopen_why")} set="reopen_reason" empty={say("reopen_why")} value={why.value} among={(code) => !code.flags.includes("by_service")} onChange={(code) => (why.value = code)} />
+        <Choose label={say("reopen_why")} set="reopen_reason" empty={say("reopen_why")} value={why.value} onChange={(code) => (why.value = code)} />
         <Act
           class="main"
           disabled={why.value === ""}

@@ -3,6 +3,7 @@
 
 import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
+import { hazardCodes } from "../components/Danger.tsx";
 import { TeamMark } from "../components/Mark.tsx";
 import { Left, Since } from "../components/Timer.tsx";
 import { minutes, time } from "../format.ts";
@@ -42,6 +43,9 @@ const MAY_CLEAR: readonly Status[] = ["on_scene", "contact", "assessed", "at_des
 
 export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; offer: OfferView }) {
   const path = { offer_id: offer.id };
+  const saidBy = useSignal("");
+  const isUnsaid = saidBy.value === "";
+  const voice = { by_voice: true, said_by: saidBy.value };
   return (
     <div class="run" data-offer={desk.callSign(offer.team_id)}>
       <header>
@@ -58,8 +62,14 @@ export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; off
         {one.claims.length > 0 && <span class="alarm-words">{t("claim_offer")}</span>}
       </header>
       <div class="acts">
-        <Act run={(key) => api.call(acceptOffer, { path, body: { by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>{t("accepted_by_voice")}</Act>
-        <Chosen label={t("decline_reason")} set="decline_reason" run={(reason, key) => api.call(declineOffer, { path, body: { reason, by_voice: true, said_by: "team" }, key }).then(desk.heard(one.id))}>
+        <label class="pair">
+          {t("by_voice")}
+          <Choose label={say("said_by")} set="spoken_by" value={saidBy.value} onChange={(code) => (saidBy.value = code)} />
+        </label>
+        <Act disabled={isUnsaid} run={(key) => api.call(acceptOffer, { path, body: voice, key }).then(desk.heard(one.id))}>
+          {t("accepted_by_voice")}
+        </Act>
+        <Chosen label={t("decline_reason")} set="decline_reason" disabled={isUnsaid} run={(reason, key) => api.call(declineOffer, { path, body: { reason, ...voice }, key }).then(desk.heard(one.id))}>
           {t("declined_by_voice")}
         </Chosen>
         <Act run={(key) => api.call(withdrawOffer, { path, body: {}, key })}>{t("withdraw")}</Act>
@@ -114,7 +124,8 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
 }
 
 function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunView }) {
-  const saidBy = useSignal("team");
+  const saidBy = useSignal("");
+  const briefedBy = useSignal("");
   const saidAt = useSignal("");
   const staging = useSignal("");
   const sceneClearedBy = useSignal("");
@@ -128,13 +139,20 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
       by_voice: true,
       said_by: saidBy.value,
       ...when,
-      ...(status === "en_route" && run.unacknowledged ? { briefed_by: "dispatcher" } : {}),
+      ...(status === "en_route" && mustBrief ? { briefed_by: briefedBy.value } : {}),
       ...(status === "staged" ? { staging_reason: staging.value } : {}),
       ...(status === "on_scene" && run.status === "staged" ? { cleared_scene_by: sceneClearedBy.value } : {}),
     };
     desk.heard(one.id)(await api.call(reportStatus, { path, body, key }));
-    saidAt.value = "";
+    forgetWho();
   };
+  // Who says the next thing is asked anew.
+  const forgetWho = () => {
+    saidBy.value = saidAt.value = briefedBy.value = "";
+  };
+  const isUnsaid = saidBy.value === "";
+  // The crew must know the hazards before it leaves: read, or told by somebody.
+  const mustBrief = run.unacknowledged && !run.briefed && hazardCodes(one).length > 0;
   const later = SAID.slice(SAID.indexOf(run.status) + 1).filter((status) => status !== "staged");
   const [next, ...others] = later;
   const mayClear = MAY_CLEAR.includes(run.status);
@@ -143,22 +161,35 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
       <div class="acts" role="group" aria-label={t("by_voice")}>
         <label class="pair">
           {t("by_voice")}
-          <Choose label={t("by_voice")} set="spoken_by" value={saidBy.value} onChange={(code) => (saidBy.value = code)} />
+          <Choose label={say("said_by")} set="spoken_by" value={saidBy.value} onChange={(code) => (saidBy.value = code)} />
         </label>
         <label class="pair" title={say("said_at_hint")}>
           {say("said_at")}
           <input type="time" aria-label={say("said_at_hint")} value={saidAt.value} onInput={(event) => (saidAt.value = event.currentTarget.value)} />
         </label>
         {run.unacknowledged && (
-          <Act class="main small" run={(key) => api.call(acknowledgeHazards, { path, body: { version: one.version, by_voice: true, said_by: saidBy.value }, key }).then(desk.heard(one.id))}>
+          <Act
+            class="main small"
+            disabled={isUnsaid}
+            run={async (key) => {
+              desk.heard(one.id)(await api.call(acknowledgeHazards, { path, body: { version: one.version, by_voice: true, said_by: saidBy.value }, key }));
+              forgetWho();
+            }}
+          >
             {t("told_them")}
           </Act>
         )}
         {next === "on_scene" && run.status === "staged" && (
           <Choose label={say("scene_cleared_by")} set="scene_cleared_by" empty={say("scene_cleared_by")} value={sceneClearedBy.value} onChange={(code) => (sceneClearedBy.value = code)} />
         )}
+        {next === "en_route" && mustBrief && <Choose label={say("briefed_by")} set="spoken_by" value={briefedBy.value} onChange={(code) => (briefedBy.value = code)} />}
         {next !== undefined && (
-          <Act key={next} class="main small" disabled={next === "on_scene" && run.status === "staged" && sceneClearedBy.value === ""} run={report(next)}>
+          <Act
+            key={next}
+            class="main small"
+            disabled={isUnsaid || (next === "en_route" && mustBrief && briefedBy.value === "") || (next === "on_scene" && run.status === "staged" && sceneClearedBy.value === "")}
+            run={report(next)}
+          >
             {common(`team_${next}`)}
           </Act>
         )}
@@ -169,7 +200,7 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
         <summary>{say("other_reports")}</summary>
         <div class="acts">
           {others.map((status) => (
-            <Act key={status} class="small" run={report(status)}>
+            <Act key={status} class="small" disabled={isUnsaid} run={report(status)}>
               {common(`team_${status}`)}
             </Act>
           ))}
@@ -177,7 +208,7 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
           {MAY_STAGE.includes(run.status) && (
             <span class="pair">
               <Choose label={t("staging_reason")} set="staging_reason" empty={t("staging_reason")} value={staging.value} onChange={(code) => (staging.value = code)} />
-              <Act class="small" disabled={staging.value === ""} run={report("staged")}>
+              <Act class="small" disabled={isUnsaid || staging.value === ""} run={report("staged")}>
                 {common("team_staged")}
               </Act>
             </span>

@@ -69,4 +69,5 @@ export const plain = (code: string): string => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
-export const choices = (set: CodeSetName): readonly Code[] => shown.value[set] ?? [];
+/** What a person may choose; what only the service itself says is a word, and no choice. */
+export const choices = (set: CodeSetName): readonly Code[] => (shown.value[set] ?? []).filter((code) => !code.flags.includes("by_service"));

@@ -13,6 +13,7 @@ export type Tool =
   | "none"
   | "determine"
   | "amend"
+  | "place"
   | "partner"
   | "note"
   | "hand"

@@ -11,7 +11,7 @@ import {
   type Acuity,
   type Answer,
   type CallView,
-  type HazardSent,
+  type HazardToldSent,
   type NeedSent,
   type OpenIncidentBody,
   type PartnerAdvice,
@@ -112,7 +112,7 @@ export function readPoint(text: string): Point | null {
 const given = (text: string): string | null => (text.trim() === "" ? null : text.trim());
 
 export function openBody(one: Draft, callId: string | null): OpenIncidentBody {
-  const hazards: HazardSent[] = one.hazards.map((code) => ({ code, source: "caller" }));
+  const hazards: HazardToldSent[] = one.hazards.map((code) => ({ code, source: "caller" }));
   return {
     call_id: callId,
     place: { address: given(one.address), access: given(one.access), point: readPoint(one.point), location_type: one.locationType },

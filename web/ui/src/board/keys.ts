@@ -16,6 +16,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
   1: "ending",
   2: "owe",
   3: "reopen",
+  4: "place",
   x: "cancel",
   z: "close",
 };

@@ -22,7 +22,8 @@ export interface Paper {
   readonly point: string;
   readonly narrative: string;
   readonly acuity: Acuity | null;
-  readonly outcome: Outcome;
+  /** "" = not said yet, here and below. */
+  readonly outcome: Outcome | "";
   readonly noDispatchReason: string;
   readonly partner: string;
   readonly unservedReason: string;
@@ -30,6 +31,8 @@ export interface Paper {
   /** Why it is entered though the service knows of no shift of the team at that time; "" = it should. */
   readonly noShift: string;
   readonly disposition: string;
+  /** Who told what was written down; "" = the paper doesn't say. */
+  readonly saidBy: string;
   /** Date and time; all the others are times that follow it. */
   readonly received: string;
   readonly decided: string;
@@ -45,18 +48,19 @@ export interface Paper {
 
 const blank = (): Paper => ({
   number: "",
-  why: "system_outage",
+  why: "",
   address: "",
   point: "",
   narrative: "",
   acuity: null,
-  outcome: "team",
-  noDispatchReason: "resolved_by_phone",
+  outcome: "",
+  noDispatchReason: "",
   partner: "",
-  unservedReason: "no_team_available",
+  unservedReason: "",
   team: "",
   noShift: "",
   disposition: "",
+  saidBy: "",
   received: "",
   decided: "",
   accepted: "",
@@ -93,14 +97,18 @@ export function instants(one: Paper): Readonly<Record<Timed, Instant | null>> {
   return found;
 }
 
-export type Lack = "number" | "acuity" | "team" | Timed;
+export type Lack = "number" | "why" | "acuity" | "outcome" | "noDispatch" | "unserved" | "team" | Timed;
 
 /** What must still be told before it can be sent. */
 export function lacking(one: Paper): readonly Lack[] {
   const at = instants(one);
   const needed: Timed[] = one.outcome === "team" ? [...IN_ORDER] : ["received", "decided"];
   const found: Lack[] = needed.filter((name) => at[name] === null);
+  if (one.why === "") found.unshift("why");
   if (one.number.trim() === "") found.unshift("number");
+  if (one.outcome === "") found.push("outcome");
+  if (one.outcome === "no_dispatch" && one.noDispatchReason === "") found.push("noDispatch");
+  if (one.outcome === "unserved" && one.unservedReason === "") found.push("unserved");
   if (one.outcome !== "no_dispatch" && one.acuity === null) found.push("acuity");
   if (one.outcome === "team" && one.team === "") found.push("team");
   return found;
@@ -155,12 +163,12 @@ export async function enter(api: Api, roundOff: { readonly contacted: boolean })
   });
   if (outcome === "team") {
     await step("served", async (key) => {
-      const { team, disposition, noShift } = paper.peek();
+      const { team, disposition, noShift, saidBy } = paper.peek();
       const body = {
         team_id: team,
         ...times(at),
         encounters: disposition === "" ? [] : [{ disposition, contacted: roundOff.contacted }],
-        said_by: "team",
+        said_by: saidBy === "" ? null : saidBy,
         override_reason: noShift === "" ? null : noShift,
         ...beside(null),
       };

@@ -6,11 +6,26 @@ import { t as say } from "../messages/desk.ts";
 import type { Answer, OpenedRecords } from "../wire.ts";
 import { plain, word } from "./codes.ts";
 
-/** Written by people: not the rankings that lie beside them, and of each incident's addresses only what holds now. */
+type Kept = OpenedRecords["records"][number];
+
+/**
+ * Written by people: not the rankings that lie beside them, and of each incident's addresses only what holds now.
+ *
+ * Whoever sets an address right doesn't take back how to get in.
+ */
 export function readable(opened: OpenedRecords): OpenedRecords["records"] {
-  const newest = new Map(opened.records.filter(({ head }) => head.kind === "address").map((record) => [record.head.incident_id, record]));
-  return opened.records.filter((record) => record.head.kind !== "recommendation" && (record.head.kind !== "address" || newest.get(record.head.incident_id) === record));
+  const newest = new Map(opened.records.filter(isAddress).map((record) => [record.head.incident_id, record]));
+  const wayIn = new Map(opened.records.filter((record) => isAddress(record) && hasAccess(record)).map((record) => [record.head.incident_id, record]));
+  return opened.records.flatMap((record) => {
+    if (record.head.kind === "recommendation") return [];
+    if (!isAddress(record) || newest.get(record.head.incident_id) === record) return [record];
+    const isLost = wayIn.get(record.head.incident_id) === record;
+    return isLost ? [{ ...record, fields: { access: record.fields?.["access"] } }] : [];
+  });
 }
+
+const isAddress = ({ head }: Kept): boolean => head.kind === "address";
+const hasAccess = ({ fields }: Kept): boolean => Boolean(fields?.["access"]);
 
 const FIELDS = ["address", "name", "callback", "safe_to_call", "safe_to_text", "relation", "language", "interpreter", "pronouns", "access"] as const;
 

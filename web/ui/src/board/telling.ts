@@ -3,7 +3,7 @@
 import { Refusal } from "../api.ts";
 import { factWords, type Word } from "../components/changes.ts";
 import { t } from "../messages/common.ts";
-import type { Acuity, Answer, HazardSent, IncidentView, NeedSent } from "../wire.ts";
+import type { Acuity, Answer, HazardToldSent, IncidentView, NeedSent } from "../wire.ts";
 import type { Assessment } from "./Assess.tsx";
 
 /** A form of an incident: what it began with, and what stands in it now. */
@@ -29,7 +29,7 @@ export interface Told {
   readonly acuity?: Acuity;
   readonly add_needs: readonly NeedSent[];
   readonly remove_needs: readonly string[];
-  readonly add_hazards: readonly HazardSent[];
+  readonly add_hazards: readonly HazardToldSent[];
   readonly remove_hazards: readonly string[];
   readonly screening: Readonly<Record<string, Answer>> | null;
 }

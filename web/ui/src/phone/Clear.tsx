@@ -6,6 +6,7 @@ import { answerWord, Asked } from "../components/Asked.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Note } from "../components/Note.tsx";
 import { fit, isTeamsHold, lacking, wasMet, type EndingCode, type EndingField } from "../endings.ts";
+import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
 import { clearAssignment } from "../wire.ts";
 import { HOLD_MS } from "./acts.ts";
@@ -218,7 +219,7 @@ function Choice({ name, set, flag, value, change }: { name: string; set: SetName
     <label class="field">
       {name}
       <select value={value} onChange={(event) => change(event.currentTarget.value)}>
-        <option value="">{t("choose")}</option>
+        <option value="">{common("choose")}</option>
         {codes.map(({ code }) => (
           <option key={code} value={code}>
             {label(set, code)}

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { Icon } from "../components/Icon.tsx";
 import { Left, Since } from "../components/Timer.tsx";
 import { relative } from "../format.ts";
+import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
@@ -123,7 +124,7 @@ function Contact({ owed, complete, send }: { owed: ObligationView; complete: (bo
       <label class="field">
         {t("owed_what")}
         <select autocomplete="off" data-field="outcome" value={outcome.value} onChange={(event) => (outcome.value = event.currentTarget.value)}>
-          <option value="">{t("choose")}</option>
+          <option value="">{common("choose")}</option>
           {codesOf("followup_outcome")
             .filter((one) => !one.flags.includes("exception") || codesOf("obligation_exception").some((why) => why.code === one.code && (why.flags.length === 0 || why.flags.includes(owed.kind))))
             .map(({ code }) => (
@@ -137,7 +138,7 @@ function Contact({ owed, complete, send }: { owed: ObligationView; complete: (bo
         <label class="field">
           {t("owed_how")}
           <select autocomplete="off" data-field="mode" value={mode.value} onChange={(event) => (mode.value = event.currentTarget.value)}>
-            <option value="">{t("choose")}</option>
+            <option value="">{common("choose")}</option>
             {codesOf("contact_mode")
               .filter((one) => !one.flags.includes("by_service"))
               .map(({ code }) => (

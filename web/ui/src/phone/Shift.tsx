@@ -23,10 +23,23 @@ import { label } from "./words.ts";
 
 const HOURS = [4, 8, 10, 12, 24] as const;
 
+interface Start {
+  readonly hours: number | null;
+  /** Who of the crew said that they carry naloxone. */
+  readonly carriers: readonly string[];
+}
+
 export function OffShift({ phone }: { phone: Phone }) {
   const last = phone.lastCrew.value;
-  const form = draft("start", last?.team_id ?? "", { hours: 12, naloxone: false });
-  const { hours, naloxone } = form.value;
+  const form = draft<Start>("begin", last?.team_id ?? "", { hours: null, carriers: [] });
+  const { hours, carriers } = form.value;
+  const onSite = last?.crew.filter((one) => one.mode === "onsite") ?? [];
+  const me = phone.session.who.grants.find((one) => one.county_id === phone.session.county)?.responder_id ?? null;
+  const others = onSite.filter((one) => one.responder_id !== me);
+  const carries = (id: string, does: boolean): void => {
+    const rest = form.peek().carriers.filter((one) => one !== id);
+    form.value = { ...form.peek(), carriers: does ? [...rest, id] : rest };
+  };
   const started = phone.outbox.entries.value.findLast((one) => one.operation === startTeamShift.name) ?? null;
   const isStarting = started !== null && (started.state === "saved" || started.state === "sending");
   const now = clock.second.value;
@@ -36,14 +49,14 @@ export function OffShift({ phone }: { phone: Phone }) {
     body: { shift_id?: string; ends_at?: string; crew?: readonly CrewMemberSent[] },
   ): void => void phone.outbox.add(startTeamShift, { path: { team_id }, body, lane: team_id, what: "start" });
   const startAgain = (): void => {
-    if (last === null) return;
+    if (last === null || hours === null) return;
     const ends_at = new Date(clock.now() + hours * 3_600_000).toISOString();
     start(last.team_id, {
       ends_at,
       crew: last.crew.map((one) => ({
         responder_id: one.responder_id,
         mode: one.mode as PresenceMode,
-        carries_naloxone: naloxone && one.mode === "onsite",
+        carries_naloxone: one.mode === "onsite" && carriers.includes(one.responder_id),
       })),
     });
   };
@@ -81,7 +94,12 @@ export function OffShift({ phone }: { phone: Phone }) {
           </p>
           <label class="field">
             {t("ends_in")}
-            <select value={String(hours)} onChange={(event) => (form.value = { ...form.peek(), hours: Number(event.currentTarget.value) })}>
+            <select
+              data-field="hours"
+              value={hours === null ? "" : String(hours)}
+              onChange={(event) => (form.value = { ...form.peek(), hours: event.currentTarget.value === "" ? null : Number(event.currentTarget.value) })}
+            >
+              <option value="">{common("choose")}</option>
               {HOURS.map((one) => (
                 <option key={one} value={String(one)}>
                   {t("hours", { n: one })}
@@ -89,8 +107,18 @@ export function OffShift({ phone }: { phone: Phone }) {
               ))}
             </select>
           </label>
-          <Tick name={t("naloxone")} value={naloxone} change={(value) => (form.value = { ...form.peek(), naloxone: value })} />
-          <button type="button" class="button main huge" data-act="start-shift" onClick={startAgain}>
+          <fieldset class="ticks" data-field="naloxone">
+            <legend>{t("naloxone")}</legend>
+            {onSite.map((one) => (
+              <Tick
+                key={one.responder_id}
+                name={one.responder_id === me ? t("crew_you") : t("crew_other", { n: others.indexOf(one) + 1 })}
+                value={carriers.includes(one.responder_id)}
+                change={(does) => carries(one.responder_id, does)}
+              />
+            ))}
+          </fieldset>
+          <button type="button" class="button main huge" data-act="start-shift" disabled={hours === null} onClick={startAgain}>
             {t("start_shift")}
           </button>
         </section>
@@ -205,7 +233,7 @@ export function EndShiftSheet({ phone }: { phone: Phone }) {
   };
   return (
     <Sheet title={t("end_shift_why")}>
-      <Reasons set="shift_end_reason" pick={pick} only={(code) => code !== "closed_by_supervisor"} />
+      <Reasons set="shift_end_reason" pick={pick} only={(code) => code !== "closed_by_supervisor" && code !== "not_said"} />
     </Sheet>
   );
 }

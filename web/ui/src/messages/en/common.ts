@@ -22,6 +22,7 @@ export default {
   try_again: "Try again",
   loading: "Loading…",
   sending: "Sending…",
+  choose: "Choose…",
   county_named: "{county} County",
 
   fresh_connecting: "Connecting…",

@@ -87,6 +87,12 @@ export default {
   bad_time: "Enter a date and a time.",
 
   scene_cleared_by: "Who declared the scene safe",
+  said_by: "Who says it",
+  said_by_first: "First say who tells it.",
+  briefed_by: "Who told the crew of the hazards",
+  paper_not_told: "not told",
+  place_amend: "Place",
+  place_hint: "Changes only what is changed here; a blank takes nothing back.",
   said_at: "at",
   said_at_hint: "When it happened; empty = now",
   other_reports: "Other reports and acts",

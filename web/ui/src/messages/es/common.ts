@@ -24,6 +24,7 @@ const es: Catalog<typeof en> = {
   try_again: "Intentar de nuevo",
   loading: "Cargando…",
   sending: "Enviando…",
+  choose: "Elegir…",
   county_named: "Condado de {county}",
 
   fresh_connecting: "Conectando…",

@@ -89,6 +89,12 @@ const es: Catalog<typeof en> = {
   bad_time: "Indique fecha y hora.",
 
   scene_cleared_by: "Quién declaró segura la escena",
+  said_by: "Quién lo dice",
+  said_by_first: "Primero indique quién lo cuenta.",
+  briefed_by: "Quién informó al equipo de los peligros",
+  paper_not_told: "no consta",
+  place_amend: "Lugar",
+  place_hint: "Cambia solo lo que se cambia aquí; dejar en blanco no quita nada.",
   said_at: "a las",
   said_at_hint: "Cuándo ocurrió; vacío = ahora",
   other_reports: "Otros informes y acciones",

@@ -200,6 +200,7 @@ const es = {
   stale_version: "Alguien cambió esto después de que usted lo miró. Mire cómo está ahora y diga otra vez lo que falta cambiar.",
   added_and_removed: "Lo mismo no puede agregarse y quitarse a la vez.",
   merged_through: "Ese incidente llegó como parte de otro: sepárelo primero.",
+  crew_told_twice: "Diga quién está en el equipo, o quién se incorpora y quién se va; no ambas cosas.",
   stale_entry: "Alguien cambió esta entrada después de que usted la abrió. Mírela como está ahora y vuelva a ingresar lo que falta cambiar.",
   place_out_of_reach: "Ese punto está muy lejos del estado, adonde ningún equipo puede ir.",
 } as const satisfies Partial<Readonly<Record<RefusalCode, string>>>;

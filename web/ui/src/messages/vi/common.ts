@@ -24,6 +24,7 @@ const vi: Catalog<typeof en> = {
   try_again: "Thử lại",
   loading: "Đang tải…",
   sending: "Đang gửi…",
+  choose: "Chọn…",
   county_named: "Quận {county}",
 
   fresh_connecting: "Đang kết nối…",

@@ -89,6 +89,12 @@ const vi: Catalog<typeof en> = {
   bad_time: "Nhập ngày và giờ.",
 
   scene_cleared_by: "Ai xác nhận hiện trường an toàn",
+  said_by: "Ai nói",
+  said_by_first: "Trước hết hãy cho biết ai báo.",
+  briefed_by: "Ai đã báo cho đội về các mối nguy",
+  paper_not_told: "không ghi",
+  place_amend: "Địa điểm",
+  place_hint: "Chỉ thay đổi những gì sửa ở đây; để trống không xóa gì.",
   said_at: "lúc",
   said_at_hint: "Xảy ra lúc nào; để trống = bây giờ",
   other_reports: "Báo cáo và thao tác khác",

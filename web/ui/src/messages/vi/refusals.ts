@@ -199,6 +199,7 @@ const vi: Said = {
   stale_version: "Có người đã thay đổi điều này sau khi bạn xem. Hãy xem lại và chỉ nói những gì còn phải đổi.",
   added_and_removed: "Không thể vừa thêm vừa bỏ cùng một điều.",
   merged_through: "Sự việc đó là một phần của sự việc khác: hãy tách sự việc kia trước.",
+  crew_told_twice: "Hãy cho biết ai trong đội, hoặc ai vào và ai rời; không cả hai.",
   stale_entry: "Có người đã thay đổi mục này sau khi bạn mở. Hãy xem lại rồi nhập lại những gì còn phải đổi.",
   place_out_of_reach: "Điểm đó ở rất xa tiểu bang, không đội nào đến được.",
 };
