@@ -15,6 +15,7 @@ from msgspec import inspect
 from crisis.errors import Invalid
 from crisis.names import likely, shown
 
+_WORD = re.compile(r"Invalid enum value '?(.*?)'?(?: - at `(.*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `(.*)`)?", re.DOTALL)
 
 
@@ -47,13 +48,51 @@ def refuse_name(name: str, known: Iterable[str], path: str = "$") -> Invalid:
     )
 
 
+def unknown_word(text: str, type_: Any) -> Invalid | None:
+    """Return the refusal of a word that isn't one of the few that may stand there.
+
+    ``None`` = the message says something else. The word itself is not given back: it may be what
+    somebody typed into the wrong field.
+    """
+    found = _WORD.fullmatch(text)
+    if found is None:
+        return None
+    path = found[2] or "$"
+    words = sorted(_words_at(type_, path))
+    near = likely(found[1], words)
+    hint = f" Did you mean {near}?" if near is not None else ""
+    return Invalid(
+        "bad_body",
+        f"Not one of the words that are allowed: {', '.join(words)} (at {path}).{hint}",
+        path=path,
+        words=words,
+        near=near,
+    )
+
+
+def _words_at(type_: Any, path: str) -> set[str]:
+    """Return the words of which one may stand at a path."""
+    words: set[str] = set()
+    for kind in _kinds_at(type_, path):
+        if isinstance(kind, inspect.EnumType):
+            words |= {str(one.value) for one in kind.cls}
+        elif isinstance(kind, inspect.LiteralType):
+            words |= {str(one) for one in kind.values}
+    return words
+
+
 def _names_at(type_: Any, path: str) -> set[str]:
     """Return the names that an object at a path may have, whichever of several shapes it is."""
+    shapes = (kind for kind in _kinds_at(type_, path) if isinstance(kind, inspect.StructType))
+    return {one.encode_name for shape in shapes for one in shape.fields}
+
+
+def _kinds_at(type_: Any, path: str) -> list[inspect.Type]:
+    """Return what may stand at a path."""
     kinds = [inspect.type_info(type_)]
     for step in re.findall(r"\.(\w+)|(\[[^]]*\])", path):
         kinds = [after for kind in _shapes(kinds) for after in _below(kind, step[0])]
-    shapes = (kind for kind in _shapes(kinds) if isinstance(kind, inspect.StructType))
-    return {one.encode_name for shape in shapes for one in shape.fields}
+    return list(_shapes(kinds))
 
 
 def _shapes(kinds: Iterable[inspect.Type]) -> Iterator[inspect.Type]:

@@ -93,9 +93,11 @@ async def test_a_team_answers_by_voice_and_its_run_is_seen_at_the_other_desk(
     await expect(desk.locator(".recommend li.top")).to_be_visible()
     await desk.keyboard.press("o")
 
+    await desk.get_by_label("Who says it").select_option("team")
     await desk.get_by_role("button", name="They accept (by voice)").click()
     run = desk.locator("[data-run]")
     for status in ("En route", "On scene"):
+        await run.get_by_label("Who says it").select_option("team")
         await run.get_by_role("button", name=status, exact=True).click()
         await expect(run.locator("header")).to_contain_text(status)
 

@@ -56,6 +56,7 @@ async def test_a_refusal_whose_button_has_gone_is_read_all_the_same(
         await route.fulfill(status=409, content_type="application/problem+json", body=REFUSED)
 
     await desk.route("**/accept", late)
+    await desk.get_by_label("Who says it").select_option("team")
     await button.click()
     await api.do(f"/offers/{made['offer_id']}/withdraw", reason="dispatcher")
     await expect(button).to_have_count(0)
@@ -79,6 +80,7 @@ async def test_a_refusal_that_was_on_the_screen_when_its_button_went_stays(
         await route.fulfill(status=409, content_type="application/problem+json", body=REFUSED)
 
     await desk.route("**/accept", refuse)
+    await desk.get_by_label("Who says it").select_option("team")
     await desk.get_by_role("button", name="They accept (by voice)").click()
     await expect(desk.get_by_text("Canary: it was closed before.")).to_be_visible()
     await api.do(f"/offers/{made['offer_id']}/withdraw", reason="dispatcher")

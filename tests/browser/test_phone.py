@@ -411,8 +411,20 @@ async def test_a_team_goes_off_shift_is_not_tracked_and_comes_back(
     await expect(page.get_by_role("heading", name="You are off shift")).to_be_visible(
         timeout=15_000
     )
+    # Until when, and who carries naloxone, nobody has said yet: it is asked, person by person.
+    await expect(page.locator("[data-act=start-shift]")).to_be_disabled()
+    boxes = page.locator("[data-field=naloxone] input")
+    await expect(boxes).to_have_count(2)
+    await page.locator("[data-field=hours]").select_option("8")
+    await page.get_by_label("You", exact=True).check()
     await page.tap("[data-act=start-shift]")
     await expect(page.locator("[data-duty=available]")).to_be_visible(timeout=15_000)
+    [mine] = [
+        t["team"]
+        for t in (await desk.get("/teams")).json()["teams"]
+        if t["team"]["id"] == team_id(0)
+    ]
+    assert sorted(m["carries_naloxone"] for m in mine["crew"]) == [False, True]
     await expect(page.get_by_text(call_sign(0)).first).to_be_visible()
     await expect(page.locator("[data-position=on]")).to_be_visible()
 

@@ -19,8 +19,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from crisis.errors import CrisisError, Invalid, NotFound
+from crisis.names import shown
 from web.headers import headers_of
-from web.unknown import unknown_field
+from web.unknown import unknown_field, unknown_word
 
 #: Bytes of a request's body at most; the longest texts fit several times over.
 BODY_LIMIT = 256 * 1024
@@ -189,12 +190,14 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         BadRequest: ``malformed_json``.
         Invalid: ``unknown_field`` with ``path``, ``field`` and ``near``: a name that the body
             doesn't have, at any depth. ``bad_body`` with ``path``: a wrong type, a number that
-            isn't one, a time without zone, a character that no text has.
+            isn't one, a time without zone, a character that no text has, a name that stands twice
+            in one object.
     """
     try:
         value = decoder.decode(raw or b"{}")
     except msgspec.ValidationError as error:
-        raise unknown_field(str(error), decoder.type) or bad_body(str(error)) from None
+        text, kind = str(error), decoder.type
+        raise unknown_field(text, kind) or unknown_word(text, kind) or bad_body(text) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         path = _path_of_constant(raw)
         if path is not None:
@@ -202,6 +205,8 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         raise BadRequest("malformed_json", "The body is not valid JSON.") from None
     if b"\\u0000" in raw:
         _refuse_nul(raw)
+    if _may_repeat(raw):
+        _refuse_twice(raw)
     return value
 
 
@@ -241,6 +246,29 @@ def _refuse_nul(raw: bytes) -> None:
     for path, value in _leaves(msgspec.json.decode(raw)):
         if isinstance(value, str) and "\0" in value:
             raise bad_body(f"Text can't hold U+0000 - at `{path}`")
+
+
+_NAME = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
+
+
+def _may_repeat(raw: bytes) -> bool:
+    """Whether a name stands in the body twice, in one object or in several."""
+    names = _NAME.findall(raw)
+    return len(names) > len(set(names)) or any(b"\\" in name for name in names)
+
+
+def _refuse_twice(raw: bytes) -> None:
+    """Refuse an object that says one thing twice: one of the two would be passed over."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise bad_body(f"{shown(twice)} is given twice - at `$`")
+        return found
+
+    json.loads(raw, object_pairs_hook=made)
 
 
 def _path_of_constant(raw: bytes) -> str | None:

@@ -15,11 +15,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvloop
 
 from crisis.errors import CrisisError, Unavailable
+from crisis.names import asked_back
 from dispatch.config import SettingsError
 from dispatch.supervise import describe
 from web.cli import accounts, audit, counties, demo, doctor, replay, report, roster, serve, shifts
@@ -45,7 +46,24 @@ exit codes: 0 done; 1 failed, or some rows of a file could not be used; 2 wrong 
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line; the commands below it are of its class too."""
+    """A parser whose errors are one line; the commands below it are of its class too.
+
+    A flag is said in full: one that nobody knows is refused with the likely one, and never taken
+    for another that begins like it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "allow_abbrev": False})
+
+    def parse_known_args(  # type: ignore[override]  # the base's overloads say the same
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        found, rest = super().parse_known_args(args, namespace)
+        flags = [one.partition("=")[0] for one in rest if one.startswith("-")]
+        if flags:
+            known = self._option_string_actions
+            self.error(f"no such flag: {', '.join(asked_back(flag, known) for flag in flags)}")
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         line = " ".join(message.split())

@@ -26,6 +26,7 @@ from web.admin.forms import Form
 from web.api import wire
 from web.api.commands import OPERATIONS
 from web.app import table_of
+from web.cli.main import parser
 
 _QUERIES = (
     web.api.board._View,
@@ -144,3 +145,59 @@ def test_a_field_that_no_page_asks_for_is_refused_in_a_form() -> None:
         form.require_only(("set.", "naloxone"))
     assert (caught.value.code, caught.value.facts["near"]) == ("unknown_field", "naloxone")
     Form({"act": ["x"], "rung.kind": ["partner"]}).require_only(("rung.",))
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "near"),
+    [
+        ({"acuity": "Urgent"}, ["emergent", "routine", "urgent"], "urgent"),
+        ({"screening": {"weapon_on_scene": "y"}}, ["no", "not_asked", "unknown", "yes"], None),
+        ({"acuity": "Ray Doe, 916-555-0100"}, ["emergent", "routine", "urgent"], None),
+    ],
+)
+def test_a_word_that_may_not_stand_there_is_refused_with_those_that_may(
+    body: object, words: list[str], near: str | None
+) -> None:
+    refusal = _refused("OpenIncident", body)
+    assert refusal.code == "bad_body"
+    assert (refusal.facts["words"], refusal.facts["near"]) == (words, near)
+    assert all(word in refusal.detail for word in words)
+    assert "Ray" not in refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b'{"acuity": "urgent", "acuity": "routine"}', "acuity"),
+        (b'{"acuity": "urgent", "\\u0061cuity": "routine"}', "acuity"),
+        (b'{"needs": [{"code": "youth", "hard": true, "hard": false}]}', "hard"),
+    ],
+)
+def test_a_name_that_is_given_twice_is_refused_and_neither_passed_over(
+    raw: bytes, name: str
+) -> None:
+    operation = next(
+        o for o in OPERATIONS if o.command and o.command.command.__name__ == "OpenIncident"
+    )
+    assert operation.command is not None
+    with pytest.raises(Invalid) as caught:
+        operation.command.read(raw, {})
+    assert f"{name} is given twice" in caught.value.detail
+    fine = b'{"needs": [{"code": "youth"}, {"code": "peer"}], "narrative": "\\"code\\": \\"x\\""}'
+    operation.command.read(fine, {})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["county", "list", "--jso"], "--jso"),
+        (["user", "list", "--count", "6001"], "--count (--county?)"),
+    ],
+)
+def test_a_flag_that_nobody_knows_is_refused_with_the_likely_one(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(words)
+    told = capsys.readouterr().err
+    assert f"no such flag: {said}" in told

@@ -37,7 +37,8 @@ export function Merge({ desk, one }: { desk: Desk; one: IncidentView }) {
   const trouble = useTrouble();
   const isSending = useSignal(false);
   const key = useSignal(newKey());
-  const other = others.find((found) => found.id === chosen.value);
+  // The only one that there is, is meant; of several somebody says which.
+  const other = others.find((found) => found.id === chosen.value) ?? (others.length === 1 ? others[0] : undefined);
   const isRound = trouble.value instanceof Refusal && trouble.value.facts["other_way_round"] === true;
   if (others.length === 0) return <p class="tool">{say("merge_none")}</p>;
 

@@ -26,7 +26,7 @@ export function HandOver({ desk, one }: { desk: Desk; one: IncidentView }) {
         const found = (await api.call(getDeskColleagues, {})).colleagues.filter((person) => person.account_id !== desk.account && person.account_id !== one.owner);
         if (isOver) return;
         colleagues.value = found;
-        if (!found.some((person) => person.account_id === to.peek())) to.value = "";
+        if (!found.some((person) => person.account_id === to.peek())) to.value = found.length === 1 ? (found[0]?.account_id ?? "") : "";
       } catch (error) {
         if (!isOver) trouble.value = error;
       }
