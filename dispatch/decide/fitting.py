@@ -183,6 +183,12 @@ def _oddities(
             "hold_writer_missing",
             "Nobody of the crew is designated to write holds: say who wrote it.",
         )
+    if _is_hold_of_nobody(d, encounter):
+        yield warning(
+            "hold_writer_unsaid",
+            "A hold is recorded, and this ending doesn't say who wrote it: the team, law "
+            "enforcement or someone else.",
+        )
     if _is_of_other_age(d, incident, encounter):
         yield warning(
             "hold_age",
@@ -198,6 +204,13 @@ def _oddities(
             "transport_unreported",
             "The team never reported the transport in which it took part.",
         )
+
+
+def _is_hold_of_nobody(d: Deciding, encounter: Encounter) -> bool:
+    """Whether a hold stands beside an ending that leaves open whose it is."""
+    kind = d.rules.codes.find("disposition", encounter.disposition or "")
+    is_held = _has(d, "hold_type", encounter.hold, "involuntary")
+    return bool(is_held) and (kind is None or fit(kind, "hold") is not Fit.MUST)
 
 
 def _is_of_other_age(d: Deciding, incident: Incident, encounter: Encounter) -> bool:

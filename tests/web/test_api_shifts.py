@@ -82,3 +82,41 @@ async def test_an_account_that_is_no_responder_has_no_shifts(site: Site) -> None
     boss = await site.client(Role.ADMIN)
     await site.team(boss)
     assert await _mine(boss) == []
+
+
+async def test_two_people_change_one_crew_and_one_entry_by_the_marks_that_the_api_tells(
+    site: Site,
+) -> None:
+    boss, other = await site.client(Role.ADMIN), await site.client(Role.SUPERVISOR)
+    team, person = await site.team(boss)
+    [planned] = (await boss.get("/shifts")).json()["shifts"]
+    shift, seen = planned["shift"], planned["crew_mark"]
+    path = f"/shifts/{shift['id']}/crew"
+    mine = [one for one in shift["crew"] if one["responder_id"] == str(person)]
+    await other.do(path, remove=[str(person)], reason="illness")
+    for stale in ({"crew": shift["crew"]}, {"crew": shift["crew"], "seen": seen}):
+        refused = await boss.post(path, stale)
+        assert (refused.status_code, refused.json()["code"]) == (409, "stale_entry")
+    [now] = (await boss.get("/shifts")).json()["shifts"]
+    assert refused.json()["facts"]["mark"] == now["crew_mark"] != seen
+    result = await boss.do(path, add=mine)
+    [last] = (await other.get("/shifts")).json()["shifts"]
+    assert result["crew_mark"] == last["crew_mark"]
+    assert {one["responder_id"] for one in last["shift"]["crew"]} == {
+        one["responder_id"] for one in shift["crew"]
+    }
+
+    [row] = (await boss.get("/teams")).json()["teams"]
+    entry = {"team_id": str(team), "agency_id": row["team"]["agency_id"]}
+    await other.do("/teams", call_sign="Blue 8", seen=row["mark"], **entry)
+    refused = await boss.post("/teams", {"call_sign": "Blue 9", **entry})
+    assert refused.json()["code"] == "stale_entry"
+    people = (await boss.get("/responders")).json()
+    assert set(people["marks"]) == {one["id"] for one in people["responders"]}
+
+
+async def test_the_roster_of_shifts_is_for_those_who_staff_teams(site: Site) -> None:
+    boss = await site.client(Role.ADMIN)
+    _, person = await site.team(boss)
+    phone = await site.client(Role.RESPONDER, responder_id=person)
+    assert (await phone.get("/shifts")).status_code == 403

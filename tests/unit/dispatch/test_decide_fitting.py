@@ -254,3 +254,16 @@ def test_a_tick_in_an_old_log_is_a_yes_and_its_absence_was_never_asked(
     )
     after = evolve_incident(scene.county.incident(scene.incident_id), event, scene.county.now)
     assert after.encounters[-1].naloxone_given is read
+
+
+@pytest.mark.parametrize("kind", DISPOSITIONS, ids=lambda kind: kind.code)
+def test_no_hold_stands_in_the_record_without_a_word_of_who_wrote_it(kind: Any) -> None:
+    scene = Scene(may_hold=True)
+    told: dict[str, Any] = {"disposition": kind.code, "hold": "w5150", "contacted": True}
+    if fit(kind, "contacted") is Fit.NEVER:
+        told["contacted"] = False
+    if fit(kind, "hold") is Fit.NEVER:
+        scene.refused("disposition_contradicts", **told)
+        return
+    says_who = fit(kind, "hold") is Fit.MUST
+    assert ("hold_writer_unsaid" in codes(scene.record(**told))) is not says_who

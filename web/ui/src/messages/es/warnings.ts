@@ -15,6 +15,7 @@ const es = {
   hold_age: "El tipo de retención no concuerda con la edad que da la evaluación.",
   hold_missing: "No está anotado el tipo de retención.",
   hold_writer_missing: "Nadie de la tripulación está designado para ordenar retenciones: diga quién la ordenó.",
+  hold_writer_unsaid: "Consta una retención, y este desenlace no dice quién la ordenó: el equipo, la policía u otra persona.",
   law_enforcement_missing: "No consta qué parte tuvo la policía.",
   law_enforcement_unrecorded: "Anote con los asociados que se pidió a la policía, y por qué.",
   law_enforcement_without_concern: "La policía es solo para riesgos de seguridad especiales: diga cuál, si lo hay.",

@@ -16,6 +16,7 @@ const vi: Warned = {
   hold_age: "Loại lệnh giữ không khớp với tuổi ghi trong sàng lọc.",
   hold_missing: "Chưa ghi loại lệnh giữ.",
   hold_writer_missing: "Không ai trong đội được chỉ định ra lệnh giữ: hãy nói ai đã ra lệnh.",
+  hold_writer_unsaid: "Có ghi một lệnh giữ, mà kết quả này không nói ai đã ra lệnh: đội, cảnh sát hay người khác.",
   law_enforcement_missing: "Chưa ghi vai trò của cảnh sát.",
   law_enforcement_unrecorded: "Hãy ghi việc nhờ cảnh sát và lý do vào mục đối tác.",
   law_enforcement_without_concern: "Chỉ nhờ cảnh sát khi có lo ngại an toàn đặc biệt: nếu có, hãy nói rõ.",
