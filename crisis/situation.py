@@ -39,15 +39,16 @@ def of_code(items: Iterable[_Item], code: str) -> tuple[_Item, ...]:
 def facts(situation: Situation) -> dict[str, Any]:
     """Return each fact by its name; a fact that isn't there is not known.
 
-    Names: ``acuity``, ``point``, ``address``, ``location_type``, ``location_type/<code>`` of what
-    else the place was called, ``needs/<code>``, ``hazards/<code>``, ``concerns/<code>``,
-    ``screening/<item>``.
+    Names: ``acuity``, ``point``, ``address``, ``access``, ``location_type``,
+    ``location_type/<code>`` of what else the place was called, ``needs/<code>``,
+    ``hazards/<code>``, ``concerns/<code>``, ``screening/<item>``.
     """
     place, clinical = situation.place, situation.clinical
     found: dict[str, Any] = {
         "acuity": situation.acuity,
         "point": clinical.point,
         "address": place.address_record,
+        "access": place.access_record,
         "location_type": None if place.location_type == "unknown" else place.location_type,
     }
     found |= {other_type(code): True for code in place.types if code != place.location_type}
@@ -119,6 +120,8 @@ def _place(one: Situation, other: Situation) -> tuple[Place, Any]:
     place = msgspec.structs.replace(place, other_types=types[1:])
     if place.address_record is None:
         place = msgspec.structs.replace(place, address_record=theirs.address_record)
+    if place.access_record is None:
+        place = msgspec.structs.replace(place, access_record=theirs.access_record)
     return place, point
 
 
@@ -181,7 +184,11 @@ def parted(now: Situation, whole: Situation, rest: Situation) -> Situation:
         and code != place.location_type
     )
     return Situation(
-        place=msgspec.structs.replace(place, other_types=others),
+        place=msgspec.structs.replace(
+            place,
+            other_types=others,
+            access_record=(rest if is_same("access") else now).place.access_record,
+        ),
         acuity=rest.acuity if is_same("acuity") else now.acuity,
         needs=_parted_items("needs", now.needs, rest.needs, is_same),
         hazards=_parted_items("hazards", now.hazards, rest.hazards, is_same),

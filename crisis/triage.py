@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from crisis.ids import TeamId
+from crisis.ids import RecordId, TeamId
 from crisis.shapes import Value
 from geo.point import Point
 from geo.zone import AreaClass
@@ -96,6 +96,7 @@ class Place(Value, frozen=True, kw_only=True):
         area_method: ``polygon`` or ``county_class``.
         area_version: which version of the areas decided it.
         address_record: the typed address, verbatim, as an encrypted record; ``None`` = none.
+        access_record: how to get in, where that was told after the address; ``None`` = it wasn't.
     """
 
     cell: Point | None = None
@@ -106,6 +107,7 @@ class Place(Value, frozen=True, kw_only=True):
     area_method: str = ""
     area_version: str = ""
     address_record: str | None = None
+    access_record: RecordId | None = None
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -194,12 +194,13 @@ def _placed(
     if location_type != was.location_type:
         # Whoever says what kind of place it is says so of all that it was called.
         others = tuple(code for code in others if merging.value(other_type(code), True, False))
-    address = was.address_record
+    address, access = was.address_record, was.access_record
     if given.address is None and address is not None:
         # How to get in came later: the typed address stays what it is.
-        access = d.record("access", "access", incident_id, {"access": given.access})
-        if access is not None:
-            d.emit(NoteAdded(incident_id=incident_id, record=access))
+        told = d.record("access", "access", incident_id, {"access": given.access})
+        if told is not None:
+            d.emit(NoteAdded(incident_id=incident_id, record=told))
+        access = merging.value("access", access, told)
     else:
         typed = {"address": given.address, "access": given.access}
         record = d.record("address", "address", incident_id, typed)
@@ -212,6 +213,7 @@ def _placed(
         other_types=others,
         excluded_setting="excluded_setting" in kind.flags,
         address_record=address,
+        access_record=access,
     )
     return place, point
 

@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 #: The word of a crew, of ``hazard_source``.
 TEAM = "team"
 #: The facts whose values no refusal and no warning may hold: they are clinical, or where it is.
-_PRIVATE = ("screening", "concerns", "point", "address")
+_PRIVATE = ("screening", "concerns", "point", "address", "access")
 
 
 class Said(Value, frozen=True, kw_only=True):

@@ -424,7 +424,7 @@ async def test_a_team_goes_off_shift_is_not_tracked_and_comes_back(
         for t in (await desk.get("/teams")).json()["teams"]
         if t["team"]["id"] == team_id(0)
     ]
-    assert sorted(m["carries_naloxone"] for m in mine["crew"]) == [False, True]
+    assert sorted(m.get("carries_naloxone", False) for m in mine["crew"]) == [False, True]
     await expect(page.get_by_text(call_sign(0)).first).to_be_visible()
     await expect(page.locator("[data-position=on]")).to_be_visible()
 

@@ -90,6 +90,7 @@ async def read_facts(asked: Asked) -> Response:
             purpose="emergency",
         )
     place = {} if incident is None else await _open(asked, incident.place.address_record)
+    way_in = {} if incident is None else await _open(asked, incident.place.access_record)
     labels = await _labels(asked, duress)
     return answer(
         DuressFacts(
@@ -101,7 +102,7 @@ async def read_facts(asked: Asked) -> Response:
             incident_id=None if incident is None else incident.id,
             number=None if incident is None else incident.number,
             address=place.get("address"),
-            access=place.get("access"),
+            access=way_in.get("access") or place.get("access"),
             point=None if incident is None else incident.clinical.point,
             base=None if team is None else team.base,
             fix=_fix(asked, duress.team_id),

@@ -162,6 +162,11 @@ VALUES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "address",
     ),
     (
+        {"place": PlaceInput(access="Gate 4411")},
+        {"place": PlaceInput(access="Ring at the back")},
+        "access",
+    ),
+    (
         {"screening": {"violence_now": Answer.YES}},
         {"screening": {"violence_now": Answer.NO}},
         "screening/violence_now",
@@ -174,7 +179,7 @@ def test_a_value_that_somebody_else_amended_is_not_overwritten_without_a_version
     first: dict[str, Any], second: dict[str, Any], field: str
 ) -> None:
     county = County()
-    incident_id = county.determined()
+    incident_id = county.determined(place=PlaceInput(point=OAKLAND, address="901 P St"))
     version = county.incident(incident_id).version
     county.do(AmendIncident(incident_id=incident_id, version=version, **first), by=OTHER_DISPATCHER)
     stood = county.incident(incident_id).situation
@@ -212,6 +217,20 @@ def test_a_roster_entry_that_somebody_else_recorded_is_not_overwritten_unseen() 
     county.do(RecordResponder(responder=longer, seen=who.mark), by=one)
     county.refused("stale_entry", RecordResponder(responder=who), by=two)
     assert county.board.responders[who.id].recorded_by == one.user_id
+
+
+def test_how_to_get_in_is_a_fact_that_the_crew_is_told_of() -> None:
+    county = County()
+    incident_id = county.determined(place=PlaceInput(point=OAKLAND, address="901 P St"))
+    team_id = county.team("Blue 1")
+    county.running(incident_id, team_id)
+    before = county.incident(incident_id)
+    told = AmendIncident(incident_id=incident_id, place=PlaceInput(access="Gate 4411"))
+    result = county.do(told).result
+    after = county.incident(incident_id)
+    assert result["changed"] == ["access"] and after.version == before.version + 1
+    assert after.place.address_record == before.place.address_record
+    assert (f"team:{team_id}", "incident_amended") in county.told()
 
 
 # What nobody said

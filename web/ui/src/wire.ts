@@ -144,6 +144,7 @@ export interface AskedView {
   readonly offered_at: string;
   readonly expires_at: string;
   readonly eta_s: number | null;
+  readonly located_by: string | null;
   readonly shortfalls: readonly string[];
 }
 
@@ -1015,7 +1016,6 @@ export interface Incident {
   readonly merged_into: string | null;
   readonly absorbed: readonly string[];
   readonly joins: readonly Join[];
-  readonly alone: Situation | null;
   readonly acuity: Acuity | null;
   readonly needs: readonly Need[];
   readonly hazards: readonly Hazard[];
@@ -1146,6 +1146,7 @@ export interface IncidentReleased {
   readonly due_at: string | null;
   readonly calls: readonly string[];
   readonly subjects: readonly string[];
+  readonly befores: readonly Situation[];
 }
 
 /** It had ended and goes on, with its clock as if it had never ended. */
@@ -1194,6 +1195,7 @@ export interface IncidentView {
   readonly danger: DangerView;
   readonly cell: CellView | null;
   readonly location_type: string;
+  readonly other_types: readonly string[];
   readonly excluded_setting: boolean;
   readonly area_class: AreaClass | null;
   readonly standard_minutes: number | null;
@@ -1237,6 +1239,7 @@ export interface Join {
   readonly determined_at: string | null;
   readonly due_at: string | null;
   readonly theirs: Situation | null;
+  readonly before: Situation | null;
   readonly subjects: readonly string[];
   readonly partners: readonly string[];
   readonly slots: readonly number[];
@@ -1322,6 +1325,7 @@ export interface MatchingPolicy {
   readonly soft_need_worth_s: number;
   readonly language_worth_s: number;
   readonly prior_contact_worth_s: number;
+  readonly longest_travel_s: number;
 }
 
 /** One member of a crew; the name is fetched by the id. */
@@ -1503,6 +1507,7 @@ export interface Offer {
   readonly answered_at: string | null;
   readonly reason: string | null;
   readonly eta_s: number | null;
+  readonly located_by: LocatedBy | null;
   readonly recommendation: string | null;
   readonly override_reason: string | null;
   readonly shortfalls: readonly string[];
@@ -1546,6 +1551,7 @@ export interface OfferMade {
   readonly team_id: string;
   readonly expires_at: string;
   readonly eta_s: number | null;
+  readonly located_by: LocatedBy | null;
   readonly recommendation: string | null;
   readonly override_reason: string | null;
   readonly shortfalls: readonly string[];
@@ -1573,6 +1579,7 @@ export interface OfferView {
   readonly offered_at: string;
   readonly expires_at: string;
   readonly eta_s: number | null;
+  readonly located_by: string | null;
   readonly shortfalls: readonly string[];
 }
 
@@ -1604,6 +1611,7 @@ export interface OpenSession {
 /** An incident with its private part: the exact point and the clinical facts. */
 export interface OpenedIncident {
   readonly phase: Phase;
+  readonly is_clear: boolean;
   readonly incident: Incident;
   readonly absorbed: readonly Incident[];
   readonly labels: Readonly<Record<string, string>>;
@@ -1765,11 +1773,13 @@ export interface PersonInDanger {
 export interface Place {
   readonly cell: Point | null;
   readonly location_type: string;
+  readonly other_types: readonly string[];
   readonly excluded_setting: boolean;
   readonly area_class: AreaClass | null;
   readonly area_method: string;
   readonly area_version: string;
   readonly address_record: string | null;
+  readonly access_record: string | null;
 }
 
 /** A planned or running shift. */
@@ -1844,6 +1854,11 @@ export interface Reason {
   readonly hard: boolean;
   readonly subject: string | null;
   readonly curable_by: Cure | null;
+}
+
+/** What Overland waits for before it forgets what it sent. */
+export interface Received {
+  readonly result: "ok";
 }
 
 /** A ranking with everything it rests on. */
@@ -1982,6 +1997,7 @@ export interface RunView {
   readonly since: string;
   readonly milestones: Readonly<Record<string, string>>;
   readonly eta_at: string | null;
+  readonly eta_from: string | null;
   readonly acknowledged: number;
   readonly unacknowledged: boolean;
   readonly briefed: boolean;
@@ -2314,6 +2330,7 @@ export interface TeamIncidentView {
   readonly danger: DangerView;
   readonly cell: CellView | null;
   readonly location_type: string;
+  readonly other_types: readonly string[];
   readonly excluded_setting: boolean;
   readonly area_class: AreaClass | null;
   readonly received_at: string;
@@ -3433,14 +3450,14 @@ export const CodesShape: Shape = { d: {}, p: { sets: { m: CodeSetShape } } };
 export const PersonInDangerShape: Shape = { d: {"name": null, "phone": null, "mode": "onsite", "raised": false} };
 export const FixShape: Shape = { d: {"accuracy_m": null, "speed_mps": null, "heading_deg": null, "battery": null, "fix_id": null, "seen_at": null} };
 export const DuressFactsShape: Shape = { d: {"call_sign": null, "raised_by": null, "in_hand_by": null, "people": [], "incident_id": null, "number": null, "address": null, "access": null, "point": null, "base": null, "fix": null, "next_to": null, "next_at": null}, p: { people: PersonInDangerShape, fix: FixShape } };
-export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null} };
+export const PlaceShape: Shape = { d: {"cell": null, "location_type": "unknown", "other_types": [], "excluded_setting": false, "area_class": null, "area_method": "", "area_version": "", "address_record": null, "access_record": null} };
 export const NeedShape: Shape = { d: {"hard": null, "team_id": null} };
 export const HazardShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const ClinicalShape: Shape = { d: {"point": null, "concerns": [], "screening": {}, "erased": false} };
 export const SituationShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "clinical": {}}, p: { place: PlaceShape, needs: NeedShape, hazards: HazardShape, clinical: ClinicalShape } };
-export const JoinShape: Shape = { d: {"determined_at": null, "due_at": null, "theirs": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape } };
+export const JoinShape: Shape = { d: {"determined_at": null, "due_at": null, "theirs": null, "before": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape, before: SituationShape } };
 export const SlotShape: Shape = { d: {"rung": 0, "escalations": 0, "wake_at": null, "climb_at": null, "climbed": 0, "exhausted_at": null, "dropped": null} };
-export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, "reason": null, "eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
+export const OfferShape: Shape = { d: {"state": "pending", "answered_at": null, "reason": null, "eta_s": null, "located_by": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const CrewMemberShape: Shape = { d: {"mode": "onsite", "carries_naloxone": false} };
 export const TelehealthSecondShape: Shape = { d: {"marked_delay": false, "no_safety_concern": false, "member": null, "approved_by": null, "approved_at": null} };
 export const CrewStintShape: Shape = { d: {"telehealth": null}, p: { members: CrewMemberShape, telehealth: TelehealthSecondShape } };
@@ -3453,7 +3470,7 @@ export const HoldShape: Shape = { d: {"reminded": 0} };
 export const DangerShape: Shape = { d: {"version": 1, "hazards": [], "unknown": [], "not_asked": [], "scene_known": false}, p: { hazards: HazardShape } };
 export const PartnerAdviceShape: Shape = { d: {"is_life_threat": false, "met_by": []} };
 export const SuggestionShape: Shape = { d: {"version": "", "acuity": null, "needs": [], "partners": [], "asks": [], "because": []}, p: { partners: PartnerAdviceShape } };
-export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "screening_since": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "alone": null, "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "touched_by": {}, "suggestion": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, alone: SituationShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
+export const IncidentShape: Shape = { d: {"state": "received", "version": 1, "referral_source": "unknown", "owner": null, "pending_owner": null, "handed_over_at": null, "owner_since": null, "sought_since": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "paper_number": null, "screening_at": null, "screening_since": null, "determined_at": null, "own_determined_at": null, "due_at": null, "own_due_at": null, "standard": null, "ended_at": null, "outcome": null, "reason": null, "merged_into": null, "absorbed": [], "joins": [], "acuity": null, "needs": [], "hazards": [], "calls": [], "records": [], "slots": [], "offers": [], "assignments": [], "partners": [], "subjects": [], "encounters": [], "flags": [], "holds": [], "clinical": {}, "danger": {}, "touched": {}, "touched_by": {}, "suggestion": {}, "archived": false}, p: { place: PlaceShape, joins: JoinShape, needs: NeedShape, hazards: HazardShape, slots: SlotShape, offers: OfferShape, assignments: AssignmentShape, partners: PartnerResponseShape, subjects: SubjectShape, encounters: EncounterShape, flags: FlagShape, holds: HoldShape, clinical: ClinicalShape, danger: DangerShape, suggestion: SuggestionShape } };
 export const OpenedIncidentShape: Shape = { d: {}, p: { incident: IncidentShape, absorbed: IncidentShape } };
 export const IncidentNeedsShape: Shape = { d: {"needs": [], "hazards": []}, p: { needs: NeedShape, hazards: HazardShape } };
 export const AdjustmentShape: Shape = { d: {"is_met": false} };
@@ -3480,12 +3497,12 @@ export const IncidentClosedShape: Shape = { d: {"reason": null} };
 export const IncidentMergedShape: Shape = { d: {"partners": []} };
 export const IncidentAbsorbedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "theirs": null, "subjects": [], "partners": [], "slots": [], "sources": []}, p: { theirs: SituationShape, subjects: SubjectShape, partners: PartnerResponseShape } };
 export const IncidentSplitShape: Shape = { d: {"wake_at": null, "partners": []}, p: { partners: PartnerResponseShape } };
-export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "subjects": []} };
+export const IncidentReleasedShape: Shape = { d: {"determined_at": null, "due_at": null, "calls": [], "subjects": [], "befores": []}, p: { befores: SituationShape } };
 export const IncidentFlaggedShape: Shape = { d: {"about": ""} };
 export const HoldSettledShape: Shape = { d: {"by": null} };
 export const IncidentReopenedShape: Shape = { d: {"wake_at": null} };
 export const IncidentReturnedShape: Shape = { d: {"whole": null}, p: { whole: IncidentShape } };
-export const OfferMadeShape: Shape = { d: {"eta_s": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
+export const OfferMadeShape: Shape = { d: {"eta_s": null, "located_by": null, "recommendation": null, "override_reason": null, "shortfalls": []} };
 export const OfferAcceptedShape: Shape = { d: {"crew": [], "said_by": null} };
 export const OfferDeclinedShape: Shape = { d: {"wake_at": null, "said_by": null} };
 export const OfferExpiredShape: Shape = { d: {"wake_at": null} };
@@ -3540,7 +3557,7 @@ export const ObligationPolicyShape: Shape = { d: {"followup": {}, "followup_atte
 export const PlausibilityLimitsShape: Shape = { d: {"future_skew_s": 60.0, "max_age_s": 172800.0, "max_accuracy_m": 2500.0, "max_speed_mps": 70.0, "assumed_accuracy_m": 100.0, "null_island_deg": 0.1} };
 export const FixPolicyShape: Shape = { d: {"stale_after_s": 180, "stale_standing_after_s": 900, "base_when_stale": true, "plausibility": {"future_skew_s": 60.0, "max_age_s": 172800.0, "max_accuracy_m": 2500.0, "max_speed_mps": 70.0, "assumed_accuracy_m": 100.0, "null_island_deg": 0.1}}, p: { plausibility: PlausibilityLimitsShape } };
 export const EstimateParametersShape: Shape = { d: {"time_factor": 1.0} };
-export const MatchingPolicyShape: Shape = { d: {"coverage_tie_break_s": 600.0, "starvation_cap_s": {"emergent": 900, "urgent": 2700, "routine": 5400}, "soft_need_worth_s": 300.0, "language_worth_s": 600.0, "prior_contact_worth_s": 300.0} };
+export const MatchingPolicyShape: Shape = { d: {"coverage_tie_break_s": 600.0, "starvation_cap_s": {"emergent": 900, "urgent": 2700, "routine": 5400}, "soft_need_worth_s": 300.0, "language_worth_s": 600.0, "prior_contact_worth_s": 300.0, "longest_travel_s": 21600.0} };
 export const DivertPolicyShape: Shape = { d: {"allowed": true, "not_within_s": 300.0} };
 export const LonePolicyShape: Shape = { d: {"allowed": true, "unanswered_is_unknown_scene": true} };
 export const TelehealthPolicyShape: Shape = { d: {"allowed": true, "audio_only": true, "marked_delay_s": 900, "approvers": ["supervisor"]} };
@@ -3562,26 +3579,27 @@ export const ShiftsShape: Shape = { d: {}, p: { shifts: PlannedShiftShape } };
 export const TeamShape: Shape = { d: {"base": null, "zones": [], "capabilities": [], "retired": false, "duty": "off_shift", "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth": null, "offer": null, "run": null, "claims": [], "ran_at": null, "duty_since": null, "available_since": null, "lent_to": null, "freed_at": null, "recorded_by": null}, p: { crew: CrewMemberShape, telehealth: TelehealthSecondShape } };
 export const TeamNowShape: Shape = { d: {"fix": null}, p: { team: TeamShape, fix: FixShape } };
 export const TeamsShape: Shape = { d: {}, p: { teams: TeamNowShape } };
+export const ReceivedShape: Shape = { d: {"result": "ok"} };
 export const FixOutcomeShape: Shape = { d: {"kept": 0, "late": 0, "off_shift": 0, "rejected": [], "thinned": false, "unread": 0} };
 export const NeedViewShape: Shape = { d: {"hard": false, "team_id": null} };
 export const HazardViewShape: Shape = { d: {"source": "caller", "noted_at": null} };
 export const DangerViewShape: Shape = { d: {"version": 1, "unknown": [], "not_asked": [], "scene_known": false, "is_clear": false} };
 export const SlotViewShape: Shape = { d: {"tries": 0, "next_try_at": null, "asked": false, "exhausted_at": null} };
-export const OfferViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
-export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
+export const OfferViewShape: Shape = { d: {"eta_s": null, "located_by": null, "shortfalls": []} };
+export const RunViewShape: Shape = { d: {"call_sign": "", "eta_at": null, "eta_from": null, "acknowledged": 0, "unacknowledged": false, "briefed": false, "staging_reason": null, "disputed": 0, "shortfalls": [], "arrival_shortfalls": null, "qualifies": false} };
 export const PartnerViewShape: Shape = { d: {"handoff": false, "danger": 0, "acknowledged_at": null, "arrived_at": null} };
 export const ProposalViewShape: Shape = { d: {"is_life_threat": false} };
 export const FlagViewShape: Shape = { d: {"about": "", "times": 1} };
-export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "proposals": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "claims": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, proposals: ProposalViewShape, flags: FlagViewShape } };
+export const IncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "other_types": [], "excluded_setting": false, "area_class": null, "standard_minutes": null, "screening_at": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "ended_at": null, "outcome": null, "reason": null, "owner": null, "pending_owner": null, "handed_over_at": null, "in_hand_by": null, "in_hand_until": null, "amended_at": null, "slots": [], "offers": [], "runs": [], "partners": [], "proposals": [], "calls": [], "merged_into": null, "absorbed": [], "subjects": 0, "encounters": 0, "back_entered": false, "is_exhausted": false, "is_unacknowledged": false, "lacks_handoff": false, "flags": [], "claims": [], "referral_source": "unknown"}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, slots: SlotViewShape, offers: OfferViewShape, runs: RunViewShape, partners: PartnerViewShape, proposals: ProposalViewShape, flags: FlagViewShape } };
 export const MemberViewShape: Shape = { d: {"mode": "onsite"} };
-export const AskedViewShape: Shape = { d: {"eta_s": null, "shortfalls": []} };
+export const AskedViewShape: Shape = { d: {"eta_s": null, "located_by": null, "shortfalls": []} };
 export const TeamViewShape: Shape = { d: {"since": null, "is_free": false, "overtime": false, "unavailable_reason": null, "unavailable_until": null, "shift_id": null, "shift_ends_at": null, "crew": [], "telehealth_second": false, "may_hold": false, "capabilities": [], "zones": [], "base_lat": null, "base_lon": null, "offer": null, "run": null, "lent_to": null}, p: { crew: MemberViewShape, offer: AskedViewShape } };
 export const ShiftViewShape: Shape = { d: {"started_at": null, "crew": [], "telehealth_second": false}, p: { crew: MemberViewShape } };
 export const CallViewShape: Shape = { d: {"direction": "inbound", "channel": "voice", "referral_source": "unknown", "agent_stays": false, "answered_at": null, "answered_by": null, "incident_id": null, "confirmed": [], "waiting_since": null, "told": 0, "in_hand_by": null, "in_hand_until": null} };
 export const DuressViewShape: Shape = { d: {"team_id": null, "responder_id": null, "assignment_id": null, "raised_by": null, "rung": 0, "next_rung_at": null, "next_to": null, "acknowledged_at": null, "acknowledged_by": null, "help_sent_at": null, "help": null, "doubts": []} };
 export const ObligationViewShape: Shape = { d: {"stage": null, "owner": null, "incident_id": null, "call_id": null, "assignment_id": null, "encounter_id": null, "attempts": 0, "last_attempt_at": null, "missed_at": null, "team_id": null} };
 export const AgencyIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "offers": [], "runs": []}, p: { hazards: HazardViewShape, danger: DangerViewShape, offers: OfferViewShape, runs: RunViewShape } };
-export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, runs: RunViewShape, partners: PartnerViewShape } };
+export const TeamIncidentViewShape: Shape = { d: {"acuity": null, "needs": [], "hazards": [], "danger": {}, "cell": null, "location_type": "unknown", "other_types": [], "excluded_setting": false, "area_class": null, "determined_at": null, "due_at": null, "first_on_scene_at": null, "runs": [], "partners": [], "subjects": 0, "back_entered": false}, p: { needs: NeedViewShape, hazards: HazardViewShape, danger: DangerViewShape, runs: RunViewShape, partners: PartnerViewShape } };
 export const WallIncidentViewShape: Shape = { d: {"acuity": null, "hazards": [], "danger": {}, "area_class": null, "due_at": null, "first_on_scene_at": null, "waiting_since": null, "claimed": false}, p: { hazards: HazardViewShape, danger: DangerViewShape } };
 export const WallTeamViewShape: Shape = { d: {"since": null} };
 export const WallDuressViewShape: Shape = { d: {"call_sign": "", "acknowledged_at": null, "next_to": null, "next_rung_at": null} };
@@ -3933,8 +3951,8 @@ export const getTeams: Operation<undefined, undefined, undefined, Teams> = {
 };
 
 /** The same, to the secret address of a running shift, without a password. */
-export const getTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
-  name: "getTrack", method: "GET", path: "/api/v1/track/{word}", command: false, shape: null,
+export const getTrack: Operation<{ word: string }, undefined, undefined, readonly string[] | Received> = {
+  name: "getTrack", method: "GET", path: "/api/v1/track/{word}", command: false, shape: ReceivedShape,
 };
 
 /** Offer the incident to another owner, who must accept; to oneself = take it. */
@@ -4048,8 +4066,8 @@ export const postTeamFixes: Operation<{ team_id: string }, undefined, FixInSent 
 };
 
 /** The same, to the secret address of a running shift, without a password. */
-export const postTrack: Operation<{ word: string }, undefined, undefined, readonly string[]> = {
-  name: "postTrack", method: "POST", path: "/api/v1/track/{word}", command: false, shape: null,
+export const postTrack: Operation<{ word: string }, undefined, undefined, readonly string[] | Received> = {
+  name: "postTrack", method: "POST", path: "/api/v1/track/{word}", command: false, shape: ReceivedShape,
 };
 
 /** Someone is in danger. Refused to nobody whose account is known, signed in or not any more. */
@@ -4380,6 +4398,7 @@ export type RefusalCode =
   | "mail_refused"
   | "mail_unreachable"
   | "malformed_json"
+  | "merge_into_paper"
   | "merge_open_runs"
   | "merge_served"
   | "merge_undetermined"

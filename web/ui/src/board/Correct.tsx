@@ -66,7 +66,7 @@ export function Divert({ desk, one }: { desk: Desk; one: IncidentView }) {
         <RunChoice label={say("divert_team")} runs={runs} value={run?.id ?? ""} onChange={(id) => (chosen.value = id)} />
         <label class="pair">
           {say("divert_to")}
-          <select value={to.value} onChange={(event) => (to.value = event.currentTarget.value)}>
+          <select aria-label={say("divert_to")} value={to.value} onChange={(event) => (to.value = event.currentTarget.value)}>
             <option value="">{common("choose")}</option>
             <option value={NOWHERE}>{say("divert_to_none")}</option>
             {wanting.map((other) => (

@@ -143,12 +143,19 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
       ...(status === "staged" ? { staging_reason: staging.value } : {}),
       ...(status === "on_scene" && run.status === "staged" ? { cleared_scene_by: sceneClearedBy.value } : {}),
     };
-    desk.heard(one.id)(await api.call(reportStatus, { path, body, key }));
-    forgetWho();
+    await asked(async () => desk.heard(one.id)(await api.call(reportStatus, { path, body, key })));
   };
-  // Who says the next thing is asked anew.
-  const forgetWho = () => {
-    saidBy.value = saidAt.value = briefedBy.value = "";
+  // Who says the next thing is asked anew; what was refused keeps what was chosen for it.
+  const asked = async (run: () => Promise<unknown>): Promise<void> => {
+    const all = [saidBy, saidAt, briefedBy] as const;
+    const said = all.map((one) => one.peek());
+    for (const one of all) one.value = "";
+    try {
+      await run();
+    } catch (error) {
+      all.forEach((one, at) => (one.value ||= said[at] ?? ""));
+      throw error;
+    }
   };
   const isUnsaid = saidBy.value === "";
   // The crew must know the hazards before it leaves: read, or told by somebody.
@@ -172,8 +179,8 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
             class="main small"
             disabled={isUnsaid}
             run={async (key) => {
-              desk.heard(one.id)(await api.call(acknowledgeHazards, { path, body: { version: one.version, by_voice: true, said_by: saidBy.value }, key }));
-              forgetWho();
+              const body = { version: one.version, by_voice: true, said_by: saidBy.peek() };
+              await asked(async () => desk.heard(one.id)(await api.call(acknowledgeHazards, { path, body, key })));
             }}
           >
             {t("told_them")}

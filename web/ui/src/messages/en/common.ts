@@ -91,6 +91,7 @@ export default {
   fact_slots: "Teams wanted",
   fact_point: "Point",
   fact_address: "Address",
+  fact_access: "Way in",
   fact_location_type: "Type of location",
   fact_needs: "Need",
   fact_hazards: "Hazard",

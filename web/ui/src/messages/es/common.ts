@@ -93,6 +93,7 @@ const es: Catalog<typeof en> = {
   fact_slots: "Equipos pedidos",
   fact_point: "Punto",
   fact_address: "Dirección",
+  fact_access: "Cómo entrar",
   fact_location_type: "Tipo de lugar",
   fact_needs: "Necesidad",
   fact_hazards: "Peligro",

@@ -93,6 +93,7 @@ const vi: Catalog<typeof en> = {
   fact_slots: "Đội cần thêm",
   fact_point: "Tọa độ",
   fact_address: "Địa chỉ",
+  fact_access: "Lối vào",
   fact_location_type: "Loại địa điểm",
   fact_needs: "Nhu cầu",
   fact_hazards: "Nguy hiểm",
