@@ -154,6 +154,8 @@ async def test_a_clear_by_voice_says_what_it_lacks_and_frees_the_team_all_the_sa
     await desk.locator("[data-number='1']").click()
     await run.get_by_role("button", name="Clear…").click()
     await expect(form.get_by_placeholder("Received by")).to_have_value("Crisis house")
+    await expect(form).to_contain_text("First say who tells it")
+    await run.get_by_label("Who says it").select_option("peer")
     await form.get_by_role("button", name="Cleared, ready for the next").click()
 
     await expect(run).to_have_attribute("data-status", "ready")
