@@ -417,7 +417,7 @@ async def test_a_place_is_set_right_by_keyboard_and_over_nobody_unseen(windows: 
     for page in (desk, other):
         await page.keyboard.press("4")
         await expect(page.locator("[name=place-address]")).to_be_focused()
-        await expect(page.get_by_role("button", name=re.compile("Place.*Ctrl"))).to_be_disabled()
+        await expect(page.get_by_role("button", name=re.compile("Amend.*Ctrl"))).to_be_disabled()
     await other.fill("[name=place-access]", "Gate 4411")
     await other.keyboard.press("Control+Enter")
     await expect(other.locator("[name=place-access]")).to_have_count(0)

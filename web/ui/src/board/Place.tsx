@@ -143,7 +143,7 @@ export function Place({ desk, one, opened, records, onDone }: { desk: Desk; one:
       ))}
       <div class="acts">
         <button type="submit" class="button main" disabled={isSending.value || place === null || badPoint}>
-          {isSending.value ? common("sending") : say("place_amend")} <kbd>Ctrl ↵</kbd>
+          {isSending.value ? common("sending") : t("amend")} <kbd>Ctrl ↵</kbd>
         </button>
         <small class="quiet">{say("place_hint")}</small>
       </div>
