@@ -232,6 +232,7 @@ JOINS: dict[str, Rule] = {
     "ended_at": own_after,
     "merged_into": own_after,
     "touched": own_after,
+    "touched_by": own_after,
     "determined_at": is_earliest,
     "due_at": is_earliest,
     "place": is_situation,
