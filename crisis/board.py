@@ -38,7 +38,8 @@ from crisis.ids import (
     ShiftId,
     TeamId,
 )
-from crisis.incident import (
+from crisis.incident.fold import evolve_incident
+from crisis.incident.state import (
     HoldSettled,
     Incident,
     IncidentOpened,
@@ -46,7 +47,6 @@ from crisis.incident import (
     OwnEvent,
     SearchHeld,
 )
-from crisis.incident_fold import evolve_incident
 from crisis.obligation import Obligation, ObligationEvent, evolve_obligation
 from crisis.offer import (
     OfferAccepted,

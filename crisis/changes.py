@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from crisis.events import Event
-from crisis.incident_events import (
+from crisis.incident.events import (
     DeadlineMoved,
     IncidentAbsorbed,
     IncidentAmended,
@@ -20,8 +20,8 @@ from crisis.incident_events import (
     IncidentReleased,
     TeamDetermined,
 )
+from crisis.incident.situation import Situation, changed, facts
 from crisis.shapes import Value
-from crisis.situation import Situation, changed, facts
 from crisis.triage import Acuity, Answer, Hazard, Need
 from geo.point import Point
 

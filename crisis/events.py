@@ -15,7 +15,7 @@ from crisis.assignment import AssignmentEvent
 from crisis.call import CallEvent
 from crisis.duress import DuressEvent
 from crisis.ids import CommandId, CountyId, IncidentId, UserId
-from crisis.incident import OwnEvent
+from crisis.incident.state import OwnEvent
 from crisis.obligation import ObligationEvent
 from crisis.offer import OfferEvent
 from crisis.partner import PartnerEvent

@@ -54,7 +54,7 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.obligation import Obligation, ObligationKind
 from crisis.roles import Actor, Role
 from crisis.staffing import TelehealthSecond

@@ -41,6 +41,8 @@ DISPATCH = frozenset({R.DISPATCHER, R.SUPERVISOR})
 FIELD = frozenset({R.RESPONDER})
 STAFFING = frozenset({R.AGENCY_MANAGER, R.SUPERVISOR, R.ADMIN})
 SYSTEM = frozenset({R.SYSTEM})
+#: Who reads a county's reports.
+REPORTS = frozenset({R.LEAD, R.SUPERVISOR, R.COMPLIANCE, R.ADMIN, R.INTEGRATION})
 
 
 class Actor(Value, frozen=True, kw_only=True):

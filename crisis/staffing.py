@@ -16,8 +16,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from crisis.codes import Code, CodeSets
-from crisis.danger import SCREENING, Danger
 from crisis.ids import ResponderId
+from crisis.incident.danger import SCREENING, Danger
 from crisis.policy import CountyPolicy
 from crisis.responder import (
     Credential,

@@ -23,10 +23,10 @@ import pytest
 from hypothesis import settings
 
 from crisis.clock import FakeClock, new_id
-from dispatch.store.binaries import EmbeddedError
-from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import migrate
 from dispatch.store.pool import Database, PoolSizes, with_database
+from dispatch.store.postgres.binaries import EmbeddedError
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 from tests.db.invariants import check_dsn
 
 _numbers = count(1)

@@ -21,8 +21,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown
+from dispatch.run.supervise import describe
 from dispatch.sheets.table import MOST_BYTES
-from dispatch.supervise import describe
 from web.api import (
     alarms,
     board,
@@ -43,8 +43,8 @@ from web.api import (
 from web.api.openapi import describe as describe_api
 from web.api.routes import Api, Asked, Node, Operation, Table
 from web.api.wire import JSON, WrongMethod, fault, refusal
-from web.pages import plain_page
-from web.security import Noting, Security, SecuritySettings
+from web.http.pages import plain_page
+from web.http.security import Noting, Security, SecuritySettings
 
 log = logging.getLogger(__name__)
 

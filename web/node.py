@@ -24,47 +24,47 @@ from crisis.errors import CrisisError, Unavailable
 from crisis.ids import CountyId, TeamId
 from crisis.roles import DESK, Role
 from crisis.team import Duty, Team
-from dispatch.alerts import Adapter, LogAdapter, MailAdapter
-from dispatch.config import Settings
-from dispatch.county import CountyRunner, GroupDone
-from dispatch.livefeed import Feed, Positions
-from dispatch.positions import FixBuffer
-from dispatch.reach import Reached
-from dispatch.seek import Seeker
-from dispatch.service import Service
+from dispatch.choose.seek import Seeker
+from dispatch.feed import Feed, Positions
+from dispatch.run.alerts import Adapter, LogAdapter, MailAdapter
+from dispatch.run.config import Settings
+from dispatch.run.county import CountyRunner, GroupDone
+from dispatch.run.desks import Desks
+from dispatch.run.keycheck import master_key_for
+from dispatch.run.outbox import AlertFeed, Outbox
+from dispatch.run.positions import FixBuffer
+from dispatch.run.reached import Reached
+from dispatch.run.service import Service
+from dispatch.run.supervise import Supervisor
+from dispatch.run.ticker import Ticker
+from dispatch.run.tracking import TrackerBook
+from dispatch.run.unwritten import Unwritten
+from dispatch.run.watchdog import Watchdog
 from dispatch.store import audit, positions, upkeep
 from dispatch.store.accounts import Accounts
 from dispatch.store.administration import domain_clock
 from dispatch.store.attempts import Devices
 from dispatch.store.channels import MAIL, Channels
-from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.identity import SessionRules
-from dispatch.store.keycheck import master_key_for
 from dispatch.store.migrate import check_schema, database_id, is_simulated, migrate
-from dispatch.store.outbox import AlertFeed, Outbox
 from dispatch.store.passwords import Passwords
 from dispatch.store.pokes import Pokes
 from dispatch.store.pool import Database, PoolSizes
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.pulse import Pulse
 from dispatch.store.rebuild import rebuild_stale
 from dispatch.store.sessions import Sessions
 from dispatch.store.troubles import Troubles
 from dispatch.store.upkeep import UpkeepRuns
-from dispatch.supervise import Supervisor
-from dispatch.ticker import Ticker
-from dispatch.tracking import TrackerBook
-from dispatch.unwritten import Unwritten
-from dispatch.watchdog import Watchdog
 from geo.travel import CalibratedEstimate
 from web.admin.routes import admin_routes
 from web.app import build_app
-from web.auth import Auth
-from web.desks import Desks
-from web.fanout import Fanout
-from web.live import Live
-from web.metrics import Requests
-from web.pages import Pages
-from web.sessions import SessionRegistry
+from web.http.auth import Auth
+from web.http.metrics import Requests
+from web.http.pages import Pages
+from web.http.sessions import SessionRegistry
+from web.live.fanout import Fanout
+from web.live.socket import Live
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from contextlib import closing, contextmanager
 
 import uvicorn
 
-from dispatch.config import Settings
-from dispatch.secret import open_private
-from web.frames import UVICORN_OPTIONS
+from dispatch.run.config import Settings
+from dispatch.run.secret import open_private
+from web.live.frames import UVICORN_OPTIONS
 from web.node import Node, database_for, running
 
 #: Seconds that requests under way have to end after a signal.

@@ -12,10 +12,11 @@ from uuid import UUID
 
 from crisis.board import Board
 from crisis.commands import Command, Envelope
+from crisis.rules import Rules
 from dispatch.decide.assignments import HANDLERS as ASSIGNMENTS
 from dispatch.decide.callers import HANDLERS as CALLERS
 from dispatch.decide.calls import HANDLERS as CALLS
-from dispatch.decide.context import Decision, Handler, Notice, RecordDraft, Rules, begin
+from dispatch.decide.context import Decision, Handler, begin
 from dispatch.decide.duress import HANDLERS as DURESS
 from dispatch.decide.incidents import HANDLERS as INCIDENTS
 from dispatch.decide.ladder import HANDLERS as LADDER
@@ -28,7 +29,7 @@ from dispatch.decide.roster import HANDLERS as ROSTER
 from dispatch.decide.settling import HANDLERS as SETTLING
 from dispatch.decide.situation import warning
 
-__all__ = ["HANDLERS", "Decision", "Notice", "RecordDraft", "Rules", "decide"]
+__all__ = ["HANDLERS", "Decision", "decide"]
 
 #: Command → its handler; a test holds it against every command there is.
 HANDLERS: Mapping[type[Command], Handler] = {

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from crisis.errors import Conflict, Invalid
-from crisis.incident import Incident
+from crisis.incident.situation import Situation
+from crisis.incident.state import Incident
 from crisis.policy import Rationale
 from crisis.roles import DESK
-from crisis.situation import Situation
 from crisis.suggestion import PartnerAdvice, Suggestion, suggest
 from crisis.triage import Acuity
 from dispatch.decide.context import Deciding

@@ -15,7 +15,7 @@ import msgspec
 from crisis.assignment import ARRIVED, Assignment, Status
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId, TeamId
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.run_times import LEFT, Contradiction, left_at
 from crisis.team import Shift
 from dispatch.decide.belief import refusal_of

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from crisis.danger import danger_of
-from crisis.incident import DeadlineMoved, Incident, IncidentAmended, SlotWoken
-from crisis.incident_fold import due_under
-from crisis.situation import Situation
+from crisis.eligibility import is_persons_turn
+from crisis.incident.danger import danger_of
+from crisis.incident.fold import due_under
+from crisis.incident.situation import Situation
+from crisis.incident.state import DeadlineMoved, Incident, IncidentAmended, SlotWoken
 from crisis.standards import local_day, response_standard
 from crisis.triage import Standard
 from dispatch.decide.advice import suggestion_of, tell_new_threat
@@ -19,7 +20,6 @@ from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import assess, reason_of
 from dispatch.decide.keeping import tell_owner
 from dispatch.decide.situation import warning
-from dispatch.decide.waking import is_persons_turn
 
 
 def amendment(d: Deciding, incident: Incident, situation: Situation) -> IncidentAmended:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crisis.board import Board
 from crisis.ids import IncidentId
-from crisis.incident import Incident, IncidentArchived
+from crisis.incident.state import Incident, IncidentArchived
 from dispatch.decide.context import Deciding
 
 

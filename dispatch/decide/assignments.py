@@ -29,7 +29,7 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId
-from crisis.incident import Encounter, Incident
+from crisis.incident.state import Encounter, Incident
 from dispatch.decide import claims, dues, encounters, fitting, interventions
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.belief import NOT_YOURS, dispute, keep_disputed, why_disputed

@@ -13,7 +13,7 @@ from typing import Any
 
 from crisis.assignment import ARRIVED, Assignment, ReportDisputed, Status
 from crisis.errors import Disputed, Invalid
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.roles import Role
 from crisis.run_times import Contradiction, contradiction
 from dispatch.decide import claims

@@ -12,7 +12,7 @@ from datetime import datetime
 from crisis.assignment import ARRIVED, Assignment, Status
 from crisis.claims import THERE, contradicts, ended_at
 from crisis.errors import Conflict
-from crisis.incident import Hold, Incident, SearchHeld
+from crisis.incident.state import Hold, Incident, SearchHeld
 from dispatch.decide.context import Deciding
 from dispatch.decide.keeping import tell_owner
 

@@ -6,8 +6,8 @@ that what the handler reads next is what the log will say. Must not know the dat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,6 @@ import msgspec
 
 from crisis.assignment import Assignment
 from crisis.board import Board, Change, apply
-from crisis.codes import CodeSets
 from crisis.commands import (
     AcceptOffer,
     AcknowledgeHazards,
@@ -29,94 +28,18 @@ from crisis.commands import (
     RecordEncounter,
     ReportStatus,
 )
+from crisis.effects import Notice, RecordDraft
 from crisis.errors import CrisisError, Invalid, NotAllowed, NotFound
 from crisis.events import Body, Event, subject_of
 from crisis.ids import AssignmentId, IncidentId, OfferId, RecordId, derived
-from crisis.incident import Incident, IncidentReturned
+from crisis.incident.state import Incident, IncidentReturned
 from crisis.policy import CountyPolicy
 from crisis.reach import require_reach
 from crisis.roles import Role
+from crisis.rules import Rules
 from crisis.shapes import Value
-from crisis.standards import Standards, local_day
 from crisis.states import Source
 from crisis.triage import NOT_SAID
-from geo.zone import AreaMap
-
-
-class Rules(Value, frozen=True, kw_only=True):
-    """What is in force in a county at an instant.
-
-    Attributes:
-        policy: the newest in force, for whatever begins now.
-        policies: every version there ever was, by its name: what has begun runs on under its own.
-        codes: the code sets of the day, with the county's own changes.
-        areas: the county's class and the finer polygons that it has loaded.
-        day: the local day that codes and areas are of; ``None`` = of any.
-        of_day: the codes and areas of another day; ``None`` = they are the same on every day.
-        lpha_reachable: whether a licensed professional can be reached by any crew now.
-    """
-
-    policy: CountyPolicy
-    codes: CodeSets
-    standards: Standards
-    areas: AreaMap
-    policies: Mapping[str, CountyPolicy] = {}
-    lpha_reachable: bool = True
-    day: date | None = None
-    of_day: Callable[[date], tuple[CodeSets, AreaMap]] | None = None
-
-    def at(self, instant: datetime) -> Rules:
-        """Return these rules with the code sets and areas that were in force at ``instant``.
-
-        The policy stays: what has begun runs on under its own. Standards hold all days' facts.
-        """
-        on = local_day(instant, self.policy.tz())
-        if self.of_day is None or on == self.day:
-            return self
-        codes, areas = self.of_day(on)
-        return msgspec.structs.replace(self, codes=codes, areas=areas, day=on)
-
-    def policy_of(self, version: str) -> CountyPolicy:
-        """Return the policy of that version; one that nobody knows (any more) = the newest."""
-        return self.policies.get(version, self.policy)
-
-    def under(self, version: str) -> Rules:
-        """Return these rules with the policy of that version in force."""
-        policy = self.policy_of(version)
-        if policy is self.policy:
-            return self
-        return msgspec.structs.replace(self, policy=policy)
-
-
-class RecordDraft(Value, frozen=True, kw_only=True):
-    """Private text on its way to an encrypted record.
-
-    ``kind``: caller, address, narrative, note, subject, rationale, responder_name, ...
-    ``incident_id``: whose data key seals it; ``None`` = the county's own key.
-    """
-
-    id: RecordId
-    kind: str
-    incident_id: IncidentId | None
-    fields: dict[str, Any]
-
-
-class Notice(Value, frozen=True, kw_only=True):
-    """An outside effect: an outbox row written with the command.
-
-    Attributes:
-        to: ``team:<id>``, ``user:<id>`` or ``role:<role>``.
-        template: code of the message; messages hold nothing private, by construction.
-        urgency: ``now`` (rings), ``soon`` or ``info``.
-        incident_number: what people say aloud; the only reference that leaves.
-        not_after: useless after this instant; ``None`` = always useful.
-    """
-
-    to: str
-    template: str
-    urgency: str = "now"
-    incident_number: int | None = None
-    not_after: datetime | None = None
 
 
 class Decision(Value, frozen=True, kw_only=True):

@@ -21,8 +21,9 @@ from crisis.assignment import (
 from crisis.board import Board
 from crisis.errors import NotFound
 from crisis.ids import AgencyId
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.responder import Presence
+from crisis.rules import Rules
 from crisis.run_times import left_at
 from crisis.staffing import (
     CrewAssessment,
@@ -34,7 +35,7 @@ from crisis.staffing import (
 )
 from crisis.standards import local_day
 from crisis.team import CrewMember, Team
-from dispatch.decide.context import Deciding, Rules
+from dispatch.decide.context import Deciding
 
 
 def assess(

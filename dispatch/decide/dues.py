@@ -14,7 +14,7 @@ from typing import Any
 
 from crisis.assignment import ARRIVED, Assignment, Status, has_arrived, has_met
 from crisis.ids import AssignmentId, EncounterId, IncidentId
-from crisis.incident import Encounter, Incident
+from crisis.incident.state import Encounter, Incident
 from crisis.obligation import (
     Obligation,
     ObligationDone,

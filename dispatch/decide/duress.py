@@ -34,7 +34,7 @@ from crisis.duress import (
 )
 from crisis.errors import Conflict, NotAllowed, NotFound
 from crisis.ids import DuressId, ResponderId, TeamId, UserId
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.policy import DuressPolicy
 from crisis.roles import Actor, Role
 from dispatch.decide.context import Deciding, Handler

@@ -11,7 +11,7 @@ import msgspec
 from crisis.commands import EncounterInput
 from crisis.errors import Conflict, Invalid, NotFound, StaleVersion
 from crisis.ids import AssignmentId, EncounterId, IncidentId, SubjectId
-from crisis.incident import Encounter, EncounterRecorded
+from crisis.incident.state import Encounter, EncounterRecorded
 from crisis.triage import Answer
 from dispatch.decide import dues, fitting
 from dispatch.decide.context import Deciding

@@ -14,7 +14,7 @@ from crisis.assignment import AssignmentCancelled, Status, has_arrived
 from crisis.commands import CancelIncident, CloseIncident, Command
 from crisis.errors import Conflict, Invalid
 from crisis.ids import IncidentId, SlotNo
-from crisis.incident import (
+from crisis.incident.state import (
     Incident,
     IncidentCancelled,
     IncidentClosed,

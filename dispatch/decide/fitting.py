@@ -15,7 +15,7 @@ from crisis.assignment import Assignment, Status
 from crisis.commands import EncounterInput
 from crisis.endings import Fit, contradictions, fit, missing
 from crisis.errors import Conflict, Invalid
-from crisis.incident import Encounter, Incident
+from crisis.incident.state import Encounter, Incident
 from crisis.triage import Answer
 from dispatch.decide.context import Deciding
 from dispatch.decide.situation import warning

@@ -16,7 +16,7 @@ from crisis.assignment import Assignment, Status, has_arrived
 from crisis.commands import Command, FlagIncident
 from crisis.errors import Conflict
 from crisis.ids import IncidentId
-from crisis.incident import Incident, IncidentFlagged, IncidentState
+from crisis.incident.state import Incident, IncidentFlagged, IncidentState
 from crisis.partner import PartnerResponse, PartnerState
 from crisis.policy import CountyPolicy
 from crisis.roles import Role

@@ -24,10 +24,11 @@ from crisis.commands import (
     StartScreening,
 )
 from crisis.commands.incidents import Telling
-from crisis.danger import danger_of
 from crisis.errors import Conflict, IllegalTransition, Invalid, NotFound
 from crisis.ids import CallId, IncidentId, PartnerResponseId, SlotNo, SubjectId
-from crisis.incident import (
+from crisis.incident.danger import danger_of
+from crisis.incident.situation import Situation
+from crisis.incident.state import (
     Incident,
     IncidentOpened,
     IncidentState,
@@ -39,7 +40,6 @@ from crisis.incident import (
     TeamDetermined,
 )
 from crisis.partner import PartnerState
-from crisis.situation import Situation
 from crisis.standards import local_day, response_due, response_standard
 from crisis.states import Source
 from crisis.triage import Place

@@ -28,7 +28,7 @@ from crisis.commands import (
     SwapCrew,
 )
 from crisis.errors import Conflict, Invalid, NotAllowed
-from crisis.incident import Incident, IncidentState, SlotDropped
+from crisis.incident.state import Incident, IncidentState, SlotDropped
 from crisis.run_times import LEFT
 from crisis.team import CrewChanged
 from crisis.triage import ACUITY_ORDER

@@ -17,10 +17,11 @@ import msgspec
 from crisis.assignment import Status
 from crisis.call import CallJoined
 from crisis.commands import Command, MergeIncident
-from crisis.danger import Danger, danger_of, settled
 from crisis.errors import Conflict, Invalid
 from crisis.ids import CallId, IncidentId, SlotNo
-from crisis.incident import (
+from crisis.incident.danger import Danger, danger_of, settled
+from crisis.incident.situation import joined
+from crisis.incident.state import (
     Incident,
     IncidentAbsorbed,
     IncidentMerged,
@@ -32,7 +33,6 @@ from crisis.incident import (
 )
 from crisis.obligation import ObligationKind
 from crisis.partner import PartnerResponse
-from crisis.situation import joined
 from crisis.standards import local_day, response_due, response_standard
 from dispatch.decide import advice, dues, owed
 from dispatch.decide.amendment import apply_amendment

@@ -23,7 +23,7 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import SubjectId
-from crisis.incident import (
+from crisis.incident.state import (
     CallAttached,
     Incident,
     IncidentState,

@@ -13,7 +13,7 @@ from typing import Any
 
 from crisis.commands import Command, EscalateSlot, TakeInHand
 from crisis.errors import Conflict, NotFound
-from crisis.incident import Incident, IncidentTakenInHand, Slot, SlotEscalated
+from crisis.incident.state import Incident, IncidentTakenInHand, Slot, SlotEscalated
 from crisis.policy import CountyPolicy, Rung, RungKind
 from crisis.roles import Role
 from crisis.triage import Acuity

@@ -21,7 +21,7 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import DuressId, IncidentId, ObligationId
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.obligation import (
     RINGS_AGAIN,
     Obligation,

@@ -19,9 +19,10 @@ from crisis.commands import (
     OfferTeam,
     WithdrawOffer,
 )
+from crisis.eligibility import serves
 from crisis.errors import Conflict, Invalid, NotFound, OfferClosed
 from crisis.ids import AssignmentId, OfferId, SlotNo
-from crisis.incident import Incident, IncidentState, Slot
+from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.offer import (
     Offer,
     OfferAccepted,
@@ -41,7 +42,6 @@ from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import assess, codes_of, reason_of
 from dispatch.decide.situation import warning
 from dispatch.decide.waking import next_wake, wake_taken_back, why_not_free
-from dispatch.matching.eligibility import serves
 
 #: Whoever enters an outage's papers needs longer to answer for a team than the team had.
 BACK_ENTRY_WINDOW_S = 86_400.0

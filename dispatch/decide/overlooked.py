@@ -1,7 +1,7 @@
 """What the service itself failed at: a deadline that nobody has seen to, an alarm nobody heard.
 
-People are told, no more. Must not know what is due (``dispatch.escalate`` reads that off the board)
-nor who can be reached (``dispatch.reach``).
+People are told, no more. Must not know what is due (``dispatch.due`` reads that off the board)
+nor who can be reached (``dispatch.run.reached``).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from crisis.assignment import Assignment, Status, has_arrived
 from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, TeamId, UserId
-from crisis.incident import Incident, IncidentState
+from crisis.incident.state import Incident, IncidentState
 from crisis.obligation import Obligation, ObligationArose, ObligationKind
 from crisis.policy import CountyPolicy
 from crisis.staffing import PresenceMode

@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from crisis.commands import Command, SplitIncident
-from crisis.danger import Danger, danger_of, settled
 from crisis.errors import Conflict, NotFound
 from crisis.ids import IncidentId, SlotNo, SubjectId
-from crisis.incident import (
+from crisis.incident.danger import Danger, danger_of, settled
+from crisis.incident.fold import due_under
+from crisis.incident.situation import Situation, joined, learnt_since, parted, still_known
+from crisis.incident.state import (
     Incident,
     IncidentReleased,
     IncidentSplit,
     Join,
     SlotDropped,
 )
-from crisis.incident_fold import due_under
-from crisis.situation import Situation, joined, learnt_since, parted, still_known
 from crisis.triage import Place
 from dispatch.decide import advice, owed
 from dispatch.decide.amendment import apply_amendment

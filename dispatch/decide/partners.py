@@ -21,7 +21,7 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Invalid, NotAllowed, NotFound
 from crisis.ids import IncidentId, PartnerResponseId
-from crisis.incident import Incident, IncidentState
+from crisis.incident.state import Incident, IncidentState
 from crisis.partner import (
     PartnerAcknowledged,
     PartnerArrived,

@@ -15,7 +15,7 @@ from crisis.assignment import RUN, AssignmentCancelled, AssignmentEntered, Statu
 from crisis.commands import Command, EnterAssignment, ReportStatus
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import AssignmentId, EncounterId, OfferId
-from crisis.incident import Incident, IncidentState, Slot
+from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember, Team
 from dispatch.decide import dues, encounters, fitting

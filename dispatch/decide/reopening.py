@@ -13,7 +13,7 @@ from typing import Any
 
 from crisis.commands import Command, ReopenIncident
 from crisis.errors import Conflict
-from crisis.incident import Incident, IncidentReopened, IncidentState, OwnerChanged
+from crisis.incident.state import Incident, IncidentReopened, IncidentState, OwnerChanged
 from dispatch.decide import dues
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.endings import propose_close

@@ -24,7 +24,7 @@ from crisis.claim_events import AssignmentMoved, AssignmentRestored, ClaimDenied
 from crisis.commands import Command, RemindClaim, ReportStatus, SettleClaim
 from crisis.errors import Conflict, NotFound
 from crisis.ids import AssignmentId, OfferId, ShiftId, SlotNo
-from crisis.incident import (
+from crisis.incident.state import (
     Hold,
     HoldReminded,
     HoldSettled,

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from crisis.commands import PlaceInput
-from crisis.danger import SCREENING, contradictions, danger_of, settled
 from crisis.errors import Invalid, NotFound
 from crisis.ids import IncidentId
-from crisis.incident import NoteAdded
-from crisis.situation import Situation, other_type
+from crisis.incident.danger import SCREENING, contradictions, danger_of, settled
+from crisis.incident.situation import Situation, other_type
+from crisis.incident.state import NoteAdded
 from crisis.standards import local_day
 from crisis.triage import Clinical, Hazard, Need, Place
 from dispatch.decide.context import Deciding

@@ -14,11 +14,11 @@ import msgspec
 
 from crisis.commands import Envelope, PlaceInput
 from crisis.commands.incidents import Telling
-from crisis.danger import SCREENING
 from crisis.errors import Invalid, StaleVersion
-from crisis.incident import Incident
+from crisis.incident.danger import SCREENING
+from crisis.incident.situation import Situation, changed, of_code, with_sources, with_teams
+from crisis.incident.state import Incident
 from crisis.shapes import Value
-from crisis.situation import Situation, changed, of_code, with_sources, with_teams
 from crisis.states import Source
 from crisis.triage import NOT_SAID, Acuity, Answer, Hazard, HazardTold, Need
 

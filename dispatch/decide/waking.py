@@ -12,15 +12,14 @@ from typing import Any
 
 import msgspec
 
-from crisis.ids import SlotNo, TeamId
-from crisis.incident import Incident
+from crisis.eligibility import is_persons_turn, serves
+from crisis.ids import TeamId
+from crisis.incident.state import Incident
 from crisis.offer import Offer
-from crisis.policy import CountyPolicy
 from crisis.team import Duty, Team
 from crisis.triage import Acuity
 from dispatch.decide.context import Deciding
 from dispatch.decide.crew_check import assess
-from dispatch.matching.eligibility import serves
 
 
 def first_wake(d: Deciding, incident: Incident, *, freed: TeamId | None = None) -> datetime | None:
@@ -51,13 +50,6 @@ def wake_taken_back(d: Deciding, incident: Incident, offer: Offer) -> datetime |
 def next_wake(d: Deciding, incident: Incident) -> datetime | None:
     """Return when the search goes on after an offer or a run that came to nothing: at once."""
     return None if incident.back_entered else d.now
-
-
-def is_persons_turn(
-    incident: Incident, no: SlotNo, policy: CountyPolicy, *, without: Offer | None = None
-) -> bool:
-    """Whether a person is to ask the slot's first team; see ``Incident.was_asked``."""
-    return not policy.offers.auto_offer and not incident.was_asked(no, without=without)
 
 
 def why_not_free(d: Deciding, team: Team) -> list[dict[str, Any]]:

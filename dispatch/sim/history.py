@@ -34,7 +34,7 @@ from crisis.shapes import Value
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Answer
-from dispatch.service import CountyRunner
+from dispatch.run.service import CountyRunner
 from dispatch.sim.demand import CONTACT_MIN, DISPOSITIONS, DemandedCall, Draws, Fate, pick, quantile
 from dispatch.sim.roster import MadeUpTeam
 from dispatch.sim.troupe import Staff, Troupe, shift_at

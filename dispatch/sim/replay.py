@@ -42,7 +42,7 @@ from crisis.ids import AssignmentId, CallId, CommandId, CountyId, IncidentId, Of
 from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.triage import Acuity
-from dispatch.service import Answer
+from dispatch.run.service import Answer
 from dispatch.sim.desk import Desk
 from dispatch.sim.recorded import LOST_ARRIVAL as _LOST_ARRIVAL
 from dispatch.sim.recorded import BadRow, RecordedCall, Unit

@@ -31,14 +31,14 @@ from crisis.commands import (
 )
 from crisis.errors import CrisisError, Invalid, Unavailable
 from crisis.ids import AgencyId, AssignmentId, CountyId, IncidentId, OfferId, TeamId
-from crisis.incident import IncidentState
+from crisis.incident.state import IncidentState
 from crisis.policy import CheckInPolicy, CountyPolicy, OfferPolicy
 from crisis.shapes import Value
 from crisis.team import Duty
 from crisis.triage import Acuity
-from dispatch.escalate import next_due
-from dispatch.seek import Seeker
-from dispatch.service import Service
+from dispatch.choose.seek import Seeker
+from dispatch.due import next_due
+from dispatch.run.service import Service
 from dispatch.sim.desk import Desk, Who
 from dispatch.sim.recorded import RecordedCall
 from dispatch.sim.replay import Account, Progress, receive

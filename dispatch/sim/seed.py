@@ -18,7 +18,7 @@ from crisis.shapes import Value
 from crisis.standards import local_day
 from crisis.states import Source
 from crisis.team import Duty
-from dispatch.service import Service
+from dispatch.run.service import Service
 from dispatch.sim.roster import SHIFT, make_team
 from dispatch.store import administration
 from dispatch.store.accounts import Accounts

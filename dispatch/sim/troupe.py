@@ -30,7 +30,7 @@ from crisis.roles import Actor, Role
 from crisis.shapes import Value
 from crisis.standards import local_day
 from crisis.states import Source
-from dispatch.service import CountyRunner
+from dispatch.run.service import CountyRunner
 from dispatch.sim.demand import encounters_per_day, towns
 from dispatch.sim.roster import FROM_THE_START, MadeUpTeam, make_team
 from dispatch.store import administration

@@ -18,10 +18,9 @@ from crisis.clock import Clock, IdSource, new_id, secret_token
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import AgencyId, CountyId, ResponderId, UserId
 from crisis.roles import DESK, Role
-
-from .attempts import keys_of
-from .errors import register_constraint
-from .identity import (
+from dispatch.store.attempts import keys_of
+from dispatch.store.errors import register_constraint
+from dispatch.store.identity import (
     GRANTABLE,
     MAX_LABEL,
     READING,
@@ -34,10 +33,10 @@ from .identity import (
     Token,
     canonical_username,
 )
-from .passwords import Passwords, password_problems
-from .pool import Database, Record, Worker
-from .sessions import NewSession, begin_session
-from .sql import load
+from dispatch.store.passwords import Passwords, password_problems
+from dispatch.store.pool import Database, Record, Worker
+from dispatch.store.sessions import NewSession, begin_session
+from dispatch.store.sql import load
 
 SQL = load("accounts")
 

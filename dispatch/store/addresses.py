@@ -16,7 +16,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
-from .patience import within
+from dispatch.store.patience import within
 
 #: Seconds that the name service may take where an earlier answer is at hand, and where none is.
 FRESH_WITHIN_S = 0.5

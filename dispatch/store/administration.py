@@ -34,13 +34,12 @@ from crisis.shapes import Value
 from crisis.standards import Standards
 from crisis.standards import packaged as packaged_standards
 from dispatch.beside import BESIDE, Work, breathe
+from dispatch.store.migrate import is_simulated
+from dispatch.store.pool import Connection, County, Database, Record, Worker
+from dispatch.store.sql import load
 from geo.counties import counties, county_class
 from geo.geojson import GeoJsonError, parse_zones
 from geo.zone import AreaClass, Zone
-
-from .migrate import is_simulated
-from .pool import Connection, County, Database, Record, Worker
-from .sql import load
 
 COUNTIES, LOG, SQL = load("counties"), load("log"), load("administration")
 

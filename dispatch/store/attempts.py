@@ -20,9 +20,8 @@ from typing import NamedTuple
 
 from crisis.clock import random_bytes
 from crisis.errors import TooMany
-
-from .pool import Connection, Database, Worker, retrying
-from .sql import load
+from dispatch.store.pool import Connection, Database, Worker, retrying
+from dispatch.store.sql import load
 
 SQL = load("accounts")
 

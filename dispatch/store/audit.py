@@ -25,9 +25,8 @@ import msgspec
 from crisis.errors import Invalid
 from crisis.roles import Actor
 from crisis.shapes import Value
-
-from .pool import Connection, County, Database, Record, Worker, retrying
-from .sql import load
+from dispatch.store.pool import Connection, County, Database, Record, Worker, retrying
+from dispatch.store.sql import load
 
 SQL = load("audit")
 _NOTE = load("log")["write_read_audit"]

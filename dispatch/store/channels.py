@@ -19,9 +19,8 @@ from crisis.clock import Clock, secret_digits
 from crisis.errors import Invalid, NotFound
 from crisis.ids import CountyId, UserId
 from crisis.roles import Role
-
-from .pool import Database, Record, Worker
-from .sql import load
+from dispatch.store.pool import Database, Record, Worker
+from dispatch.store.sql import load
 
 SQL = load("channels")
 

@@ -14,11 +14,11 @@ from uuid import UUID
 
 import msgspec
 
-from crisis.danger import Danger
 from crisis.errors import Unavailable
 from crisis.events import REGISTRY, Body, Event, incident_of, type_of
 from crisis.ids import CommandId, CountyId, UserId
-from crisis.incident import Encounter, Incident, Join
+from crisis.incident.danger import Danger
+from crisis.incident.state import Encounter, Incident, Join
 from crisis.shapes import EventBody
 from crisis.states import Source
 from crisis.suggestion import Suggestion

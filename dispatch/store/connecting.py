@@ -13,10 +13,9 @@ from typing import Any
 import asyncpg
 
 from crisis.errors import CrisisError
-
-from .context import COMMON_SETTINGS
-from .errors import Outage, is_lost, lost, name_of
-from .hosts import NOT_CONNECTED, Hosts, RawConnection
+from dispatch.store.context import COMMON_SETTINGS
+from dispatch.store.errors import Outage, is_lost, lost, name_of
+from dispatch.store.hosts import NOT_CONNECTED, Hosts, RawConnection
 
 __all__ = ["ClientConnection", "RawConnection", "connect_as", "prepare", "why_not_connected"]
 

@@ -18,8 +18,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from .addresses import Addresses, PinnedLoop
-from .patience import within
+from dispatch.store.addresses import Addresses, PinnedLoop
+from dispatch.store.patience import within
 
 if TYPE_CHECKING:
     RawConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]

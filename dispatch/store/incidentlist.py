@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from crisis.ids import CountyId, IncidentId
-from crisis.incident import IncidentState
+from crisis.incident.state import IncidentState
 from crisis.shapes import Value
 from crisis.triage import Acuity
 from dispatch.store.pool import County, Database, Record

@@ -17,14 +17,14 @@ import msgspec
 from crisis.board import FOLD_VERSION, Board, Change, Entity, owed_index
 from crisis.call import Call
 from crisis.duress import Duress
+from crisis.effects import Notice, RecordDraft
 from crisis.errors import Conflict, NotFound, Unavailable
 from crisis.events import Event
 from crisis.ids import CountyId
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.obligation import Obligation
 from crisis.staffing import Responder
 from crisis.team import Shift, Team
-from dispatch.decide.context import Notice, RecordDraft
 from dispatch.store.codec import as_bytea, event_of, event_row, incident_of_row
 from dispatch.store.errors import register_constraint
 from dispatch.store.groups import GroupWriter

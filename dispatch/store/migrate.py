@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from crisis.errors import Unavailable
-
-from .connecting import RawConnection, connect_as
-from .errors import Outage
-from .pool import Database, Worker
+from dispatch.store.connecting import RawConnection, connect_as
+from dispatch.store.errors import Outage
+from dispatch.store.pool import Database, Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,12 +14,11 @@ from crisis.ids import RecordId, ResponderId
 from crisis.responder import Responder
 from crisis.roles import Actor
 from dispatch.beside import BESIDE, Work
-
-from .audit import note_read
-from .pool import County, Database
-from .records import opened
-from .sealing import CountyKeys
-from .sql import load
+from dispatch.store.audit import note_read
+from dispatch.store.pool import County, Database
+from dispatch.store.records import opened
+from dispatch.store.sealing import CountyKeys
+from dispatch.store.sql import load
 
 SQL = load("records")
 

@@ -19,10 +19,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
-from crisis.clock import secret_token
+from crisis.clock import random_bytes, secret_token
 from crisis.errors import ShuttingDown
-
-from .waiting import WaitingRoom
+from dispatch.store.waiting import WaitingRoom
 
 T = TypeVar("T")
 
@@ -167,3 +166,20 @@ class Passwords:
 def _normal(password: str) -> str:
     # The same password typed on two systems may differ in how accents are composed.
     return unicodedata.normalize("NFKC", password)
+
+
+#: Letters and digits that nobody confuses when reading them aloud.
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def new_password() -> str:
+    """Return a password of 79 bits that can be read aloud: four groups of four."""
+    letters = ""
+    while len(letters) < 16:
+        # Bytes beyond the last whole round of the alphabet would favour its first letters.
+        letters += "".join(
+            _ALPHABET[byte % len(_ALPHABET)]
+            for byte in random_bytes(32)
+            if byte < 256 - 256 % len(_ALPHABET)
+        )
+    return "-".join(letters[i : i + 4] for i in range(0, 16, 4))

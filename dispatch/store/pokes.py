@@ -16,11 +16,10 @@ from typing import Any, Protocol
 import asyncpg
 
 from crisis.clock import secret_token
-
-from .connecting import RawConnection
-from .errors import ConnectionLost, is_lost
-from .pool import Database, Worker
-from .sql import load
+from dispatch.store.connecting import RawConnection
+from dispatch.store.errors import ConnectionLost, is_lost
+from dispatch.store.pool import Database, Worker
+from dispatch.store.sql import load
 
 SQL = load("pokes")
 _HEADS = load("counties")["list_counties"]

@@ -31,9 +31,14 @@ from asyncpg.pool import PoolConnectionProxy
 
 from crisis.clock import generator
 from crisis.errors import CrisisError
-
-from .connecting import ClientConnection, RawConnection, connect_as, prepare, why_not_connected
-from .context import (
+from dispatch.store.connecting import (
+    ClientConnection,
+    RawConnection,
+    connect_as,
+    prepare,
+    why_not_connected,
+)
+from dispatch.store.context import (
     COMMAND_TIMEOUT_S,
     COMMON_SETTINGS,
     ROLE_SETTINGS,
@@ -44,9 +49,9 @@ from .context import (
     Worker,
     begin,
 )
-from .errors import ConnectionLost, Outage, is_lost, is_unsure, lost, translate
-from .hosts import NOT_CONNECTED, Hosts
-from .patience import within
+from dispatch.store.errors import ConnectionLost, Outage, is_lost, is_unsure, lost, translate
+from dispatch.store.hosts import NOT_CONNECTED, Hosts
+from dispatch.store.patience import within
 
 if TYPE_CHECKING:
     Record: TypeAlias = asyncpg.Record

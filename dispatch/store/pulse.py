@@ -27,13 +27,12 @@ import asyncpg
 
 from crisis.clock import Clock
 from crisis.errors import CrisisError
-
-from .connecting import RawConnection, connect_as
-from .context import Worker
-from .errors import ConnectionLost, Outage, is_lost, lost
-from .hosts import Hosts
-from .patience import within
-from .sql import load
+from dispatch.store.connecting import RawConnection, connect_as
+from dispatch.store.context import Worker
+from dispatch.store.errors import ConnectionLost, Outage, is_lost, lost
+from dispatch.store.hosts import Hosts
+from dispatch.store.patience import within
+from dispatch.store.sql import load
 
 SQL = load("pulse")
 log = logging.getLogger(__name__)

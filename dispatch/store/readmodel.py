@@ -17,7 +17,7 @@ from crisis.board import FOLD_VERSION, Change
 from crisis.call import Call
 from crisis.duress import Duress
 from crisis.errors import Conflict
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.obligation import Obligation
 from crisis.offer import Offer
 from crisis.staffing import Responder

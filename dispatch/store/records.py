@@ -17,11 +17,10 @@ from crisis.errors import Conflict, NotAllowed, NotFound
 from crisis.ids import IncidentId, RecordId
 from crisis.roles import Actor, Role
 from crisis.shapes import Value
-
-from .audit import note_read
-from .pool import County, Database, Record
-from .sealing import CountyKeys
-from .sql import load
+from dispatch.store.audit import note_read
+from dispatch.store.pool import County, Database, Record
+from dispatch.store.sealing import CountyKeys
+from dispatch.store.sql import load
 
 SQL = load("records")
 _LOCK_COUNTY = load("counties")["lock_county"]

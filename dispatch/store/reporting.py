@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from dispatch.beside import BESIDE, Work
-from dispatch.reports import Response
+from dispatch.reports.figures import Response
 from dispatch.store.pool import Database, Report
 from dispatch.store.sql import load
 

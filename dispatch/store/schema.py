@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dispatch.store.connecting import RawConnection, connect_as
-from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import MIGRATIONS, migrate
 from dispatch.store.pool import Record
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.sql import load
 
 SQL = load("catalogue")

@@ -20,9 +20,17 @@ from crisis.clock import Clock, IdSource, new_id, secret_token
 from crisis.errors import NotSignedIn, TooMany
 from crisis.ids import UserId
 from crisis.shapes import Value
-
-from .attempts import KNOWN_FOR, Devices, Keys, count_attempt, excuse, forgive, keys_of, parts_of
-from .identity import (
+from dispatch.store.attempts import (
+    KNOWN_FOR,
+    Devices,
+    Keys,
+    count_attempt,
+    excuse,
+    forgive,
+    keys_of,
+    parts_of,
+)
+from dispatch.store.identity import (
     MAX_LABEL,
     READING,
     TOKEN_PREFIX,
@@ -35,10 +43,10 @@ from .identity import (
     canonical_username,
     token_hash,
 )
-from .passwords import Passwords
-from .pool import Connection, Database, Record, Worker, retrying
-from .sql import load
-from .waiting import WaitingRoom
+from dispatch.store.passwords import Passwords
+from dispatch.store.pool import Connection, Database, Record, Worker, retrying
+from dispatch.store.sql import load
+from dispatch.store.waiting import WaitingRoom
 
 SQL = load("accounts")
 

@@ -13,10 +13,9 @@ from typing import Final, NoReturn, TypeAlias
 
 from crisis.clock import Clock
 from crisis.errors import CrisisError
-
-from .context import Context, County, Worker
-from .pool import Database
-from .sql import load
+from dispatch.store.context import Context, County, Worker
+from dispatch.store.pool import Database
+from dispatch.store.sql import load
 
 _LOCK = load("counties")["lock_county"]
 _PROVE = load("pulse")["prove_room"]

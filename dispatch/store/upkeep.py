@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from crisis.clock import Clock, secret_token
-
-from .pool import Database, Worker
-from .sql import load
+from dispatch.store.pool import Database, Worker
+from dispatch.store.sql import load
 
 SQL = load("upkeep")
 

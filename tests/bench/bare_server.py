@@ -27,7 +27,7 @@ from starlette.routing import Route
 
 from crisis.clock import new_id
 from tests.bench import children
-from web.frames import UVICORN_OPTIONS, text_frame
+from web.live.frames import UVICORN_OPTIONS, text_frame
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS floor;

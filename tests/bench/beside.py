@@ -19,7 +19,7 @@ import httpx
 from crisis.clock import new_id
 from crisis.ids import CountyId
 from crisis.roles import Role
-from dispatch.config import load
+from dispatch.run.config import load
 from dispatch.store import administration
 from dispatch.store.identity import Grant
 from dispatch.store.pool import Database

@@ -15,9 +15,9 @@ import msgspec
 
 from crisis.clock import MachineClock
 from crisis.ids import IncidentId
-from dispatch.config import load
-from dispatch.livefeed import Feed, RoleClass, View
-from dispatch.service import Service
+from dispatch.feed import Feed, RoleClass, View
+from dispatch.run.config import load
+from dispatch.run.service import Service
 from dispatch.store.log import CountyLog
 from dispatch.store.pool import Database
 from tests.bench import children

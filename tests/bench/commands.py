@@ -24,7 +24,7 @@ from crisis.clock import MachineClock, new_id
 from crisis.commands import Envelope, SetDuty
 from crisis.ids import CommandId, CountyId, TeamId
 from crisis.states import Source
-from dispatch.service import Service
+from dispatch.run.service import Service
 from dispatch.store.pool import Database
 from geo.counties import counties
 from tests.bench.place import fresh_database

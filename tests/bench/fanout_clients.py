@@ -20,7 +20,7 @@ import msgspec
 import uvicorn
 
 from tests.bench.fanout_server import STAMP_DIGITS
-from web.frames import text_frame
+from web.live.frames import text_frame
 
 _HELLO = (
     b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

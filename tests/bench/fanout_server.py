@@ -2,9 +2,9 @@
 
     python -m tests.bench.fanout_server fanout|raw
 
-``fanout`` is the real thing: uvicorn, ``web.frames`` and ``web.fanout`` under a minimal ASGI app.
-``raw`` is the floor: the same frames written by a loop over bare transports, without a WebSocket
-library. Takes one JSON command per line on stdin, answers with one JSON line on stdout.
+``fanout`` is the real thing: uvicorn, ``web.live.frames`` and ``web.live.fanout`` under a minimal
+ASGI app. ``raw`` is the floor: the same frames written by a loop over bare transports, without a
+WebSocket library. Takes one JSON command per line on stdin, answers with one JSON line on stdout.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import msgspec
 import uvicorn
 
 from crisis.clock import MachineClock
-from web.fanout import Fanout
-from web.frames import FRAMES, UVICORN_OPTIONS, text_frame
+from web.live.fanout import Fanout
+from web.live.frames import FRAMES, UVICORN_OPTIONS, text_frame
 
 VIEW = "bench"
 #: A payload begins with its time of publishing in ns of the machine's monotonic clock.

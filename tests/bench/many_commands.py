@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from crisis.commands import CancelIncident, OpenIncident, PlaceInput
-from dispatch.config import load
+from dispatch.run.config import load
 from tests.bench import children
 from tests.bench.seed import COUNTY
 from tests.db.service_kit import Desk, create_county

@@ -20,8 +20,8 @@ from typing import Literal
 import msgspec
 
 from crisis.clock import MachineClock
-from dispatch.config import Settings, load
-from dispatch.service import Service
+from dispatch.run.config import Settings, load
+from dispatch.run.service import Service
 from dispatch.store.pool import Database
 from tests.bench import children
 from tests.bench.past import copy_closed

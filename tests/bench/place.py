@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import migrate
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 
 
 @asynccontextmanager

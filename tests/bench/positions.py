@@ -17,7 +17,7 @@ from uuid import UUID
 
 from crisis.clock import MachineClock
 from crisis.ids import CountyId, TeamId
-from dispatch.positions import FixBuffer
+from dispatch.run.positions import FixBuffer
 from dispatch.store import positions as store
 from dispatch.store.connecting import connect_as
 from dispatch.store.pool import Database

@@ -19,6 +19,7 @@ import msgspec
 
 from crisis.board import Board
 from crisis.codes import code_sets
+from crisis.eligibility import CrewMemo
 from crisis.ids import (
     AgencyId,
     AssignmentId,
@@ -29,14 +30,14 @@ from crisis.ids import (
     SlotNo,
     TeamId,
 )
-from crisis.incident import Incident, IncidentState, Slot
+from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.policy import CountyPolicy
 from crisis.responder import Credential, Responder
+from crisis.rules import Rules
 from crisis.standards import packaged
 from crisis.team import CrewMember, Duty, Team
 from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
-from dispatch.decide.context import Rules
-from dispatch.matching import CrewMemo, rank
+from dispatch.choose import rank
 from geo.fix import Fix, FixSource
 from geo.point import Point, distances_m
 from geo.travel import CalibratedEstimate

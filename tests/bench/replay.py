@@ -16,7 +16,7 @@ from crisis.clock import FakeClock, MachineClock
 from crisis.codes import code_sets
 from crisis.ids import CountyId, UserId
 from crisis.roles import Actor
-from dispatch.service import Service
+from dispatch.run.service import Service
 from dispatch.sim.calls import read_calls
 from dispatch.sim.replay import ROLES, Replay
 from dispatch.sim.roster import TeamPool

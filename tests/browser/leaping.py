@@ -12,7 +12,7 @@ import socket
 from datetime import datetime, timedelta
 
 from crisis.clock import MachineClock
-from dispatch.config import load
+from dispatch.run.config import load
 from tests.e2e.kit import started
 from web.node import database_for, running
 from web.serve import answer

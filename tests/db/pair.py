@@ -20,7 +20,8 @@ from typing import Self
 
 import asyncpg
 
-from dispatch.store.binaries import (
+from dispatch.store.migrate import migrate
+from dispatch.store.postgres.binaries import (
     Account,
     Programs,
     choose_account,
@@ -28,8 +29,7 @@ from dispatch.store.binaries import (
     find_programs,
     usable_by,
 )
-from dispatch.store.child import Child
-from dispatch.store.migrate import migrate
+from dispatch.store.postgres.child import Child
 from tests.db.cutting_proxy import CuttingProxy
 
 _HBA = "local all all trust\nlocal replication all trust\n"

@@ -40,7 +40,7 @@ from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity
-from dispatch.service import Answer, Service
+from dispatch.run.service import Answer, Service
 from dispatch.store.log import CountyLog
 from dispatch.store.pool import County, Database
 from dispatch.store.rebuild import replay_log

@@ -21,8 +21,8 @@ from crisis.commands import (
 )
 from crisis.errors import Disputed
 from crisis.ids import AssignmentId, IncidentId, TeamId
-from crisis.incident import IncidentState
-from dispatch.service import Service
+from crisis.incident.state import IncidentState
+from dispatch.run.service import Service
 from dispatch.store.pool import County, Database
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, running
 from tests.unit.dispatch.board_kit import on_team

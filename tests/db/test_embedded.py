@@ -17,19 +17,19 @@ import pytest
 
 from crisis.clock import new_id
 from crisis.errors import Unavailable
-from dispatch.store import binaries, cluster
-from dispatch.store.binaries import (
+from dispatch.store.errors import ConnectionLost
+from dispatch.store.migrate import migrate
+from dispatch.store.pool import Database
+from dispatch.store.postgres import binaries, cluster
+from dispatch.store.postgres.binaries import (
     EmbeddedError,
     Programs,
     choose_account,
     choose_programs,
     find_programs,
 )
-from dispatch.store.cluster import Layout
-from dispatch.store.embedded import EmbeddedHealth, EmbeddedPostgres
-from dispatch.store.errors import ConnectionLost
-from dispatch.store.migrate import migrate
-from dispatch.store.pool import Database
+from dispatch.store.postgres.cluster import Layout
+from dispatch.store.postgres.embedded import EmbeddedHealth, EmbeddedPostgres
 
 Eventually = Callable[..., Awaitable[None]]
 
@@ -37,7 +37,7 @@ Eventually = Callable[..., Awaitable[None]]
 SERVICE = """
 import asyncio, sys
 from pathlib import Path
-from dispatch.store.embedded import EmbeddedPostgres
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 
 async def main():
     async with EmbeddedPostgres(Path(sys.argv[1])) as server:
@@ -433,7 +433,9 @@ async def test_programs_that_the_server_s_user_cannot_reach_are_copied(
         shutil.copytree(package / "pginstall", hidden / package.name / "pginstall", symlinks=True)
         hidden.chmod(0o700)
         found = Programs(hidden / package.name / "pginstall" / "bin", packaged.version, True)
-        monkeypatch.setattr("dispatch.store.embedded.find_programs", lambda _, one=found: (one,))
+        monkeypatch.setattr(
+            "dispatch.store.postgres.embedded.find_programs", lambda _, one=found: (one,)
+        )
         async with EmbeddedPostgres(root, is_throwaway=True) as server:
             assert server.health.state == "running"
             copied = Layout(root).programs / f"postgresql-{packaged.version}"
@@ -445,7 +447,7 @@ UVLOOP_LIFE = """
 import asyncio, os, signal, sys
 from pathlib import Path
 import uvloop
-from dispatch.store.embedded import EmbeddedPostgres
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 
 async def main():
     states = []

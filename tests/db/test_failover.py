@@ -14,7 +14,8 @@ import pytest
 from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import OpenIncident, PlaceInput
 from crisis.errors import Unavailable
-from dispatch.service import Service
+from dispatch.run.service import Service
+from dispatch.run.supervise import Supervisor
 from dispatch.store.accounts import Accounts
 from dispatch.store.hosts import hosts_of
 from dispatch.store.migrate import migrate
@@ -22,7 +23,6 @@ from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database, Report, Worker
 from dispatch.store.pulse import Pulse
 from dispatch.store.sessions import Sessions
-from dispatch.supervise import Supervisor
 from tests.db.pair import Pair
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, create_county
 from tests.unit.dispatch.board_kit import OAKLAND

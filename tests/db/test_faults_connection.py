@@ -13,7 +13,7 @@ from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import AcceptOffer, OpenIncident, PlaceInput
 from crisis.errors import Unavailable
 from crisis.ids import IncidentId
-from dispatch.service import Answer, Service
+from dispatch.run.service import Answer, Service
 from dispatch.store.errors import ConnectionLost
 from dispatch.store.pool import Database, PoolSizes
 from tests.db.cutting_proxy import COMMIT, COMMIT_GROUP, CuttingProxy, When
@@ -117,7 +117,7 @@ async def test_a_database_that_stays_away_is_a_clear_503_and_the_county_heals_af
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if locked:
-        monkeypatch.setattr("dispatch.county._OPTIMISTIC_TRIES", 0)
+        monkeypatch.setattr("dispatch.run.county._OPTIMISTIC_TRIES", 0)
     async with behind_a_proxy(dsn, database, clock, HurriedClock()) as (proxy, desk):
         first = new_id()
         proxy.cut_at(COMMIT if locked else COMMIT_GROUP, when=when, stay_down=True)
@@ -176,7 +176,7 @@ async def test_two_nodes_whose_connections_are_cut_at_random_carry_everything_ou
 @pytest.fixture
 def locked_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every group takes the county's lock, as after losing twice to another node."""
-    monkeypatch.setattr("dispatch.county._OPTIMISTIC_TRIES", 0)
+    monkeypatch.setattr("dispatch.run.county._OPTIMISTIC_TRIES", 0)
 
 
 @WHEN

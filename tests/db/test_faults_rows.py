@@ -26,7 +26,7 @@ from crisis.errors import Conflict, Unavailable
 from crisis.events import REGISTRY
 from crisis.ids import CountyId, IncidentId, OfferId, TeamId
 from crisis.offer import OfferDeclined
-from dispatch.service import Service
+from dispatch.run.service import Service
 from dispatch.store import codec
 from dispatch.store.log import StaleFold
 from dispatch.store.pool import County, Database

@@ -19,9 +19,9 @@ from crisis.commands import (
 )
 from crisis.errors import CrisisError, Invalid
 from crisis.ids import AssignmentId, IncidentId, TeamId
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.obligation import Obligation, ObligationKind
-from dispatch.service import Service
+from dispatch.run.service import Service
 from dispatch.store.pool import County, Database
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, running
 from tests.db.test_wakeups import first_offer, pass_deadline, pending, settle

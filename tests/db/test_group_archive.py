@@ -18,7 +18,7 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict
 from crisis.ids import IncidentId, derived
-from crisis.incident import IncidentState
+from crisis.incident.state import IncidentState
 from crisis.states import Source
 from crisis.triage import Acuity
 from dispatch.store.pool import Database

@@ -11,9 +11,9 @@ import pytest
 from crisis.clock import FakeClock, MachineClock
 from crisis.commands import OpenIncident, PlaceInput
 from crisis.errors import Unavailable
-from dispatch.config import Settings, load
-from dispatch.service import Service
-from dispatch.store.keycheck import check_master_key
+from dispatch.run.config import Settings, load
+from dispatch.run.keycheck import check_master_key
+from dispatch.run.service import Service
 from dispatch.store.pool import Database
 from tests.db.service_kit import MASTER_KEY, Desk, create_county
 from tests.unit.dispatch.board_kit import OAKLAND

@@ -19,9 +19,9 @@ from crisis.codes import code_sets
 from crisis.errors import Invalid
 from crisis.ids import UserId
 from crisis.roles import Actor
-from dispatch.report_basis import Bases
-from dispatch.reports import ALL, Line, response_times
-from dispatch.service import Service
+from dispatch.reports.basis import Bases
+from dispatch.reports.figures import ALL, Line, response_times
+from dispatch.run.service import Service
 from dispatch.sim.calls import How, Reading, read_calls
 from dispatch.sim.replay import ROLES, Account, Replay
 from dispatch.sim.roster import TeamPool

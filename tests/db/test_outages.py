@@ -15,7 +15,7 @@ import pytest
 from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import OpenIncident, PlaceInput
 from crisis.errors import Unavailable
-from dispatch.service import Service
+from dispatch.run.service import Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.errors import OUTAGES, name_of
 from dispatch.store.passwords import Passwords

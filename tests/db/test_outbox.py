@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 
 from crisis.clock import FakeClock, new_id
-from dispatch.alerts import Alert, NotDelivered
-from dispatch.store.outbox import AlertFeed, Outbox, recent_alerts
+from dispatch.run.alerts import Alert, NotDelivered
+from dispatch.run.outbox import AlertFeed, Outbox, recent_alerts
 from dispatch.store.pool import Database, Record
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import asyncpg
 import pytest
 
 from crisis.clock import MachineClock
+from dispatch.run.supervise import Supervisor
 from dispatch.store.errors import ConnectionLost
 from dispatch.store.pokes import CHANNEL, Pokes
 from dispatch.store.pool import Database
 from dispatch.store.pulse import HeadNow, Pulse
-from dispatch.supervise import Supervisor
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]

@@ -17,8 +17,8 @@ from crisis.clock import FakeClock
 from crisis.errors import Unavailable
 from crisis.ids import AgencyId, CountyId, ShiftId, TeamId
 from crisis.team import Duty, Shift, Team
-from dispatch import positions
-from dispatch.positions import FixBuffer, tracked_since
+from dispatch.run import positions
+from dispatch.run.positions import FixBuffer, tracked_since
 from dispatch.store import positions as store
 from dispatch.store.pool import County, Database, Worker
 from geo.fix import DEFAULT_LIMITS, Fix, FixSource, Reason

@@ -17,12 +17,12 @@ from crisis.clock import DomainClock, MachineClock
 from crisis.commands import OpenIncident
 from crisis.errors import Unavailable
 from crisis.roles import Role
-from dispatch.config import load
+from dispatch.run.config import load
+from dispatch.run.supervise import Supervisor
 from dispatch.store.administration import ServedCounty, domain_clock
 from dispatch.store.identity import Grant
 from dispatch.store.pool import County, Database
 from dispatch.store.pulse import ANSWER_S, EVERY_S, ClockOff, Pulse
-from dispatch.supervise import Supervisor
 from tests.db.cutting_proxy import CuttingProxy
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, create_county
 from tests.web.kit import PASSWORD, Client

@@ -7,9 +7,9 @@ from datetime import timedelta
 from crisis.assignment import Status
 from crisis.clock import FakeClock
 from crisis.commands import CancelIncident, ReopenIncident, ReportStatus
-from crisis.incident import IncidentState
-from dispatch.reports import Fate, fate_of
-from dispatch.service import Service
+from crisis.incident.state import IncidentState
+from dispatch.reports.figures import Fate, fate_of
+from dispatch.run.service import Service
 from dispatch.store.pool import Database
 from dispatch.store.reporting import read_responses
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, check_county, running

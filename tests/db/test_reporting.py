@@ -17,7 +17,7 @@ from crisis.commands import (
     ReportStatus,
 )
 from crisis.ids import IncidentId, TeamId
-from dispatch.reports import ALL, Fate, Line, fate_of, response_times
+from dispatch.reports.figures import ALL, Fate, Line, fate_of, response_times
 from dispatch.store.pool import Database
 from dispatch.store.reporting import read_responses
 from tests.db.service_kit import ADMIN, ALAMEDA, Desk, running

@@ -12,7 +12,7 @@ from crisis.clock import FakeClock
 from crisis.commands import AcceptOffer, Command
 from crisis.errors import Conflict
 from crisis.roles import Actor
-from dispatch.service import Service
+from dispatch.run.service import Service
 from dispatch.sim.calls import RecordedCall
 from dispatch.sim.desk import Who
 from dispatch.sim.replay import Account

@@ -13,9 +13,9 @@ import pytest
 from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import OpenIncident
 from crisis.errors import Unavailable
-from dispatch.county import CountyRunner
-from dispatch.livefeed.frames import mark_at
-from dispatch.service import Service
+from dispatch.feed.frames import mark_at
+from dispatch.run.county import CountyRunner
+from dispatch.run.service import Service
 from dispatch.store.migrate import database_id
 from dispatch.store.pool import Database
 from dispatch.store.pulse import HeadNow

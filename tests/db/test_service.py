@@ -23,10 +23,10 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, CrisisError, Invalid, NotFound
 from crisis.ids import CountyId, IncidentId
-from crisis.incident import Phase
+from crisis.incident.state import Phase
 from crisis.roles import Role
 from crisis.states import Source
-from dispatch.service import GroupDone, Service
+from dispatch.run.service import GroupDone, Service
 from dispatch.store.pool import County, Database
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, check_county, running
 from tests.unit.dispatch.board_kit import DISPATCHER, on_team, person, uid

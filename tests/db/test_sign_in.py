@@ -27,9 +27,9 @@ from dispatch.store.identity import Grant, Principal
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
-from web.auth import Auth
-from web.security import Security
-from web.sessions import Notice, Pace, SessionRegistry
+from web.http.auth import Auth
+from web.http.security import Security
+from web.http.sessions import Notice, Pace, SessionRegistry
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crisis.clock import FakeClock
+from dispatch.run.supervise import Supervisor, Work
+from dispatch.run.ticker import Job, Ticker, _Every
 from dispatch.store.pool import Database
 from dispatch.store.upkeep import UpkeepRuns
-from dispatch.supervise import Supervisor, Work
-from dispatch.ticker import Job, Ticker, _Every
 
 Eventually = Callable[..., Awaitable[None]]
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -126,7 +126,7 @@ async def test_a_tick_that_hangs_is_cut_off(
     eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("dispatch.ticker.TICK_WITHIN_S", 0.02)
+    monkeypatch.setattr("dispatch.run.ticker.TICK_WITHIN_S", 0.02)
     forever = asyncio.Event()
 
     async def tick() -> None:

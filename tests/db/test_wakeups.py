@@ -28,11 +28,11 @@ from crisis.ids import AssignmentId, IncidentId, OfferId, TeamId
 from crisis.obligation import ObligationState
 from crisis.offer import Offer, OfferState
 from crisis.policy import CountyPolicy
-from dispatch.escalate import due, next_due
-from dispatch.seek import Seeker, Sent
-from dispatch.service import Service
+from dispatch.choose.seek import Seeker, Sent
+from dispatch.due import due, next_due
+from dispatch.run.service import Service
+from dispatch.run.watchdog import Watchdog
 from dispatch.store.pool import County, Database
-from dispatch.watchdog import Watchdog
 from geo.travel import CalibratedEstimate
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, running
 from tests.unit.dispatch.board_kit import on_team

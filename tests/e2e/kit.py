@@ -29,14 +29,14 @@ from crisis.clock import generator, new_id
 from crisis.ids import ResponderId
 from crisis.policy import OfferPolicy, PerAcuity
 from crisis.roles import Role
-from dispatch.config import load
+from dispatch.run.config import load
 from dispatch.store.administration import add_policy
 from dispatch.store.identity import Grant
 from dispatch.store.pool import Database
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, create_county
 from tests.unit.dispatch.board_kit import policy, uid
 from tests.web.kit import PASSWORD, Client
-from web.fanout import Limits
+from web.live.fanout import Limits
 from web.node import Node
 from web.serve import serve
 

@@ -20,8 +20,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from crisis.clock import MachineClock
-from web.fanout import SLOW, Fanout, Limits
-from web.frames import FRAMES, UVICORN_OPTIONS, FrameProtocol, text_frame
+from web.live.fanout import SLOW, Fanout, Limits
+from web.live.frames import FRAMES, UVICORN_OPTIONS, FrameProtocol, text_frame
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

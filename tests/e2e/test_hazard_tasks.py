@@ -14,7 +14,7 @@ import pytest
 from crisis.commands import OpenIncident, RaiseDuress
 from crisis.errors import Unavailable
 from crisis.ids import CountyId
-from dispatch.config import load
+from dispatch.run.config import load
 from dispatch.store.pool import Database
 from tests.db.service_kit import ALAMEDA, Desk, create_county
 from tests.unit.dispatch.board_kit import on_team

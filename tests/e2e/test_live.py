@@ -26,16 +26,16 @@ from crisis.board import empty_board
 from crisis.clock import FakeClock, MachineClock, generator
 from crisis.ids import CountyId
 from crisis.roles import Role
-from dispatch.livefeed import Feed, Positions, View
+from dispatch.feed import Feed, Positions, View
 from tests.unit.dispatch.board_kit import COUNTY, MONDAY, County, uid
 from tests.unit.dispatch.busy_county import Busy
 from tests.unit.dispatch.livefeed_kit import DESK, WALL, Client, group_of, shown_anew, team_view
 from tests.unit.web.live_kit import Buffer, Door, Registry
-from web.fanout import Fanout
-from web.frames import UVICORN_OPTIONS
-from web.live import Live, LiveLimits
-from web.security import Security, SecuritySettings
-from web.sessions import Notice
+from web.http.security import Security, SecuritySettings
+from web.http.sessions import Notice
+from web.live.fanout import Fanout
+from web.live.frames import UVICORN_OPTIONS
+from web.live.socket import Live, LiveLimits
 
 Eventually = Callable[..., Awaitable[None]]
 T = TypeVar("T")

@@ -11,9 +11,9 @@ import crisis
 ROOT = Path(crisis.__file__).parent.parent
 #: Where a fault ends, and why it must: whatever it is, what stands on the other side goes on.
 BORDERS = {
-    "dispatch/supervise.py": "background work: it is told, and begun again",
-    "dispatch/county.py": "one command's fault answers that command, not its whole group",
-    "dispatch/sim/company.py": "one simulated client's fault is counted, the others work on",
+    "dispatch/run/supervise.py": "background work: it is told, and begun again",
+    "dispatch/run/county.py": "one command's fault answers that command, not its whole group",
+    "web/demo/company.py": "one simulated client's fault is counted, the others work on",
     "web/app.py": "one request's fault answers that request",
     "web/cli/main.py": "a program that a person started ends with words",
 }

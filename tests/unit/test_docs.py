@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from dispatch.settings import SETTINGS, Setting
+from dispatch.run.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -12,23 +12,23 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 
 from crisis.clock import FakeClock
-from dispatch.config import load
-from dispatch.livefeed import Feed
-from dispatch.positions import FixBuffer
-from dispatch.seek import Seeker
-from dispatch.service import GroupDone, Service
+from dispatch.choose.seek import Seeker
+from dispatch.feed import Feed
+from dispatch.run.config import load
+from dispatch.run.positions import FixBuffer
+from dispatch.run.service import GroupDone, Service
+from dispatch.run.tracking import TrackerBook
+from dispatch.run.unwritten import Unwritten
 from dispatch.store.accounts import Accounts
 from dispatch.store.channels import Channels
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
-from dispatch.tracking import TrackerBook
-from dispatch.unwritten import Unwritten
 from geo.travel import CalibratedEstimate
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_county
 from web.app import build_app
-from web.auth import Auth
-from web.sessions import SessionRegistry
+from web.http.auth import Auth
+from web.http.sessions import SessionRegistry
 
 
 async def _end(task: asyncio.Task[None]) -> None:

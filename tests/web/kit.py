@@ -19,20 +19,20 @@ from starlette.types import ASGIApp
 from crisis.clock import Clock, FakeClock, new_id
 from crisis.ids import AgencyId, CountyId, ResponderId, TeamId
 from crisis.roles import Role
-from dispatch.alerts import MailAdapter
-from dispatch.config import Settings
-from dispatch.livefeed import Feed
-from dispatch.positions import FixBuffer
-from dispatch.service import Service
+from dispatch.feed import Feed
+from dispatch.run.alerts import MailAdapter
+from dispatch.run.config import Settings
+from dispatch.run.positions import FixBuffer
+from dispatch.run.service import Service
+from dispatch.run.tracking import TrackerBook
+from dispatch.run.unwritten import Unwritten
 from dispatch.store.accounts import Accounts
 from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load as load_sql
-from dispatch.tracking import TrackerBook
-from dispatch.unwritten import Unwritten
-from web.auth import Auth
-from web.metrics import Requests
+from web.http.auth import Auth
+from web.http.metrics import Requests
 
 ALAMEDA, KERN = CountyId(6001), CountyId(6029)
 OAKLAND = {"lat_deg": 37.8044, "lon_deg": -122.2712}

@@ -13,7 +13,7 @@ import pytest
 from crisis.clock import new_id
 from crisis.roles import Role
 from dispatch.beside import Stopped, Work
-from dispatch.reports import response_times
+from dispatch.reports.figures import response_times
 from tests.web.kit import ALAMEDA
 from tests.web.test_admin import (
     HEADERS,

@@ -9,9 +9,9 @@ from uuid import UUID
 from crisis.call import Call
 from crisis.ids import CallId, DuressId, IncidentId
 from crisis.roles import Role
+from dispatch.run.desks import GRACE, Desks
 from dispatch.store.administration import add_agency
 from tests.web.kit import ALAMEDA, PASSWORD, Client, Site, problem
-from web.desks import GRACE, Desks
 
 
 async def _listed(desk: Client, **query: Any) -> list[int]:

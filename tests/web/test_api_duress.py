@@ -14,7 +14,7 @@ from crisis.commands import Envelope
 from crisis.duress import Duress
 from crisis.ids import ResponderId
 from crisis.roles import Role
-from dispatch.unwritten import Unwritten
+from dispatch.run.unwritten import Unwritten
 from tests.web.kit import ALAMEDA, KERN, PASSWORD, Client, Site, problem
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from crisis.clock import MachineClock
 from crisis.errors import Unavailable
 from crisis.roles import Role
-from dispatch.secret import Secret
+from dispatch.run.secret import Secret
 from tests.web.kit import Site, problem
 
 

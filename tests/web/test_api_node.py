@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from crisis.roles import Role
-from dispatch.config import load
+from dispatch.run.config import load
 from dispatch.store.identity import Grant
 from dispatch.store.pool import Database
 from tests.web.kit import ALAMEDA, MASTER_KEY, PASSWORD, Client, create_county, problem

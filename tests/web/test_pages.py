@@ -18,7 +18,7 @@ from crisis.roles import Role
 from dispatch.store.identity import Grant, Principal
 from tests.web.kit import ALAMEDA, PASSWORD, Site, problem
 from web.app import build_app
-from web.pages import PAGES, WORKS_WITH, Assets, Pages, first_page, shell
+from web.http.pages import PAGES, WORKS_WITH, Assets, Pages, first_page, shell
 
 _BOARD = b"console.log('board');" * 50
 

@@ -11,10 +11,10 @@ from crisis.commands import AlarmUnreached
 from crisis.errors import NotFound
 from crisis.ids import CountyId, UserId
 from crisis.roles import Role
-from dispatch.alerts import Alert, NotDelivered
-from dispatch.reach import RUNGS, Reached
+from dispatch.run.alerts import Alert, NotDelivered
+from dispatch.run.outbox import Outbox
+from dispatch.run.reached import RUNGS, Reached
 from dispatch.store.channels import MAIL
-from dispatch.store.outbox import Outbox
 from dispatch.store.pool import Worker
 from tests.web.kit import ALAMEDA, Client, Site
 

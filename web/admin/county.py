@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from crisis.errors import CrisisError
-from dispatch.reach import RUNGS
+from dispatch.run.reached import RUNGS
 from dispatch.store import administration
 from web.admin.pages import Desk, Pages, done, status_of
 

@@ -20,7 +20,7 @@ from crisis.errors import Invalid
 from dispatch.beside import BESIDE
 from dispatch.sheets.table import check_bytes
 from dispatch.sheets.text import decoded
-from web.unknown import refuse_name
+from web.http.unknown import refuse_name
 
 _MOST_FIELDS = 400
 #: Read at once; what is longer would keep others waiting.

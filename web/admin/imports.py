@@ -2,8 +2,8 @@
 
 Decides what is shown before a file is imported, and that nothing else is done than what was shown:
 where the county has changed meanwhile, the rows are shown again. How rows are read, what they mean
-and how they are done is ``dispatch.imports``, for the command line as well. All of it that takes
-long runs beside the loop, and stops when whoever asked goes away.
+and how they are done is ``dispatch.run.imports``, for the command line as well. All of it that
+takes long runs beside the loop, and stops when whoever asked goes away.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from starlette.routing import BaseRoute
 
 from crisis.errors import CrisisError, NotFound
 from dispatch.beside import BESIDE, Work
-from dispatch.imports.accounts import COLUMNS as ACCOUNT_COLUMNS
-from dispatch.imports.accounts import AccountsImport, agencies_of
-from dispatch.imports.roster import (
+from dispatch.run.imports.accounts import COLUMNS as ACCOUNT_COLUMNS
+from dispatch.run.imports.accounts import AccountsImport, agencies_of
+from dispatch.run.imports.roster import (
     RESPONDER_COLUMNS,
     RESPONDER_DAYS,
     TEAM_COLUMNS,
     plan_responder,
     plan_team,
 )
-from dispatch.imports.rows import (
+from dispatch.run.imports.rows import (
     AT_ONCE,
     Column,
     Mind,
@@ -39,11 +39,11 @@ from dispatch.imports.rows import (
     prepare,
     rows_of,
 )
-from dispatch.imports.shifts import SHIFT_COLUMNS, SHIFT_TIMES, plan_shift_row
+from dispatch.run.imports.shifts import SHIFT_COLUMNS, SHIFT_TIMES, plan_shift_row
 from dispatch.sheets.order import settle
+from dispatch.store.passwords import new_password
 from web.admin.pages import Desk, Pages, told
 from web.admin.users import UserPages
-from web.cli.text import new_password
 
 #: So many rows of a kind are shown: more, nobody reads.
 _MOST_SHOWN = 500

@@ -3,8 +3,8 @@
 Decides roles and the way from a form to an answer. A form carries the id of its act, so that one
 sent twice, by an impatient hand or a bad line, is one act with one answer; where the act is a
 command, that id is the command's. Forms are sent by the page's script with the header that
-``web.security`` asks of every page, so that no other site can send them. Every word on a page is a
-message in the person's language. Must not know what any form is about.
+``web.http.security`` asks of every page, so that no other site can send them. Every word on a page
+is a message in the person's language. Must not know what any form is about.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from crisis.errors import CrisisError, NotAllowed, NotFound, NotSignedIn
 from crisis.ids import AgencyId, CountyId, ResponderId
 from crisis.roles import STAFFING, Actor, Role
 from dispatch.beside import Work
-from dispatch.imports.roster import Roster
-from dispatch.imports.rows import Unusable
-from dispatch.service import CountyRunner
+from dispatch.run.imports.roster import Roster
+from dispatch.run.imports.rows import Unusable
+from dispatch.run.service import CountyRunner
 from dispatch.sheets.times import Order
 from dispatch.store import administration
 from dispatch.store.administration import Agency
@@ -47,8 +47,8 @@ from web.admin.language import LOCALES, NAMES, Words, locale_of, words_in
 from web.api.intake import envelope
 from web.api.routes import Node
 from web.api.wire import problem_of
-from web.auth import actor_for
-from web.pages import Assets, NotBuilt
+from web.http.auth import actor_for
+from web.http.pages import Assets, NotBuilt
 
 #: Who may look at rules without changing them.
 READERS = STAFFING

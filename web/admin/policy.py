@@ -17,8 +17,8 @@ from crisis.errors import Conflict, CrisisError, Invalid
 from crisis.policy import CountyPolicy, from_mapping, policy_at, to_mapping
 from crisis.shapes import mark_of
 from dispatch.decide.shifts import require_mark
-from dispatch.imports.shifts import instant_of
-from dispatch.rulebook import DEFAULT_POLICY
+from dispatch.run.imports.shifts import instant_of
+from dispatch.run.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
 from web.admin import settings
 from web.admin.forms import Form

@@ -24,9 +24,9 @@ from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
 from dispatch.beside import BESIDE, Work
 from dispatch.decide.crew_check import judge_alone
-from dispatch.imports.roster import Roster, responder_command, responder_id_of, team_command
-from dispatch.imports.rows import Mind, split, yes_or_no
-from dispatch.imports.shifts import instant_of
+from dispatch.run.imports.roster import Roster, responder_command, responder_id_of, team_command
+from dispatch.run.imports.rows import Mind, split, yes_or_no
+from dispatch.run.imports.shifts import instant_of
 from web.admin.forms import Form
 from web.admin.imports import mind_in
 from web.admin.language import Words

@@ -16,7 +16,7 @@ from web.admin.tokens import TokenPages
 from web.admin.users import UserPages
 from web.admin.zones import ZonePages
 from web.api.routes import Node
-from web.pages import Assets
+from web.http.pages import Assets
 
 
 def admin_routes(

@@ -13,7 +13,7 @@ import msgspec
 from crisis.policy import Change, CountyPolicy, Rationale, RungKind, diff, to_mapping
 from crisis.roles import Role
 from crisis.standards import CountedFrom
-from dispatch.rulebook import DEFAULT_POLICY
+from dispatch.run.rulebook import DEFAULT_POLICY
 from dispatch.store.identity import GRANTABLE
 from web.admin.forms import Form
 from web.admin.language import Words

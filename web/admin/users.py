@@ -18,13 +18,13 @@ from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import AgencyId, ResponderId, UserId
 from crisis.roles import Role
 from dispatch.beside import BESIDE, Work
-from dispatch.imports.roster import responder_id_of
+from dispatch.run.imports.roster import responder_id_of
 from dispatch.store.channels import Channel
 from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
+from dispatch.store.passwords import new_password
 from web.admin.forms import Form
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
 from web.api.channels import no_mail
-from web.cli.text import new_password
 
 _ROLES = sorted(GRANTABLE, key=list(Role).index)
 #: What one button does: take all roles here, lock, unlock, a new password, sign out everywhere.

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from crisis.duress import Duress
 from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import DuressId, RecordId, ResponderId, TeamId, UserId
-from crisis.incident import Incident
+from crisis.incident.state import Incident
 from crisis.roles import DESK, Role
 from crisis.team import CrewMember, Team
 from dispatch.decide.duress import next_rung_to

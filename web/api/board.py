@@ -19,7 +19,7 @@ from crisis.policy import CountyPolicy
 from crisis.responder import Responder
 from crisis.roles import DESK, STAFFING, Actor, Role
 from crisis.team import Duty, Team
-from dispatch.livefeed import RoleClass, view_of
+from dispatch.feed import RoleClass, view_of
 from geo.fix import Fix
 from web.api.routes import Asked, Operation, Parameter
 from web.api.wire import JSON, answer, convert

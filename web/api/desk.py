@@ -13,9 +13,9 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from crisis.errors import Invalid, NotAllowed
-from crisis.incident import IncidentState
+from crisis.incident.state import IncidentState
 from crisis.roles import DESK, Role
-from dispatch.reports import period
+from dispatch.reports.figures import period
 from dispatch.store.identity import Colleague
 from dispatch.store.incidentlist import (
     LARGEST,

@@ -17,8 +17,8 @@ from crisis.errors import CrisisError, NotAllowed
 from dispatch.store.pulse import MOST_SKEW_S, skew_s
 from web.api.routes import Asked, Node, Operation
 from web.api.wire import answer, header
-from web.auth import client_address, header_secret
-from web.metrics import CONTENT_TYPE, exposition
+from web.http.auth import client_address, header_secret
+from web.http.metrics import CONTENT_TYPE, exposition
 
 _PATIENCE_S = 2.0
 

@@ -18,7 +18,7 @@ from crisis.roles import Actor
 from web.api.intake import envelope
 from web.api.routes import Asked
 from web.api.wire import answer, header
-from web.auth import actor_for, require_scope
+from web.http.auth import actor_for, require_scope
 
 
 async def hear(asked: Asked) -> Response:

@@ -1,7 +1,7 @@
 """Opening an incident: its whole state, its timeline, its private records, and who could go.
 
 Each of the first three holds what is private, so each reading is noted before it is answered. Must
-not know who may read: ``dispatch.disclosure`` decides.
+not know who may read: ``crisis.disclosure`` decides.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from starlette.responses import Response
 
 from crisis.call import Call
 from crisis.changes import FactChange, changes_of
+from crisis.disclosure import PURPOSES, require_access, require_call_access
 from crisis.errors import NotAllowed, NotFound
 from crisis.events import Event
 from crisis.ids import IncidentId, RecordId, SlotNo, UserId
-from crisis.incident import Incident, Phase
+from crisis.incident.state import Incident, Phase
 from crisis.reach import is_within
 from crisis.roles import DESK, Actor, Role
-from dispatch.disclosure import PURPOSES, require_access, require_call_access
-from dispatch.matching import Recommendation
+from dispatch.choose import Recommendation
 from dispatch.store.audit import note_read
 from dispatch.store.pool import County
 from dispatch.store.records import OpenRecord, list_records, read_record

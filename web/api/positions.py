@@ -1,7 +1,7 @@
 """Where teams are: fixes from phones, and from whoever else speaks for a team.
 
-Decides who may say where a team is. What is believed and kept is ``dispatch.positions``' to decide;
-posts of tracking apps stand in ``web.api.trackers``. The 204 follows the flush to disk.
+Decides who may say where a team is. What is believed and kept is ``dispatch.run.positions``' to
+decide; posts of tracking apps stand in ``web.api.trackers``. The 204 follows the flush to disk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from crisis.board import Board
 from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import TeamId
 from crisis.roles import DESK, Actor, Role
-from dispatch.positions import FixOutcome, tracked_since
+from dispatch.run.positions import FixOutcome, tracked_since
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.tracker_values import mended

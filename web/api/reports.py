@@ -1,7 +1,7 @@
 """Reports over HTTP: figures with the responses behind them, as JSON or CSV.
 
 Decides who may see a county's figures, which period is meant and in which form it is answered. The
-figures themselves are ``dispatch.reports``'s.
+figures themselves are ``dispatch.reports.figures``'s.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from starlette.responses import Response
 
 from crisis.editions import unverified
 from crisis.errors import NotAllowed
-from crisis.roles import Role
+from crisis.roles import REPORTS
 from crisis.standards import local_day
 from dispatch.beside import BESIDE, Work
-from dispatch.periods import days_of
-from dispatch.report_text import as_csv, as_json, responses_as_csv
-from dispatch.reports import ResponseTimes, period, response_times
+from dispatch.reports.figures import ResponseTimes, period, response_times
+from dispatch.reports.periods import days_of
+from dispatch.reports.text import as_csv, as_json, responses_as_csv
 from dispatch.store.reporting import read_responses
 from web.api.routes import Asked, Operation, Parameter
 from web.api.wire import JSON, convert, header
 
 CSV = "text/csv"
 #: Who sees a county's figures; people who end at an agency don't see the others'.
-READERS = frozenset({Role.LEAD, Role.SUPERVISOR, Role.COMPLIANCE, Role.ADMIN, Role.INTEGRATION})
 
 
 class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +45,7 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
         Invalid: ``bad_query`` or ``bad_period``.
     """
     actor = asked.actor
-    if not actor.has(*READERS) or actor.agency_id is not None:
+    if not actor.has(*REPORTS) or actor.agency_id is not None:
         raise NotAllowed("role", "A county's figures are for its lead, supervisors and auditors.")
     query: _Asked = convert(asked.query, _Asked)
     now = asked.now

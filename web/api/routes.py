@@ -30,17 +30,17 @@ from crisis.errors import CrisisError, Invalid, NotFound
 from crisis.ids import CountyId, TeamId, UserId
 from crisis.roles import Actor
 from crisis.team import Team
-from dispatch.alerts import MailAdapter
-from dispatch.config import Settings
-from dispatch.livefeed import Feed
-from dispatch.positions import FixBuffer
-from dispatch.service import CountyRunner, Service
+from dispatch.feed import Feed
+from dispatch.run.alerts import MailAdapter
+from dispatch.run.config import Settings
+from dispatch.run.positions import FixBuffer
+from dispatch.run.service import CountyRunner, Service
+from dispatch.run.tracking import TrackerBook
+from dispatch.run.unwritten import Unwritten
 from dispatch.store.accounts import Accounts
 from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant, Principal
 from dispatch.store.pool import Database
-from dispatch.tracking import TrackerBook
-from dispatch.unwritten import Unwritten
 from web.api.intake import CommandBody, command_body
 from web.api.wire import (
     BODY_LIMIT,
@@ -50,10 +50,10 @@ from web.api.wire import (
     refusal,
     uuid_of,
 )
-from web.auth import Auth, actor_for, grant_for, require_scope
-from web.headers import headers_of
-from web.metrics import Requests
-from web.unknown import refuse_name
+from web.http.auth import Auth, actor_for, grant_for, require_scope
+from web.http.headers import headers_of
+from web.http.metrics import Requests
+from web.http.unknown import refuse_name
 
 T = TypeVar("T")
 

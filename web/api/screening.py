@@ -13,10 +13,10 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from crisis.commands.base import Code, Codes
-from crisis.danger import settled
 from crisis.errors import NotAllowed
+from crisis.incident.danger import settled
+from crisis.incident.situation import Situation
 from crisis.roles import DESK, Role
-from crisis.situation import Situation
 from crisis.suggestion import Suggestion, suggest
 from crisis.triage import Answer, Clinical, Hazard, Place
 from web.api.routes import Asked, Operation

@@ -1,4 +1,4 @@
-"""Signing in and out: the table's rows for what ``web.auth`` answers."""
+"""Signing in and out: the table's rows for what ``web.http.auth`` answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.api.routes import Asked, Handler, Operation
-from web.auth import Auth, OwnSessions, PasswordBody, SignInBody, TicketAnswer, WhoAmI
+from web.http.auth import Auth, OwnSessions, PasswordBody, SignInBody, TicketAnswer, WhoAmI
 
 Endpoint = Callable[[Auth, Request], Awaitable[Response]]
 

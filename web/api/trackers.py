@@ -3,7 +3,7 @@
 Decides who may speak for a team, and that an app is never told to send again what it can't mend:
 that is answered with 200, counted, and shown to the operator. A call for help rings before anything
 else of its post is looked at. What the posts mean is ``geo.trackers``' to say, what is believed
-``dispatch.positions``'.
+``dispatch.run.positions``'.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from crisis.ids import CommandId, CountyId, TeamId, derived
 from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.team import Shift
-from dispatch.positions import tracked_since
-from dispatch.service import CountyRunner
-from dispatch.tracking import Tracker
+from dispatch.run.positions import tracked_since
+from dispatch.run.service import CountyRunner
+from dispatch.run.tracking import Tracker
 from geo.fix import Fix, Reason
 from geo.trackers import Alarm, TrackerPost, Trouble, read_post
 from web.api.positions import MOST_FIXES, source_for
 from web.api.routes import Asked, Operation
 from web.api.wire import TooLarge, answer
-from web.headers import headers_of
+from web.http.headers import headers_of
 
 #: Any form is read at any of them; the name only tells apart what is set up on a device.
 _APPS = frozenset({"osmand", "traccar", "owntracks", "overland"})

@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope
 
 from crisis.errors import CrisisError, Invalid, NotFound
 from crisis.names import shown
-from web.headers import headers_of
-from web.unknown import unknown_field, unknown_word
+from web.http.headers import headers_of
+from web.http.unknown import unknown_field, unknown_word
 
 #: Bytes of a request's body at most; the longest texts fit several times over.
 BODY_LIMIT = 256 * 1024

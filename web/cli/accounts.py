@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crisis.clock import MachineClock
-from dispatch.alerts import MailAdapter
-from dispatch.imports.accounts import COLUMNS, ROLES, AccountsImport, agencies_of, grant_of
+from dispatch.run.alerts import MailAdapter
+from dispatch.run.imports.accounts import COLUMNS, ROLES, AccountsImport, agencies_of, grant_of
 from dispatch.store import administration
 from dispatch.store.channels import Channel, Channels
 from dispatch.store.identity import Grant
+from dispatch.store.passwords import new_password
 from web.cli.context import opened
 from web.cli.imports import ImportedFile, add_import
-from web.cli.text import Exit, Usage, columns, new_password, password_from, say
+from web.cli.text import Exit, Usage, columns, password_from, say
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

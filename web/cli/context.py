@@ -16,18 +16,18 @@ from dataclasses import dataclass
 
 from crisis.clock import Clock, MachineClock
 from crisis.errors import Unavailable
-from dispatch.config import Settings, SettingsError, load
-from dispatch.seek import Seeker
-from dispatch.service import Service
+from dispatch.choose.seek import Seeker
+from dispatch.run.config import Settings, SettingsError, load
+from dispatch.run.keycheck import master_key_for
+from dispatch.run.service import Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.administration import domain_clock
-from dispatch.store.binaries import EmbeddedError
-from dispatch.store.cluster import Layout
-from dispatch.store.embedded import EmbeddedPostgres
-from dispatch.store.keycheck import master_key_for
 from dispatch.store.migrate import check_schema, migrate
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database, PoolSizes
+from dispatch.store.postgres.binaries import EmbeddedError
+from dispatch.store.postgres.cluster import Layout
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.pulse import Pulse
 from dispatch.store.rebuild import rebuild_stale
 from geo.travel import CalibratedEstimate

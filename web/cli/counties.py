@@ -13,9 +13,9 @@ import msgspec
 from crisis.ids import CountyId
 from crisis.policy import CountyPolicy, diff, from_toml, policy_at
 from crisis.standards import local_day
-from dispatch.imports.accounts import agencies_of
-from dispatch.imports.rows import Column, Row, Step, split
-from dispatch.rulebook import DEFAULT_POLICY
+from dispatch.run.imports.accounts import agencies_of
+from dispatch.run.imports.rows import Column, Row, Step, split
+from dispatch.run.rulebook import DEFAULT_POLICY
 from dispatch.store import administration
 from web.cli import editions
 from web.cli.context import Opened, opened

@@ -30,26 +30,27 @@ from crisis.clock import Clock, DomainClock, FakeClock, MachineClock
 from crisis.errors import Conflict
 from crisis.ids import CountyId
 from crisis.standards import local_day
-from dispatch.config import Settings, load
-from dispatch.report_text import percent_text
-from dispatch.reports import Response, response_times
-from dispatch.secret import open_private
-from dispatch.service import Service
-from dispatch.sim.company import Orders, Word
+from dispatch.reports.figures import Response, response_times
+from dispatch.reports.text import percent_text
+from dispatch.run.config import Settings, load
+from dispatch.run.secret import open_private
+from dispatch.run.service import Service
 from dispatch.sim.demand import BY_PHONE, FEWEST_PER_DAY, Demand, DemandedCall
 from dispatch.sim.history import History
 from dispatch.sim.troupe import MOST_TEAMS, Troupe, plan_yours, set_up, shift_at, team_count
 from dispatch.store import administration
 from dispatch.store.accounting import Accounting, account_for
-from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import is_simulated, migrate
+from dispatch.store.passwords import new_password
 from dispatch.store.pool import Database
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.rebuild import rebuild_stale
 from dispatch.store.reporting import read_responses
 from geo.counties import counties
 from web.cli.demo_fleet import Fleet
-from web.cli.text import Exit, columns, new_password, say, warn
-from web.logs import configure
+from web.cli.text import Exit, columns, say, warn
+from web.demo.company import Orders, Word
+from web.http.logs import configure
 from web.node import Node, running
 from web.serve import answer
 
@@ -369,7 +370,7 @@ async def _company(show: _Show, url: str) -> None:
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "dispatch.sim.company"),
+        *("-m", "web.demo.company"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         # Out of the terminal's group: Ctrl-C is for this process, which then tells them.

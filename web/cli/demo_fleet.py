@@ -15,10 +15,10 @@ from uuid import UUID
 
 from crisis.assignment import Status
 from crisis.board import Board
-from crisis.incident import Incident, IncidentState
+from crisis.incident.state import Incident, IncidentState
 from crisis.offer import OfferState
 from crisis.team import Duty
-from dispatch.reports import Response
+from dispatch.reports.figures import Response
 
 
 class Cause(StrEnum):

@@ -20,18 +20,23 @@ from typing import NamedTuple
 from crisis.clock import MachineClock
 from crisis.editions import EditionKind, unverified
 from crisis.errors import CrisisError
-from dispatch.alerts import mail_problem
-from dispatch.config import Settings, SettingsError
-from dispatch.reach import RUNGS
-from dispatch.rulebook import Rulebook
-from dispatch.secret import is_key
+from dispatch.run.alerts import mail_problem
+from dispatch.run.config import Settings, SettingsError
+from dispatch.run.keycheck import check_master_key
+from dispatch.run.reached import RUNGS
+from dispatch.run.rulebook import Rulebook
+from dispatch.run.secret import is_key
 from dispatch.store import administration
-from dispatch.store.binaries import EmbeddedError, choose_account, choose_programs, find_programs
 from dispatch.store.channels import MAIL, Channels
-from dispatch.store.cluster import Layout, cluster_major
-from dispatch.store.keycheck import check_master_key
 from dispatch.store.migrate import SCHEMA_VERSION, check_schema, is_simulated
 from dispatch.store.pool import Database, PoolSizes
+from dispatch.store.postgres.binaries import (
+    EmbeddedError,
+    choose_account,
+    choose_programs,
+    find_programs,
+)
+from dispatch.store.postgres.cluster import Layout, cluster_major
 from dispatch.store.pulse import MOST_SKEW_S, skew_s
 from dispatch.store.troubles import try_writing
 from web.cli.context import embedded_dsn, settings_of

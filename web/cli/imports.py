@@ -1,7 +1,7 @@
 """``import FILE.csv`` of a group of commands: reading the file, doing its rows, saying it.
 
 Decides how an import looks at a terminal. How a file is read, what its rows mean and how they are
-done is ``dispatch.imports``, for the pages under ``/admin`` as well.
+done is ``dispatch.run.imports``, for the pages under ``/admin`` as well.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from crisis.errors import Invalid
-from dispatch.imports.rows import (
+from dispatch.run.imports.rows import (
     AT_ONCE,
     Column,
     Outcome,

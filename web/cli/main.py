@@ -21,8 +21,8 @@ import uvloop
 
 from crisis.errors import CrisisError, Unavailable
 from crisis.names import asked_back
-from dispatch.config import SettingsError
-from dispatch.supervise import describe
+from dispatch.run.config import SettingsError
+from dispatch.run.supervise import describe
 from web.cli import accounts, audit, counties, demo, doctor, replay, report, roster, serve, shifts
 from web.cli.text import Exit, Usage, explain, warn
 

@@ -29,12 +29,12 @@ from crisis.errors import Conflict, Invalid
 from crisis.ids import CountyId
 from crisis.roles import Actor, Role
 from crisis.standards import local_day
-from dispatch.config import Settings, load
-from dispatch.imports.rows import Column, rows_of, text_of
-from dispatch.report_basis import Bases
-from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
-from dispatch.reports import ResponseTimes, period, response_times
-from dispatch.secret import open_private
+from dispatch.reports.basis import Bases
+from dispatch.reports.figures import ResponseTimes, period, response_times
+from dispatch.reports.text import as_csv, as_json, as_table, responses_as_csv
+from dispatch.run.config import Settings, load
+from dispatch.run.imports.rows import Column, rows_of, text_of
+from dispatch.run.secret import open_private
 from dispatch.sim import calls as calls_
 from dispatch.sim.calls import BadRow, How, Reading, read_calls
 from dispatch.sim.desk import Who
@@ -42,15 +42,16 @@ from dispatch.sim.replay import ROLES, Account, Replay
 from dispatch.sim.resimulate import Resimulation, simulated_policy
 from dispatch.sim.roster import TeamPool, middle
 from dispatch.store import administration
-from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.identity import Grant
 from dispatch.store.migrate import migrate
+from dispatch.store.passwords import new_password
 from dispatch.store.pool import Database
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.reporting import read_responses
 from geo.counties import OFF_COAST_M, county_zones
 from web.cli.desk import ApiDesk, listening
 from web.cli.imports import days_flag
-from web.cli.text import Exit, Usage, new_password, say, warn
+from web.cli.text import Exit, Usage, say, warn
 from web.node import Node, running
 
 _ROLES: Mapping[Who, Role] = {Who.DISPATCHER: Role.DISPATCHER, Who.ADMIN: Role.ADMIN}

@@ -11,10 +11,10 @@ import sys
 
 from crisis.editions import unverified
 from crisis.standards import local_day
-from dispatch.periods import days_of
-from dispatch.report_text import as_csv, as_json, as_table, responses_as_csv
-from dispatch.reports import period, response_times
-from dispatch.rulebook import Rulebook
+from dispatch.reports.figures import period, response_times
+from dispatch.reports.periods import days_of
+from dispatch.reports.text import as_csv, as_json, as_table, responses_as_csv
+from dispatch.run.rulebook import Rulebook
 from dispatch.store.migrate import is_simulated
 from dispatch.store.reporting import read_responses
 from web.cli.context import opened

@@ -1,7 +1,7 @@
 """``crisis-dispatch team`` and ``responder``: the roster, by the same commands as the API.
 
 Decides what the commands are called and what they say. How a line or a row becomes a command is
-``dispatch.imports.roster``. Names of people are never shown here.
+``dispatch.run.imports.roster``. Names of people are never shown here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from crisis.commands import Envelope
 from crisis.roles import Actor, Role
-from dispatch.imports.roster import (
+from dispatch.run.imports.roster import (
     RESPONDER_COLUMNS,
     RESPONDER_DAYS,
     TEAM_COLUMNS,
@@ -23,8 +23,8 @@ from dispatch.imports.roster import (
     responder_command,
     team_command,
 )
-from dispatch.imports.rows import Column
-from dispatch.imports.shifts import local_text
+from dispatch.run.imports.rows import Column
+from dispatch.run.imports.shifts import local_text
 from dispatch.sheets.times import Order
 from dispatch.store import administration
 from dispatch.store.names import read_names

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from crisis.errors import Conflict
 from crisis.ids import CountyId
-from dispatch.config import Settings
+from dispatch.run.config import Settings
+from dispatch.run.keycheck import master_key_for
 from dispatch.sim.seed import is_empty, renew_shifts, seed
 from dispatch.store import administration
-from dispatch.store.embedded import EmbeddedPostgres
-from dispatch.store.keycheck import master_key_for
 from dispatch.store.migrate import SCHEMA_VERSION, is_simulated, migrate
+from dispatch.store.passwords import new_password
 from dispatch.store.pool import Database
+from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.rebuild import rebuild_stale
 from web.cli.context import settings_of
-from web.cli.text import Exit, columns, new_password, say
-from web.logs import configure
+from web.cli.text import Exit, columns, say
+from web.http.logs import configure
 from web.node import Node
 from web.serve import serve
 

@@ -1,7 +1,7 @@
 """``crisis-dispatch shift``: planned shifts and their crews.
 
 Decides what the commands are called and what they say. How a line or a row becomes a planned shift
-is ``dispatch.imports.shifts``.
+is ``dispatch.run.imports.shifts``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from uuid import UUID
 
 from crisis.commands import CancelShift
 from crisis.ids import ShiftId
-from dispatch.imports.rows import split
-from dispatch.imports.shifts import (
+from dispatch.run.imports.rows import split
+from dispatch.run.imports.shifts import (
     SHIFT_COLUMNS,
     SHIFT_TIMES,
     crew_minds,

@@ -15,9 +15,9 @@ from datetime import date
 from enum import IntEnum
 from pathlib import Path
 
-from crisis.clock import random_bytes
 from crisis.errors import CrisisError
 from dispatch.store.errors import ConnectionLost
+from dispatch.store.passwords import new_password
 
 
 class Exit(IntEnum):
@@ -120,23 +120,6 @@ def day_of_text(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no day; write it like 2026-07-01") from None
-
-
-#: Letters and digits that nobody confuses when reading them aloud.
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-
-
-def new_password() -> str:
-    """Return a password of 79 bits that can be read aloud: four groups of four."""
-    letters = ""
-    while len(letters) < 16:
-        # Bytes beyond the last whole round of the alphabet would favour its first letters.
-        letters += "".join(
-            _ALPHABET[byte % len(_ALPHABET)]
-            for byte in random_bytes(32)
-            if byte < 256 - 256 % len(_ALPHABET)
-        )
-    return "-".join(letters[i : i + 4] for i in range(0, 16, 4))
 
 
 def password_from(file: Path | None, *, generate: bool) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """The live socket's messages as types, for the pages; a test holds them against the real frames.
 
-Must not know who sends them. ``dispatch.livefeed.frames`` writes them, ``web.live`` reads hello.
+Must not know who sends them. ``dispatch.feed.frames`` writes them, ``web.live.socket`` reads hello.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from dispatch.livefeed import RoleClass
-from dispatch.livefeed.entities import Entity
+from dispatch.feed import RoleClass
+from dispatch.feed.entities import Entity
 from web.ui.words import AlertTemplate, EntityKind
 
 #: Team, degrees, degrees, metres, when, degrees from north.

@@ -22,14 +22,14 @@ from msgspec import inspect as mi
 
 from crisis.codes import packaged
 from crisis.roles import Role
-from dispatch.livefeed import RoleClass
-from dispatch.livefeed.rules import RULES, WIRE_KINDS
+from dispatch.feed import RoleClass
+from dispatch.feed.rules import RULES, WIRE_KINDS
 from geo.counties import counties
 from web.api.intake import Answered
 from web.api.routes import Operation
 from web.api.wire import Problem
 from web.app import table_of
-from web.pages import WORKS_WITH
+from web.http.pages import WORKS_WITH
 from web.ui import frame_types, refusals
 from web.ui.build import UI
 from web.ui.words import WORDS, AlertTemplate, EntityKind

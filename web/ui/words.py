@@ -13,14 +13,14 @@ import msgspec
 from crisis.assignment import Status
 from crisis.call import CallState
 from crisis.duress import DuressState
-from crisis.incident import IncidentState, Phase
+from crisis.incident.state import IncidentState, Phase
 from crisis.obligation import ObligationKind, ObligationState
 from crisis.partner import PartnerState
 from crisis.team import Duty
 from crisis.triage import Acuity
-from dispatch.alerts import TEMPLATES
-from dispatch.livefeed import entities
-from dispatch.livefeed.rules import WIRE_KINDS
+from dispatch.feed import entities
+from dispatch.feed.rules import WIRE_KINDS
+from dispatch.run.alerts import TEMPLATES
 from geo.zone import AreaClass
 
 # Their members are computed, which mypy doesn't follow.

@@ -40,7 +40,7 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
-from crisis.incident import (
+from crisis.incident.state import (
     IncidentArchived,
     IncidentCancelled,
     IncidentOpened,

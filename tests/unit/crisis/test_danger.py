@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.codes import code_sets
-from crisis.danger import Danger, contradictions, danger_of, settled
-from crisis.situation import Situation
+from crisis.incident.danger import Danger, contradictions, danger_of, settled
+from crisis.incident.situation import Situation
 from crisis.triage import Answer, Clinical, Hazard, Place
 
 CODES = code_sets(date(2026, 3, 2))

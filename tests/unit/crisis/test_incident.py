@@ -25,7 +25,8 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
-from crisis.incident import (
+from crisis.incident.fold import evolve_incident
+from crisis.incident.state import (
     SETTLED,
     TRANSITIONS,
     CallAttached,
@@ -64,7 +65,6 @@ from crisis.incident import (
     SubjectAdded,
     TeamDetermined,
 )
-from crisis.incident_fold import evolve_incident
 from crisis.offer import OfferAccepted, OfferDeclined, OfferMade
 from crisis.triage import Acuity, Hazard, Place, Standard
 from tests.unit.crisis.tables import assert_about, assert_reachable, assert_total

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crisis.codes import code_sets
-from crisis.danger import Danger, danger_of
 from crisis.ids import AgencyId, ResponderId
+from crisis.incident.danger import Danger, danger_of
+from crisis.incident.situation import Situation
 from crisis.policy import CountyPolicy, LonePolicy, TelehealthPolicy, from_mapping
-from crisis.situation import Situation
 from crisis.staffing import (
     Credential,
     CrewAssessment,

@@ -48,18 +48,19 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
-from crisis.incident import Incident
-from crisis.incident_fold import evolve_incident
+from crisis.incident.fold import evolve_incident
+from crisis.incident.state import Incident
 from crisis.obligation import ObligationEvent
 from crisis.policy import CountyPolicy
 from crisis.responder import Credential, Responder
 from crisis.roles import THE_SERVICE, Actor, Role
+from crisis.rules import Rules
 from crisis.standards import packaged
 from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, ShiftStarted, Team, TeamRecorded
 from crisis.triage import Acuity, Answer
-from dispatch.decide import Decision, Rules, decide
-from dispatch.incoming import not_on_board
+from dispatch.decide import Decision, decide
+from dispatch.run.incoming import not_on_board
 from geo.point import Point
 from geo.zone import AreaMap
 from tests.unit.dispatch.vocabulary import strange_words

@@ -83,18 +83,19 @@ from crisis.duress import Duress, DuressRaised
 from crisis.errors import Conflict, CrisisError, Invalid, NotFound
 from crisis.events import Body, Event, type_of
 from crisis.ids import CommandId, DuressId, IncidentId, OfferId, ResponderId, SlotNo, TeamId, UserId
-from crisis.incident import Incident, IncidentState, Slot, SlotEscalated, TeamDetermined
+from crisis.incident.state import Incident, IncidentState, Slot, SlotEscalated, TeamDetermined
 from crisis.obligation import ObligationKind
 from crisis.partner import PartnerState
 from crisis.policy import CountyPolicy, OfferPolicy, Rung, RungKind, WaitingPolicy
 from crisis.roles import Actor, Role
+from crisis.rules import Rules
 from crisis.staffing import PresenceMode, TelehealthSecond
 from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, TeamRecorded
 from crisis.triage import Acuity, Hazard
-from dispatch.decide import Rules, decide
-from dispatch.escalate import TimerCommand, due, next_due
-from dispatch.seek import Seeker
+from dispatch.choose.seek import Seeker
+from dispatch.decide import decide
+from dispatch.due import TimerCommand, due, next_due
 from geo.point import Point
 from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from dispatch.escalate import TimerCommand, due, next_due
-from dispatch.seek import Seeker
+from dispatch.choose.seek import Seeker
+from dispatch.due import TimerCommand, due, next_due
 from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import SERVICE, County
 

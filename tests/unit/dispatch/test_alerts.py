@@ -19,12 +19,20 @@ import pytest
 import dispatch
 from crisis.codes import code_sets
 from crisis.obligation import ObligationKind
-from dispatch.alerts import LOGGED, TEMPLATES, UNKNOWN, Alert, LogAdapter, MailAdapter, NotDelivered
-from dispatch.config import load
 from dispatch.decide.callers import TOLD as CALLERS_TOLD
 from dispatch.decide.duress import LADDER
 from dispatch.decide.ladder import _AGAIN, _TOLD
-from dispatch.reach import OWN, RUNGS
+from dispatch.run.alerts import (
+    LOGGED,
+    TEMPLATES,
+    UNKNOWN,
+    Alert,
+    LogAdapter,
+    MailAdapter,
+    NotDelivered,
+)
+from dispatch.run.config import load
+from dispatch.run.reached import OWN, RUNGS
 
 ALERT = Alert(
     key="018f0000-0000-7000-8000-000000000001/2",
@@ -54,7 +62,7 @@ TABLES: dict[str, set[str]] = {
 
 def _sources() -> Iterator[ast.Module]:
     root = Path(dispatch.__file__).parent
-    for path in [*sorted((root / "decide").glob("*.py")), root / "escalate.py"]:
+    for path in [*sorted((root / "decide").glob("*.py")), root / "due.py"]:
         yield ast.parse(path.read_text())
 
 

@@ -46,9 +46,9 @@ from crisis.commands import (
 )
 from crisis.errors import CrisisError
 from crisis.ids import AssignmentId, IncidentId
-from crisis.incident import EncounterRecorded, Incident
+from crisis.incident.state import EncounterRecorded, Incident
 from crisis.policy import ClockPolicy
-from dispatch.reports import Fate, Response, fate_of
+from dispatch.reports.figures import Fate, Response, fate_of
 from tests.unit.dispatch.board_kit import LEAD, SAFE_SCENE, County, on_team, rules
 
 S = Status

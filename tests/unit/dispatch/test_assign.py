@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crisis.ids import IncidentId, SlotNo, TeamId
 from crisis.triage import Acuity
-from dispatch.assign import Layer, Wanted, assign, cheapest
+from dispatch.choose.assign import Layer, Wanted, assign, cheapest
 
 A, B, C = (TeamId(UUID(int=n)) for n in (1, 2, 3))
 

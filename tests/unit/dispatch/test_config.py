@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.config import Settings, SettingsError, load
-from dispatch.secret import Secret, key_from_file
-from dispatch.settings import SETTINGS
+from dispatch.run.config import Settings, SettingsError, load
+from dispatch.run.secret import Secret, key_from_file
+from dispatch.run.settings import SETTINGS
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 

@@ -20,7 +20,7 @@ from crisis.commands import (
     SplitIncident,
 )
 from crisis.ids import IncidentId
-from crisis.incident import (
+from crisis.incident.state import (
     IncidentAmended,
     IncidentOpened,
     NoDispatchDetermined,

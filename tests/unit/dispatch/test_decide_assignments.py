@@ -28,7 +28,7 @@ from crisis.commands import (
 )
 from crisis.errors import Disputed
 from crisis.ids import AssignmentId, EncounterId, IncidentId, ResponderId, SubjectId, TeamId
-from crisis.incident import Phase
+from crisis.incident.state import Phase
 from crisis.obligation import Obligation, ObligationKind, ObligationState
 from crisis.policy import DivertPolicy
 from crisis.states import Source

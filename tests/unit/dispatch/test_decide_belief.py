@@ -35,7 +35,7 @@ from crisis.roles import Actor
 from crisis.states import Source
 from crisis.triage import Acuity
 from dispatch.decide import Decision, decide
-from dispatch.escalate import TimerCommand, due
+from dispatch.due import TimerCommand, due
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     LEAD,

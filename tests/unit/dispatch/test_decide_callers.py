@@ -39,7 +39,7 @@ from crisis.roles import Role
 from crisis.states import Source
 from crisis.triage import Acuity
 from dispatch.decide.callers import TOLD
-from dispatch.escalate import TimerCommand, due, next_due, overdue
+from dispatch.due import TimerCommand, due, next_due, overdue
 from tests.unit.dispatch.board_kit import (
     CALL_TAKER,
     DISPATCHER,

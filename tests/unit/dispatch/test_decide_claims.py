@@ -36,16 +36,16 @@ from crisis.commands import (
     WithdrawOffer,
 )
 from crisis.ids import AssignmentId, IncidentId
-from crisis.incident import Incident, IncidentState
+from crisis.incident.state import Incident, IncidentState
 from crisis.obligation import ObligationKind
 from crisis.policy import OfferPolicy
 from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.team import Duty
 from crisis.triage import Acuity, Clinical
+from dispatch.choose.seek import Seeker, WakeUp
 from dispatch.decide import decide
-from dispatch.escalate import TimerCommand, WakeUp, due, next_due
-from dispatch.seek import Seeker
+from dispatch.due import TimerCommand, due, next_due
 from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,

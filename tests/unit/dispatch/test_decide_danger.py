@@ -22,11 +22,11 @@ from crisis.commands import (
     RequestPartner,
 )
 from crisis.ids import IncidentId, PartnerResponseId, TeamId
-from crisis.incident import IncidentAmended, IncidentOpened, TeamDetermined
+from crisis.incident.state import IncidentAmended, IncidentOpened, TeamDetermined
 from crisis.roles import Role
 from crisis.states import Source
 from crisis.triage import Acuity, Answer, Hazard
-from dispatch.livefeed import Feed, RoleClass, View
+from dispatch.feed import Feed, RoleClass, View
 from tests.unit.dispatch.board_kit import (
     AGENCY,
     COUNTY,

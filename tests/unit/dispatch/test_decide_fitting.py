@@ -20,8 +20,8 @@ from crisis.commands import (
     SwapCrew,
 )
 from crisis.endings import FIELDS, Fit, fit
-from crisis.incident import Encounter, EncounterRecorded
-from crisis.incident_fold import evolve_incident
+from crisis.incident.fold import evolve_incident
+from crisis.incident.state import Encounter, EncounterRecorded
 from crisis.responder import PresenceMode
 from crisis.team import CrewMember
 from crisis.triage import Answer

@@ -27,11 +27,11 @@ from crisis.commands import (
     StartScreening,
 )
 from crisis.ids import IncidentId
-from crisis.incident import IncidentFlagged
+from crisis.incident.state import IncidentFlagged
 from crisis.roles import Role
 from crisis.states import Source
 from crisis.triage import Acuity, Hazard
-from dispatch.escalate import TimerCommand, due, next_due, overdue
+from dispatch.due import TimerCommand, due, next_due, overdue
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     OTHER_DISPATCHER,

@@ -34,7 +34,7 @@ from crisis.commands import (
     SubjectInput,
 )
 from crisis.ids import AssignmentId, CallId, IncidentId, SlotNo, SubjectId, TeamId, UserId
-from crisis.incident import IncidentState, Phase
+from crisis.incident.state import IncidentState, Phase
 from crisis.obligation import ObligationKind
 from crisis.policy import OfferPolicy
 from crisis.states import Source

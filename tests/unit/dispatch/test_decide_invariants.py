@@ -68,14 +68,15 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
-from crisis.incident import Incident, IncidentState
+from crisis.incident.state import Incident, IncidentState
 from crisis.policy import OfferPolicy
 from crisis.roles import Actor
 from crisis.run_times import left_at
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity, Hazard
-from dispatch.escalate import WakeUp, due, next_due
+from dispatch.choose.seek import WakeUp
+from dispatch.due import due, next_due
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     LEAD,

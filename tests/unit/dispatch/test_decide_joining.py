@@ -23,15 +23,15 @@ from crisis.commands import (
     SplitIncident,
     SubjectInput,
 )
-from crisis.danger import contradictions
+from crisis.disclosure import require_access
 from crisis.errors import NotAllowed
 from crisis.ids import CountyId, IncidentId, SubjectId
-from crisis.incident import DeadlineMoved, Incident, IncidentState
+from crisis.incident.danger import contradictions
+from crisis.incident.situation import WORSE, Situation, changed, facts
+from crisis.incident.state import DeadlineMoved, Incident, IncidentState
 from crisis.obligation import ObligationKind
 from crisis.roles import Actor, Role
-from crisis.situation import WORSE, Situation, changed, facts
 from crisis.triage import ACUITY_ORDER, Acuity, Answer, Hazard, Need
-from dispatch.disclosure import require_access
 from geo.point import Point
 from geo.zone import AreaClass, AreaMap, polygon, zone
 from tests.unit.dispatch import board_kit

@@ -30,7 +30,7 @@ from crisis.commands import (
     WithdrawOffer,
 )
 from crisis.ids import IncidentId, SlotNo
-from crisis.incident import SlotEscalated
+from crisis.incident.state import SlotEscalated
 from crisis.policy import OfferPolicy, Rung, RungKind, WaitingPolicy
 from crisis.roles import Role
 from crisis.states import Source

@@ -13,7 +13,7 @@ from crisis.assignment import Status
 from crisis.commands import Command, FlagIncident
 from crisis.ids import AssignmentId, IncidentId
 from crisis.triage import Acuity
-from dispatch.escalate import TimerCommand, due
+from dispatch.due import TimerCommand, due
 from tests.unit.dispatch.board_kit import DISPATCHER, OTHER_DISPATCHER, SUPERVISOR, on_team
 from tests.unit.dispatch.night_kit import Night
 

@@ -19,7 +19,7 @@ from crisis.commands import (
     WithdrawOffer,
 )
 from crisis.ids import IncidentId, OfferId, SlotNo, TeamId
-from crisis.incident import Phase
+from crisis.incident.state import Phase
 from crisis.offer import OfferState
 from crisis.policy import OfferPolicy
 from crisis.team import CrewChanged, LoanGranted

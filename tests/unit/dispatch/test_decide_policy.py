@@ -19,8 +19,9 @@ from crisis.policy import (
     RungKind,
     WaitingPolicy,
 )
-from dispatch.escalate import TimerCommand, WakeUp, due
-from dispatch.rulebook import DEFAULT_POLICY, Rulebook
+from dispatch.choose.seek import WakeUp
+from dispatch.due import TimerCommand, due
+from dispatch.run.rulebook import DEFAULT_POLICY, Rulebook
 from tests.unit.dispatch.board_kit import (
     MONDAY,
     SERVICE,

@@ -23,13 +23,14 @@ from crisis.commands import (
 )
 from crisis.errors import CrisisError
 from crisis.ids import IncidentId, SlotNo
-from crisis.incident import Incident, IncidentState, Phase
+from crisis.incident.state import Incident, IncidentState, Phase
 from crisis.obligation import ObligationKind
 from crisis.policy import ClockPolicy
 from crisis.roles import Actor
 from crisis.triage import Acuity
+from dispatch.choose.seek import WakeUp
 from dispatch.decide import Decision, decide
-from dispatch.escalate import WakeUp, due
+from dispatch.due import due
 from tests.unit.dispatch.board_kit import (
     CALL_TAKER,
     DISPATCHER,

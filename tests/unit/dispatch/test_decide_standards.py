@@ -21,7 +21,7 @@ from crisis.editions import EditionKind, parse_codes
 from crisis.ids import IncidentId
 from crisis.states import Source
 from crisis.triage import Acuity, Hazard, Need
-from dispatch.rulebook import Rulebook, ZonesEdition
+from dispatch.run.rulebook import Rulebook, ZonesEdition
 from geo.point import Point
 from geo.zone import AreaClass, AreaMap, polygon, zone
 from tests.unit.dispatch.board_kit import (

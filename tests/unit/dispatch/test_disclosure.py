@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from crisis.commands import CreateObligation, OfferCall
+from crisis.disclosure import PURPOSES, is_own, require_access, require_call_access
 from crisis.errors import Invalid, NotAllowed
 from crisis.ids import AgencyId, ResponderId
 from crisis.obligation import ObligationKind
 from crisis.roles import Actor, Role
-from dispatch.disclosure import PURPOSES, is_own, require_access, require_call_access
 from tests.unit.dispatch.board_kit import AGENCY, County, changed, on_team, person, uid
 
 

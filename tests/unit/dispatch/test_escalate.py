@@ -31,16 +31,16 @@ from crisis.commands import (
 )
 from crisis.errors import OfferClosed
 from crisis.ids import IncidentId, SlotNo, TeamId
-from crisis.incident import SlotEscalated, SlotWoken
+from crisis.incident.state import SlotEscalated, SlotWoken
 from crisis.obligation import ObligationKind
 from crisis.policy import OfferPolicy
 from crisis.roles import THE_SERVICE
 from crisis.states import Source
 from crisis.team import Duty, TeamAvailable, TeamUnavailable
 from crisis.triage import Hazard
+from dispatch.choose.seek import Seeker, WakeUp
 from dispatch.decide import decide
-from dispatch.escalate import Due, TimerCommand, WakeUp, due, next_due, overdue
-from dispatch.seek import Seeker
+from dispatch.due import Due, TimerCommand, due, next_due, overdue
 from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (
     COUNTY,

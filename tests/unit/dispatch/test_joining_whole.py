@@ -50,10 +50,10 @@ from crisis.commands import (
     SubjectInput,
     TakeInHand,
 )
-from crisis.danger import contradictions
 from crisis.errors import CrisisError
 from crisis.ids import IncidentId, TeamId, UserId
-from crisis.incident import Incident, IncidentState
+from crisis.incident.danger import contradictions
+from crisis.incident.state import Incident, IncidentState
 from crisis.states import Source
 from crisis.triage import Acuity, Answer, Hazard, Need
 from tests.unit.dispatch.board_kit import (

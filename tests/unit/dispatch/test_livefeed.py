@@ -31,7 +31,7 @@ from crisis.ids import (
     ShiftId,
     TeamId,
 )
-from crisis.incident import IncidentArchived
+from crisis.incident.state import IncidentArchived
 from crisis.obligation import ObligationArose, ObligationDone, ObligationKind
 from crisis.roles import Actor, Role
 from crisis.team import (
@@ -40,7 +40,7 @@ from crisis.team import (
     TeamUnavailable,
 )
 from crisis.triage import Hazard, Need
-from dispatch.livefeed import CLASSES, Feed, Positions, RoleClass, View, epoch_of, view_of
+from dispatch.feed import CLASSES, Feed, Positions, RoleClass, View, epoch_of, view_of
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from tests.unit.dispatch.board_kit import (

@@ -23,10 +23,10 @@ from crisis.commands import (
     SubjectInput,
 )
 from crisis.duress import DuressHelpSent
-from crisis.incident import Incident, IncidentFlagged
-from crisis.incident_events import SmallEvent
+from crisis.incident.events import SmallEvent
+from crisis.incident.state import Incident, IncidentFlagged
 from crisis.triage import Answer, Hazard, Need
-from dispatch.livefeed import Feed, RoleClass
+from dispatch.feed import Feed, RoleClass
 from dispatch.store.codec import PrivateIncident
 from geo.point import Point
 from tests.unit.dispatch.board_kit import (

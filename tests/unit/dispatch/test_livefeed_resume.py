@@ -25,7 +25,7 @@ from crisis.team import (
     ShiftEnded,
     TeamRecorded,
 )
-from dispatch.livefeed import Feed, RoleClass, View
+from dispatch.feed import Feed, RoleClass, View
 from tests.unit.dispatch.board_kit import (
     AGENCY,
     COUNTY,

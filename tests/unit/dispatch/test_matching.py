@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from crisis.board import Board
 from crisis.codes import code_sets
-from crisis.danger import danger_of
 from crisis.duress import Duress, DuressState
+from crisis.eligibility import CrewMemo, ReasonCode, assess, of_shortfall, why_not
 from crisis.ids import (
     AgencyId,
     AssignmentId,
@@ -28,28 +28,17 @@ from crisis.ids import (
     SlotNo,
     TeamId,
 )
-from crisis.incident import Incident, IncidentState, Slot
+from crisis.incident.danger import danger_of
+from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.offer import Offer, OfferState
 from crisis.policy import CountyPolicy, FixPolicy, MatchingPolicy, TelehealthPolicy
 from crisis.responder import Credential, Responder
+from crisis.rules import Rules
 from crisis.staffing import ShortfallCode, incident_needs
 from crisis.standards import packaged
 from crisis.team import CrewMember, Duty, Team
 from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place, Standard
-from dispatch import coverage
-from dispatch.decide.context import Rules
-from dispatch.matching import (
-    Candidate,
-    CrewMemo,
-    Excluded,
-    LocatedBy,
-    Possible,
-    ReasonCode,
-    Recommendation,
-    rank,
-    why_not,
-)
-from dispatch.matching.eligibility import assess, of_shortfall
+from dispatch.choose import Candidate, Excluded, LocatedBy, Possible, Recommendation, coverage, rank
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.travel import CalibratedEstimate, TravelMethod, TravelTime

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from dispatch.periods import days_of
+from dispatch.reports.periods import days_of
 
 TODAY = date(2026, 11, 22)
 JULY = date(2026, 7, 9)

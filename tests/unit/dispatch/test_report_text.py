@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.report_text import (
+from dispatch.reports.figures import Fate, ResponseTimes, minutes_up, period, share
+from dispatch.reports.text import (
     FATE_LABELS,
     as_csv,
     as_json,
@@ -21,7 +22,6 @@ from dispatch.report_text import (
     percent_text,
     responses_as_csv,
 )
-from dispatch.reports import Fate, ResponseTimes, minutes_up, period, share
 from tests.unit.dispatch.test_reports import PACIFIC, line, report, response
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.errors import Invalid
-from dispatch.reports import (
+from dispatch.reports.figures import (
     ALL,
     JUDGED,
     UNCLASSIFIED,

@@ -11,7 +11,7 @@ from crisis.codes import code_sets
 from crisis.editions import EditionKind
 from crisis.policy import CountyPolicy, policy_at
 from crisis.standards import local_day
-from dispatch.rulebook import DEFAULT_POLICY, Rulebook, ZonesEdition, _area_map
+from dispatch.run.rulebook import DEFAULT_POLICY, Rulebook, ZonesEdition, _area_map
 from geo.zone import AreaClass, AreaMap
 
 MARCH = datetime(2026, 3, 6, 20, 0, tzinfo=UTC)

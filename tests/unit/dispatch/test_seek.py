@@ -17,11 +17,11 @@ from crisis.commands import (
     SetDuty,
 )
 from crisis.ids import IncidentId, TeamId
-from crisis.incident import SlotEscalated
+from crisis.incident.state import SlotEscalated
 from crisis.policy import MatchingPolicy, OfferPolicy, PerAcuity
 from crisis.triage import Acuity
-from dispatch.escalate import WakeUp, due
-from dispatch.seek import Seeker
+from dispatch.choose.seek import Seeker, WakeUp
+from dispatch.due import due
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.travel import CalibratedEstimate

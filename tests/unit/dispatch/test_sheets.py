@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.errors import Invalid
-from dispatch.imports.roster import RESPONDER_COLUMNS
-from dispatch.imports.rows import rows_of, text_of
+from dispatch.run.imports.roster import RESPONDER_COLUMNS
+from dispatch.run.imports.rows import rows_of, text_of
 from dispatch.sheets.cells import duration, number, told
 from dispatch.sheets.order import settle
 from dispatch.sheets.table import MOST_ROWS, table_of

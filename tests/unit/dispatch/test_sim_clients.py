@@ -18,12 +18,12 @@ from crisis.clock import DomainClock, MachineClock
 from crisis.ids import UserId
 from crisis.roles import Role
 from crisis.triage import Acuity
-from dispatch.sim.clients import Act, Entity, Life, World
-from dispatch.sim.company import watched
 from dispatch.sim.demand import DemandedCall, Fate
-from dispatch.sim.desks import Desk, Supervisor
 from dispatch.sim.troupe import Staff
 from geo.point import Point
+from web.demo.clients import Act, Entity, Life, World
+from web.demo.company import watched
+from web.demo.desks import Desk, Supervisor
 
 Eventually = Callable[..., Awaitable[None]]
 

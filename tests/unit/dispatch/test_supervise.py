@@ -10,7 +10,7 @@ import pytest
 
 from crisis.clock import FakeClock
 from crisis.errors import Unavailable
-from dispatch.supervise import CALM_AFTER_S, SETTLED_AFTER_S, Supervisor, describe
+from dispatch.run.supervise import CALM_AFTER_S, SETTLED_AFTER_S, Supervisor, describe
 
 Eventually = Callable[..., Awaitable[None]]
 

@@ -13,8 +13,8 @@ from crisis.ids import CommandId, CountyId
 from crisis.roles import Actor
 from crisis.states import Source
 from dispatch import unwritten
-from dispatch.county import Answer
-from dispatch.unwritten import LET_GO_AFTER_S, Unwritten
+from dispatch.run.county import Answer
+from dispatch.run.unwritten import LET_GO_AFTER_S, Unwritten
 
 
 def a_call() -> Envelope:

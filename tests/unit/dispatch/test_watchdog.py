@@ -16,9 +16,9 @@ from crisis.commands import (
 )
 from crisis.errors import Unavailable
 from crisis.ids import CountyId
-from dispatch.decide import Rules
-from dispatch.escalate import next_due
-from dispatch.watchdog import MOST_TOLD, Watchdog
+from crisis.rules import Rules
+from dispatch.due import next_due
+from dispatch.run.watchdog import MOST_TOLD, Watchdog
 from tests.unit.dispatch.board_kit import COUNTY, SERVICE, County, on_team
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from crisis.codes import CodeSets
+from crisis.eligibility import ReasonCode
 from crisis.roles import Role
 from crisis.staffing import ShortfallCode
-from dispatch.matching.shapes import ReasonCode
 
 _SHORTFALLS = frozenset(code.value for code in ShortfallCode)
 _ROLES = frozenset(role.value for role in Role) | {""}

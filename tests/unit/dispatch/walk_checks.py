@@ -13,12 +13,13 @@ from crisis.assignment import ARRIVED, Assignment, Status
 from crisis.board import Board
 from crisis.call import SPOKEN_WITH
 from crisis.ids import SlotNo
-from crisis.incident import Incident, IncidentState, Slot
+from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.obligation import ObligationKind
 from crisis.partner import PartnerState
 from crisis.policy import CountyPolicy
+from dispatch.choose.seek import WakeUp
 from dispatch.decide.owed import STAGES
-from dispatch.escalate import Due, TimerCommand, WakeUp
+from dispatch.due import Due, TimerCommand
 
 #: How people hear of an incident that nobody has decided.
 _UNDECIDED = {IncidentState.RECEIVED: "unscreened", IncidentState.SCREENING: "undecided"}

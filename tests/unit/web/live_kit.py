@@ -18,8 +18,8 @@ from crisis.roles import Role
 from dispatch.store.identity import Grant, Principal, Purpose
 from geo.fix import Fix, FixSource
 from tests.unit.dispatch.board_kit import COUNTY, MONDAY, OAKLAND, uid
-from web.auth import cookie_secret, header_secret
-from web.sessions import Listener, Notice
+from web.http.auth import cookie_secret, header_secret
+from web.http.sessions import Listener, Notice
 
 
 class Door:

@@ -16,7 +16,7 @@ from crisis.codes import code_sets
 from crisis.responder import PresenceMode, Uncounted
 from crisis.standards import packaged
 from crisis.team import Duty
-from dispatch.rulebook import DEFAULT_POLICY
+from dispatch.run.rulebook import DEFAULT_POLICY
 from web.admin import settings
 from web.admin.imports import KINDS
 from web.admin.language import LOCALES, Locale, Plural, locale_of, read_catalog, words_in
@@ -31,7 +31,7 @@ ELSEWHERE = ("refusal.", "problem.")
 ORIGINS = (
     "web/admin",
     "dispatch/beside.py",
-    "dispatch/imports",
+    "dispatch/run/imports",
     "dispatch/sheets",
     "dispatch/store/administration.py",
     "dispatch/decide/roster.py",

@@ -26,7 +26,7 @@ from crisis.roles import Role
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember, Duty, Team
 from dispatch.store.identity import Grant, Principal
-from web.auth import actor_for, cookie_secret, header_secret, is_local, require_scope
+from web.http.auth import actor_for, cookie_secret, header_secret, is_local, require_scope
 
 ALPINE, KERN = CountyId(6003), CountyId(6029)
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from dispatch.reports import Response
+from dispatch.reports.figures import Response
 from web.cli.demo_fleet import Cause, Fleet, _Seen, is_late
 
 NOW = datetime(2026, 11, 2, 18, tzinfo=UTC)

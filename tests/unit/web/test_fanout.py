@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.clock import FakeClock
-from web.fanout import SLOW, Fanout, Limits, Member
-from web.frames import SinkListener, text_frame
+from web.live.fanout import SLOW, Fanout, Limits, Member
+from web.live.frames import SinkListener, text_frame
 
 
 class ManualLoop:

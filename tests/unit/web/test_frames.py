@@ -1,4 +1,4 @@
-"""Frames as the wire wants them, and the parts of uvicorn that ``web.frames`` stands on."""
+"""Frames as the wire wants them, and the parts of uvicorn that ``web.live.frames`` stands on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from web.frames import UVICORN_OPTIONS, FrameProtocol, text_frame
+from web.live.frames import UVICORN_OPTIONS, FrameProtocol, text_frame
 
 
 def parse(data: bytes) -> Frame:

@@ -12,9 +12,9 @@ import uvicorn
 import websockets
 from starlette.types import Receive, Scope, Send
 
-from web import heads
-from web.frames import UVICORN_OPTIONS
-from web.heads import LONGEST_HEAD
+from web.http import heads
+from web.http.heads import LONGEST_HEAD
+from web.live.frames import UVICORN_OPTIONS
 
 
 class Server:

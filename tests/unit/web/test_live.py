@@ -15,16 +15,16 @@ from crisis.clock import FakeClock
 from crisis.ids import CountyId
 from crisis.roles import Role
 from crisis.team import CrewChanged
-from dispatch.alerts import Alert
-from dispatch.livefeed import Feed, Positions, RoleClass, View
-from dispatch.livefeed.frames import mark_of
+from dispatch.feed import Feed, Positions, RoleClass, View
+from dispatch.feed.frames import mark_of
+from dispatch.run.alerts import Alert
 from tests.unit.dispatch.board_kit import AGENCY, COUNTY, MONDAY, County, uid
 from tests.unit.dispatch.livefeed_kit import DESK, WALL, Client, group_of, team_view
 from tests.unit.web.live_kit import Buffer, Door, Registry
-from web.fanout import Fanout
-from web.frames import FRAMES, SinkListener
-from web.live import Live, LiveLimits
-from web.sessions import Notice
+from web.http.sessions import Notice
+from web.live.fanout import Fanout
+from web.live.frames import FRAMES, SinkListener
+from web.live.socket import Live, LiveLimits
 
 
 class Sink:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from web.logs import ALLOWED, configure
+from web.http.logs import ALLOWED, configure
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.secret import open_private
+from dispatch.run.secret import open_private
 
 ROOT = Path(__file__).parents[3]
 #: Not of a running service: what is generated for the repository, and PostgreSQL's configuration,
 #: which its own user must read.
-ELSEWHERE = {"dispatch/store/schema.py", "dispatch/store/cluster.py"}
+ELSEWHERE = {"dispatch/store/schema.py", "dispatch/store/postgres/cluster.py"}
 
 
 @pytest.mark.parametrize("mode", ["a", "w"])

@@ -14,7 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from web.security import Proxies, Security, SecuritySettings, content_security_policy
+from web.http.security import Proxies, Security, SecuritySettings, content_security_policy
 
 PAGE = "https://dispatch.example"
 OURS = {"origin": PAGE, "sec-fetch-site": "same-origin", "x-crisis-client": "desk"}

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from crisis.clock import generator
-from dispatch.livefeed import Feed, View, frames
-from dispatch.livefeed.entities import Entity
-from dispatch.livefeed.rules import RULES, WIRE_KINDS
+from dispatch.feed import Feed, View, frames
+from dispatch.feed.entities import Entity
+from dispatch.feed.rules import RULES, WIRE_KINDS
 from tests.unit.dispatch.board_kit import uid
 from tests.unit.dispatch.busy_county import Busy
 from tests.unit.dispatch.livefeed_kit import (

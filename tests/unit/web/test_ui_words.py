@@ -9,9 +9,9 @@ from datetime import date
 import pytest
 
 from crisis.codes import Code, code_sets
+from crisis.eligibility import ReasonCode
 from crisis.staffing import ShortfallCode
 from crisis.standards import packaged
-from dispatch.matching.shapes import ReasonCode
 from web.ui import refusals
 from web.ui.build import UI
 
@@ -87,7 +87,7 @@ def test_sign_language_and_others_that_browsers_cannot_name_are_named_here() -> 
 
 def test_every_refusal_that_the_desk_or_a_crew_can_meet_is_said_in_their_language() -> None:
     met: set[str] = set()
-    for path in [*(ROOT / "dispatch" / "decide").glob("*.py"), ROOT / "dispatch/disclosure.py"]:
+    for path in [*(ROOT / "dispatch" / "decide").glob("*.py"), ROOT / "crisis/disclosure.py"]:
         met |= set(refusals.codes_in(ast.parse(path.read_bytes())))
     said = keys("es", "refusals")
     assert met - said - OF_TIMERS == set()

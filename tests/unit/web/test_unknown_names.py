@@ -17,11 +17,11 @@ import web.api.board
 import web.api.desk
 import web.api.incidents
 import web.api.reports
-import web.live
+import web.live.socket
 from crisis.errors import Invalid
 from crisis.policy import from_toml
-from dispatch.imports.roster import RESPONDER_COLUMNS
-from dispatch.imports.rows import rows_of
+from dispatch.run.imports.roster import RESPONDER_COLUMNS
+from dispatch.run.imports.rows import rows_of
 from web.admin.forms import Form
 from web.api import wire
 from web.api.commands import OPERATIONS
@@ -57,7 +57,7 @@ def _structs(kind: inspect.Type, seen: set[type]) -> Iterator[inspect.StructType
 def _read_shapes() -> list[Any]:
     bodies = [operation.command.shape for operation in table_of() if operation.command]
     bodies += [operation.body for operation in table_of() if operation.body is not None]
-    return [*bodies, *_QUERIES, web.live.Message]
+    return [*bodies, *_QUERIES, web.live.socket.Message]
 
 
 def test_every_shape_that_a_sender_fills_refuses_unknown_names_at_any_depth() -> None:

@@ -631,7 +631,7 @@ export interface Danger {
   readonly scene_known: boolean;
 }
 
-/** What an incident's ``hazards`` don't say of danger: see ``crisis.danger``. */
+/** What an incident's ``hazards`` don't say of danger: see ``crisis.incident.danger``. */
 export interface DangerView {
   readonly version: number;
   readonly unknown: readonly string[];
