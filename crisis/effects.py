@@ -1,4 +1,4 @@
-"""What a command leaves beside its events: private records, and notices to people elsewhere."""
+"""What a command leaves beside its events: records, notices to people elsewhere, its answer."""
 
 from __future__ import annotations
 
@@ -38,3 +38,10 @@ class Notice(Value, frozen=True, kw_only=True):
     urgency: str = "now"
     incident_number: int | None = None
     not_after: datetime | None = None
+
+
+class Answer(Value, frozen=True, kw_only=True):
+    """What a command came to. ``seq``: the head of the county's log after it."""
+
+    seq: int
+    result: dict[str, Any]

@@ -37,7 +37,7 @@ from crisis.rules import Rules
 from crisis.shapes import Value
 from crisis.states import Source
 from crisis.team import Duty
-from dispatch.choose.seek import WakeUp
+from dispatch.choose.seek import Seeker, Sent, WakeUp
 from dispatch.decide.callers import told_at
 from dispatch.decide.flags import marks
 
@@ -302,3 +302,14 @@ def _calls_for(board: Board, deadline: _Deadline) -> Due:
             command=command,
         )
     )
+
+
+def seen_to(item: Due, board: Board, rules: Rules, seeker: Seeker, now: datetime) -> Sent:
+    """Return the command that sees to something due, with the record that it keeps.
+
+    Raises:
+        NotFound: what it is about has left the board.
+    """
+    if isinstance(item, TimerCommand):
+        return item.envelope, ()
+    return seeker.answer(board, rules, item, now=now)

@@ -23,15 +23,15 @@ from uuid import UUID
 from crisis.board import Board, Change, apply
 from crisis.clock import Clock, county_instant, is_ahead
 from crisis.commands import Envelope
-from crisis.effects import RecordDraft
+from crisis.effects import Answer, RecordDraft
 from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown, Unavailable
 from crisis.events import Event
 from crisis.incident.state import Incident
 from crisis.rules import Rules
-from crisis.shapes import Value
 from crisis.states import Source
-from dispatch.decide import Decision, decide
-from dispatch.run.incoming import (
+from dispatch.decide import Decision
+from dispatch.decide.incoming import (
+    decide_with,
     holds,
     in_utc,
     not_on_board,
@@ -69,13 +69,6 @@ _RECOVERY_S = 2.5
 #: Between two tries at a commit that broke off, seconds.
 _PAUSE_S = 0.05
 _REMEMBERED = 4_096
-
-
-class Answer(Value, frozen=True, kw_only=True):
-    """What a command came to. ``seq``: the head of the county's log after it."""
-
-    seq: int
-    result: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -453,12 +446,9 @@ class CountyRunner:
         self, waiting: _Waiting, group: Group, now: datetime, rules: Rules
     ) -> _Outcome:
         env = waiting.env
-        board, revived = group.after, await self._revive(env, group)
-        for kind, entity in revived:
-            board = board.holding(kind, entity)
-        off_board = frozenset(entity.id for _, entity in revived)
+        left = await self._revive(env, group)
         try:
-            decision = decide(board, env, now, rules, off_board)
+            decision, after, off_board = decide_with(group.after, env, now, rules, left)
         except CrisisError as refusal:
             self._stats.refused += 1
             if env.source is Source.PHONE and not isinstance(refusal, Unavailable):
@@ -467,12 +457,6 @@ class CountyRunner:
             else:
                 group.check.append(env.command_id)
             return _Outcome(refusal=refusal)
-        after = decision.board
-        # What came back for good stays.
-        back = {change.entity.id: change.on_board for change in decision.changes}
-        for kind, entity in revived:
-            if not back.get(entity.id):
-                after = after.without(kind, entity)
         if off_board:
             # What the group itself took off the board has its key, or gets it with the group.
             group.revived.update(off_board - {change.entity.id for change in group.changes})

@@ -14,16 +14,16 @@ from datetime import datetime
 from crisis.board import Board
 from crisis.clock import Clock
 from crisis.commands import AlarmOverlooked, Envelope, OfferTeam
-from crisis.effects import RecordDraft
+from crisis.effects import Answer, RecordDraft
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import IncidentId, SlotNo, timer_command_id
 from crisis.roles import THE_SERVICE
 from crisis.rules import Rules
 from crisis.states import Source
 from dispatch.choose import Recommendation
-from dispatch.choose.seek import Seeker, Sent, is_persons_offer
-from dispatch.due import Due, TimerCommand, due
-from dispatch.run.county import Answer, CommandStats, CountyRunner, GroupDone, Listener
+from dispatch.choose.seek import Seeker, is_persons_offer
+from dispatch.due import Due, due, seen_to
+from dispatch.run.county import CommandStats, CountyRunner, GroupDone, Listener
 from dispatch.run.rulebook import Rulebook
 from dispatch.run.tracking import ShiftAddresses
 from dispatch.store.errors import ConnectionLost
@@ -34,7 +34,7 @@ from dispatch.store.pulse import HeadNow
 from dispatch.store.sql import load
 from geo.travel import CalibratedEstimate
 
-__all__ = ["Answer", "CommandStats", "CountyRunner", "GroupDone", "Listener", "Service"]
+__all__ = ["CommandStats", "CountyRunner", "GroupDone", "Listener", "Service"]
 
 log = logging.getLogger(__name__)
 
@@ -261,13 +261,8 @@ class Service:
     async def _answer(
         self, runner: CountyRunner, board: Board, rules: Rules, item: Due, now: datetime
     ) -> None:
-        sent: Sent = (
-            (item.envelope, ())
-            if isinstance(item, TimerCommand)
-            else self.seeker.answer(board, rules, item, now=now)
-        )
         try:
-            await runner.submit(*sent)
+            await runner.submit(*seen_to(item, board, rules, self.seeker, now))
         except (Conflict, NotFound, Invalid) as overtaken:
             log.debug("overtaken", extra={"action": "tick", "code": overtaken.code})
 

@@ -37,12 +37,12 @@ from crisis.commands import (
     PlaceInput,
     ReportStatus,
 )
+from crisis.effects import Answer
 from crisis.errors import CrisisError, Unavailable
 from crisis.ids import AssignmentId, CallId, CommandId, CountyId, IncidentId, OfferId, derived
 from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.triage import Acuity
-from dispatch.run.service import Answer
 from dispatch.sim.desk import Desk
 from dispatch.sim.recorded import LOST_ARRIVAL as _LOST_ARRIVAL
 from dispatch.sim.recorded import BadRow, RecordedCall, Unit

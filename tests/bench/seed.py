@@ -33,6 +33,7 @@ from crisis.commands import (
     ReportStatus,
     StartShift,
 )
+from crisis.effects import Answer
 from crisis.ids import (
     AssignmentId,
     CommandId,
@@ -48,7 +49,7 @@ from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity
-from dispatch.run.service import Answer, Service
+from dispatch.run.service import Service
 from dispatch.store.accounts import Accounts
 from dispatch.store.identity import Grant
 from dispatch.store.passwords import Passwords

@@ -34,13 +34,14 @@ from crisis.commands import (
     ReportStatus,
     StartShift,
 )
+from crisis.effects import Answer
 from crisis.ids import AssignmentId, CommandId, CountyId, IncidentId, OfferId, TeamId
 from crisis.responder import Responder
 from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.team import CrewMember
 from crisis.triage import Acuity
-from dispatch.run.service import Answer, Service
+from dispatch.run.service import Service
 from dispatch.store.log import CountyLog
 from dispatch.store.pool import County, Database
 from dispatch.store.rebuild import replay_log

@@ -11,9 +11,10 @@ import pytest
 
 from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import AcceptOffer, OpenIncident, PlaceInput
+from crisis.effects import Answer
 from crisis.errors import Unavailable
 from crisis.ids import IncidentId
-from dispatch.run.service import Answer, Service
+from dispatch.run.service import Service
 from dispatch.store.errors import ConnectionLost
 from dispatch.store.pool import Database, PoolSizes
 from tests.db.cutting_proxy import COMMIT, COMMIT_GROUP, CuttingProxy, When

@@ -11,9 +11,10 @@ import pytest
 
 from crisis.clock import FakeClock, MachineClock, new_id
 from crisis.commands import OpenIncident, SetDuty
+from crisis.effects import Answer
 from crisis.errors import Unavailable
 from crisis.ids import CountyId
-from dispatch.run.service import Answer, Service
+from dispatch.run.service import Service
 from dispatch.store import groups
 from dispatch.store.errors import ConnectionLost
 from dispatch.store.pool import County, Database

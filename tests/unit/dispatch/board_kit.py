@@ -60,7 +60,7 @@ from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, ShiftStarted, Team, TeamRecorded
 from crisis.triage import Acuity, Answer
 from dispatch.decide import Decision, decide
-from dispatch.run.incoming import not_on_board
+from dispatch.decide.incoming import not_on_board
 from geo.point import Point
 from geo.zone import AreaMap
 from tests.unit.dispatch.vocabulary import strange_words

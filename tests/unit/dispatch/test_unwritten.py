@@ -12,7 +12,7 @@ from crisis.errors import Conflict, CrisisError, Unavailable
 from crisis.ids import CommandId, CountyId
 from crisis.roles import Actor
 from crisis.states import Source
-from dispatch import unwritten
+from dispatch.run import unwritten
 from dispatch.run.county import Answer
 from dispatch.run.unwritten import LET_GO_AFTER_S, Unwritten
 

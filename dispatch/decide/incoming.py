@@ -1,11 +1,13 @@
 """What a command brings along before it is decided: its instants in UTC, and what it is about.
 
-Must not know the database: what has left the board is fetched by the caller.
+Decides also how a command is decided that is about what has left the board: that is put back on it
+for as long, and stays only where it came back for good. Must not know the database: what has left
+the board is fetched by the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,8 +25,9 @@ from crisis.commands import (
 )
 from crisis.ids import IncidentId
 from crisis.incident.state import Incident
+from crisis.rules import Rules
 from crisis.run_times import LEFT
-from dispatch.decide import HANDLERS
+from dispatch.decide import HANDLERS, Decision, decide
 
 _STRUCTS: tuple[type[msgspec.Struct], ...] = (Envelope, *HANDLERS)
 _INSTANT_FIELDS: dict[type, tuple[str, ...]] = {
@@ -156,3 +159,43 @@ def holds(board: Board, thing: Any) -> bool:
         or thing in board.shifts
         or thing in board.teams
     )
+
+
+class Decided(NamedTuple):
+    """A decision, and the county's board after it.
+
+    ``off_board``: the things that had left the board and were put back on it to be decided on.
+    """
+
+    decision: Decision
+    after: Board
+    off_board: frozenset[UUID]
+
+
+def decide_with(
+    board: Board,
+    env: Envelope,
+    now: datetime,
+    rules: Rules,
+    left: Sequence[tuple[str, Any]],
+) -> Decided:
+    """Decide a command on the board with what it is about put back on it.
+
+    Args:
+        left: things that have left the board, each with the board's field for its kind.
+
+    Raises:
+        CrisisError: a refusal; nothing changed.
+    """
+    whole = board
+    for kind, entity in left:
+        whole = whole.holding(kind, entity)
+    off_board = frozenset(entity.id for _, entity in left)
+    decision = decide(whole, env, now, rules, off_board)
+    after = decision.board
+    # What came back for good stays.
+    back = {change.entity.id: change.on_board for change in decision.changes}
+    for kind, entity in left:
+        if not back.get(entity.id):
+            after = after.without(kind, entity)
+    return Decided(decision, after, off_board)

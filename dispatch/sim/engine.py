@@ -1,0 +1,188 @@
+"""A county in memory, driven from event to event by the service's own parts.
+
+``decide``, ``fold``, ``due``, the ranking and the plan are those that run in production; there is
+no database, socket or loop, and nobody waits. Given the same commands at the same instants it makes
+the log that the service makes. Decides only what happens next: whatever is due, or the next thing
+that somebody was going to do. Must not know who acts, nor why.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from crisis.board import Board, Change, empty_board
+from crisis.clock import county_instant
+from crisis.commands import Envelope, OfferTeam
+from crisis.effects import Answer, RecordDraft
+from crisis.errors import Conflict, CrisisError, Invalid, NotFound
+from crisis.events import Event
+from crisis.ids import CountyId
+from crisis.incident.state import Incident
+from crisis.rules import Rules
+from crisis.states import Source
+from dispatch.choose.seek import Seeker, is_persons_offer
+from dispatch.decide import Decision
+from dispatch.decide.incoming import decide_with, in_utc, not_on_board, team_past, that_left
+from dispatch.due import due, next_due, seen_to
+
+#: What is due and was refused is asked again so much later.
+_ASKED_AGAIN = timedelta(seconds=1)
+
+Step = Callable[[], None]
+
+
+class Engine:
+    """One county and its time.
+
+    Args:
+        rules: what is in force at an instant.
+        seeker: ranks teams.
+        now: where its time begins.
+
+    Attributes:
+        board: the newest; never changed in place.
+        log: every event so far.
+        took: called with each decision that changed or noted something, in order.
+    """
+
+    def __init__(
+        self,
+        county_id: CountyId,
+        rules: Callable[[datetime], Rules],
+        seeker: Seeker,
+        now: datetime,
+    ) -> None:
+        self.board: Board = empty_board(county_id)
+        self.log: list[Event] = []
+        self.took: Callable[[Envelope, Decision], None] = lambda _, __: None
+        self._rules = rules
+        self._seeker = seeker
+        self._now = self._not_asked_before = now
+        self._agenda: list[tuple[datetime, int, Step]] = []
+        self._order = count()
+        self._answered: dict[UUID, Answer | CrisisError] = {}
+        #: What has left the board, by its id; an incident by those of its offers and runs too.
+        self._left: dict[UUID, tuple[str, Any]] = {}
+
+    def now(self) -> datetime:
+        """Return the county's instant."""
+        return county_instant(self._now, self.board.last_recorded_at)
+
+    def incidents(self) -> Iterable[Incident]:
+        """Return all incidents there were, by number."""
+        left = (thing for _, thing in self._left.values() if isinstance(thing, Incident))
+        found = {one.id: one for one in (*left, *self.board.incidents.values())}
+        return sorted(found.values(), key=lambda one: one.number)
+
+    # What people do
+
+    def submit(self, env: Envelope, records: tuple[RecordDraft, ...] = ()) -> Answer:
+        """Decide a command now, as ``Service.submit`` does; the same one twice is one.
+
+        Args:
+            records: what is kept beside it, which isn't looked at here.
+
+        Raises:
+            CrisisError: the refusal. A phone is told the same each time that it asks; anybody
+                else's command is decided anew.
+        """
+        del records
+        known = self._answered.get(env.command_id) or self._decide(in_utc(env))
+        if isinstance(known, Answer) or env.source is Source.PHONE:
+            self._answered[env.command_id] = known
+        if isinstance(known, CrisisError):
+            raise known
+        return known
+
+    def _decide(self, env: Envelope) -> Answer | CrisisError:
+        now = self.now()
+        rules = self._rules(now)
+        if is_persons_offer(env) and isinstance(env.command, OfferTeam):
+            env, _ = self._seeker.ranked_offer(self.board, rules, env, env.command, now=now)
+        try:
+            decision, after, _ = decide_with(self.board, env, now, rules, self._off_board(env))
+        except CrisisError as refusal:
+            return refusal
+        self.board = after
+        self.log.extend(decision.events)
+        self._keep(decision.changes)
+        self.took(env, decision)
+        if decision.refusal is not None:
+            return decision.refusal
+        return Answer(seq=after.seq, result=decision.result)
+
+    def _off_board(self, env: Envelope) -> list[tuple[str, Any]]:
+        """Return what the command is about and the board no longer holds."""
+        missing = not_on_board(self.board, env.command)
+        found = {self._left[one][1].id: self._left[one] for one in missing if one in self._left}
+        past = team_past(env.command)
+        if past is not None:
+            found |= {
+                thing.id: (kind, thing)
+                for kind, thing in self._left.values()
+                if _is_of_team(thing, past.team_id)
+            }
+        return list(found.values())
+
+    def _keep(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            left = that_left(self.board, [change])
+            if left:
+                self._left.update(left)
+            else:
+                self._left.pop(change.entity.id, None)
+
+    # What happens next
+
+    def at(self, at: datetime, step: Step) -> None:
+        """Let somebody do something at an instant."""
+        heapq.heappush(self._agenda, (at, next(self._order), step))
+
+    def after(self, seconds: float, step: Step) -> None:
+        """Let somebody do something so much later."""
+        self.at(self._now + timedelta(seconds=seconds), step)
+
+    def advance(self, until: datetime) -> bool:
+        """Go to the next thing that happens, the clockwork's own first among equals.
+
+        Returns:
+            ``False`` = nothing happens before ``until``; that is the time now.
+        """
+        own = next_due(self.board, self._rules(self.now()))
+        acts_at = self._agenda[0][0] if self._agenda else until
+        if own is not None:
+            own = max(own, self._not_asked_before)
+        if own is not None and own <= min(acts_at, until):
+            self._now = max(own, self._now)
+            self._see_to()
+        elif self._agenda and acts_at <= until:
+            self._now = max(acts_at, self._now)
+            heapq.heappop(self._agenda)[2]()
+        else:
+            self._now = max(until, self._now)
+            return False
+        return True
+
+    def _see_to(self) -> None:
+        """Do what the service does about all that is due."""
+        board, now = self.board, self.now()
+        rules = self._rules(now)
+        for item in due(board, now, rules):
+            try:
+                self.submit(*seen_to(item, board, rules, self._seeker, now))
+            except (Conflict, NotFound, Invalid):
+                continue
+        if self.board.seq == board.seq:
+            # Refused, as where somebody was quicker. Nobody waits until it is asked again.
+            self._not_asked_before = self._now + _ASKED_AGAIN
+
+
+def _is_of_team(thing: Any, team_id: UUID) -> bool:
+    if isinstance(thing, Incident):
+        return any(run.team_id == team_id for run in thing.assignments)
+    return getattr(thing, "team_id", None) == team_id
