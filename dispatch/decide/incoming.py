@@ -23,6 +23,7 @@ from crisis.commands import (
     EnterAssignment,
     Envelope,
 )
+from crisis.effects import RecordDraft
 from crisis.ids import IncidentId
 from crisis.incident.state import Incident
 from crisis.rules import Rules
@@ -170,6 +171,15 @@ class Decided(NamedTuple):
     decision: Decision
     after: Board
     off_board: frozenset[UUID]
+
+
+class Taken(NamedTuple):
+    """A command that was decided, with all there is to write of it."""
+
+    env: Envelope
+    records: Sequence[RecordDraft]
+    made: Decided
+    at: datetime
 
 
 def decide_with(

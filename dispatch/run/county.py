@@ -24,13 +24,13 @@ from crisis.board import Board, Change, apply
 from crisis.clock import Clock, county_instant, is_ahead
 from crisis.commands import Envelope
 from crisis.effects import Answer, RecordDraft
-from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown, Unavailable
+from crisis.errors import Conflict, CrisisError, Invalid, NotFound, ShuttingDown, Unavailable
 from crisis.events import Event
 from crisis.incident.state import Incident
 from crisis.rules import Rules
 from crisis.states import Source
-from dispatch.decide import Decision
 from dispatch.decide.incoming import (
+    Taken,
     decide_with,
     holds,
     in_utc,
@@ -220,6 +220,27 @@ class CountyRunner:
         self._queue.append(waiting)
         self._wake.set()
         return await waiting.answer
+
+    async def take_over(self, decided: Sequence[Taken]) -> None:
+        """Write what was decided elsewhere from this very board, as a simulation does.
+
+        Raises:
+            Conflict: ``stale_board``: the county has gone on meanwhile; nothing was written.
+        """
+        gone_on = Conflict("stale_board", "The county has gone on meanwhile.")
+        events = (event for taken in decided for event in taken.made.decision.events)
+        first = next(events, None)
+        async with self._turn:
+            if first is not None and first.seq != self._head.board.seq + 1:
+                raise gone_on
+            for start in range(0, len(decided), GROUP_LIMIT):
+                group = Group(before=self._head.board, after=self._head.board)
+                for taken in decided[start : start + GROUP_LIMIT]:
+                    self._take(taken, group)
+                outcome, _ = await self.log.commit(self._head, group)
+                if outcome != "committed":
+                    raise gone_on
+                self._finish(group, [])
 
     async def run(self) -> None:
         """Write groups until cancelled; the caller supervises it."""
@@ -438,7 +459,6 @@ class CountyRunner:
             else:
                 outcome = await self._decide_one(waiting, group, now, rules)
                 in_group[env.command_id] = (env, outcome)
-                group.ids.append(env.command_id)
             outcomes.append((waiting, outcome))
         return group, outcomes
 
@@ -448,7 +468,7 @@ class CountyRunner:
         env = waiting.env
         left = await self._revive(env, group)
         try:
-            decision, after, off_board = decide_with(group.after, env, now, rules, left)
+            made = decide_with(group.after, env, now, rules, left)
         except CrisisError as refusal:
             self._stats.refused += 1
             if env.source is Source.PHONE and not isinstance(refusal, Unavailable):
@@ -456,24 +476,23 @@ class CountyRunner:
                 group.results.append(self._result_row(env, group.after.seq, answer, now))
             else:
                 group.check.append(env.command_id)
+            group.ids.append(env.command_id)
             return _Outcome(refusal=refusal)
+        self._take(Taken(env, waiting.records, made, now), group)
+        if made.decision.refusal is not None:
+            return _Outcome(refusal=made.decision.refusal)
+        return _Outcome(answer=Answer(seq=made.after.seq, result=made.decision.result))
+
+    def _take(self, taken: Taken, group: Group) -> None:
+        env, records, (decision, after, off_board), now = taken
         if off_board:
             # What the group itself took off the board has its key, or gets it with the group.
             group.revived.update(off_board - {change.entity.id for change in group.changes})
-        self._take(waiting, decision, group, after, now)
-        if decision.refusal is not None:
-            return _Outcome(refusal=decision.refusal)
-        return _Outcome(answer=Answer(seq=after.seq, result=decision.result))
-
-    def _take(
-        self, waiting: _Waiting, decision: Decision, group: Group, after: Board, now: datetime
-    ) -> None:
-        env = waiting.env
         group.after = after
         group.events.extend(decision.events)
         group.changes.extend(decision.changes)
         actor = env.actor.user_id
-        group.records.extend((draft, actor) for draft in (*decision.records, *waiting.records))
+        group.records.extend((draft, actor) for draft in (*decision.records, *records))
         group.notices.extend(
             (env.command_id, position, notice) for position, notice in enumerate(decision.notices)
         )
@@ -481,6 +500,7 @@ class CountyRunner:
         if decision.refusal is not None:
             answer = {"refusal": decision.refusal.to_builtins()}
         group.results.append(self._result_row(env, after.seq, answer, now))
+        group.ids.append(env.command_id)
 
     def _result_row(
         self, env: Envelope, seq: int, answer: dict[str, Any], now: datetime

@@ -20,8 +20,8 @@ import msgspec
 
 from crisis.clock import Clock
 from crisis.commands import Envelope
+from crisis.effects import Answer
 from crisis.errors import CrisisError, Unavailable
-from dispatch.run.county import Answer
 from dispatch.run.supervise import describe
 
 log = logging.getLogger(__name__)

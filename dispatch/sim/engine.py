@@ -9,25 +9,22 @@ that somebody was going to do. Must not know who acts, nor why.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
 
-from crisis.board import Board, Change, empty_board
+from crisis.board import Board, Change
 from crisis.clock import county_instant
 from crisis.commands import Envelope, OfferTeam
 from crisis.effects import Answer, RecordDraft
 from crisis.errors import Conflict, CrisisError, Invalid, NotFound
-from crisis.events import Event
-from crisis.ids import CountyId
 from crisis.incident.state import Incident
 from crisis.rules import Rules
 from crisis.states import Source
 from dispatch.choose.seek import Seeker, is_persons_offer
-from dispatch.decide import Decision
-from dispatch.decide.incoming import decide_with, in_utc, not_on_board, team_past, that_left
+from dispatch.decide.incoming import Taken, decide_with, in_utc, not_on_board, team_past, that_left
 from dispatch.due import due, next_due, seen_to
 
 #: What is due and was refused is asked again so much later.
@@ -40,26 +37,21 @@ class Engine:
     """One county and its time.
 
     Args:
+        board: what its county begins with.
         rules: what is in force at an instant.
         seeker: ranks teams.
         now: where its time begins.
 
     Attributes:
         board: the newest; never changed in place.
-        log: every event so far.
-        took: called with each decision that changed or noted something, in order.
+        decided: what was decided so far, in order, to be written or looked at; refusals left out.
     """
 
     def __init__(
-        self,
-        county_id: CountyId,
-        rules: Callable[[datetime], Rules],
-        seeker: Seeker,
-        now: datetime,
+        self, board: Board, rules: Callable[[datetime], Rules], seeker: Seeker, now: datetime
     ) -> None:
-        self.board: Board = empty_board(county_id)
-        self.log: list[Event] = []
-        self.took: Callable[[Envelope, Decision], None] = lambda _, __: None
+        self.board = board
+        self.decided: list[Taken] = []
         self._rules = rules
         self._seeker = seeker
         self._now = self._not_asked_before = now
@@ -73,54 +65,47 @@ class Engine:
         """Return the county's instant."""
         return county_instant(self._now, self.board.last_recorded_at)
 
-    def incidents(self) -> Iterable[Incident]:
-        """Return all incidents there were, by number."""
-        left = (thing for _, thing in self._left.values() if isinstance(thing, Incident))
-        found = {one.id: one for one in (*left, *self.board.incidents.values())}
-        return sorted(found.values(), key=lambda one: one.number)
-
     # What people do
 
-    def submit(self, env: Envelope, records: tuple[RecordDraft, ...] = ()) -> Answer:
+    def submit(self, env: Envelope, records: Sequence[RecordDraft] = ()) -> Answer:
         """Decide a command now, as ``Service.submit`` does; the same one twice is one.
 
         Args:
-            records: what is kept beside it, which isn't looked at here.
+            records: what is kept beside it.
 
         Raises:
             CrisisError: the refusal. A phone is told the same each time that it asks; anybody
                 else's command is decided anew.
         """
-        del records
-        known = self._answered.get(env.command_id) or self._decide(in_utc(env))
+        known = self._answered.get(env.command_id) or self._decide(in_utc(env), records)
         if isinstance(known, Answer) or env.source is Source.PHONE:
             self._answered[env.command_id] = known
         if isinstance(known, CrisisError):
             raise known
         return known
 
-    def _decide(self, env: Envelope) -> Answer | CrisisError:
+    def _decide(self, env: Envelope, records: Sequence[RecordDraft]) -> Answer | CrisisError:
         now = self.now()
         rules = self._rules(now)
         if is_persons_offer(env) and isinstance(env.command, OfferTeam):
-            env, _ = self._seeker.ranked_offer(self.board, rules, env, env.command, now=now)
+            env, more = self._seeker.ranked_offer(self.board, rules, env, env.command, now=now)
+            records = (*records, *more)
         try:
-            decision, after, _ = decide_with(self.board, env, now, rules, self._off_board(env))
+            made = decide_with(self.board, env, now, rules, self._off_board(env))
         except CrisisError as refusal:
             return refusal
-        self.board = after
-        self.log.extend(decision.events)
-        self._keep(decision.changes)
-        self.took(env, decision)
-        if decision.refusal is not None:
-            return decision.refusal
-        return Answer(seq=after.seq, result=decision.result)
+        self.board = made.after
+        self._keep(made.decision.changes)
+        self.decided.append(Taken(env, records, made, now))
+        if made.decision.refusal is not None:
+            return made.decision.refusal
+        return Answer(seq=made.after.seq, result=made.decision.result)
 
     def _off_board(self, env: Envelope) -> list[tuple[str, Any]]:
         """Return what the command is about and the board no longer holds."""
         missing = not_on_board(self.board, env.command)
         found = {self._left[one][1].id: self._left[one] for one in missing if one in self._left}
-        past = team_past(env.command)
+        past = team_past(self.board, (thing for _, thing in found.values()), env.command)
         if past is not None:
             found |= {
                 thing.id: (kind, thing)

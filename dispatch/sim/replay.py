@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
+from typing import Any
 from uuid import UUID
 
 from crisis.assignment import Status
@@ -43,7 +44,6 @@ from crisis.ids import AssignmentId, CallId, CommandId, CountyId, IncidentId, Of
 from crisis.roles import Actor, Role
 from crisis.states import Source
 from crisis.triage import Acuity
-from dispatch.sim.desk import Desk
 from dispatch.sim.recorded import LOST_ARRIVAL as _LOST_ARRIVAL
 from dispatch.sim.recorded import BadRow, RecordedCall, Unit
 from dispatch.sim.roster import MadeUpTeam, TeamPool
@@ -402,11 +402,11 @@ class Replay:
         leg.team = None
 
 
-async def receive(call: RecordedCall, desk: Desk) -> IncidentId:
+def receive(call: RecordedCall, send: Callable[[Command], dict[str, Any]]) -> IncidentId:
     """Take the call at a desk, open its incident and end the call."""
-    taken = await desk.send(OfferCall(referral_source=call.source, answered=True))
+    taken = send(OfferCall(referral_source=call.source, answered=True))
     call_id = CallId(UUID(str(taken["call_id"])))
-    opened = await desk.send(
+    opened = send(
         OpenIncident(
             call_id=call_id,
             place=PlaceInput(point=call.place),
@@ -414,7 +414,7 @@ async def receive(call: RecordedCall, desk: Desk) -> IncidentId:
             concerns=() if call.concern is None else (call.concern,),
         )
     )
-    await desk.send(EndCall(call_id=call_id))
+    send(EndCall(call_id=call_id))
     return IncidentId(UUID(str(opened["incident_id"])))
 
 

@@ -2,15 +2,14 @@
 
 Decides how simulated teams behave: how soon they answer, get going, arrive and are done, and where
 they are meanwhile. Whom the service asks, and when, is its own doing: the same timers, ranking and
-rules as on any day. Goes from event to event; nobody waits. What is drawn comes from one seed.
+rules as on any day, in a county in memory. What is drawn comes from one seed.
 """
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -19,7 +18,7 @@ from uuid import UUID
 
 from crisis.assignment import Status
 from crisis.board import Board
-from crisis.clock import FakeClock, generator
+from crisis.clock import generator
 from crisis.commands import (
     AcceptOffer,
     CancelIncident,
@@ -27,22 +26,25 @@ from crisis.commands import (
     CloseIncident,
     Command,
     Determine,
+    Envelope,
     ReportStatus,
 )
-from crisis.errors import CrisisError, Invalid, Unavailable
-from crisis.ids import AgencyId, AssignmentId, CountyId, IncidentId, OfferId, TeamId
+from crisis.errors import CrisisError, Invalid
+from crisis.ids import AgencyId, AssignmentId, CommandId, CountyId, IncidentId, OfferId, TeamId
 from crisis.incident.state import IncidentState
 from crisis.policy import CheckInPolicy, CountyPolicy, OfferPolicy
+from crisis.roles import Actor
+from crisis.rules import Rules
 from crisis.shapes import Value
+from crisis.states import Source
 from crisis.team import Duty
 from crisis.triage import Acuity
 from dispatch.choose.seek import Seeker
-from dispatch.due import next_due
-from dispatch.run.service import Service
-from dispatch.sim.desk import Desk, Who
+from dispatch.decide.incoming import Taken
+from dispatch.sim.engine import Engine
 from dispatch.sim.recorded import RecordedCall
 from dispatch.sim.replay import Account, Progress, receive
-from dispatch.sim.roster import FROM_THE_START, SHIFT, MadeUpTeam, make_team
+from dispatch.sim.roster import FROM_THE_START, SHIFT, MadeUpTeam, made_up_id, make_team
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.travel import CalibratedEstimate, TravelModel
@@ -50,8 +52,6 @@ from geo.travel import CalibratedEstimate, TravelModel
 _WEEK_S = 604_800.0
 #: After the last call, how long open incidents are still followed.
 _AFTERMATH = timedelta(hours=24)
-#: What is due and was refused is asked again so much later.
-_ASKED_AGAIN = timedelta(seconds=1)
 #: A team sees the time that is left: who answers at all does so within this share of it.
 _IN_TIME = 0.9
 #: Minutes on scene by percentile: 4,046 responses of Lane County, Oregon, 2024-2025.
@@ -150,53 +150,55 @@ class _Answered:
     is_over: bool = False
 
 
-_Step = Callable[[], Awaitable[None]]
-
-
 class Resimulation:
     """Answers recorded calls with simulated teams.
 
     Args:
-        service: of the county; its clock is ``clock`` and nobody else asks it to tick.
-        desk: through which people act.
+        board: what the county begins with.
+        rules: what is in force at an instant.
+        begins_at: before the first call.
+        clerk: who is said to have sent what people do; may act at a desk and set teams up.
         seed: the same seed, calls and teams give the same answers.
+
+    Attributes:
+        decided: all that was decided, in order, to be written.
     """
 
     def __init__(
         self,
-        service: Service,
-        county_id: CountyId,
-        clock: FakeClock,
-        desk: Desk,
+        board: Board,
+        rules: Callable[[datetime], Rules],
+        begins_at: datetime,
         agency_id: AgencyId,
+        clerk: Actor,
         *,
         seed: int = 1,
         pace: Pace | None = None,
         travel: TravelModel | None = None,
     ) -> None:
-        self._service = service
-        self._county_id = county_id
-        self._clock = clock
-        self._desk = desk
         self._agency_id = agency_id
+        self._clerk = clerk
         self._draw = generator(seed)
+        self._seed, self._order = seed, count()
         self._pace = pace or Pace()
         self._travel = travel or CalibratedEstimate()
         self._crews: dict[TeamId, _Crew] = {}
-        self._agenda: list[tuple[datetime, int, _Step]] = []
-        self._order = count()
-        self._not_asked_before = clock.now()
         self._seen: set[OfferId] = set()
         self._by_incident: dict[IncidentId, _Answered] = {}
         self._overtaken: Counter[str] = Counter()
         # Where simulated teams are is known at every instant, not only when a phone says so.
-        service.seeker = Seeker(self._travel, self._fixes)
+        self._engine = Engine(board, rules, Seeker(self._travel, self._fixes), begins_at)
 
     @property
     def _board(self) -> Board:
-        return self._service.county(self._county_id).board
+        return self._engine.board
 
-    async def run(
+    @property
+    def decided(self) -> Sequence[Taken]:
+        """All that was decided, in order."""
+        return self._engine.decided
+
+    def run(
         self,
         calls: Sequence[RecordedCall],
         teams: int,
@@ -206,74 +208,55 @@ class Resimulation:
 
         Raises:
             Invalid: ``no_places``: no call says where it was, so that no team can be placed.
-            Unavailable: the service is gone.
         """
         answered = [_Answered(call) for call in calls]
-        await self._set_up(calls, teams)
+        self._set_up(calls, teams)
         for one in answered:
             self._at(one.call.received_at, self._receive, one)
         ends_at = max(call.received_at for call in calls) + _AFTERMATH
-        while self._clock.now() < ends_at and not all(one.is_over for one in answered):
-            await self._next(ends_at)
+        while not all(one.is_over for one in answered) and self._engine.advance(ends_at):
+            self._hear_offers()
             progress(sum(one.is_over for one in answered), len(answered))
-        account = _account(answered, teams, self._clock.now())
+        account = _account(answered, teams, self._engine.now())
         account.overtaken = self._overtaken
         return account
 
-    async def _set_up(self, calls: Sequence[RecordedCall], teams: int) -> None:
+    def _set_up(self, calls: Sequence[RecordedCall], teams: int) -> None:
         places = [call.place for call in calls if call.place is not None]
         if not places:
             raise Invalid("no_places", "No call says where it was: teams can't be placed.")
-        now = self._clock.now()
+        now = self._engine.now()
         for number in range(1, teams + 1):
             base = self._draw.choice(places)
-            team = make_team(self._county_id, number, self._agency_id, base)
+            team = make_team(self._board.county_id, number, self._agency_id, base)
             for command in team.recorded():
-                await self._desk.send(command, Who.ADMIN)
+                self._send(command)
             self._crews[team.team_id] = _Crew(team, base, _Leg(base, base, now, 0.0))
             # Staggered: the teams don't all change shifts in the same minute.
-            await self._go_on_shift(team, SHIFT * (number / teams))
+            self._go_on_shift(team, SHIFT * (number / teams))
 
-    def _at(self, at: datetime, step: Callable[..., Awaitable[None]], *args: Any) -> None:
-        async def taken() -> None:
-            await step(*args)
+    def _at(self, at: datetime, step: Callable[..., None], *args: Any) -> None:
+        self._engine.at(at, lambda: step(*args))
 
-        heapq.heappush(self._agenda, (at, next(self._order), taken))
+    def _in(self, seconds: float, step: Callable[..., None], *args: Any) -> None:
+        self._at(self._engine.now() + timedelta(seconds=seconds), step, *args)
 
-    def _in(self, seconds: float, step: Callable[..., Awaitable[None]], *args: Any) -> None:
-        self._at(self._clock.now() + timedelta(seconds=seconds), step, *args)
-
-    async def _next(self, ends_at: datetime) -> None:
-        """Go to the next thing that happens; the service's own timers first among equals."""
-        county = self._service.county(self._county_id)
-        own = next_due(county.board, county.rules())
-        acts_at = self._agenda[0][0] if self._agenda else ends_at
-        if own is not None and max(own, self._not_asked_before) <= acts_at:
-            self._clock.set(max(own, self._not_asked_before, self._clock.now()))
-            await self._tick()
-        else:
-            self._clock.set(max(acts_at, self._clock.now()))
-            if self._agenda:
-                _, _, step = heapq.heappop(self._agenda)
-                await step()
-        self._hear_offers()
-
-    async def _tick(self) -> None:
-        before = self._board.seq
-        await self._service.tick()
-        if self._board.seq == before:
-            # What is due was refused, as on a day when somebody was quicker; asked again later.
-            # Nobody waits for that: what people do meanwhile comes first.
-            self._not_asked_before = self._clock.now() + _ASKED_AGAIN
+    def _send(self, command: Command) -> dict[str, Any]:
+        env = Envelope(
+            county_id=self._board.county_id,
+            command_id=CommandId(made_up_id(self._seed, "command", next(self._order))),
+            actor=self._clerk,
+            source=Source.DESK,
+            command=command,
+        )
+        return self._engine.submit(env).result
 
     # Calls
 
-    async def _receive(self, one: _Answered) -> None:
+    def _receive(self, one: _Answered) -> None:
         call = one.call
         try:
-            incident_id = await receive(call, self._desk)
-        except Unavailable:
-            raise
+            incident_id = receive(call, self._send)
         except CrisisError as refusal:
             one.refusal, one.is_over = f"refused by the service: {refusal.detail}", True
             return
@@ -289,29 +272,29 @@ class Resimulation:
         if call.outcome == "cancelled" and call.ended is not None:
             self._at(max(call.ended, call.received_at), self._cancel, one, incident_id)
 
-    async def _send_nobody(self, one: _Answered, incident_id: IncidentId) -> None:
+    def _send_nobody(self, one: _Answered, incident_id: IncidentId) -> None:
         no_team = Determine(
             incident_id=incident_id, decision="no_dispatch", reason="resolved_by_phone"
         )
-        if await self._try(no_team) is not None:
+        if self._try(no_team) is not None:
             one.reached = "no_dispatch"
         one.is_over = True
 
-    async def _determine(self, one: _Answered, incident_id: IncidentId) -> None:
+    def _determine(self, one: _Answered, incident_id: IncidentId) -> None:
         if one.is_over:
             return
         determined = Determine(incident_id=incident_id, decision="dispatch", acuity=Acuity.URGENT)
-        if await self._try(determined) is not None:
+        if self._try(determined) is not None:
             one.reached = "determined"
 
-    async def _cancel(self, one: _Answered, incident_id: IncidentId) -> None:
+    def _cancel(self, one: _Answered, incident_id: IncidentId) -> None:
         """Call it off as recorded, unless a team was there before that."""
         incident = self._board.incidents.get(incident_id)
         if incident is None or any(Status.ON_SCENE in r.milestones for r in incident.assignments):
             return
         on_the_way = [run.team_id for run in incident.open_runs]
         cancelled = CancelIncident(incident_id=incident_id, reason="caller_cancelled")
-        if await self._try(cancelled) is not None:
+        if self._try(cancelled) is not None:
             one.reached, one.is_over = "cancelled", True
             for team_id in on_the_way:
                 self._drive_home(self._crews[team_id])
@@ -333,12 +316,12 @@ class Resimulation:
         offer = self._board.incidents[incident_id].offer(offer_id)
         if offer is None:
             raise AssertionError("a team's open offer is one of its incident's")
-        left_s = _IN_TIME * (offer.expires_at - self._clock.now()).total_seconds()
+        left_s = _IN_TIME * (offer.expires_at - self._engine.now()).total_seconds()
         soonest_s, latest_s = self._pace.answer_s
         return min(soonest_s, left_s), min(latest_s, left_s)
 
-    async def _accept(self, team_id: TeamId, offer_id: OfferId) -> None:
-        accepted = await self._try(AcceptOffer(offer_id=offer_id, said_by="team"))
+    def _accept(self, team_id: TeamId, offer_id: OfferId) -> None:
+        accepted = self._try(AcceptOffer(offer_id=offer_id, said_by="team"))
         if accepted is None:
             return
         incident_id = IncidentId(UUID(str(accepted["incident_id"])))
@@ -346,23 +329,23 @@ class Resimulation:
         self._by_incident[incident_id].reached = "dispatched"
         self._in(self._between(self._pace.turnout_s), self._depart, team_id, incident_id, run_id)
 
-    async def _depart(self, team_id: TeamId, incident_id: IncidentId, run_id: AssignmentId) -> None:
+    def _depart(self, team_id: TeamId, incident_id: IncidentId, run_id: AssignmentId) -> None:
         if not self._is_on(team_id, run_id):
             return
         left = ReportStatus(
             assignment_id=run_id, status=Status.EN_ROUTE, said_by="team", briefed_by="desk"
         )
-        if await self._try(left) is None:
+        if self._try(left) is None:
             return
         crew = self._crews[team_id]
         took_s = self._drive(crew, self._by_incident[incident_id].call.place)
         self._in(took_s, self._arrive, team_id, incident_id, run_id)
 
-    async def _arrive(self, team_id: TeamId, incident_id: IncidentId, run_id: AssignmentId) -> None:
+    def _arrive(self, team_id: TeamId, incident_id: IncidentId, run_id: AssignmentId) -> None:
         if not self._is_on(team_id, run_id):
             return
         arrived = ReportStatus(assignment_id=run_id, status=Status.ON_SCENE, said_by="team")
-        await self._try(arrived)
+        self._try(arrived)
         one = self._by_incident[incident_id]
         one.reached = "arrived"
         call = one.call
@@ -372,14 +355,14 @@ class Resimulation:
             stays_s = 60 * self._quantile(_ON_SCENE)
         self._in(stays_s, self._clear, team_id, incident_id, run_id)
 
-    async def _clear(self, team_id: TeamId, incident_id: IncidentId, run_id: AssignmentId) -> None:
+    def _clear(self, team_id: TeamId, incident_id: IncidentId, run_id: AssignmentId) -> None:
         cleared = ClearAssignment(assignment_id=run_id, said_by="team")
-        await self._try(cleared)
+        self._try(cleared)
         self._drive_home(self._crews[team_id])
         one = self._by_incident[incident_id]
         incident = self._board.incidents.get(incident_id)
         if incident is not None and incident.state is IncidentState.DETERMINED:
-            await self._try(CloseIncident(incident_id=incident_id))
+            self._try(CloseIncident(incident_id=incident_id))
         one.reached, one.is_over = "cleared", True
 
     def _is_on(self, team_id: TeamId, run_id: AssignmentId) -> bool:
@@ -388,7 +371,7 @@ class Resimulation:
 
     def _drive(self, crew: _Crew, place: Point | None) -> float:
         """Let the crew leave for a place; returns how many seconds it will take."""
-        now = self._clock.now()
+        now = self._engine.now()
         origin, _ = crew.leg.at(now)
         if place is None:
             took_s = 60 * self._quantile(_DRIVE)
@@ -404,16 +387,16 @@ class Resimulation:
     def _drive_home(self, crew: _Crew) -> None:
         self._drive(crew, crew.base)
 
-    async def _go_on_shift(self, team: MadeUpTeam, length: timedelta) -> None:
+    def _go_on_shift(self, team: MadeUpTeam, length: timedelta) -> None:
         if self._board.teams[team.team_id].duty is not Duty.OFF_SHIFT:
             self._in(300, self._go_on_shift, team, length)  # on overtime
             return
-        ends_at = self._clock.now() + length
-        await self._desk.send(team.on_shift(ends_at), Who.ADMIN)
+        ends_at = self._engine.now() + length
+        self._send(team.on_shift(ends_at))
         self._at(ends_at + timedelta(minutes=1), self._go_on_shift, team, SHIFT)
 
     def _fixes(self, county_id: CountyId) -> Mapping[TeamId, Fix]:
-        now = self._clock.now()
+        now = self._engine.now()
         del county_id
         return {team_id: _fix(crew.leg, now) for team_id, crew in self._crews.items()}
 
@@ -431,12 +414,10 @@ class Resimulation:
             return most
         return least + (most - least) * (share - low) / (high - low)
 
-    async def _try(self, command: Command) -> dict[str, Any] | None:
+    def _try(self, command: Command) -> dict[str, Any] | None:
         """Send what may come too late; ``None`` = it was refused."""
         try:
-            return await self._desk.send(command)
-        except Unavailable:
-            raise
+            return self._send(command)
         except CrisisError as refusal:
             self._overtaken[refusal.code] += 1
             return None

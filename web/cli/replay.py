@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,8 +27,9 @@ from crisis.codes import code_sets
 from crisis.editions import DAY_ONE
 from crisis.errors import Conflict, Invalid
 from crisis.ids import CountyId
-from crisis.roles import Actor, Role
+from crisis.roles import Actor
 from crisis.standards import local_day
+from dispatch.beside import BESIDE, Work
 from dispatch.reports.basis import Bases
 from dispatch.reports.figures import ResponseTimes, period, response_times
 from dispatch.reports.text import as_csv, as_json, as_table, responses_as_csv
@@ -37,8 +38,8 @@ from dispatch.run.imports.rows import Column, rows_of, text_of
 from dispatch.run.secret import open_private
 from dispatch.sim import calls as calls_
 from dispatch.sim.calls import BadRow, How, Reading, read_calls
-from dispatch.sim.desk import Who
 from dispatch.sim.replay import ROLES, Account, Replay
+from dispatch.sim.replay import Progress as Told
 from dispatch.sim.resimulate import Resimulation, simulated_policy
 from dispatch.sim.roster import TeamPool, middle
 from dispatch.store import administration
@@ -49,12 +50,12 @@ from dispatch.store.pool import Database
 from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.reporting import read_responses
 from geo.counties import OFF_COAST_M, county_zones
-from web.cli.desk import ApiDesk, listening
 from web.cli.imports import days_flag
 from web.cli.text import Exit, Usage, say, warn
 from web.node import Node, running
 
-_ROLES: Mapping[Who, Role] = {Who.DISPATCHER: Role.DISPATCHER, Who.ADMIN: Role.ADMIN}
+#: A year of a large county is answered in less.
+_LONGEST_S = 86_400.0
 _COLUMNS = "\n".join(f"  {name:<12} {doc}" for name, doc in calls_.COLUMNS.items())
 
 #: So many bad rows, and so many notes, are told at the terminal.
@@ -345,17 +346,6 @@ async def _set_up(
         await administration.add_policy(database, county_id, simulated_policy())
 
 
-async def _accounts(node: Node, county_id: CountyId) -> Mapping[Who, tuple[str, str]]:
-    sign_ins = {}
-    for who, role in _ROLES.items():
-        name, password = f"replay-{who}", new_password()
-        account_id = await node.accounts.create_account(name, f"Replay {who}", password=password)
-        grant = Grant(county_id=county_id, roles=frozenset({role}))
-        await node.accounts.grant(account_id, grant)
-        sign_ins[who] = (name, password)
-    return sign_ins
-
-
 async def _clerk(node: Node, county_id: CountyId) -> Actor:
     """Make the account that enters the past."""
     account_id = await node.accounts.create_account("replay", "Replay", password=new_password())
@@ -372,17 +362,34 @@ async def _replayed(
 ) -> Account:
     agency_id = administration.agency_id_of(county_id, "Simulated crisis services")
     places = [call.place for call in reading.calls if call.place is not None]
+    clerk = await _clerk(node, county_id)
     with _progress() as progress:
         if args.resimulate:
-            sign_ins = await _accounts(node, county_id)
-            async with listening(node) as url, ApiDesk(url, county_id, sign_ins) as desk:
-                resimulation = Resimulation(
-                    node.service, county_id, clock, desk, agency_id, seed=args.seed
-                )
-                return await resimulation.run(reading.calls, args.teams, progress)
+            county = node.service.county(county_id)
+            resimulation = Resimulation(
+                county.board, county.rules, clock.now(), agency_id, clerk, seed=args.seed
+            )
+            account = await _beside(
+                lambda told: resimulation.run(reading.calls, args.teams, told), progress
+            )
+            await county.take_over(resimulation.decided)
+            return account
         teams = TeamPool(county_id, agency_id, middle(places))
-        replay = Replay(county_id, clock, teams, await _clerk(node, county_id), node.service.submit)
+        replay = Replay(county_id, clock, teams, clerk, node.service.submit)
         return await replay.run(reading.calls, progress)
+
+
+async def _beside(answer: Callable[[Told], Account], progress: Told) -> Account:
+    """Answer calls beside the loop, which a signal may end."""
+
+    def answered(work: Work) -> Account:
+        def told(done: int, of: int) -> None:
+            work.at(done, of)
+            progress(done, of)
+
+        return answer(told)
+
+    return await BESIDE.run(answered, Work(within_s=_LONGEST_S))
 
 
 @contextmanager

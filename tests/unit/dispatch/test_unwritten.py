@@ -8,12 +8,12 @@ import pytest
 
 from crisis.clock import FakeClock, new_id
 from crisis.commands import Envelope, RaiseDuress
+from crisis.effects import Answer
 from crisis.errors import Conflict, CrisisError, Unavailable
 from crisis.ids import CommandId, CountyId
 from crisis.roles import Actor
 from crisis.states import Source
 from dispatch.run import unwritten
-from dispatch.run.county import Answer
 from dispatch.run.unwritten import LET_GO_AFTER_S, Unwritten
 
 
