@@ -27,7 +27,7 @@ from web.http.auth import Auth
 
 log = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 _FOREVER = "public, max-age=31536000, immutable"
 #: Kept only after asking whether it is still right.
 _ASK = "private, no-cache"
