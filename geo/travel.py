@@ -5,7 +5,7 @@ between a team and the place are unknown to it. Road engines answer the same pro
 Must not know who travels, nor why.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
@@ -96,6 +96,11 @@ class EstimateParameters(msgspec.Struct, frozen=True, kw_only=True):
     time_factor: _Positive = 1.0
 
 
+#: Makes the model that answers under a county's numbers: ``CalibratedEstimate`` itself, or what
+#: asks a road engine and falls back on them. Whoever ranks has one of these and never a model of
+#: its own, so that no drive is told under other numbers than those of the incident's policy.
+Travel = Callable[[EstimateParameters], TravelModel]
+
 DEFAULT_PARAMETERS = EstimateParameters(
     name="statewide",
     version="2026-11",
@@ -122,7 +127,7 @@ DEFAULT_PARAMETERS = EstimateParameters(
 class CalibratedEstimate:
     """Travel times from the straight line; always available, never exact."""
 
-    def __init__(self, parameters: EstimateParameters = DEFAULT_PARAMETERS) -> None:
+    def __init__(self, parameters: EstimateParameters) -> None:
         if parameters.near_detour < parameters.far_detour:
             raise ValueError("near_detour must not be below far_detour")
         self.parameters = parameters

@@ -56,7 +56,6 @@ from dispatch.store.rebuild import rebuild_stale
 from dispatch.store.sessions import Sessions
 from dispatch.store.troubles import Troubles
 from dispatch.store.upkeep import UpkeepRuns
-from geo.travel import CalibratedEstimate
 from web.admin.routes import admin_routes
 from web.app import build_app
 from web.http.auth import Auth
@@ -187,7 +186,7 @@ async def running(
             node.clock,
             machine,
             settings.load_master_key(),
-            Seeker(CalibratedEstimate(), node.positions.latest),
+            Seeker(node.positions.latest),
         )
         node.watchdog = Watchdog(lambda: node.service.counties, node.service.submit)
         await _sign_in(node, stack)

@@ -36,7 +36,7 @@ from dispatch.choose.recommendation import (
 )
 from geo.fix import Fix, age_s
 from geo.point import Point
-from geo.travel import CalibratedEstimate, TravelModel, TravelTime
+from geo.travel import CalibratedEstimate, Travel, TravelTime
 
 #: Below this a team stands: its phone reports seldom, and its fix stays good for longer.
 STANDING_MPS = 1.0
@@ -85,10 +85,10 @@ def rank(
     incident: Incident,
     slot: SlotNo,
     fixes: Mapping[TeamId, Fix],
-    travel: TravelModel,
     now: datetime,
     rules: Rules,
     *,
+    travel: Travel = CalibratedEstimate,
     limit: int | None = None,
     memo: CrewMemo | None = None,
 ) -> Recommendation:
@@ -100,8 +100,9 @@ def rank(
     Args:
         slot: of the incident; that it needs a team is the caller's to know.
         fixes: newest believed fix of each team that has one.
-        travel: asked once, for the teams that could go.
         now: the county's instant.
+        rules: those that the incident runs under; the policy's numbers make the drives.
+        travel: asked once, for the teams that could go.
         limit: cuts each list to so many, >= 1, and keeps the fastest; counts stay whole. ``None`` =
             all.
         memo: crews judged before; ``None`` = the process's own.
@@ -193,12 +194,12 @@ def _sorted_out(
 
 
 def _drives(
-    asking: Asking, travel: TravelModel, teams: Sequence[_Located], now: datetime
+    asking: Asking, travel: Travel, teams: Sequence[_Located], now: datetime
 ) -> Sequence[TravelTime | None]:
     origins = [one.point for one in teams if one.point is not None]
     if asking.point is None or not origins:
         return [None] * len(teams)
-    return travel.many_to_one(origins, asking.point, now)
+    return travel(asking.rules.policy.travel).many_to_one(origins, asking.point, now)
 
 
 def _within(

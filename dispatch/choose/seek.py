@@ -39,7 +39,7 @@ from crisis.triage import ACUITY_ORDER, Acuity
 from dispatch.choose import Candidate, Recommendation, rank
 from dispatch.choose.assign import Place, Wanted, assign, costs_of
 from geo.fix import Fix
-from geo.travel import TravelModel
+from geo.travel import CalibratedEstimate, Travel
 
 #: Newest believed fix of each team of a county.
 Latest = Callable[[CountyId], Mapping[TeamId, Fix]]
@@ -95,11 +95,11 @@ class Seeker:
     """Ranks teams for a node's counties.
 
     Args:
-        travel: how long drives take.
         latest: where teams are.
+        travel: how long drives take, under the policy of the incident that they lead to.
     """
 
-    def __init__(self, travel: TravelModel, latest: Latest) -> None:
+    def __init__(self, latest: Latest, travel: Travel = CalibratedEstimate) -> None:
         self._travel = travel
         self._latest = latest
         self._memo = CrewMemo()
@@ -148,9 +148,9 @@ class Seeker:
             incident,
             slot,
             self._latest(board.county_id),
-            self._travel,
             now,
             rules.under(incident.policy_version),
+            travel=self._travel,
             limit=limit,
             memo=self._memo,
         )

@@ -32,7 +32,6 @@ from dispatch.store.log import CountyLog
 from dispatch.store.pool import Database, Worker
 from dispatch.store.pulse import HeadNow
 from dispatch.store.sql import load
-from geo.travel import CalibratedEstimate
 
 __all__ = ["CommandStats", "CountyRunner", "GroupDone", "Listener", "Service"]
 
@@ -70,7 +69,7 @@ class Service:
         self.database = database
         self.clock = clock
         self.machine = machine
-        self.seeker = seeker or Seeker(CalibratedEstimate(), lambda _: {})
+        self.seeker = seeker or Seeker(lambda _: {})
         self.listeners: list[Listener] = []
         self.on_start: Callable[[CountyRunner], object] = lambda _: None
         self.on_restored: Callable[[CountyRunner], object] = lambda _: None

@@ -119,7 +119,6 @@ class History:
         self._clock = clock
         self._troupe = troupe
         self._draw: Draws = generator(seed)
-        self._travel = CalibratedEstimate()
         self._order = count()
         #: Units of acts that must be written together, by their first instant, each with the
         #: number of the call that they follow from; none of shifts.
@@ -321,7 +320,8 @@ class History:
             return min(
                 (crew.free_at for crew in on_shift), default=at + timedelta(minutes=20)
             ) + timedelta(seconds=1)
-        etas = self._travel.many_to_one([crew.at for crew in free], call.place, at)
+        travel = CalibratedEstimate(self._county.rules(at).policy.travel)
+        etas = travel.many_to_one([crew.at for crew in free], call.place, at)
         ranked = sorted(zip(etas, free, strict=True), key=lambda one: (one[0].eta_s, one[1].number))
         offer_at = at + timedelta(seconds=self._draw.uniform(8, 50))
         if len(ranked) > 1 and self._draw.random() < _DECLINES:

@@ -47,7 +47,7 @@ from dispatch.sim.replay import Account, Progress, receive
 from dispatch.sim.roster import FROM_THE_START, SHIFT, MadeUpTeam, made_up_id, make_team
 from geo.fix import Fix, FixSource
 from geo.point import Point
-from geo.travel import CalibratedEstimate, TravelModel
+from geo.travel import CalibratedEstimate
 
 _WEEK_S = 604_800.0
 #: After the last call, how long open incidents are still followed.
@@ -174,20 +174,19 @@ class Resimulation:
         *,
         seed: int = 1,
         pace: Pace | None = None,
-        travel: TravelModel | None = None,
     ) -> None:
         self._agency_id = agency_id
         self._clerk = clerk
         self._draw = generator(seed)
         self._seed, self._order = seed, count()
         self._pace = pace or Pace()
-        self._travel = travel or CalibratedEstimate()
+        self._rules = rules
         self._crews: dict[TeamId, _Crew] = {}
         self._seen: set[OfferId] = set()
         self._by_incident: dict[IncidentId, _Answered] = {}
         self._overtaken: Counter[str] = Counter()
         # Where simulated teams are is known at every instant, not only when a phone says so.
-        self._engine = Engine(board, rules, Seeker(self._travel, self._fixes), begins_at)
+        self._engine = Engine(board, rules, Seeker(self._fixes), begins_at)
 
     @property
     def _board(self) -> Board:
@@ -376,7 +375,8 @@ class Resimulation:
         if place is None:
             took_s = 60 * self._quantile(_DRIVE)
         else:
-            [time] = self._travel.many_to_one([origin], place, now)
+            travel = CalibratedEstimate(self._rules(now).policy.travel)
+            [time] = travel.many_to_one([origin], place, now)
             # Drawn so that 5 % are below the band's lower edge, and 5 % above its upper one.
             beyond = (self._draw.random() - 0.5) / 0.45
             edge = time.high_s if beyond > 0 else time.low_s

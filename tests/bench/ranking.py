@@ -40,7 +40,6 @@ from crisis.triage import Acuity, Clinical, Hazard, Need, Place, Standard
 from dispatch.choose import rank
 from geo.fix import Fix, FixSource
 from geo.point import Point, distances_m
-from geo.travel import CalibratedEstimate
 from geo.zone import AreaMap
 from tests.bench.rows import Row
 
@@ -175,11 +174,10 @@ def _measure(
     held: Rules,
     memo: CrewMemo,
 ) -> list[float]:
-    model = CalibratedEstimate()
     took_ms = []
     for incident in (next(stream) for _ in range(rounds)):
         start = time.perf_counter()
-        rank(board, incident, SlotNo(1), fixes, model, _NOW, held, memo=memo)
+        rank(board, incident, SlotNo(1), fixes, _NOW, held, memo=memo)
         took_ms.append((time.perf_counter() - start) * 1e3)
     return took_ms
 

@@ -33,7 +33,6 @@ from dispatch.due import due, next_due
 from dispatch.run.service import Service
 from dispatch.run.watchdog import Watchdog
 from dispatch.store.pool import County, Database
-from geo.travel import CalibratedEstimate
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, running
 from tests.unit.dispatch.board_kit import on_team
 
@@ -346,7 +345,7 @@ async def test_a_search_that_fails_each_time_is_told_to_people_once(
 ) -> None:
     async with running(database, clock) as desk:
         service = desk.service
-        service.seeker = _Broken(CalibratedEstimate(), lambda _: {})
+        service.seeker = _Broken(lambda _: {})
         team = await desk.team("Blue 1")
         incident = await desk.determined()
         offer_id = await first_offer(desk, incident, team)

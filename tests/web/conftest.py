@@ -24,7 +24,6 @@ from dispatch.store.channels import Channels
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
-from geo.travel import CalibratedEstimate
 from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_county
 from web.app import build_app
 from web.http.auth import Auth
@@ -53,7 +52,7 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             limits=lambda county, at: service.county(county).rules(at).policy.fixes.plausibility,
             serving=lambda: (ALAMEDA, KERN),
         )
-        seeker = Seeker(CalibratedEstimate(), positions.latest)
+        seeker = Seeker(positions.latest)
         service = Service(database, clock, clock, MASTER_KEY, seeker)
         await stack.enter_async_context(service)
         feed = Feed()

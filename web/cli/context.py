@@ -30,7 +30,6 @@ from dispatch.store.postgres.cluster import Layout
 from dispatch.store.postgres.embedded import EmbeddedPostgres
 from dispatch.store.pulse import Pulse
 from dispatch.store.rebuild import rebuild_stale
-from geo.travel import CalibratedEstimate
 
 #: How long another command's short-lived server is waited for, seconds.
 _WAIT_S = 15.0
@@ -59,7 +58,7 @@ class Opened:
             await domain_clock(self.database, self.machine, self.settings.simulated_speed),
             self.machine,
             await master_key_for(self.settings, self.database),
-            Seeker(CalibratedEstimate(), lambda county_id: {}),
+            Seeker(lambda county_id: {}),
         )
         async with service:
             yield service

@@ -17,7 +17,7 @@ from dispatch.sim.history import encounter_of
 from dispatch.sim.roster import MadeUpTeam
 from dispatch.sim.troupe import Staff, shift_at
 from geo.point import Point
-from geo.travel import CalibratedEstimate
+from geo.travel import DEFAULT_PARAMETERS, CalibratedEstimate
 from web.demo.clients import Act, Entity, Life, World
 from web.demo.desks import instant, seconds_until
 
@@ -33,7 +33,7 @@ _FIX_S, _STANDING_FIX_S = 15.0, 150.0
 _FIX_EVERY_S = 2.0
 #: Nobody begins a shift that is nearly over.
 _WORTH_IT = timedelta(minutes=30)
-_TRAVEL = CalibratedEstimate()
+_TRAVEL = CalibratedEstimate(DEFAULT_PARAMETERS)
 
 
 @dataclass(slots=True)

@@ -97,7 +97,6 @@ from dispatch.choose.seek import Seeker
 from dispatch.decide import decide
 from dispatch.due import TimerCommand, due, next_due
 from geo.point import Point
-from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (
     AGENCY,
     COUNTY,
@@ -198,7 +197,7 @@ class Walk:
         self.rules = ladder_rules(self.draw)
         self.now = MONDAY
         self.board: Board = empty_board(COUNTY)
-        self.seeker = Seeker(CalibratedEstimate(), lambda _: {})
+        self.seeker = Seeker(lambda _: {})
         self.longest = timedelta(seconds=longest_s(self.rules.policy))
         waiting = self.rules.policy.waiting
         patience_s = max(waiting.in_hand_s, waiting.partner_arrival_s)

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from dispatch.choose.seek import Seeker
 from dispatch.due import TimerCommand, due, next_due
-from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import SERVICE, County
 
 
@@ -17,7 +16,7 @@ class Night(County):
         """Let time pass; return who was told what and when, in seconds from the start."""
         start, end = self.now, self.now + timedelta(seconds=seconds)
         told = []
-        seeker = Seeker(CalibratedEstimate(), lambda _: {})
+        seeker = Seeker(lambda _: {})
         while (at := next_due(self.board, self.rules)) is not None and at <= end:
             self.now = max(at, self.now)
             board = self.board

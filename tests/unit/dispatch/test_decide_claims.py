@@ -46,7 +46,6 @@ from crisis.triage import Acuity, Clinical
 from dispatch.choose.seek import Seeker, WakeUp
 from dispatch.decide import decide
 from dispatch.due import TimerCommand, due, next_due
-from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     SERVICE,
@@ -535,7 +534,7 @@ def test_a_held_slot_reserves_no_team_for_itself() -> None:
     s = Story("run called off")
     s.says(S.ON_SCENE)
     another = s.county.determined()
-    seeker = Seeker(CalibratedEstimate(), lambda _: {})
+    seeker = Seeker(lambda _: {})
     found = seeker.recommend(s.county.board, s.county.rules, another, now=s.county.now)
     assert found.candidates[0].team_id == s.other
     assert found.candidates[0].reasons == ()

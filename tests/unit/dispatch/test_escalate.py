@@ -41,7 +41,6 @@ from crisis.triage import Hazard
 from dispatch.choose.seek import Seeker, WakeUp
 from dispatch.decide import decide
 from dispatch.due import Due, TimerCommand, due, next_due, overdue
-from geo.travel import CalibratedEstimate
 from tests.unit.dispatch.board_kit import (
     COUNTY,
     MONDAY,
@@ -227,7 +226,7 @@ def test_a_repeated_search_is_another_command_than_the_one_before() -> None:
     county = County(AUTO)
     incident_id = county.determined()
     settle(county)
-    seeker = Seeker(CalibratedEstimate(), lambda _: {})
+    seeker = Seeker(lambda _: {})
     ids = set()
     for n in range(3):
         county.team(f"Lone {n}", crew=(clinician(f"alone {n}"),))
@@ -245,7 +244,7 @@ def test_a_team_that_said_no_is_asked_once_more_for_each_rung_and_not_in_a_circl
     county = County(AUTO)
     team_id = county.team()
     incident_id = county.determined()
-    seeker = Seeker(CalibratedEstimate(), lambda _: {})
+    seeker = Seeker(lambda _: {})
 
     def answer() -> Command:
         (wake,) = (d for d in ready(county) if isinstance(d, WakeUp))
@@ -268,7 +267,7 @@ def test_after_as_many_teams_as_the_policy_asks_the_ladder_goes_on() -> None:
     county = County(rules(offers=OfferPolicy(auto_offer=True, next_best_limit=1)))
     first, _ = county.team("One"), county.team("Two")
     county.determined()
-    seeker = Seeker(CalibratedEstimate(), lambda _: {})
+    seeker = Seeker(lambda _: {})
     for expected in (OfferTeam, EscalateSlot):
         (wake,) = (d for d in ready(county) if isinstance(d, WakeUp))
         env, _ = seeker.answer(county.board, county.rules, wake)

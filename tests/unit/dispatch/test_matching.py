@@ -41,7 +41,7 @@ from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place, Standar
 from dispatch.choose import Candidate, Excluded, LocatedBy, Possible, Recommendation, coverage, rank
 from geo.fix import Fix, FixSource
 from geo.point import Point
-from geo.travel import CalibratedEstimate, TravelMethod, TravelTime
+from geo.travel import CalibratedEstimate, Travel, TravelMethod, TravelTime
 from geo.zone import AreaClass, AreaMap, polygon, zone
 
 NOW = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
@@ -165,9 +165,16 @@ class County:
     def rank(
         self, about: Incident | None = None, held: Rules = RULES, **options: Any
     ) -> Recommendation:
-        model = options.pop("travel", ByLongitude())
+        travel: Travel = options.pop("travel", lambda _: ByLongitude())
         return rank(
-            self.board(), about or incident(), SLOT, self.fixes, model, NOW, held, **options
+            self.board(),
+            about or incident(),
+            SLOT,
+            self.fixes,
+            NOW,
+            held,
+            travel=travel,
+            **options,
         )
 
 
@@ -707,7 +714,9 @@ def test_coverage_is_what_counting_team_by_team_gives(
 def test_reach_is_the_distance_that_the_estimate_drives_in_the_time() -> None:
     metres = coverage.reach_m(POLICY.travel, 3_600.0)
     there = Point(lat_deg=metres / 111_195.08, lon_deg=0.0)
-    (drive,) = CalibratedEstimate().many_to_one([there], Point(lat_deg=0, lon_deg=0), NOW)
+    (drive,) = CalibratedEstimate(POLICY.travel).many_to_one(
+        [there], Point(lat_deg=0, lon_deg=0), NOW
+    )
     assert drive.eta_s == pytest.approx(3_600, rel=1e-3)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crisis.commands import (
     AcceptOffer,
@@ -18,13 +19,14 @@ from crisis.commands import (
 )
 from crisis.ids import IncidentId, TeamId
 from crisis.incident.state import SlotEscalated
-from crisis.policy import MatchingPolicy, OfferPolicy, PerAcuity
+from crisis.policy import CountyPolicy, MatchingPolicy, OfferPolicy, PerAcuity
+from crisis.rules import Rules
 from crisis.triage import Acuity
 from dispatch.choose.seek import Seeker, WakeUp
 from dispatch.due import due
 from geo.fix import Fix, FixSource
 from geo.point import Point
-from geo.travel import CalibratedEstimate
+from geo.travel import DEFAULT_PARAMETERS
 from tests.unit.dispatch.board_kit import SERVICE, County, envelope, on_team, rules
 from tests.unit.dispatch.test_decide_danger import shown
 
@@ -35,7 +37,7 @@ FREMONT = Point(lat_deg=37.5485, lon_deg=-121.9886)
 
 
 def seeker() -> Seeker:
-    return Seeker(CalibratedEstimate(), lambda _: {})
+    return Seeker(lambda _: {})
 
 
 def sought(county: County, by: Seeker | None = None) -> dict[IncidentId, Command]:
@@ -174,7 +176,7 @@ def test_every_face_says_where_a_drive_was_only_taken_to_start(by: str, by_servi
         fixes[team] = Fix(
             fixed_at=at, received_at=at, point=FREMONT, source=FixSource.PHONE, speed_mps=0.0
         )
-    who = Seeker(CalibratedEstimate(), lambda _: fixes)
+    who = Seeker(lambda _: fixes)
     incident_id = county.determined(place=_at(FREMONT))
     if by_service:
         sought(county, who)
@@ -189,3 +191,57 @@ def test_every_face_says_where_a_drive_was_only_taken_to_start(by: str, by_servi
     county.do(AcceptOffer(offer_id=offer.id), by=on_team(team))
     for face in _offers(county, team, incident_id).values():
         assert face["runs"][0]["eta_from"] == by
+
+
+def _slow(version: str = "test", factor: float = 2.0) -> CountyPolicy:
+    """A policy under which every drive takes ``factor`` times as long."""
+    travel = replace(DEFAULT_PARAMETERS, name="slow", time_factor=factor)
+    return replace(rules(offers=AUTO).policy, version=version, travel=travel)
+
+
+def _eta_s(held: Rules, by_service: bool) -> float:
+    """The drive that the only team's offer is made with, and that the ranking shows."""
+    county = County(held)
+    team = county.team(base=HAYWARD)
+    incident_id = county.determined(place=_at(FREMONT))
+    shown_first = seeker().recommend(county.board, county.rules, incident_id, now=county.now)
+    asking = OfferTeam(incident_id=incident_id, team_id=team)
+    if by_service:
+        (offer,) = sought(county).values()
+    else:
+        env, _ = seeker().ranked_offer(county.board, held, envelope(asking), asking)
+        offer = env.command
+    assert isinstance(offer, OfferTeam) and offer.eta_s is not None
+    (candidate,) = shown_first.candidates
+    assert candidate.travel is not None and candidate.travel.eta_s == offer.eta_s
+    return offer.eta_s
+
+
+@pytest.mark.parametrize("by_service", [True, False], ids=["service", "desk"])
+def test_the_countys_travel_numbers_make_every_drive_that_is_shown_or_offered(
+    by_service: bool,
+) -> None:
+    usual = _eta_s(rules(offers=AUTO), by_service)
+    assert _eta_s(replace(rules(), policy=_slow()), by_service) == pytest.approx(2 * usual)
+
+
+def test_a_drive_is_told_under_the_policy_that_its_incident_runs_under() -> None:
+    county = County(rules(offers=AUTO))
+    county.team(base=HAYWARD)
+    incident_id = county.determined(place=_at(FREMONT))
+    newer = replace(county.rules, policy=_slow("2"), policies={"test": county.rules.policy})
+    before, after = (
+        seeker().recommend(county.board, held, incident_id, now=county.now)
+        for held in (county.rules, newer)
+    )
+    assert before.candidates == after.candidates
+    assert after.travel_parameters == "statewide 2026-11"
+
+
+def test_a_team_that_is_too_slow_by_the_countys_numbers_may_not_go() -> None:
+    county = County(replace(rules(), policy=_slow(factor=30.0)))
+    county.team(base=HAYWARD)
+    incident_id = county.determined(place=_at(FREMONT))
+    found = seeker().recommend(county.board, county.rules, incident_id, now=county.now)
+    assert found.candidates == () and found.counts == {"too_far": 1}
+    assert found.travel_parameters == "slow 2026-11"

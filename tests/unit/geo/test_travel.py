@@ -22,7 +22,7 @@ from geo.travel import (
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 SCENE = Point(lat_deg=37.0, lon_deg=-120.0)
-ESTIMATE: TravelModel = CalibratedEstimate()
+ESTIMATE: TravelModel = CalibratedEstimate(DEFAULT_PARAMETERS)
 
 
 def km_away(km: float) -> Point:
