@@ -173,13 +173,6 @@ def fold(board: Board, event: Event) -> Board:
     return apply(board, event)[0]
 
 
-def fold_all(board: Board, events: Iterable[Event]) -> Board:
-    """Fold ``events`` in order."""
-    for event in events:
-        board = apply(board, event)[0]
-    return board
-
-
 def apply(board: Board, event: Event) -> tuple[Board, tuple[Change, ...]]:
     """Return the board after ``event`` and everything that the event changed."""
     if event.seq != board.seq + 1 or event.county_id != board.county_id:

@@ -165,11 +165,6 @@ class CrewAssessment(Value, frozen=True, kw_only=True):
         """What bars it."""
         return tuple(shortfall for shortfall in self.shortfalls if shortfall.hard)
 
-    @property
-    def second_is_remote(self) -> bool:
-        """Whether the second member takes part by telehealth (it marks the claim)."""
-        return len(self.counted_on_site) == 1 and bool(self.counted_remote)
-
 
 def incident_needs(needs: Sequence[Need], danger: Danger, policy: CountyPolicy) -> IncidentNeeds:
     """Return what an incident asks of a crew.

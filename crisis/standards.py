@@ -229,15 +229,6 @@ class FollowupRule(Value, frozen=True, kw_only=True):
     counted_from: CountedFrom = CountedFrom.ARRIVED_AT
 
 
-def followup_rule(on: date, standards: Standards | None = None) -> FollowupRule:
-    """Return the follow-up rule in force on a local day."""
-    book = packaged() if standards is None else standards
-    return FollowupRule(
-        hours=book.number("followup.hours", on),
-        counted_from=CountedFrom(str(book.at("followup.counted_from", on).value)),
-    )
-
-
 def followup_due(arrived_at: datetime, cleared_at: datetime | None, rule: FollowupRule) -> datetime:
     """Return the last instant (UTC) for the follow-up check-in.
 

@@ -2,12 +2,10 @@
 
 Two distances: ``geodesic_m`` (geopy, exact to the millimetre, about 100 microseconds) for whatever
 is shown or stored, and ``haversine_m`` (a sphere, below one microsecond) for ranking thousands of
-points first. ``nearest_points`` joins them: sphere for all, ellipsoid for those that can still win.
-Must not know what stands at a point.
+points. Must not know what stands at a point.
 """
 
 from collections.abc import Sequence
-from heapq import nsmallest
 from math import asin, cos, floor, radians, sin, sqrt
 from typing import Annotated
 
@@ -21,9 +19,7 @@ EARTH_RADIUS_M = 6_371_008.8
 #: 0.56 % too long (along a meridian at the equator) and 0.45 % too short (at the poles).
 SPHERE_ERROR = 0.006
 
-#: Side of the cells of ``coarse``, in degrees: 1.1 km north-south, 0.9 km east-west at 37 degrees.
-COARSE_CELL_DEG = 0.01
-
+#: Cells of ``coarse``: each is 1.1 km north-south, 0.9 km east-west at 37 degrees.
 _CELLS_PER_DEG = 100
 _DIAMETER_M = 2 * EARTH_RADIUS_M
 
@@ -85,28 +81,6 @@ def distances_m(origin: Point, points: Sequence[Point]) -> list[float]:
         h = across * across + origin_cos * cos(lat) * along * along
         distances.append(_DIAMETER_M * asin(sqrt(h) if h < 1.0 else 1.0))
     return distances
-
-
-def nearest_points(origin: Point, points: Sequence[Point], count: int) -> list[tuple[int, float]]:
-    """Return the ``count`` points nearest to ``origin`` as (index, geodesic metres), nearest first.
-
-    The answer is that of measuring every point exactly, at the cost of the sphere for all and the
-    ellipsoid for the few whose great-circle distance lies within both errors of the last place.
-    Equal distances keep the order of ``points``.
-    """
-    if count <= 0 or not points:
-        return []
-    rough = distances_m(origin, points)
-    last = nsmallest(count, rough)[-1]
-    # geodesic <= rough / (1 - e) for those in, geodesic >= rough / (1 + e) for those out.
-    reach = last * (1 + SPHERE_ERROR) / (1 - SPHERE_ERROR) + 0.001
-    exact = [
-        (geodesic_m(origin, points[index]), index)
-        for index, distance in enumerate(rough)
-        if distance <= reach
-    ]
-    exact.sort()
-    return [(index, distance) for distance, index in exact[:count]]
 
 
 def coarse(point: Point) -> Point:

@@ -76,7 +76,7 @@ class Cohort(StrEnum):
 
 
 def as_json(report: ResponseTimes, bases: Bases | None = None) -> bytes:
-    """Return the report as JSON; ``json_schema`` describes it.
+    """Return the report as JSON.
 
     Args:
         bases: of a report made out of a file: the rows behind each line are put beside it.
@@ -88,11 +88,6 @@ def as_json(report: ResponseTimes, bases: Bases | None = None) -> bytes:
             written.update(msgspec.to_builtins(bases.in_json(line)))
         whole["rows"] = {**msgspec.to_builtins(bases.of(ALL)), "reasons": bases.reasons()}
     return msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n"
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of ``as_json``."""
-    return msgspec.json.schema(ResponseTimes)
 
 
 def percent_text(share: Share, none: str = "n/a") -> str:

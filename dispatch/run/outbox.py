@@ -18,7 +18,7 @@ from typing import Protocol
 from crisis.clock import Clock, generator, secret_token
 from crisis.errors import CrisisError
 from dispatch.run.alerts import Adapter, Alert, NotDelivered
-from dispatch.store.pool import County, Database, Record, Worker
+from dispatch.store.pool import Database, Record, Worker
 from dispatch.store.sql import load
 
 SQL = load("outbox")
@@ -288,26 +288,6 @@ def alert_of(row: Record) -> Alert:
         created_at=row["created_at"],
         not_after=row["not_after"],
     )
-
-
-async def recent_alerts(
-    database: Database,
-    county_id: int,
-    recipients: Sequence[str],
-    *,
-    since: datetime,
-    now: datetime,
-    most: int = 50,
-) -> list[Alert]:
-    """Return what these recipients were told and is still of use, newest first.
-
-    For a screen that has just connected; afterwards the feed tells it.
-    """
-    async with database.tx(County(county_id), mode="read") as con:
-        rows = await con.fetch(
-            SQL["read_recent_alerts"], county_id, list(recipients), since, now, most
-        )
-    return [alert_of(row) for row in rows]
 
 
 class AlertFeed:

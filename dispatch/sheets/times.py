@@ -131,7 +131,6 @@ _EXCEL_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock's
 _EXCEL_DAYS = (36_526, 109_574)
 #: Digits of a number that counts seconds since 1970, or fractions of them → their share.
 _EPOCHS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
-_MIDNIGHT = timedelta(0)
 _DAY = timedelta(days=1)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from crisis.errors import Unavailable
-from crisis.events import REGISTRY, Body, Event, incident_of, type_of
+from crisis.events import REGISTRY, Event, incident_of, type_of
 from crisis.ids import CommandId, CountyId, UserId
 from crisis.incident.danger import Danger
 from crisis.incident.state import Encounter, Incident, Join
@@ -223,8 +223,3 @@ def incident_of_row(body: str, sealed: bytes | None, keys: CountyKeys) -> Incide
     text = seal.open(bytes(sealed), f"incidents/{keys.county_id}/{incident.id}")
     private = _private_decoder.decode(text)
     return msgspec.structs.replace(incident, **msgspec.structs.asdict(private))
-
-
-def encode_body(body: Body) -> bytes:
-    """Return a body as JSON with its private fields: for tests and exports, never for storage."""
-    return _encoder.encode(body)

@@ -14,7 +14,7 @@ import pytest
 
 from crisis.clock import FakeClock, new_id
 from dispatch.run.alerts import Alert, NotDelivered
-from dispatch.run.outbox import AlertFeed, Outbox, recent_alerts
+from dispatch.run.outbox import AlertFeed, Outbox
 from dispatch.store.pool import Database, Record
 
 if TYPE_CHECKING:
@@ -355,19 +355,6 @@ async def test_a_county_that_grows_while_alerts_are_read_is_looked_at_again(
     feed.wake(KERN)
     await feed.look()
     assert told == keys
-
-
-async def test_a_screen_that_connects_learns_what_it_was_told_before(
-    database: Database, admin: Admin, clock: FakeClock
-) -> None:
-    for recipient in ("team:1", "team:2", "role:dispatcher"):
-        await _notice(admin, clock, recipient=recipient)
-    await _notice(admin, clock, recipient="team:1", not_after=clock.now())
-    await _notice(admin, clock, recipient="team:1", county_id=ALPINE)
-    found = await recent_alerts(
-        database, KERN, ["team:1", "role:dispatcher"], since=clock.now(), now=clock.now()
-    )
-    assert [alert.recipient for alert in found] == ["role:dispatcher", "team:1"]
 
 
 @asynccontextmanager

@@ -300,11 +300,6 @@ class Fanout:
         for group in [*self._fresh, *self._hot]:
             self._flush(group)
 
-    def sockets_of(self, view: Hashable) -> int:
-        """Return how many sockets follow ``view``."""
-        group = self._groups.get(view)
-        return 0 if group is None else len(group.in_step) + len(group.slow) + len(group.ahead)
-
     def stats(self) -> FanoutStats:
         """Return the counters for the metrics page."""
         return FanoutStats(

@@ -85,18 +85,3 @@ FROM unnest($1::integer[], $2::bigint[]) AS seen (county_id, outbox_id)
 JOIN outbox AS o ON o.county_id = seen.county_id AND o.outbox_id > seen.outbox_id
 ORDER BY o.county_id, o.outbox_id
 LIMIT $3;
-
--- name: read_recent_alerts
--- A recipient's newest notices that are still of use, newest first.
--- params: $1 county_id integer, $2 recipients text[], $3 since timestamptz, $4 now timestamptz,
--- $5 most bigint
-SELECT
-    county_id, outbox_id, command_id, position, recipient, template, urgency, incident_number,
-    created_at, not_after
-FROM outbox
-WHERE county_id = $1
-    AND recipient = ANY ($2)
-    AND created_at >= $3
-    AND (not_after IS NULL OR not_after > $4)
-ORDER BY outbox_id DESC
-LIMIT $5;

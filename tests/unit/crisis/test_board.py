@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -19,7 +20,7 @@ from crisis.assignment import (
     Status,
     StatusReported,
 )
-from crisis.board import KINDS, Board, apply, empty_board, fold, fold_all, owed_index
+from crisis.board import KINDS, Board, apply, empty_board, fold, owed_index
 from crisis.call import CallAnswered, CallEnded, CallOffered
 from crisis.duress import DuressAcknowledged, DuressRaised, DuressResolved
 from crisis.errors import IllegalTransition
@@ -391,7 +392,7 @@ def test_changes_and_indexes_hold_whatever_happens(happened: list[Body]) -> None
             assert all(entity.is_open for entity in getattr(then, kind).values() if _closes(entity))
         board = then
         log.append(one)
-    assert fold_all(start, log) == board
+    assert reduce(fold, log, start) == board
 
 
 def _closes(entity: object) -> bool:

@@ -146,7 +146,6 @@ def test_one_provider_is_not_possible_by_telehealth_where_a_bar_holds(
 def test_a_decided_telehealth_second_makes_the_crew_valid() -> None:
     assessment = judge(WITH_REMOTE, telehealth=DECIDED)
     assert assessment.is_valid
-    assert assessment.second_is_remote
 
 
 @pytest.mark.parametrize(

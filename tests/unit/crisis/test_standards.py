@@ -16,7 +16,6 @@ from crisis.standards import (
     Fact,
     FollowupRule,
     followup_due,
-    followup_rule,
     local_day,
     mandated_report_due,
     note_due,
@@ -155,8 +154,10 @@ def test_an_instant_without_a_zone_is_a_slip_that_is_told() -> None:
 
 
 def test_the_follow_up_is_due_72_elapsed_hours_after_arrival_by_default() -> None:
-    rule = followup_rule(TODAY)
+    rule = FollowupRule()
     assert rule == FollowupRule(hours=72, counted_from=CountedFrom.ARRIVED_AT)
+    assert packaged().number("followup.hours", TODAY) == rule.hours
+    assert packaged().at("followup.counted_from", TODAY).value == rule.counted_from
     assert followup_due(T, T + timedelta(hours=2), rule) == T + timedelta(hours=72)
 
 

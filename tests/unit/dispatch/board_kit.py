@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from typing import Any, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from crisis.board import Board, apply, empty_board, fold_all
+from crisis.board import Board, apply, empty_board, fold
 from crisis.call import CallAnswered, CallEvent, CallOffered
 from crisis.codes import code_sets
 from crisis.commands import (
@@ -226,7 +227,7 @@ class County:
         for incident in gone:
             if not stays.get(incident.id):
                 after = after.without("incidents", incident)
-        assert fold_all(before, decision.events) == after
+        assert reduce(fold, decision.events, before) == after
         decision = msgspec.structs.replace(decision, board=after)
         for seq, event in enumerate(decision.events, start=before.seq + 1):
             assert event.seq == seq and event.command_id == env.command_id

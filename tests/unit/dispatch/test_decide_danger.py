@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 import msgspec
 import pytest
 
-from crisis.board import fold_all
+from crisis.board import fold
 from crisis.commands import (
     AcceptOffer,
     AmendIncident,
@@ -249,7 +250,7 @@ def test_a_log_from_before_there_was_a_statement_says_the_same() -> None:
         for event in county.log
     ]
     assert bare != county.log
-    old = fold_all(County().board, bare).incidents[incident_id]
+    old = reduce(fold, bare, County().board).incidents[incident_id]
     assert old.danger == county.incident(incident_id).danger
 
 

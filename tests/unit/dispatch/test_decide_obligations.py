@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crisis.assignment import Status
-from crisis.board import fold_all
+from crisis.board import fold
 from crisis.commands import (
     AcknowledgeDuress,
     ClearAssignment,
@@ -551,7 +552,7 @@ def test_a_sign_of_life_that_comes_late_is_kept_and_the_alarm_stays() -> None:
     decision = decide(board, env, county.now, county.rules, frozenset({check_in.id}))
     done = decision.events[0]
     assert done.off_board and done.body.late is False  # type: ignore[union-attr]
-    elsewhere = fold_all(county.board, decision.events)
+    elsewhere = reduce(fold, decision.events, county.board)
     assert check_in.id not in elsewhere.obligations and len(elsewhere.duress) == 1
 
 

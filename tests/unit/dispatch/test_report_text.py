@@ -18,7 +18,6 @@ from dispatch.reports.text import (
     as_csv,
     as_json,
     as_table,
-    json_schema,
     percent_text,
     responses_as_csv,
 )
@@ -183,7 +182,7 @@ def test_csv_of_responses_lists_each_once_per_denominator() -> None:
 
 def test_json_reads_back_as_the_report_and_fits_its_schema() -> None:
     assert msgspec.json.decode(as_json(made()), type=ResponseTimes) == made()
-    schema = json_schema()
+    schema = msgspec.json.schema(ResponseTimes)
     properties: dict[str, Any] = schema["$defs"]["Line"]["properties"]
     shown = msgspec.json.decode(as_json(made()))["lines"][0]
     assert set(shown) == set(properties)

@@ -15,7 +15,6 @@ from geo.point import (
     distances_m,
     geodesic_m,
     haversine_m,
-    nearest_points,
 )
 
 points = st.builds(
@@ -115,22 +114,6 @@ def test_antipodes_are_half_the_circumference_apart() -> None:
 def test_many_distances_at_once_equal_each_alone(origin: Point, others: list[Point]) -> None:
     alone = [haversine_m(origin, other) for other in others]
     assert distances_m(origin, others) == pytest.approx(alone, rel=1e-9, abs=0.01)
-
-
-@given(californian, st.lists(californian, max_size=25), st.integers(min_value=0, max_value=8))
-def test_the_nearest_are_those_that_measuring_all_exactly_would_give(
-    origin: Point, others: list[Point], count: int
-) -> None:
-    every = sorted((geodesic_m(origin, other), index) for index, other in enumerate(others))
-    assert nearest_points(origin, others, count) == [(index, far) for far, index in every[:count]]
-
-
-def test_the_ellipsoid_decides_where_the_sphere_errs() -> None:
-    # Seen from the equator a degree east is longer than a degree north; the sphere sees a tie.
-    origin = Point(lat_deg=0, lon_deg=0)
-    east, north = Point(lat_deg=0, lon_deg=1), Point(lat_deg=1.0001, lon_deg=0)
-    assert haversine_m(origin, east) < haversine_m(origin, north)
-    assert [index for index, _ in nearest_points(origin, [east, north], 1)] == [1]
 
 
 @given(points)

@@ -364,7 +364,6 @@ def test_a_lost_or_left_socket_gets_nothing_more_and_its_view_goes_with_it() -> 
     assert lost.payloads == left.payloads == []
     stats = bench.fanout.stats()
     assert (stats.sockets, stats.views) == (0, 0)
-    assert bench.fanout.sockets_of("v") == 0
 
 
 def test_counters_count_frames_and_bytes_by_socket() -> None:
