@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 
 import uvicorn
 
+from dispatch.choose.assign import solver
 from dispatch.run.config import Settings
 from dispatch.run.secret import open_private
 from web.live.frames import UVICORN_OPTIONS
@@ -108,6 +109,7 @@ async def answer(node: Node, listening: socket.socket, started: Started | None =
         up = asyncio.create_task(server.is_up.wait())
         await asyncio.wait([up, serving], return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
+        await asyncio.to_thread(solver)
         # Boards and modules stay for good: the cycle collector needn't walk them at each turn.
         gc.collect()
         gc.freeze()

@@ -9,14 +9,20 @@ cost each slot comes from the rankings. Must not know boards, positions or who a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crisis.ids import IncidentId, SlotNo, TeamId
 from crisis.shapes import Value
 from crisis.triage import ACUITY_ORDER, Acuity
 from dispatch.choose import Candidate, Recommendation
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 #: A slot of an incident.
 Place = tuple[IncidentId, SlotNo]
@@ -119,44 +125,23 @@ def _solve(layer: Sequence[Wanted], teams: Sequence[TeamId]) -> list[TeamId | No
 def cheapest(rows: Sequence[Sequence[float]]) -> list[int]:
     """Return for each row its column, no column twice, so that the sum of costs is least.
 
-    Kuhn's method with potentials, one shortest augmenting path per row: O(rows² · columns).
-
     Args:
         rows: costs, at most as many rows as columns; ``inf`` = not possible. Each row must be able
             to have a column of its own.
     """
-    width = len(rows[0]) if rows else 0
-    row_price = [0.0] * (len(rows) + 1)
-    column_price = [0.0] * (width + 1)
-    # Columns count from 1; column 0 stands for the row that looks for one.
-    row_at = [0] * (width + 1)
-    for number in range(1, len(rows) + 1):
-        row_at[0], column = number, 0
-        least, came_from = [inf] * (width + 1), [0] * (width + 1)
-        seen = [False] * (width + 1)
-        while row_at[column]:
-            seen[column] = True
-            row, step, following = row_at[column], inf, 0
-            for other in range(1, width + 1):
-                if seen[other]:
-                    continue
-                price = rows[row - 1][other - 1] - row_price[row] - column_price[other]
-                if price < least[other]:
-                    least[other], came_from[other] = price, column
-                if least[other] < step:
-                    step, following = least[other], other
-            for other in range(width + 1):
-                if seen[other]:
-                    row_price[row_at[other]] += step
-                    column_price[other] -= step
-                else:
-                    least[other] -= step
-            column = following
-        while column:
-            row_at[column] = row_at[came_from[column]]
-            column = came_from[column]
-    found = [0] * len(rows)
-    for column in range(1, width + 1):
-        if row_at[column]:
-            found[row_at[column] - 1] = column - 1
+    if not rows:
+        return []
+    found: list[int] = solver()(np.array(rows))[1].tolist()
     return found
+
+
+def solver() -> Callable[[Floats], tuple[Ints, Ints]]:
+    """Return scipy's assignment solver.
+
+    Loaded when first asked for, or when a node that is up calls this beside its loop: it takes a
+    third of a second, which no command line that assigns nobody should wait for.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    solve: Callable[[Floats], tuple[Ints, Ints]] = linear_sum_assignment
+    return solve
