@@ -57,8 +57,8 @@ from crisis.offer import (
     OfferWithdrawn,
 )
 from crisis.partner import PartnerEvent
+from crisis.responder import Responder
 from crisis.shapes import Value
-from crisis.staffing import Responder
 from crisis.team import (
     CrewChanged,
     LoanReturned,

@@ -1,5 +1,7 @@
 """May this team go? All the reasons against it, at the cost of microseconds per team.
 
+The one judge of teams and crews: ranking, offer, shift start, arrival and crew change ask here.
+
 Judging a crew walks over its people, needs and hazards; a county has many crews and they change
 seldom. So each crew is judged once against every need and hazard that there is, and an incident
 then only looks its own up. Must not know how teams compare.
@@ -10,85 +12,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 
 from crisis.board import Board
 from crisis.ids import IncidentId, ResponderId, SlotNo, TeamId
 from crisis.incident.state import Incident
 from crisis.offer import Offer, OfferState
 from crisis.policy import CountyPolicy
+from crisis.reasons import Reason, ReasonCode
+from crisis.responder import Presence, Responder
 from crisis.rules import Rules
-from crisis.shapes import Value
-from crisis.staffing import (
-    CrewAssessment,
-    Cure,
-    IncidentNeeds,
-    Presence,
-    Responder,
-    Shortfall,
-    ShortfallCode,
-    assess_crew,
-    incident_needs,
-)
+from crisis.staffing import CrewAssessment, IncidentNeeds, assess_crew, incident_needs
 from crisis.standards import local_day
 from crisis.team import Duty, Team
 from crisis.triage import Hazard, Need
 from geo.point import Point
 from geo.zone import AreaMap
 
-
-class ReasonCode(StrEnum):
-    """Why a team can't or should not be asked, apart from its crew.
-
-    What a crew lacks has the codes of ``crisis.staffing.ShortfallCode``.
-    """
-
-    RETIRED = "retired"
-    OFF_SHIFT = "off_shift"
-    UNAVAILABLE = "unavailable"
-    ENDING = "ending"
-    BUSY_OFFER = "busy_offer"
-    BUSY_RUN = "busy_run"
-    LENT = "lent"
-    IN_DURESS = "in_duress"
-    OUTSIDE_ZONE = "outside_zone"
-    NO_POSITION = "no_position"
-    TOO_FAR = "too_far"
-    # Soft ones: the team may be asked all the same.
-    ZONE_NOT_LOADED = "zone_not_loaded"
-    DECLINED_BEFORE = "declined_before"
-    EXPIRED_BEFORE = "expired_before"
-    SHIFT_ENDS_FIRST = "shift_ends_first"
-    #: Of several incidents that wait, another one should get it.
-    WANTED_ELSEWHERE = "wanted_elsewhere"
-
-
-class Reason(Value, frozen=True, kw_only=True, gc=False):
-    """One thing that speaks against a team.
-
-    Attributes:
-        code: a ``ReasonCode`` or ``ShortfallCode``; stable, stored and counted.
-        sentence: for a dispatcher; never a name.
-        hard: bars the team; a soft one only marks it or puts it after the others.
-        subject: code of the need, hazard or unavailability, or the other incident's number.
-        curable_by: what would mend it; ``None`` = only waiting, or nothing.
-    """
-
-    code: str
-    sentence: str
-    hard: bool = True
-    subject: str | None = None
-    curable_by: Cure | None = None
-
-
 _LONE_BARS = frozenset(
     {
-        ShortfallCode.LONE_BARRED_NO_SOLO,
-        ShortfallCode.LONE_BARRED_WEAPON,
-        ShortfallCode.LONE_BARRED_UNKNOWN_SCENE,
+        ReasonCode.LONE_BARRED_NO_SOLO,
+        ReasonCode.LONE_BARRED_WEAPON,
+        ReasonCode.LONE_BARRED_UNKNOWN_SCENE,
     }
 )
-_NEEDS = frozenset({ShortfallCode.HARD_NEED_UNMET, ShortfallCode.SOFT_NEED_UNMET})
+_NEEDS = frozenset({ReasonCode.HARD_NEED_UNMET, ReasonCode.SOFT_NEED_UNMET})
 
 _RETIRED = (Reason(code=ReasonCode.RETIRED, sentence="The team is no longer in use."),)
 _OFF_SHIFT = (Reason(code=ReasonCode.OFF_SHIFT, sentence="Off shift."),)
@@ -159,7 +106,7 @@ class _Judged:
         # An entry holds its team, so that no other object can take over its number.
         self._by_object: dict[int, _Known] = {}
         # One object for equal things: thousands of crews lack the same few.
-        self._reasons: dict[Shortfall, Reason] = {}
+        self._reasons: dict[Reason, Reason] = {}
         self._unmet: dict[frozenset[str], frozenset[str]] = {}
 
     def holds_for(
@@ -213,18 +160,18 @@ class _Judged:
             if shortfall.code in _NEEDS and subject is not None:
                 unmet.add(subject)
             elif shortfall.code in _LONE_BARS and subject is not None:
-                bars[subject] = (*bars.get(subject, ()), self._reason(shortfall))
+                bars[subject] = (
+                    *bars.get(subject, ()),
+                    self._one(shortfall),
+                )
             else:
-                base.append(self._reason(shortfall))
+                base.append(self._one(shortfall))
         lacks = frozenset(unmet)
         lacks = self._unmet.setdefault(lacks, lacks)
         return CrewProfile(base=tuple(base), unmet=lacks, bars=bars)
 
-    def _reason(self, shortfall: Shortfall) -> Reason:
-        reason = self._reasons.get(shortfall)
-        if reason is None:
-            reason = self._reasons[shortfall] = of_shortfall(shortfall)
-        return reason
+    def _one(self, reason: Reason) -> Reason:
+        return self._reasons.setdefault(reason, reason)
 
 
 #: So many states of teams are remembered before the memo starts anew.
@@ -262,15 +209,8 @@ class CrewMemo:
         return made
 
 
-def of_shortfall(shortfall: Shortfall) -> Reason:
-    """Return a crew's shortfall as a reason."""
-    return Reason(
-        code=shortfall.code.value,
-        sentence=shortfall.sentence,
-        hard=shortfall.hard,
-        subject=shortfall.subject,
-        curable_by=shortfall.curable_by,
-    )
+#: Of the whole process; whoever ranks for many counties may hold one of their own.
+SHARED_MEMO = CrewMemo()
 
 
 def assess(
@@ -302,22 +242,44 @@ def assess(
     )
 
 
+def judge_crew(
+    board: Board, rules: Rules, team: Team, at: datetime, incident: Incident | None = None
+) -> CrewAssessment:
+    """Judge the team's crew as of the local day of ``at``.
+
+    ``incident``: that it would be there for, judged under its own policy; ``None`` = none in
+    particular.
+    """
+    needs = IncidentNeeds()
+    if incident is not None:
+        rules = rules.under(incident.policy_version)
+        needs = incident_needs(incident.needs, incident.danger, rules.policy)
+    return assess(team, board.responders, needs, rules, local_day(at, rules.policy.tz()))
+
+
 def _only_ranks(rules: Rules, code: str) -> bool:
     known = rules.codes.find("need", code)
     return known is not None and "ranking" in known.attributes
 
 
 class Asking:
-    """One slot of one incident, prepared to be asked of many teams."""
+    """One slot of one incident, prepared to be asked of many teams.
+
+    Args:
+        slot: ``None`` = any: then nobody counts as asked before.
+        now: its local day counts.
+        rules: under the incident's own policy (``Rules.under``).
+        memo: crews judged before.
+    """
 
     def __init__(
         self,
         board: Board,
         incident: Incident,
-        slot: SlotNo,
+        slot: SlotNo | None,
         now: datetime,
         rules: Rules,
-        memo: CrewMemo,
+        memo: CrewMemo = SHARED_MEMO,
     ) -> None:
         self.board = board
         self.rules = rules
@@ -348,7 +310,7 @@ class Asking:
         self._zones: dict[tuple[str, ...], tuple[Reason, ...]] = {}
         self._here: frozenset[str] | None = None
         self._unavailable: dict[str | None, tuple[Reason, ...]] = {}
-        self._busy_with: dict[tuple[ReasonCode, IncidentId], tuple[Reason, ...]] = {}
+        self._busy_with: dict[tuple[str, IncidentId | None], tuple[Reason, ...]] = {}
 
     def crew(self, team: Team) -> CrewProfile:
         """Return what is known of the team's crew."""
@@ -383,6 +345,10 @@ class Asking:
             found += self._asked.get(team.id, ())
         return found
 
+    def may_ask(self, team: Team) -> bool:
+        """Whether nothing hard speaks against the team, its position aside."""
+        return not any(reason.hard for reason in self.why_not(team))
+
     def _on_duty(self, team: Team) -> tuple[Reason, ...]:
         found: tuple[Reason, ...] = _RETIRED if team.retired else ()
         match team.duty:
@@ -404,18 +370,20 @@ class Asking:
         if team.run is not None:
             found += self._busy(ReasonCode.BUSY_RUN, "On a run:", team.run[0])
         for run_id in team.claims:
-            if (at := self._runs.get(run_id)) is not None:
-                found += self._busy(ReasonCode.BUSY_RUN, "Reports being at", at)
+            at = self._runs.get(run_id)
+            found += self._busy(ReasonCode.BUSY_RUN, "Reports being at", at)
         return found
 
-    def _busy(self, code: ReasonCode, what: str, incident_id: IncidentId) -> tuple[Reason, ...]:
-        made = self._busy_with.get((code, incident_id))
+    def _busy(
+        self, code: ReasonCode, what: str, incident_id: IncidentId | None
+    ) -> tuple[Reason, ...]:
+        made = self._busy_with.get((what, incident_id))
         if made is None:
-            incident = self.board.incidents.get(incident_id)
+            incident = None if incident_id is None else self.board.incidents.get(incident_id)
             number = None if incident is None else str(incident.number)
             sentence = f"{what} incident {number or 'off the board'}."
             made = (Reason(code=code, sentence=sentence, subject=number),)
-            self._busy_with[code, incident_id] = made
+            self._busy_with[what, incident_id] = made
         return made
 
     def _unavailable_for(self, reason: str | None) -> tuple[Reason, ...]:
@@ -444,9 +412,9 @@ class Asking:
             standards=self.rules.standards,
         )
         unmet = {
-            shortfall.subject: (of_shortfall(shortfall),)
+            shortfall.subject: (shortfall,)
             for shortfall in nobody.shortfalls
-            if shortfall.code is ShortfallCode.HARD_NEED_UNMET and shortfall.subject is not None
+            if shortfall.code is ReasonCode.HARD_NEED_UNMET and shortfall.subject is not None
         }
         return tuple(unmet.items())
 
@@ -475,15 +443,7 @@ def _against_zones(
     return _ZONE_NOT_LOADED
 
 
-def serves(areas: AreaMap, team: Team, incident: Incident) -> bool:
-    """Whether the place lies in the team's zones; also where that can't be told."""
-    point = incident.clinical.point or incident.place.cell
-    if not team.zones or point is None:
-        return True
-    return _against_zones(areas, _names_here(areas, point), team.zones) != _OUTSIDE_ZONE
-
-
-def _asked_before(incident: Incident, slot: SlotNo) -> dict[TeamId, tuple[Reason, ...]]:
+def _asked_before(incident: Incident, slot: SlotNo | None) -> dict[TeamId, tuple[Reason, ...]]:
     asked: dict[TeamId, tuple[Reason, ...]] = {}
     for offer in incident.offers:
         if offer.slot == slot and offer.state is OfferState.DECLINED:
@@ -499,9 +459,10 @@ def why_not(
     """Return everything that speaks against one team, its position aside; empty = nothing.
 
     For the check at the offer, which a ranking made a moment ago does not replace. The team may be
-    asked when none of the reasons is hard.
+    asked when none of the reasons is hard. Judged under the incident's own policy.
     """
-    return Asking(board, incident, slot, now, rules, CrewMemo()).why_not(team)
+    rules = rules.under(incident.policy_version)
+    return Asking(board, incident, slot, now, rules).why_not(team)
 
 
 def is_persons_turn(

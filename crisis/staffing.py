@@ -13,17 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from enum import StrEnum
 
 from crisis.codes import Code, CodeSets
 from crisis.ids import ResponderId
 from crisis.incident.danger import SCREENING, Danger
 from crisis.policy import CountyPolicy
+from crisis.reasons import Cure, Reason, ReasonCode
 from crisis.responder import (
-    Credential,
     Presence,
     PresenceMode,
-    Responder,
     Uncounted,
     fills,
     is_competent,
@@ -33,25 +31,6 @@ from crisis.responder import (
 from crisis.shapes import Value
 from crisis.standards import Standards, packaged
 from crisis.triage import Hazard, Need
-
-__all__ = [
-    "Credential",
-    "CrewAssessment",
-    "Cure",
-    "IncidentNeeds",
-    "Presence",
-    "PresenceMode",
-    "Responder",
-    "Shortfall",
-    "ShortfallCode",
-    "TelehealthSecond",
-    "Uncounted",
-    "assess_crew",
-    "incident_needs",
-    "shortfalls",
-    "why_uncounted",
-]
-
 
 #: The hazard of a scene about which not everything was answered that must be.
 UNKNOWN_SCENE = "unknown_scene"
@@ -81,63 +60,6 @@ class IncidentNeeds(Value, frozen=True, kw_only=True):
     hazards: tuple[Hazard, ...] = ()
 
 
-class ShortfallCode(StrEnum):
-    """What a crew may lack; stable, stored in events."""
-
-    NOBODY_ON_SITE = "nobody_on_site"
-    SECOND_MEMBER_MISSING = "second_member_missing"
-    NO_NALOXONE_CARRIER = "no_naloxone_carrier"
-    NO_ASSESSOR_ON_SITE = "no_assessor_on_site"
-    NO_LPHA = "no_lpha"
-    TOO_MANY_TELEHEALTH = "too_many_telehealth"
-    TELEHEALTH_NOT_ALLOWED = "telehealth_not_allowed"
-    TELEHEALTH_AUDIO_NOT_ALLOWED = "telehealth_audio_not_allowed"
-    TELEHEALTH_DELAY_NOT_DETERMINED = "telehealth_delay_not_determined"
-    TELEHEALTH_SAFETY_NOT_DETERMINED = "telehealth_safety_not_determined"
-    TELEHEALTH_MEMBER_NOT_NAMED = "telehealth_member_not_named"
-    TELEHEALTH_NOT_APPROVED = "telehealth_not_approved"
-    LONE_NOT_ALLOWED = "lone_not_allowed"
-    LONE_BARRED_NO_SOLO = "lone_barred_no_solo"
-    LONE_BARRED_WEAPON = "lone_barred_weapon"
-    LONE_BARRED_UNKNOWN_SCENE = "lone_barred_unknown_scene"
-    HARD_NEED_UNMET = "hard_need_unmet"
-    SOFT_NEED_UNMET = "soft_need_unmet"
-
-
-class Cure(StrEnum):
-    """What would mend a shortfall."""
-
-    SECOND_ON_SITE = "second_on_site"
-    TELEHEALTH_SECOND = "telehealth_second"
-    CARRY_NALOXONE = "carry_naloxone"
-    NALOXONE_TRAINED_MEMBER = "naloxone_trained_member"
-    ASSESSOR = "assessor"
-    LPHA_ON_CALL = "lpha_on_call"
-    FEWER_TELEHEALTH = "fewer_telehealth"
-    VIDEO = "video"
-    DETERMINE_DELAY = "determine_delay"
-    DETERMINE_SAFETY = "determine_safety"
-    NAME_MEMBER = "name_member"
-    APPROVAL = "approval"
-    OTHER_TEAM = "other_team"
-
-
-class Shortfall(Value, frozen=True, kw_only=True):
-    """One thing that a crew lacks.
-
-    Attributes:
-        sentence: for a dispatcher; never a name.
-        hard: bars the crew; a soft one only lowers its rank.
-        subject: the code of the need or hazard in question; ``None`` = none.
-    """
-
-    code: ShortfallCode
-    sentence: str
-    hard: bool
-    curable_by: Cure
-    subject: str | None = None
-
-
 class CrewAssessment(Value, frozen=True, kw_only=True):
     """The judgement of a crew.
 
@@ -152,7 +74,7 @@ class CrewAssessment(Value, frozen=True, kw_only=True):
     counted_on_site: tuple[ResponderId, ...]
     counted_remote: tuple[ResponderId, ...]
     uncounted: tuple[tuple[ResponderId, tuple[Uncounted, ...]], ...]
-    shortfalls: tuple[Shortfall, ...]
+    shortfalls: tuple[Reason, ...]
     possible_with_telehealth: bool
 
     @property
@@ -161,7 +83,7 @@ class CrewAssessment(Value, frozen=True, kw_only=True):
         return not any(shortfall.hard for shortfall in self.shortfalls)
 
     @property
-    def hard(self) -> tuple[Shortfall, ...]:
+    def hard(self) -> tuple[Reason, ...]:
         """What bars it."""
         return tuple(shortfall for shortfall in self.shortfalls if shortfall.hard)
 
@@ -177,33 +99,6 @@ def incident_needs(needs: Sequence[Need], danger: Danger, policy: CountyPolicy) 
         unknown = Hazard(code=UNKNOWN_SCENE, source=SCREENING)
         hazards = hazards if UNKNOWN_SCENE in danger.codes else (*hazards, unknown)
     return IncidentNeeds(needs=tuple(needs), hazards=hazards)
-
-
-def shortfalls(
-    crew: Sequence[Presence],
-    needs: IncidentNeeds,
-    on: date,
-    *,
-    lpha_reachable: bool,
-    telehealth: TelehealthSecond | None,
-    policy: CountyPolicy,
-    codes: CodeSets,
-    capabilities: frozenset[str] = frozenset(),
-) -> tuple[Shortfall, ...]:
-    """Return everything that a crew lacks, hard ones first; see ``assess_crew``.
-
-    The crew may go when none is hard; empty = it lacks nothing.
-    """
-    return assess_crew(
-        crew,
-        needs,
-        on,
-        lpha_reachable=lpha_reachable,
-        telehealth=telehealth,
-        policy=policy,
-        codes=codes,
-        capabilities=capabilities,
-    ).shortfalls
 
 
 def assess_crew(
@@ -246,13 +141,13 @@ def assess_crew(
         uncounted=tuple((who, why) for who, why in reasons.items() if why),
         shortfalls=tuple(sorted(found, key=lambda shortfall: not shortfall.hard)),
         possible_with_telehealth=(
-            hard == {ShortfallCode.SECOND_MEMBER_MISSING} and policy.telehealth.allowed
+            hard == {ReasonCode.SECOND_MEMBER_MISSING} and policy.telehealth.allowed
         ),
     )
 
 
-def _hard(code: ShortfallCode, sentence: str, cure: Cure, subject: str | None = None) -> Shortfall:
-    return Shortfall(code=code, sentence=sentence, hard=True, curable_by=cure, subject=subject)
+def _hard(code: ReasonCode, sentence: str, cure: Cure, subject: str | None = None) -> Reason:
+    return Reason(code=code, sentence=sentence, hard=True, curable_by=cure, subject=subject)
 
 
 def _members(
@@ -262,17 +157,17 @@ def _members(
     policy: CountyPolicy,
     on: date,
     standards: Standards | None,
-) -> list[Shortfall]:
+) -> list[Reason]:
     """Two members who count, at most one of them remote and then properly decided."""
     book = packaged() if standards is None else standards
     here = {p.responder.id for p in on_site}
     away = {p.responder.id for p in remote}
     required = book.number("team.providers_required", on)
-    found: list[Shortfall] = []
+    found: list[Reason] = []
     if len(away) > book.number("team.telehealth_maximum", on):
         found.append(
             _hard(
-                ShortfallCode.TOO_MANY_TELEHEALTH,
+                ReasonCode.TOO_MANY_TELEHEALTH,
                 "More than one member takes part by telehealth.",
                 Cure.FEWER_TELEHEALTH,
             )
@@ -280,7 +175,7 @@ def _members(
     if not here:
         found.append(
             _hard(
-                ShortfallCode.NOBODY_ON_SITE,
+                ReasonCode.NOBODY_ON_SITE,
                 "No member on site counts as a provider.",
                 Cure.SECOND_ON_SITE,
             )
@@ -291,7 +186,7 @@ def _members(
         remote_would_do = len(here) == required - 1 and policy.telehealth.allowed
         found.append(
             _hard(
-                ShortfallCode.SECOND_MEMBER_MISSING,
+                ReasonCode.SECOND_MEMBER_MISSING,
                 "Only one member counts as a provider; two are needed."
                 if here or away
                 else "No member counts as a provider; two are needed.",
@@ -305,8 +200,8 @@ def _members(
 
 def _telehealth(
     remote: Sequence[Presence], decision: TelehealthSecond, policy: CountyPolicy
-) -> list[Shortfall]:
-    code = ShortfallCode
+) -> list[Reason]:
+    code = ReasonCode
     by_audio = all(p.mode is PresenceMode.TELEHEALTH_AUDIO for p in remote)
     faults = (
         (
@@ -350,15 +245,15 @@ def _telehealth(
 
 
 _LONE_BARS = (
-    ("no_solo", ShortfallCode.LONE_BARRED_NO_SOLO, "One member alone must not go: {label}."),
+    ("no_solo", ReasonCode.LONE_BARRED_NO_SOLO, "One member alone must not go: {label}."),
     (
         "weapon",
-        ShortfallCode.LONE_BARRED_WEAPON,
+        ReasonCode.LONE_BARRED_WEAPON,
         "One member alone must not go to a weapon: {label}.",
     ),
     (
         "unknown_scene",
-        ShortfallCode.LONE_BARRED_UNKNOWN_SCENE,
+        ReasonCode.LONE_BARRED_UNKNOWN_SCENE,
         "One member alone must not go to a scene that isn't known.",
     ),
 )
@@ -366,18 +261,18 @@ _LONE_BARS = (
 
 def _lone(
     on_site: int, needs: IncidentNeeds, policy: CountyPolicy, codes: CodeSets
-) -> list[Shortfall]:
+) -> list[Reason]:
     """Hazards bar a lone member, with or without a remote second.
 
     Someone else on site who doesn't count (an officer, a trainee) changes nothing.
     """
     if on_site != 1:
         return []
-    found: list[Shortfall] = []
+    found: list[Reason] = []
     if not policy.lone.allowed:
         found.append(
             _hard(
-                ShortfallCode.LONE_NOT_ALLOWED,
+                ReasonCode.LONE_NOT_ALLOWED,
                 "The county doesn't send one member alone.",
                 Cure.SECOND_ON_SITE,
             )
@@ -401,13 +296,13 @@ def _skills(
     lpha_reachable: bool,
     on: date,
     codes: CodeSets,
-) -> list[Shortfall]:
-    found: list[Shortfall] = []
+) -> list[Reason]:
+    found: list[Reason] = []
     trained = [p for p in on_site if p.responder.naloxone_trained]
     if not any(p.carries_naloxone for p in trained):
         found.append(
             _hard(
-                ShortfallCode.NO_NALOXONE_CARRIER,
+                ReasonCode.NO_NALOXONE_CARRIER,
                 "No member on site who is trained in naloxone carries it."
                 if trained
                 else "No member on site is trained in naloxone.",
@@ -417,7 +312,7 @@ def _skills(
     if not any(p.responder.can_assess for p in on_site):
         found.append(
             _hard(
-                ShortfallCode.NO_ASSESSOR_ON_SITE,
+                ReasonCode.NO_ASSESSOR_ON_SITE,
                 "No member on site is trained to conduct the crisis assessment.",
                 Cure.ASSESSOR,
             )
@@ -425,7 +320,7 @@ def _skills(
     if not lpha_reachable and not any(is_lpha(p.responder, codes) for p in (*on_site, *remote)):
         found.append(
             _hard(
-                ShortfallCode.NO_LPHA,
+                ReasonCode.NO_LPHA,
                 "No licensed professional is in the crew or within reach.",
                 Cure.LPHA_ON_CALL,
             )
@@ -440,18 +335,16 @@ def _unmet(
     capabilities: frozenset[str],
     on: date,
     codes: CodeSets,
-) -> list[Shortfall]:
-    found: list[Shortfall] = []
+) -> list[Reason]:
+    found: list[Reason] = []
     for need in needs.needs:
         known = codes.find("need", need.code)
         if known is not None and _meets(known, counted, on_site, capabilities, on, codes):
             continue
         label = known.label if known is not None else need.code
         found.append(
-            Shortfall(
-                code=(
-                    ShortfallCode.HARD_NEED_UNMET if need.hard else ShortfallCode.SOFT_NEED_UNMET
-                ),
+            Reason(
+                code=(ReasonCode.HARD_NEED_UNMET if need.hard else ReasonCode.SOFT_NEED_UNMET),
                 sentence=f"Needed and not in this crew: {label}.",
                 hard=bool(need.hard),
                 curable_by=Cure.OTHER_TEAM,

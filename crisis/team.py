@@ -26,8 +26,9 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
+from crisis.responder import PresenceMode, Responder
 from crisis.shapes import EventBody, Value, mark_of
-from crisis.staffing import PresenceMode, Responder, TelehealthSecond
+from crisis.staffing import TelehealthSecond
 from crisis.states import step
 from geo.point import Point
 

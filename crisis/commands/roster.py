@@ -8,8 +8,9 @@ from msgspec import Meta
 
 from crisis.commands.base import Aware, Code, Codes, Command, Crew, Mark, Short
 from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
+from crisis.responder import Responder
 from crisis.roles import DISPATCH, FIELD, STAFFING, Role
-from crisis.staffing import Responder, TelehealthSecond
+from crisis.staffing import TelehealthSecond
 from geo.point import Point
 
 

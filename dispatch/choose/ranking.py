@@ -16,13 +16,13 @@ from math import inf
 import msgspec
 
 from crisis.board import Board
-from crisis.eligibility import Asking, CrewMemo, Reason, ReasonCode
+from crisis.eligibility import SHARED_MEMO, Asking, CrewMemo
 from crisis.ids import SlotNo, TeamId
 from crisis.incident.state import Incident
 from crisis.offer import LocatedBy
 from crisis.policy import CountyPolicy
+from crisis.reasons import Reason, ReasonCode
 from crisis.rules import Rules
-from crisis.staffing import ShortfallCode
 from crisis.standards import local_day, response_standard
 from crisis.team import Duty, Team
 from dispatch.choose import coverage
@@ -53,7 +53,7 @@ _NO_POSITION = (
 _SHIFT_ENDS_FIRST = Reason(
     code=ReasonCode.SHIFT_ENDS_FIRST, sentence="Its shift ends before it can arrive.", hard=False
 )
-_SECOND_MISSING = ShortfallCode.SECOND_MEMBER_MISSING.value
+_SECOND_MISSING = ReasonCode.SECOND_MEMBER_MISSING
 _ASKED_BEFORE = frozenset({ReasonCode.DECLINED_BEFORE, ReasonCode.EXPIRED_BEFORE})
 #: How far a reason keeps a team from going: 0 = a crew, zone or position to mend.
 _FAR_OFF: Mapping[str, int] = {
@@ -66,8 +66,6 @@ _FAR_OFF: Mapping[str, int] = {
     ReasonCode.RETIRED: 4,
 }
 _FARTHEST_OFF = max(_FAR_OFF.values())
-
-_SHARED_MEMO = CrewMemo()
 
 
 class _Located(msgspec.Struct, frozen=True, gc=False):
@@ -107,7 +105,7 @@ def rank(
             all.
         memo: crews judged before; ``None`` = the process's own.
     """
-    asking = Asking(board, incident, slot, now, rules, memo or _SHARED_MEMO)
+    asking = Asking(board, incident, slot, now, rules, memo or SHARED_MEMO)
     valid, nearly, barred = _sorted_out(asking, board, fixes, now)
     drives = _drives(asking, travel, [*valid, *nearly], now)
     valid, nearly, drives, far = _within(valid, nearly, drives, rules.policy)

@@ -11,9 +11,9 @@ from datetime import datetime
 
 import msgspec
 
-from crisis.eligibility import Reason
 from crisis.ids import IncidentId, SlotNo, TeamId
 from crisis.offer import LocatedBy
+from crisis.reasons import Reason
 from crisis.shapes import Value
 from crisis.staffing import IncidentNeeds
 from geo.travel import TravelMethod, TravelTime

@@ -18,7 +18,7 @@ import msgspec
 from crisis.board import Board
 from crisis.commands import Command, Envelope, EscalateSlot, OfferTeam
 from crisis.effects import RecordDraft
-from crisis.eligibility import CrewMemo, Reason, ReasonCode, is_persons_turn
+from crisis.eligibility import CrewMemo, is_persons_turn
 from crisis.errors import Conflict, NotFound
 from crisis.ids import (
     CountyId,
@@ -31,6 +31,7 @@ from crisis.ids import (
 )
 from crisis.incident.state import Incident, Slot
 from crisis.offer import LocatedBy, OfferState
+from crisis.reasons import Reason, ReasonCode
 from crisis.roles import THE_SERVICE, Role
 from crisis.rules import Rules
 from crisis.shapes import Value

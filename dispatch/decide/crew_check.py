@@ -1,7 +1,7 @@
 """Judging a team's crew for an incident, with what the board knows of its members.
 
-Asked at the offer, at acceptance, on arrival and at each change of crew or hazards. The predicate
-itself stands in ``crisis.staffing``.
+Asked at the offer, at acceptance, on arrival and at each change of crew or hazards. The judgement
+itself stands in ``crisis.eligibility``.
 """
 
 from __future__ import annotations
@@ -18,111 +18,30 @@ from crisis.assignment import (
     Status,
     evolve_assignment,
 )
-from crisis.board import Board
+from crisis.eligibility import judge_crew
 from crisis.errors import NotFound
 from crisis.ids import AgencyId
 from crisis.incident.state import Incident
-from crisis.responder import Presence
-from crisis.rules import Rules
+from crisis.reasons import Reason
 from crisis.run_times import left_at
-from crisis.staffing import (
-    CrewAssessment,
-    IncidentNeeds,
-    Shortfall,
-    TelehealthSecond,
-    assess_crew,
-    incident_needs,
-)
-from crisis.standards import local_day
+from crisis.staffing import CrewAssessment, TelehealthSecond
 from crisis.team import CrewMember, Team
 from dispatch.decide.context import Deciding
 
 
 def assess(
-    d: Deciding,
-    incident: Incident,
-    team: Team,
-    *,
-    crew: Sequence[CrewMember] | None = None,
-    telehealth: TelehealthSecond | None = None,
-    at: datetime | None = None,
+    d: Deciding, incident: Incident | None, team: Team, *, at: datetime | None = None
 ) -> CrewAssessment:
-    """Judge the team's crew (or ``crew`` with its ``telehealth`` decision) for the incident.
+    """Judge the team's crew for the incident (``None`` = for none in particular).
 
-    A member whom the roster doesn't know counts for nothing. ``at``: whose local day counts;
-    ``None`` = the command's own instant.
+    ``at``: whose local day counts; ``None`` = the command's own instant.
     """
-    members = team.crew if crew is None else crew
-    decision = team.telehealth if crew is None else telehealth
-    policy = d.policy_of(incident)
-    return assess_crew(
-        [
-            Presence(
-                responder=d.board.responders[m.responder_id],
-                mode=m.mode,
-                carries_naloxone=m.carries_naloxone,
-            )
-            for m in members
-            if m.responder_id in d.board.responders
-        ],
-        incident_needs(incident.needs, incident.danger, policy),
-        local_day(d.occurred_at if at is None else at, policy.tz()),
-        lpha_reachable=d.rules.lpha_reachable,
-        telehealth=decision,
-        policy=policy,
-        codes=d.rules.codes,
-        capabilities=frozenset(team.capabilities),
-        standards=d.rules.standards,
-    )
+    return judge_crew(d.board, d.rules, team, d.occurred_at if at is None else at, incident)
 
 
-def alone(
-    d: Deciding,
-    team: Team,
-    crew: Sequence[CrewMember] | None = None,
-    telehealth: TelehealthSecond | None = None,
-    at: datetime | None = None,
-) -> CrewAssessment:
-    """Judge the team's crew (or ``crew``) for no incident in particular; see ``assess``."""
-    own = crew is None
-    return judge_alone(
-        d.board,
-        d.rules,
-        team,
-        team.crew if crew is None else crew,
-        team.telehealth if own else telehealth,
-        d.occurred_at if at is None else at,
-    )
-
-
-def judge_alone(
-    board: Board,
-    rules: Rules,
-    team: Team,
-    crew: Sequence[CrewMember],
-    telehealth: TelehealthSecond | None,
-    at: datetime,
-) -> CrewAssessment:
-    """Judge a crew of the team as of the local day of ``at``, for no incident in particular."""
-    return assess_crew(
-        [
-            Presence(
-                responder=board.responders[m.responder_id],
-                mode=m.mode,
-                carries_naloxone=m.carries_naloxone,
-            )
-            for m in crew
-            if m.responder_id in board.responders
-        ],
-        IncidentNeeds(),
-        local_day(at, rules.policy.tz()),
-        lpha_reachable=rules.lpha_reachable,
-        telehealth=telehealth,
-        policy=rules.policy,
-        codes=rules.codes,
-        capabilities=frozenset(team.capabilities),
-        standards=rules.standards,
-    )
+def with_crew(team: Team, crew: Sequence[CrewMember], telehealth: TelehealthSecond | None) -> Team:
+    """Return the team as it would be with that crew and that decision."""
+    return msgspec.structs.replace(team, crew=tuple(crew), telehealth=telehealth)
 
 
 def told_alone(judged: CrewAssessment) -> dict[str, Any]:
@@ -135,21 +54,20 @@ def told_alone(judged: CrewAssessment) -> dict[str, Any]:
 
 def crew_at(
     d: Deciding, incident: Incident, run: Assignment, at: datetime
-) -> tuple[tuple[Shortfall, ...], datetime | None]:
+) -> tuple[tuple[Reason, ...], datetime | None]:
     """Judge the crew that the run had at that instant, whoever is on it now.
 
     Returns what barred it then, and from when on a valid crew was there: ``at`` itself, or the
     later change of crew that completed it; ``None`` = none was.
     """
     team = d.board.teams.get(run.team_id) or _bare(run)
-    lacked: tuple[Shortfall, ...] | None = None
+    lacked: tuple[Reason, ...] | None = None
     stints = [(at, run.stint_at(at)), *((s.since, s) for s in run.stints if s.since > at)]
     for since, stint in stints:
         if stint is None:
             continue
-        judged = assess(
-            d, incident, team, crew=stint.members, telehealth=stint.telehealth, at=since
-        )
+        crewed = with_crew(team, stint.members, stint.telehealth)
+        judged = assess(d, incident, crewed, at=since)
         if lacked is None:
             lacked = judged.hard
         if judged.is_valid:
@@ -159,7 +77,7 @@ def crew_at(
 
 def clock_stop(
     d: Deciding, incident: Incident, run: Assignment, arrived_at: datetime
-) -> tuple[tuple[Shortfall, ...], datetime | None]:
+) -> tuple[tuple[Reason, ...], datetime | None]:
     """Return what barred the crew that arrived then, and when the clock stops for the run.
 
     ``None`` = it doesn't: no valid crew was there before the team had left.
@@ -176,18 +94,18 @@ def _bare(run: Assignment) -> Team:
     return Team(id=run.team_id, agency_id=AgencyId(run.team_id), call_sign="")
 
 
-def codes_of(shortfalls: Sequence[Shortfall]) -> tuple[str, ...]:
+def codes_of(shortfalls: Sequence[Reason]) -> tuple[str, ...]:
     """Return the codes of the shortfalls, each once, as events keep them."""
     return tuple(dict.fromkeys(s.code.value for s in shortfalls))
 
 
-def reason_of(shortfall: Shortfall) -> dict[str, Any]:
-    """Return a shortfall as a refusal or a warning tells it."""
+def reason_of(reason: Reason) -> dict[str, Any]:
+    """Return a reason as a refusal or a warning tells it."""
     return {
-        "code": shortfall.code.value,
-        "sentence": shortfall.sentence,
-        "curable_by": shortfall.curable_by.value,
-        "subject": shortfall.subject,
+        "code": reason.code.value,
+        "sentence": reason.sentence,
+        "curable_by": None if reason.curable_by is None else reason.curable_by.value,
+        "subject": reason.subject,
     }
 
 
@@ -242,17 +160,21 @@ def require_known(d: Deciding, crew: Sequence[CrewMember]) -> None:
 
 
 def approved(
-    d: Deciding, before: TelehealthSecond | None, given: TelehealthSecond | None
+    d: Deciding,
+    incident: Incident | None,
+    before: TelehealthSecond | None,
+    given: TelehealthSecond | None,
 ) -> TelehealthSecond | None:
     """Return the decision for a remote second with an approval that was really given.
 
-    Whoever may approve approves by sending it. From others an approval stands only where it is
-    the one already given to the same decision.
+    Whoever may approve, by the incident's policy, approves by sending it. From others an approval
+    stands only where it is the one already given to the same decision.
     """
     if given is None:
         return None
-    if d.env.actor.has(*d.policy.telehealth.approvers):
-        role = next(r for r in d.policy.telehealth.approvers if d.env.actor.has(r))
+    approvers = d.policy_of(incident).telehealth.approvers
+    role = next((role for role in approvers if d.env.actor.has(role)), None)
+    if role is not None:
         return msgspec.structs.replace(given, approved_by=role.value, approved_at=d.occurred_at)
     if before is not None and _same_decision(before, given):
         return before

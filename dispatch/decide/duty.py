@@ -29,7 +29,7 @@ from crisis.team import (
 )
 from dispatch.decide.alone import require_over
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import alone, approved, assess, swap, told_alone
+from dispatch.decide.crew_check import approved, assess, swap, told_alone
 from dispatch.decide.duress import open_alarm
 from dispatch.decide.shifts import (
     check_crew,
@@ -71,10 +71,10 @@ def start_shift(d: Deciding, c: StartShift) -> dict[str, Any]:
             starts_at=d.occurred_at,
             ends_at=ends_at,
             crew=crew,
-            telehealth=approved(d, team.telehealth, c.telehealth),
+            telehealth=approved(d, None, team.telehealth, c.telehealth),
         )
     )
-    judged = alone(d, d.board.teams[team.id])
+    judged = assess(d, None, d.board.teams[team.id])
     return {"shift_id": shift_id, "team_id": team.id, **told_alone(judged)}
 
 
@@ -88,24 +88,24 @@ def change_crew(d: Deciding, c: ChangeCrew) -> dict[str, Any]:
     reason = d.reason("crew_change_reason", c.reason)
     check_crew(d, crew)
     check_on_one_shift(d, crew, team)
+    incident = None if team.run is None else d.incident(team.run[0])
     d.emit(
         CrewChanged(
             shift_id=shift.id,
             team_id=team.id,
             crew=crew,
-            telehealth=decision_after(d, team, crew, c),
+            telehealth=decision_after(d, incident, team, crew, c),
             reason=reason,
         )
     )
     mark = d.board.shifts[shift.id].crew_mark
     team = d.board.teams[team.id]
-    if team.run is None:
-        told = told_alone(alone(d, team))
-        return {"shift_id": shift.id, "team_id": team.id, "crew_mark": mark, **told}
-    incident_id, assignment_id = team.run
-    incident = d.incident(incident_id)
-    run = incident.assignment(assignment_id)
     judged = assess(d, incident, team)
+    if incident is None or team.run is None:
+        told = told_alone(judged)
+        return {"shift_id": shift.id, "team_id": team.id, "crew_mark": mark, **told}
+    assignment_id = team.run[1]
+    run = incident.assignment(assignment_id)
     if run is not None:
         swap(d, incident, run, team.crew, team.telehealth, judged, reason)
     if not judged.is_valid:

@@ -36,7 +36,7 @@ from dispatch.decide import belief, dues, flags
 from dispatch.decide.alone import check_longer
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import assess, clock_stop, codes_of, reason_of, swap
+from dispatch.decide.crew_check import assess, clock_stop, codes_of, reason_of, swap, with_crew
 from dispatch.decide.endings import propose_close
 from dispatch.decide.shifts import check_crew, check_on_one_shift, crew_after, decision_after
 from dispatch.decide.situation import warning
@@ -299,7 +299,7 @@ def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:
     reason = d.reason("crew_change_reason", c.reason)
     check_crew(d, crew)
     check_on_one_shift(d, crew, team)
-    telehealth = decision_after(d, team, crew, c)
+    telehealth = decision_after(d, incident, team, crew, c)
     if team.shift_id is not None:
         d.emit(
             CrewChanged(
@@ -310,7 +310,7 @@ def swap_crew(d: Deciding, c: SwapCrew) -> dict[str, Any]:
                 reason=reason,
             )
         )
-    judged = assess(d, incident, team, crew=crew, telehealth=telehealth)
+    judged = assess(d, incident, with_crew(team, crew, telehealth))
     swap(d, incident, run, crew, telehealth, judged, reason)
     if not judged.is_valid:
         d.notify("role:supervisor", "crew_no_longer_valid", incident=incident)

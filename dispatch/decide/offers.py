@@ -19,7 +19,7 @@ from crisis.commands import (
     OfferTeam,
     WithdrawOffer,
 )
-from crisis.eligibility import serves
+from crisis.eligibility import why_not
 from crisis.errors import Conflict, Invalid, NotFound, OfferClosed
 from crisis.ids import AssignmentId, OfferId, SlotNo
 from crisis.incident.state import Incident, IncidentState, Slot
@@ -33,6 +33,7 @@ from crisis.offer import (
     OfferWithdrawn,
 )
 from crisis.policy import offer_window_s
+from crisis.reasons import ReasonCode
 from crisis.roles import Role
 from crisis.staffing import CrewAssessment
 from crisis.team import Duty, Team
@@ -41,7 +42,7 @@ from dispatch.decide.claims import require_settled_claims
 from dispatch.decide.context import Deciding, Handler, check_voice
 from dispatch.decide.crew_check import assess, codes_of, reason_of
 from dispatch.decide.situation import warning
-from dispatch.decide.waking import next_wake, wake_taken_back, why_not_free
+from dispatch.decide.waking import next_wake, wake_taken_back
 
 #: Whoever enters an outage's papers needs longer to answer for a team than the team had.
 BACK_ENTRY_WINDOW_S = 86_400.0
@@ -68,8 +69,7 @@ def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
             "rung_taken", "This try was made meanwhile.", rung=c.rung, next_rung=slot.rung + 1
         )
     judged = assess(d, incident, team)
-    _require_eligible(d, team, judged)
-    _check_zone(d, incident, team, c)
+    _require_eligible(d, c, incident, slot, team, judged)
     offer_id = OfferId(d.id("offer"))
     expires_at = _expires_at(d, incident)
     soft = [s for s in judged.shortfalls if not s.hard]
@@ -116,23 +116,6 @@ def _check_override(d: Deciding, c: OfferTeam) -> None:
         )
 
 
-def _check_zone(d: Deciding, incident: Incident, team: Team, c: OfferTeam) -> None:
-    """Let nobody be asked beyond the team's zones, unless a person says why.
-
-    Who serves where is the county's own arrangement, not a rule of the benefit.
-    """
-    if serves(d.rules.areas, team, incident):
-        return
-    if d.env.actor.has(Role.SYSTEM):
-        raise Conflict("team_not_eligible", "The place lies outside the team's zones.")
-    if c.override_reason is None:
-        raise Invalid(
-            "override_reason_missing",
-            "The place lies outside the team's zones; say why it is asked all the same.",
-            set="override_reason",
-        )
-
-
 def slot_for(incident: Incident, no: SlotNo | None, *, may_ask_beside: bool) -> Slot:
     """Return the slot to ask for: the named one, else the first that has nobody.
 
@@ -164,21 +147,33 @@ def slot_for(incident: Incident, no: SlotNo | None, *, may_ask_beside: bool) -> 
     return slot
 
 
-def _require_eligible(d: Deciding, team: Team, judged: CrewAssessment) -> None:
-    """Refuse a team that may not lawfully or can't go, with all reasons at once."""
-    reasons = why_not_free(d, team)
-    if team.duty is not Duty.OFF_SHIFT:
-        reasons += [reason_of(shortfall) for shortfall in judged.hard]
-    if reasons:
-        first = reasons[0]["sentence"]
-        more = f" And {len(reasons) - 1} more." if len(reasons) > 1 else ""
-        raise Conflict(
-            "team_not_eligible",
-            f"{team.call_sign} can't be asked: {first}{more}",
-            team_id=str(team.id),
-            reasons=reasons,
-            possible_with_telehealth=judged.possible_with_telehealth,
+def _require_eligible(
+    d: Deciding, c: OfferTeam, incident: Incident, slot: Slot, team: Team, judged: CrewAssessment
+) -> None:
+    """Refuse a team that may not lawfully or can't go, with all reasons at once.
+
+    Nobody is asked beyond the team's zones, unless a person says why: who serves where is the
+    county's own arrangement, not a rule of the benefit.
+    """
+    against = why_not(d.board, incident, slot.no, team, d.occurred_at, d.rules)
+    reasons = [reason for reason in against if reason.hard]
+    only_outside = all(reason.code is ReasonCode.OUTSIDE_ZONE for reason in reasons)
+    if not reasons or (only_outside and c.override_reason is not None):
+        return
+    if only_outside and not d.env.actor.has(Role.SYSTEM):
+        raise Invalid(
+            "override_reason_missing",
+            "The place lies outside the team's zones; say why it is asked all the same.",
+            set="override_reason",
         )
+    more = f" And {len(reasons) - 1} more." if len(reasons) > 1 else ""
+    raise Conflict(
+        "team_not_eligible",
+        f"{team.call_sign} can't be asked: {reasons[0].sentence}{more}",
+        team_id=str(team.id),
+        reasons=[reason_of(reason) for reason in reasons],
+        possible_with_telehealth=judged.possible_with_telehealth,
+    )
 
 
 def _expires_at(d: Deciding, incident: Incident) -> datetime:

@@ -15,7 +15,7 @@ from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, TeamId, Us
 from crisis.incident.state import Incident, IncidentState
 from crisis.obligation import Obligation, ObligationArose, ObligationKind
 from crisis.policy import CountyPolicy
-from crisis.staffing import PresenceMode
+from crisis.responder import PresenceMode
 from crisis.team import Team
 from crisis.triage import Acuity
 from dispatch.decide.context import Deciding

@@ -22,7 +22,7 @@ from dispatch.decide import dues, encounters, fitting
 from dispatch.decide.alone import check_alone, shift_at
 from dispatch.decide.assignments import let_happen
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import approved, assess, codes_of
+from dispatch.decide.crew_check import approved, assess, codes_of, with_crew
 from dispatch.decide.endings import propose_close
 from dispatch.decide.offers import slot_for, withdraw_others
 from dispatch.decide.shifts import check_crew, find_team
@@ -55,8 +55,8 @@ def enter(d: Deciding, c: EnterAssignment) -> dict[str, Any]:
     slot = _slot(incident, c)
     d.occurred_at = c.accepted_at
     warnings: list[dict[str, Any]] = []
-    crew, telehealth = _crew(d, team, c, warnings)
-    judged = assess(d, incident, team, crew=crew, telehealth=telehealth)
+    crew, telehealth = _crew(d, incident, team, c, warnings)
+    judged = assess(d, incident, with_crew(team, crew, telehealth))
     run_id = AssignmentId(d.id("assignment"))
     d.emit(
         AssignmentEntered(
@@ -166,7 +166,7 @@ def _slot(incident: Incident, c: EnterAssignment) -> Slot:
 
 
 def _crew(
-    d: Deciding, team: Team, c: EnterAssignment, warnings: list[dict[str, Any]]
+    d: Deciding, incident: Incident, team: Team, c: EnterAssignment, warnings: list[dict[str, Any]]
 ) -> tuple[tuple[CrewMember, ...], TelehealthSecond | None]:
     """Return who went, and the decision for a remote second.
 
@@ -188,7 +188,7 @@ def _crew(
         )
     if c.crew:
         check_crew(d, c.crew)
-        return c.crew, approved(d, shift.telehealth if shift else None, c.telehealth)
+        return c.crew, approved(d, incident, shift.telehealth if shift else None, c.telehealth)
     if shift is not None:
         return shift.crew, shift.telehealth
     warnings.append(

@@ -26,7 +26,7 @@ from crisis.team import (
 )
 from dispatch.decide import duty
 from dispatch.decide.context import Deciding, Handler
-from dispatch.decide.crew_check import alone, told_alone
+from dispatch.decide.crew_check import assess, told_alone, with_crew
 from dispatch.decide.reach import require_in_reach
 from dispatch.decide.shifts import (
     check_crew,
@@ -172,7 +172,7 @@ def plan_shift(d: Deciding, c: PlanShift) -> dict[str, Any]:
         "shift_id": shift_id,
         "double_booked": double_booked(d, c.crew, shift_id, c.starts_at, c.ends_at),
         # What the crew would lack, as rostered: told, not refused.
-        **told_alone(alone(d, team, c.crew, at=c.starts_at)),
+        **told_alone(assess(d, None, with_crew(team, c.crew, None), at=c.starts_at)),
     }
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from crisis.commands.roster import CrewTold
 from crisis.errors import Conflict, Invalid, NotFound, StaleVersion
 from crisis.ids import ResponderId, ShiftId, TeamId, UserId
+from crisis.incident.state import Incident
 from crisis.responder import PresenceMode
 from crisis.staffing import TelehealthSecond
 from crisis.standards import utc, wall
@@ -102,12 +103,15 @@ def _with_changes(before: Sequence[CrewMember], c: CrewTold) -> tuple[CrewMember
 
 
 def decision_after(
-    d: Deciding, team: Team, crew: Iterable[CrewMember], c: CrewTold
+    d: Deciding, incident: Incident | None, team: Team, crew: Iterable[CrewMember], c: CrewTold
 ) -> TelehealthSecond | None:
-    """Return the decision for a remote second: the one told, else the old one while it fits."""
+    """Return the decision for a remote second: the one told, else the old one while it fits.
+
+    ``incident``: of the run that the crew is on; ``None`` = of none.
+    """
     before = team.telehealth
     if c.telehealth is not None or before is None:
-        return approved(d, before, c.telehealth)
+        return approved(d, incident, before, c.telehealth)
     remote = {member.responder_id for member in crew if member.mode.is_telehealth}
     fits = bool(remote) if before.member is None else before.member in remote
     return before if fits else None

@@ -23,7 +23,7 @@ from crisis.events import Event
 from crisis.ids import CountyId
 from crisis.incident.state import Incident
 from crisis.obligation import Obligation
-from crisis.staffing import Responder
+from crisis.responder import Responder
 from crisis.team import Shift, Team
 from dispatch.store.codec import as_bytea, event_of, event_row, incident_of_row
 from dispatch.store.errors import register_constraint

@@ -20,7 +20,7 @@ from crisis.errors import Conflict
 from crisis.incident.state import Incident
 from crisis.obligation import Obligation
 from crisis.offer import Offer
-from crisis.staffing import Responder
+from crisis.responder import Responder
 from crisis.team import Shift, Team
 from dispatch.store.codec import sealed_incident
 from dispatch.store.errors import register_constraint

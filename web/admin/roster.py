@@ -17,13 +17,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from crisis.commands import CancelShift, PlanShift, RecordResponder, RecordTeam
+from crisis.eligibility import judge_crew
 from crisis.errors import CrisisError, NotFound
 from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
 from crisis.responder import Credential, PresenceMode, Responder, why_uncounted
 from crisis.standards import local_day
 from crisis.team import CrewMember, Shift, Team
 from dispatch.beside import BESIDE, Work
-from dispatch.decide.crew_check import judge_alone
 from dispatch.run.imports.roster import Roster, responder_command, responder_id_of, team_command
 from dispatch.run.imports.rows import Mind, split, yes_or_no
 from dispatch.run.imports.shifts import instant_of
@@ -71,7 +71,7 @@ class RosterPages:
                 "team": team,
                 "agency": agencies.get(team.agency_id, "-"),
                 "until": desk.when(team.shift_ends_at),
-                "now": "on_a_run" if team.run else "asked" if team.offer else "",
+                "now": "busy_run" if team.run else "busy_offer" if team.offer else "",
             }
             for team in sorted(teams, key=lambda t: t.call_sign)
         ]
@@ -283,8 +283,11 @@ class RosterPages:
                     "elsewhere": _double_booked(shift, board.shifts.values()),
                     "lacks": [
                         mind_in(desk, Mind(f"crew.{one.code.value}", one.sentence))
-                        for one in judge_alone(
-                            board, rules, team, shift.crew, None, shift.starts_at
+                        for one in judge_crew(
+                            board,
+                            rules,
+                            msgspec.structs.replace(team, crew=shift.crew, telehealth=None),
+                            shift.starts_at,
                         ).shortfalls
                     ]
                     if shift.crew

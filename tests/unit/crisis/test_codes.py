@@ -12,7 +12,7 @@ from crisis.codes import CountyCode, code_sets, packaged, parse, require, with_c
 from crisis.endings import Fit, fit
 from crisis.errors import Invalid
 from crisis.obligation import ObligationKind
-from crisis.staffing import PresenceMode
+from crisis.responder import PresenceMode
 from crisis.triage import Acuity, Answer
 from geo.zone import AreaClass, AreaMethod
 

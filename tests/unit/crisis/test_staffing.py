@@ -16,21 +16,14 @@ from crisis.ids import AgencyId, ResponderId
 from crisis.incident.danger import Danger, danger_of
 from crisis.incident.situation import Situation
 from crisis.policy import CountyPolicy, LonePolicy, TelehealthPolicy, from_mapping
+from crisis.reasons import OF_CREW, Cure, ReasonCode
+from crisis.responder import Credential, Presence, PresenceMode, Responder, Uncounted, why_uncounted
 from crisis.staffing import (
-    Credential,
     CrewAssessment,
-    Cure,
     IncidentNeeds,
-    Presence,
-    PresenceMode,
-    Responder,
-    ShortfallCode,
     TelehealthSecond,
-    Uncounted,
     assess_crew,
     incident_needs,
-    shortfalls,
-    why_uncounted,
 )
 from crisis.triage import Answer, Clinical, Hazard, Need, Place
 
@@ -368,7 +361,7 @@ def test_a_yes_brings_its_hazard_once() -> None:
     assert found[0] is noted
 
 
-def reachable() -> set[ShortfallCode]:
+def reachable() -> set[ReasonCode]:
     """Collect the codes that a spread of faulty crews brings up."""
     strict = replace(
         POLICY,
@@ -392,23 +385,10 @@ def reachable() -> set[ShortfallCode]:
 
 
 def test_every_shortfall_can_come_up_and_is_a_sentence() -> None:
-    assert reachable() == set(ShortfallCode)
+    assert reachable() == OF_CREW
     for shortfall in judge(()).shortfalls:
         assert shortfall.sentence[0].isupper()
         assert shortfall.sentence.endswith(".")
-
-
-def test_shortfalls_are_those_of_the_assessment() -> None:
-    found = shortfalls(
-        ALONE,
-        hazards("weapon"),
-        TODAY,
-        lpha_reachable=False,
-        telehealth=None,
-        policy=POLICY,
-        codes=CODES,
-    )
-    assert found == judge(ALONE, needs=hazards("weapon")).shortfalls
 
 
 days = st.sampled_from([None, date(2024, 1, 1), TODAY, date(2027, 1, 1)])
@@ -503,7 +483,7 @@ def test_losing_a_member_never_makes_an_invalid_crew_valid(
     crew = unique(crew)
     before = judge(crew, needs=needs, lpha=lpha, telehealth=decision)
     # One remote member too many is the one fault that leaving does cure.
-    if not crew or before.is_valid or ShortfallCode.TOO_MANY_TELEHEALTH in lacks(before):
+    if not crew or before.is_valid or ReasonCode.TOO_MANY_TELEHEALTH in lacks(before):
         return
     i = which % len(crew)
     after = judge((*crew[:i], *crew[i + 1 :]), needs=needs, lpha=lpha, telehealth=decision)

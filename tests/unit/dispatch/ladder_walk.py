@@ -87,9 +87,10 @@ from crisis.incident.state import Incident, IncidentState, Slot, SlotEscalated, 
 from crisis.obligation import ObligationKind
 from crisis.partner import PartnerState
 from crisis.policy import CountyPolicy, OfferPolicy, Rung, RungKind, WaitingPolicy
+from crisis.responder import PresenceMode
 from crisis.roles import Actor, Role
 from crisis.rules import Rules
-from crisis.staffing import PresenceMode, TelehealthSecond
+from crisis.staffing import TelehealthSecond
 from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, TeamRecorded
 from crisis.triage import Acuity, Hazard

@@ -228,7 +228,7 @@ def test_nobody_is_asked_before_a_person_has_said_what_is_so(
     another = s.county.determined()
     reasons = s.county.refused("team_not_eligible", OfferTeam(incident_id=another, team_id=s.team))
     codes = {reason["code"] for reason in cast("list[dict[str, str]]", reasons.facts["reasons"])}
-    assert codes & {"reports_being_there", "off_shift"}
+    assert codes & {"busy_run", "off_shift"}
 
 
 def test_a_person_may_ask_another_team_all_the_same_and_says_why() -> None:

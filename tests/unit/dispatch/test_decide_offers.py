@@ -139,8 +139,8 @@ def _untrained(county: County) -> TeamId:
     [
         (_off_shift, "off_shift"),
         (_unavailable, "unavailable"),
-        (_asked, "offer_pending"),
-        (_running, "on_a_run"),
+        (_asked, "busy_offer"),
+        (_running, "busy_run"),
         (_in_duress, "in_duress"),
         (_lent, "lent"),
         (_alone, "second_member_missing"),

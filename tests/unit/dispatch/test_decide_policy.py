@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from crisis.assignment import Status
-from crisis.commands import EscalateDuress, EscalateSlot, ExpireOffer, RaiseDuress, ReportStatus
+from crisis.commands import (
+    ChangeCrew,
+    EscalateDuress,
+    EscalateSlot,
+    ExpireOffer,
+    RaiseDuress,
+    ReportStatus,
+)
 from crisis.ids import SlotNo
 from crisis.obligation import ObligationKind
 from crisis.policy import (
@@ -17,14 +24,19 @@ from crisis.policy import (
     PerAcuity,
     Rung,
     RungKind,
+    TelehealthPolicy,
     WaitingPolicy,
 )
+from crisis.responder import PresenceMode
+from crisis.roles import Role
+from crisis.staffing import TelehealthSecond
 from dispatch.choose.seek import WakeUp
 from dispatch.due import TimerCommand, due
 from dispatch.run.rulebook import DEFAULT_POLICY, Rulebook
 from tests.unit.dispatch.board_kit import (
     MONDAY,
     SERVICE,
+    SUPERVISOR,
     County,
     changed,
     on_team,
@@ -92,6 +104,25 @@ def test_what_begins_after_the_edit_runs_under_it() -> None:
     offer_id = county.offered(incident_id, team)
     offer = county.incident(incident_id).offer(offer_id)
     assert offer is not None and offer.expires_at == county.now + timedelta(seconds=31)
+
+
+def test_who_may_approve_a_remote_second_is_said_by_the_incidents_policy() -> None:
+    county = under(BEFORE)
+    team_id = county.team()
+    county.running(county.determined(), team_id)
+    led = changed(AFTER, telehealth=TelehealthPolicy(approvers=(Role.LEAD,)))
+    county.rules = changed(county.rules, policy=led)
+    shift_id = county.a_team(team_id).shift_id
+    assert shift_id is not None
+    crew = county.a_team(team_id).crew
+    remote = changed(crew[1], mode=PresenceMode.TELEHEALTH_VIDEO)
+    decision = TelehealthSecond(
+        marked_delay=True, no_safety_concern=True, member=remote.responder_id
+    )
+    change = ChangeCrew(shift_id=shift_id, add=(remote,), telehealth=decision)
+    county.do(change, by=SUPERVISOR)
+    approved = county.a_team(team_id).telehealth
+    assert approved is not None and approved.approved_by == "supervisor"
 
 
 def test_what_is_owed_of_a_running_incident_keeps_its_intervals() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from crisis.board import Board
 from crisis.codes import code_sets
 from crisis.duress import Duress, DuressState
-from crisis.eligibility import CrewMemo, ReasonCode, assess, of_shortfall, why_not
+from crisis.eligibility import CrewMemo, assess, why_not
 from crisis.ids import (
     AgencyId,
     AssignmentId,
@@ -32,9 +32,10 @@ from crisis.incident.danger import danger_of
 from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.offer import Offer, OfferState
 from crisis.policy import CountyPolicy, FixPolicy, MatchingPolicy, TelehealthPolicy
+from crisis.reasons import OF_CREW, ReasonCode
 from crisis.responder import Credential, Responder
 from crisis.rules import Rules
-from crisis.staffing import ShortfallCode, incident_needs
+from crisis.staffing import incident_needs
 from crisis.standards import packaged
 from crisis.team import CrewMember, Duty, Team
 from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place, Standard
@@ -867,7 +868,6 @@ def test_no_team_is_ranked_whose_crew_may_not_go(made: County, about: Incident) 
 @given(counties(), situations())
 def test_reasons_of_a_crew_are_those_of_the_staffing_rules(made: County, about: Incident) -> None:
     needs = incident_needs(about.needs, about.danger, POLICY)
-    staffing = {code.value for code in ShortfallCode}
     found = made.rank(about)
     named: list[Possible | Excluded] = [*found.possible, *found.excluded]
     for one in named:
@@ -875,9 +875,7 @@ def test_reasons_of_a_crew_are_those_of_the_staffing_rules(made: County, about: 
         if team.duty is Duty.OFF_SHIFT:
             continue
         judged = assess(team, made.responders, needs, RULES, TODAY)
-        assert {reason for reason in one.reasons if reason.code in staffing} == {
-            of_shortfall(shortfall) for shortfall in judged.hard
-        }
+        assert {reason for reason in one.reasons if reason.code in OF_CREW} == set(judged.hard)
     for possible in found.possible:
         team = made.teams[possible.team_id]
         assert assess(team, made.responders, needs, RULES, TODAY).possible_with_telehealth

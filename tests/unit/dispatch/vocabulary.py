@@ -16,11 +16,10 @@ from typing import Any
 import msgspec
 
 from crisis.codes import CodeSets
-from crisis.eligibility import ReasonCode
+from crisis.reasons import OF_CREW, ReasonCode
 from crisis.roles import Role
-from crisis.staffing import ShortfallCode
 
-_SHORTFALLS = frozenset(code.value for code in ShortfallCode)
+_SHORTFALLS = frozenset(code.value for code in OF_CREW)
 _ROLES = frozenset(role.value for role in Role) | {""}
 _ID = re.compile(r"[0-9a-f-]{36}")
 _VERSION = re.compile(r"[A-Za-z0-9_.:/@+-]{0,80}")
@@ -54,7 +53,7 @@ VOCABULARY: dict[str, str | tuple[str, ...] | frozenset[str] | re.Pattern[str]] 
     "NoDispatchDetermined.reason": "no_dispatch_reason",
     "SlotDropped.reason": "slot_drop_reason",
     "SlotEscalated.to": "escalation_rung",
-    "SlotEscalated.exclusions": _SHORTFALLS | {code.value for code in ReasonCode},
+    "SlotEscalated.exclusions": frozenset(code.value for code in ReasonCode),
     "OwnerChanged.reason": "owner_change_reason",
     "Subject.label": re.compile(r"[0-9]{1,3}"),
     "SubjectAdded.label": re.compile(r"[0-9]{1,3}"),

@@ -72,6 +72,9 @@ export type PresenceMode = (typeof PRESENCE_MODE_WORDS)[number];
 export const RATIONALE_WORDS = ["never", "when_against", "always"] as const;
 export type Rationale = (typeof RATIONALE_WORDS)[number];
 
+export const REASON_CODE_WORDS = ["retired", "off_shift", "unavailable", "ending", "busy_offer", "busy_run", "lent", "in_duress", "outside_zone", "no_position", "too_far", "zone_not_loaded", "declined_before", "expired_before", "shift_ends_first", "wanted_elsewhere", "nobody_on_site", "second_member_missing", "no_naloxone_carrier", "no_assessor_on_site", "no_lpha", "too_many_telehealth", "telehealth_not_allowed", "telehealth_audio_not_allowed", "telehealth_delay_not_determined", "telehealth_safety_not_determined", "telehealth_member_not_named", "telehealth_not_approved", "lone_not_allowed", "lone_barred_no_solo", "lone_barred_weapon", "lone_barred_unknown_scene", "hard_need_unmet", "soft_need_unmet"] as const;
+export type ReasonCode = (typeof REASON_CODE_WORDS)[number];
+
 export const ROLE_WORDS = ["call_taker", "dispatcher", "supervisor", "on_call", "responder", "remote_clinician", "follow_up_worker", "agency_manager", "lead", "compliance", "admin", "integration", "system"] as const;
 export type Role = (typeof ROLE_WORDS)[number];
 
@@ -1849,7 +1852,7 @@ export interface ProposalView {
 
 /** One thing that speaks against a team. */
 export interface Reason {
-  readonly code: string;
+  readonly code: ReasonCode;
   readonly sentence: string;
   readonly hard: boolean;
   readonly subject: string | null;
