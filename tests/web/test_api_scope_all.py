@@ -111,9 +111,9 @@ def _queries(operation: Operation) -> list[dict[str, str]]:
     return [
         {},
         *(
-            {parameter.name: value}
-            for parameter in operation.parameters
-            for value in (parameter.schema or {}).get("enum", ())
+            {name: value}
+            for name, schema in operation.parameters.items()
+            for value in schema.get("enum", ())
         ),
     ]
 

@@ -25,7 +25,7 @@ from dispatch.store.pool import County
 from dispatch.store.records import read_record
 from geo.fix import Fix
 from geo.point import Point
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import answer
 
 #: Whoever a rung of the ladder may call.
@@ -70,8 +70,17 @@ class DuressFacts(Struct, frozen=True, kw_only=True):
     next_at: datetime | None = None
 
 
+OPERATIONS = Rows("duress")
+
+
+@OPERATIONS.get(
+    "/duress/{duress_id}/facts",
+    answer=DuressFacts,
+    refusals=frozenset({"not_found"}),
+    needs="view:duress",
+)
 async def read_facts(asked: Asked) -> Response:
-    """Answer with what is known of an open alarm, and note who was told."""
+    """Who is in danger, how to reach them, where they are, and who sees to it. Noted."""
     actor, county = asked.actor, asked.county
     duress = county.board.duress.get(DuressId(asked.id("duress_id")))
     if duress is None:
@@ -183,17 +192,3 @@ async def _labels(asked: Asked, duress: Duress) -> dict[UserId, str]:
 
 def _fix(asked: Asked, team_id: TeamId | None) -> Fix | None:
     return None if team_id is None else asked.node.positions.latest(asked.county_id).get(team_id)
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/duress/{duress_id}/facts",
-        summary="Who is in danger, how to reach them, where they are, and who sees to it. Noted.",
-        tag="duress",
-        run=read_facts,
-        answer=DuressFacts,
-        refusals=frozenset({"not_found"}),
-        needs="view:duress",
-    ),
-]

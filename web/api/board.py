@@ -6,9 +6,9 @@ Nothing private is here; what a view shows is the live feed's to say.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from crisis.codes import CodeSet
@@ -21,13 +21,14 @@ from crisis.roles import DESK, STAFFING, Actor, Role
 from crisis.team import Duty, Team
 from dispatch.feed import RoleClass, view_of
 from geo.fix import Fix
-from web.api.routes import Asked, Operation, Parameter
-from web.api.wire import JSON, answer, convert
+from web.api.routes import Asked, Query, Rows
+from web.api.wire import JSON, answer
 
 
-class _View(Struct, frozen=True, forbid_unknown_fields=True):
-    view: RoleClass | None = None
-    county: str | None = None
+class _View(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    view: Annotated[
+        RoleClass | None, Meta(description="default: the widest that the roles open")
+    ] = None
 
 
 class BoardSnapshot(Struct, frozen=True, kw_only=True):
@@ -104,9 +105,15 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
     policy: CountyPolicy
 
 
+OPERATIONS = Rows("board")
+
+
+@OPERATIONS.get(
+    "/board", answer=BoardSnapshot, query=_View, refusals=frozenset({"invalid"}), needs="view:board"
+)
 async def read_board(asked: Asked) -> Response:
-    """Answer with what a live socket's snapshot would hold."""
-    wanted = convert(asked.query, _View).view
+    """What a view of the board shows now, as the live socket's snapshot."""
+    wanted = asked.told(_View).view
     view = view_of(asked.actor, asked.county_id, wanted)
     payload = asked.node.feed.catch_up(view, None)
     # The snapshot is encoded once for all; how old it is is said by each reading of it.
@@ -127,8 +134,9 @@ _SEE_ALL = DESK | {
 _SEE_PLACES = DESK | {Role.LEAD, Role.AGENCY_MANAGER}
 
 
+@OPERATIONS.get("/teams", tag="roster", answer=Teams, needs="view:teams")
 async def list_teams(asked: Asked) -> Response:
-    """Answer with the teams that the actor may see; a crew sees its own."""
+    """The county's teams, their duty and where they are."""
     actor, board = asked.actor, asked.county.board
     latest = asked.node.positions.latest(asked.county_id)
     rows = [
@@ -154,8 +162,9 @@ def _sees_place(actor: Actor, team: Team) -> bool:
     return team.id == actor.team_id or actor.has(*_SEE_PLACES)
 
 
+@OPERATIONS.get("/responders", tag="roster", answer=Responders, needs="view:responders")
 async def list_responders(asked: Asked) -> Response:
-    """Answer with the people whom a crew can be made of."""
+    """The people on the roster and what they are trained and licensed for."""
     actor = asked.actor
     if not actor.has(*DESK, *STAFFING, Role.LEAD):
         raise NotAllowed("role", "The roster is for those who staff and lead teams.")
@@ -164,8 +173,9 @@ async def list_responders(asked: Asked) -> Response:
     return answer(Responders(responders=mine, marks={one.id: one.mark for one in mine}))
 
 
+@OPERATIONS.get("/codes", answer=Codes, needs="view:codes")
 async def list_codes(asked: Asked) -> Response:
-    """Answer with the code sets of the county's day."""
+    """The code sets of the county's day."""
     _ = asked.actor
     codes = asked.county.rules().codes
     return answer(
@@ -177,15 +187,17 @@ async def list_codes(asked: Asked) -> Response:
     )
 
 
+@OPERATIONS.get("/policy", answer=PolicyNow, needs="view:policy")
 async def read_policy(asked: Asked) -> Response:
-    """Answer with the policy in force."""
+    """The county's policy in force."""
     _ = asked.actor
     now = asked.now
     return answer(PolicyNow(now=now, policy=asked.county.rules(now).policy))
 
 
+@OPERATIONS.get("/rules", answer=RulesNow, needs="view:policy")
 async def read_rules(asked: Asked) -> Response:
-    """Answer with which rules are in force, and what of them nobody has verified."""
+    """Which standards, zones and code sets are in force; what of them is not verified."""
     _ = asked.actor
     now = asked.now
     rules = asked.county.rules(now)
@@ -199,69 +211,3 @@ async def read_rules(asked: Asked) -> Response:
             unverified=unverified(rules.standards, rules.codes),
         )
     )
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/board",
-        summary="What a view of the board shows now, as the live socket's snapshot.",
-        tag="board",
-        run=read_board,
-        answer=BoardSnapshot,
-        parameters=(
-            Parameter(
-                "view",
-                "default: the widest that the roles open",
-                schema={"type": "string", "enum": [role.value for role in RoleClass]},
-            ),
-        ),
-        refusals=frozenset({"invalid"}),
-        needs="view:board",
-    ),
-    Operation(
-        method="GET",
-        path="/teams",
-        summary="The county's teams, their duty and where they are.",
-        tag="roster",
-        run=list_teams,
-        answer=Teams,
-        needs="view:teams",
-    ),
-    Operation(
-        method="GET",
-        path="/responders",
-        summary="The people on the roster and what they are trained and licensed for.",
-        tag="roster",
-        run=list_responders,
-        answer=Responders,
-        needs="view:responders",
-    ),
-    Operation(
-        method="GET",
-        path="/codes",
-        summary="The code sets of the county's day.",
-        tag="board",
-        run=list_codes,
-        answer=Codes,
-        needs="view:codes",
-    ),
-    Operation(
-        method="GET",
-        path="/policy",
-        summary="The county's policy in force.",
-        tag="board",
-        run=read_policy,
-        answer=PolicyNow,
-        needs="view:policy",
-    ),
-    Operation(
-        method="GET",
-        path="/rules",
-        summary="Which standards, zones and code sets are in force; what of them is not verified.",
-        tag="board",
-        run=read_rules,
-        answer=RulesNow,
-        needs="view:policy",
-    ),
-]

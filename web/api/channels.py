@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from crisis.errors import Unavailable
 from dispatch.store.channels import Channel
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import answer, decode
 
 
@@ -39,13 +39,20 @@ class CodeBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 _MAIL, _CODE = msgspec.json.Decoder(MailBody), msgspec.json.Decoder(CodeBody)
 
 
+OPERATIONS = Rows("session", in_county=False)
+
+
+@OPERATIONS.get("/session/channels", answer=OwnChannels)
 async def list_own(asked: Asked) -> Response:
-    """Answer with one's own ways."""
+    """By which ways alarms reach oneself, and whether each was tried."""
     return await _own(asked)
 
 
+@OPERATIONS.post(
+    "/session/channels/mail", body=MailBody, answer=OwnChannels, refusals=frozenset({"invalid"})
+)
 async def set_mail(asked: Asked) -> Response:
-    """Set one's own address."""
+    """Set where one's alarms are mailed; null = nowhere."""
     body: MailBody = decode(await asked.body(), _MAIL)
     me = asked.principal.account_id
     address = (body.address or "").strip() or None
@@ -53,8 +60,13 @@ async def set_mail(asked: Asked) -> Response:
     return await _own(asked)
 
 
+@OPERATIONS.post(
+    "/session/channels/mail/test",
+    answer=OwnChannels,
+    refusals=frozenset({"not_found", "unavailable"}),
+)
 async def send_test(asked: Asked) -> Response:
-    """Send oneself a code."""
+    """Mail oneself a code."""
     mailer = asked.node.mailer
     if mailer is None:
         raise no_mail()
@@ -63,8 +75,14 @@ async def send_test(asked: Asked) -> Response:
     return await _own(asked)
 
 
+@OPERATIONS.post(
+    "/session/channels/mail/code",
+    body=CodeBody,
+    answer=OwnChannels,
+    refusals=frozenset({"invalid", "not_found"}),
+)
 async def answer_test(asked: Asked) -> Response:
-    """Take the code that came."""
+    """Enter the code that came: from then on the way counts as working."""
     body: CodeBody = decode(await asked.body(), _CODE)
     await asked.node.channels.answer_test(asked.principal.account_id, body.code)
     return await _own(asked)
@@ -83,48 +101,3 @@ async def _own(asked: Asked) -> Response:
     me, channels = asked.principal.account_id, asked.node.channels
     found = (await channels.of([me])).get(me, ())
     return answer(OwnChannels(kinds=list(channels.kinds), channels=list(found)))
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/session/channels",
-        summary="By which ways alarms reach oneself, and whether each was tried.",
-        tag="session",
-        run=list_own,
-        answer=OwnChannels,
-        in_county=False,
-    ),
-    Operation(
-        method="POST",
-        path="/session/channels/mail",
-        summary="Set where one's alarms are mailed; null = nowhere.",
-        tag="session",
-        run=set_mail,
-        body=MailBody,
-        answer=OwnChannels,
-        in_county=False,
-        refusals=frozenset({"invalid"}),
-    ),
-    Operation(
-        method="POST",
-        path="/session/channels/mail/test",
-        summary="Mail oneself a code.",
-        tag="session",
-        run=send_test,
-        answer=OwnChannels,
-        in_county=False,
-        refusals=frozenset({"not_found", "unavailable"}),
-    ),
-    Operation(
-        method="POST",
-        path="/session/channels/mail/code",
-        summary="Enter the code that came: from then on the way counts as working.",
-        tag="session",
-        run=answer_test,
-        body=CodeBody,
-        answer=OwnChannels,
-        in_county=False,
-        refusals=frozenset({"invalid", "not_found"}),
-    ),
-]

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from crisis.errors import NotFound
 from geo.counties import counties, county_zones
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import answer
 
 #: Longitude, latitude; degrees.
@@ -40,8 +40,12 @@ class CountyMap(Struct, frozen=True, kw_only=True):
     outline: Outline
 
 
+OPERATIONS = Rows("board")
+
+
+@OPERATIONS.get("/county", answer=CountyMap, needs="view:board")
 async def read_county(asked: Asked) -> Response:
-    """Answer with the county's outline."""
+    """The county's name and outline, simplified: for a map, not for a border."""
     _ = asked.actor
     code = f"{asked.county_id:05}"
     zone = county_zones().get(code)
@@ -59,16 +63,3 @@ async def read_county(asked: Asked) -> Response:
             outline=Outline(type="MultiPolygon", coordinates=parts),
         )
     )
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/county",
-        summary="The county's name and outline, simplified: for a map, not for a border.",
-        tag="board",
-        run=read_county,
-        answer=CountyMap,
-        needs="view:board",
-    ),
-]

@@ -23,8 +23,8 @@ from dispatch.store.incidentlist import (
     find_incidents,
     list_incidents,
 )
-from web.api.routes import Asked, Operation, Parameter
-from web.api.wire import answer, convert
+from web.api.routes import Asked, Query, Rows
+from web.api.wire import answer
 
 #: Lines of a page at most, and where the question doesn't say.
 MOST, USUAL = 200, 50
@@ -46,18 +46,29 @@ class IncidentList(Struct, frozen=True, kw_only=True):
     next_below: int | None
 
 
-class _Wanted(Struct, frozen=True, forbid_unknown_fields=True):
-    number: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
-    since: date | None = None
-    until: date | None = None
-    state: IncidentState | None = None
-    below: Annotated[int, Meta(ge=1, le=LARGEST)] | None = None
-    most: Annotated[int, Meta(ge=1, le=MOST)] = USUAL
-    county: str | None = None
+class _Wanted(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    number: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=20)] | None,
+        Meta(description="its number, or that of its paper; then nothing else counts"),
+    ] = None
+    since: Annotated[date | None, Meta(description="first local day of receipt")] = None
+    until: Annotated[date | None, Meta(description="last local day of receipt, included")] = None
+    state: Annotated[IncidentState | None, Meta(description="only those in this state")] = None
+    below: Annotated[
+        Annotated[int, Meta(ge=1, le=LARGEST)] | None,
+        Meta(description="only numbers below it: next_below of the page before"),
+    ] = None
+    most: Annotated[int, Meta(ge=1, le=MOST, description=f"lines of a page; at most {MOST}")] = (
+        USUAL
+    )
 
 
+OPERATIONS = Rows("session")
+
+
+@OPERATIONS.get("/desk/colleagues", answer=Colleagues, needs="view:desk")
 async def list_colleagues(asked: Asked) -> Response:
-    """Answer with the people at the desk."""
+    """Who may work the county's desk and is signed in."""
     actor = asked.actor
     if not actor.has(*DESK, Role.ADMIN, Role.LEAD) or actor.agency_id is not None:
         raise NotAllowed("role", "Who sits at the desk is for the desk and those who lead it.")
@@ -65,12 +76,20 @@ async def list_colleagues(asked: Asked) -> Response:
     return answer(Colleagues(colleagues=list(people)))
 
 
+@OPERATIONS.get(
+    "/incidents",
+    tag="incidents",
+    query=_Wanted,
+    answer=IncidentList,
+    refusals=frozenset({"invalid"}),
+    needs="view:incidents",
+)
 async def list_all_incidents(asked: Asked) -> Response:
-    """Answer with a page of incidents, or with those of one number."""
+    """The county's incidents, open and past, newest first; nothing private."""
     actor = asked.actor
     if not actor.has(*READERS) or actor.agency_id is not None:
         raise NotAllowed("role", "The county's incidents are for its desk, lead and auditors.")
-    wanted = convert(asked.query, _Wanted)
+    wanted = asked.told(_Wanted)
     database, county_id = asked.node.database, asked.county_id
     if wanted.number is not None:
         found = await find_incidents(database, county_id, wanted.number)
@@ -102,44 +121,3 @@ def _span(asked: Asked, wanted: _Wanted) -> tuple[datetime | None, datetime | No
         raise Invalid("bad_period", "The last day lies before the first.")
     since, until = period(first, last, zone)
     return (None if wanted.since is None else since), (None if wanted.until is None else until)
-
-
-_DAY = {"type": "string", "format": "date"}
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/incidents",
-        summary="The county's incidents, open and past, newest first; nothing private.",
-        tag="incidents",
-        run=list_all_incidents,
-        answer=IncidentList,
-        parameters=(
-            Parameter("number", "its number, or that of its paper; then nothing else counts"),
-            Parameter("since", "first local day of receipt", schema=_DAY),
-            Parameter("until", "last local day of receipt, included", schema=_DAY),
-            Parameter(
-                "state",
-                "only those in this state",
-                schema={"type": "string", "enum": [state.value for state in IncidentState]},
-            ),
-            Parameter(
-                "below",
-                "only numbers below it: next_below of the page before",
-                schema={"type": "integer"},
-            ),
-            Parameter("most", f"lines of a page; at most {MOST}", schema={"type": "integer"}),
-        ),
-        refusals=frozenset({"invalid"}),
-        needs="view:incidents",
-    ),
-    Operation(
-        method="GET",
-        path="/desk/colleagues",
-        summary="Who may work the county's desk and is signed in.",
-        tag="session",
-        run=list_colleagues,
-        answer=Colleagues,
-        needs="view:desk",
-    ),
-]

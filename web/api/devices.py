@@ -13,7 +13,7 @@ from crisis.errors import NotAllowed, NotFound
 from crisis.ids import ResponderId, TeamId
 from crisis.roles import DISPATCH, Role
 from dispatch.store.identity import Device
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import answer
 
 
@@ -29,8 +29,12 @@ class Erased(Struct, frozen=True, kw_only=True):
     sessions: int
 
 
+OPERATIONS = Rows("session")
+
+
+@OPERATIONS.get("/teams/{team_id}/devices", answer=Devices, needs="view:devices")
 async def list_devices(asked: Asked) -> Response:
-    """Answer with where the team's crew is signed in."""
+    """Where a team's crew is signed in."""
     _require_desk(asked)
     team = asked.county.board.teams.get(TeamId(asked.id("team_id")))
     if team is None:
@@ -43,8 +47,9 @@ async def list_devices(asked: Asked) -> Response:
     )
 
 
+@OPERATIONS.post("/responders/{responder_id}/erase-devices", answer=Erased, needs="erase_devices")
 async def erase_devices(asked: Asked) -> Response:
-    """End every session of somebody in the roster."""
+    """Sign somebody of the roster out everywhere; their devices erase what they keep."""
     _require_desk(asked)
     responder_id = ResponderId(asked.id("responder_id"))
     if not _is_mine(asked, responder_id):
@@ -64,25 +69,3 @@ def _is_mine(asked: Asked, responder_id: ResponderId) -> bool:
     """Whether they stand in the roster, and in the actor's agency where it is limited to one."""
     person = asked.county.board.responders.get(responder_id)
     return person is not None and asked.actor.agency_id in {None, person.agency_id}
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/teams/{team_id}/devices",
-        summary="Where a team's crew is signed in.",
-        tag="session",
-        run=list_devices,
-        answer=Devices,
-        needs="view:devices",
-    ),
-    Operation(
-        method="POST",
-        path="/responders/{responder_id}/erase-devices",
-        summary="Sign somebody of the roster out everywhere; their devices erase what they keep.",
-        tag="session",
-        run=erase_devices,
-        answer=Erased,
-        needs="erase_devices",
-    ),
-]

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from crisis.errors import CrisisError, NotAllowed
 from dispatch.store.pulse import MOST_SKEW_S, skew_s
-from web.api.routes import Asked, Node, Operation
+from web.api.routes import Asked, Node, Rows
 from web.api.wire import answer, header
 from web.http.auth import client_address, header_secret
 from web.http.metrics import CONTENT_TYPE, exposition
@@ -30,13 +30,18 @@ class Health(Struct, frozen=True, kw_only=True):
     problems: list[str] = []
 
 
+OPERATIONS = Rows("health", prefix="", takes_any_query=True, is_public=True, in_county=False)
+
+
+@OPERATIONS.get("/healthz", answer=Health)
 async def alive(asked: Asked) -> Response:
-    """The process answers; asks nobody else."""
+    """Whether the process answers."""
     return answer(Health(status="ok"))
 
 
+@OPERATIONS.get("/readyz", answer=Health, refusals=frozenset({"unavailable"}))
 async def ready(asked: Asked) -> Response:
-    """Whether requests should be sent here."""
+    """Whether requests should be sent to this node; 503 with its problems if not."""
     problems = await problems_of(asked.node)
     if problems:
         return answer(Health(status="not_ready", problems=problems), 503)
@@ -63,8 +68,9 @@ async def problems_of(node: Node) -> list[str]:
     return problems if known or not found else [*problems, found]
 
 
+@OPERATIONS.get("/metrics", answer=str, media="text/plain", refusals=frozenset({"not_allowed"}))
 async def metrics(asked: Asked) -> Response:
-    """All counters, for Prometheus."""
+    """Counters for Prometheus; from this machine, or with the metrics token."""
     _require_reader(asked)
     text = exposition(asked.node, asked.node.requests)
     return Response(text, headers={"content-type": CONTENT_TYPE})
@@ -90,46 +96,3 @@ def _is_this_machine(asked: Asked) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return address == ""
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/healthz",
-        prefix="",
-        takes_any_query=True,
-        summary="Whether the process answers.",
-        tag="health",
-        run=alive,
-        answer=Health,
-        is_public=True,
-        in_county=False,
-    ),
-    Operation(
-        method="GET",
-        path="/readyz",
-        prefix="",
-        takes_any_query=True,
-        summary="Whether requests should be sent to this node; 503 with its problems if not.",
-        tag="health",
-        run=ready,
-        answer=Health,
-        is_public=True,
-        in_county=False,
-        refusals=frozenset({"unavailable"}),
-    ),
-    Operation(
-        method="GET",
-        path="/metrics",
-        prefix="",
-        takes_any_query=True,
-        summary="Counters for Prometheus; from this machine, or with the metrics token.",
-        tag="health",
-        run=metrics,
-        answer=str,
-        media="text/plain",
-        is_public=True,
-        in_county=False,
-        refusals=frozenset({"not_allowed"}),
-    ),
-]

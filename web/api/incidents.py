@@ -27,8 +27,8 @@ from dispatch.choose import Recommendation
 from dispatch.store.audit import note_read
 from dispatch.store.pool import County
 from dispatch.store.records import OpenRecord, list_records, read_record
-from web.api.routes import Asked, Operation, Parameter
-from web.api.wire import answer, convert
+from web.api.routes import Asked, Query, Rows
+from web.api.wire import answer
 
 #: Accounts by id, as colleagues see them; those that are gone are left out.
 Labels = dict[UserId, str]
@@ -66,14 +66,18 @@ class OpenedRecords(Struct, frozen=True, kw_only=True):
     labels: Labels
 
 
-class _Purpose(Struct, frozen=True, forbid_unknown_fields=True):
-    purpose: Annotated[str, Meta(max_length=64)] | None = None
-    county: str | None = None
+class _Purpose(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    purpose: Annotated[
+        Annotated[str, Meta(max_length=64, extra_json_schema={"enum": sorted(PURPOSES)})] | None,
+        Meta(description="why it is opened; asked for where it is not one's own"),
+    ] = None
 
 
-class _Slot(Struct, frozen=True, forbid_unknown_fields=True):
-    slot: Annotated[int, Meta(ge=1, le=99)] | None = None
-    county: str | None = None
+class _Slot(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    slot: Annotated[
+        Annotated[int, Meta(ge=1, le=99)] | None,
+        Meta(description="default: the first that needs a team"),
+    ] = None
 
 
 class _Reading(NamedTuple):
@@ -88,7 +92,7 @@ async def _opened(asked: Asked) -> tuple[Incident, _Reading]:
     """Return the incident, once it is decided that it may be opened."""
     actor = asked.actor
     incident_id = IncidentId(asked.id("incident_id"))
-    purpose = convert(asked.query, _Purpose).purpose
+    purpose = asked.told(_Purpose).purpose
     county = asked.county
     incident = await county.incident(incident_id)
     part_of = []
@@ -123,8 +127,19 @@ async def _note(asked: Asked, reading: _Reading, what: str, incident_id: Inciden
         )
 
 
+OPERATIONS = Rows("incidents")
+_READS = frozenset({"invalid", "not_found"})
+
+
+@OPERATIONS.get(
+    "/incidents/{incident_id}",
+    query=_Purpose,
+    answer=OpenedIncident,
+    refusals=_READS,
+    needs="view:incident",
+)
 async def read_incident(asked: Asked) -> Response:
-    """Answer with the whole incident."""
+    """The whole incident, with its exact place and clinical facts. Noted."""
     incident, reading = await _opened(asked)
     absorbed = await _absorbed(asked, incident)
     for one in (incident, *absorbed):
@@ -145,8 +160,15 @@ async def read_incident(asked: Asked) -> Response:
     )
 
 
+@OPERATIONS.get(
+    "/incidents/{incident_id}/timeline",
+    query=_Purpose,
+    answer=Timeline,
+    refusals=_READS,
+    needs="view:incident",
+)
 async def read_timeline(asked: Asked) -> Response:
-    """Answer with the incident's events."""
+    """Everything that happened to the incident. Noted."""
     incident, reading = await _opened(asked)
     await _note(asked, reading, "timeline_read", incident.id)
     events = await asked.county.timeline(incident.id)
@@ -154,8 +176,15 @@ async def read_timeline(asked: Asked) -> Response:
     return answer(Timeline(events=events, changes=changes_of(events), labels=labels))
 
 
+@OPERATIONS.get(
+    "/incidents/{incident_id}/records",
+    query=_Purpose,
+    answer=OpenedRecords,
+    refusals=_READS,
+    needs="view:records",
+)
 async def read_incident_records(asked: Asked) -> Response:
-    """Answer with the incident's records and of what is part of it, of its calls as well."""
+    """Names, numbers, addresses, narrative and notes. Each is noted."""
     incident, reading = await _opened(asked)
     heads = [
         head
@@ -167,10 +196,18 @@ async def read_incident_records(asked: Asked) -> Response:
     return await _records(asked, reading, [*(head.id for head in heads), *callers])
 
 
+@OPERATIONS.get(
+    "/calls/{call_id}/records",
+    tag="calls",
+    query=_Purpose,
+    answer=OpenedRecords,
+    refusals=_READS,
+    needs="view:records",
+)
 async def read_call_records(asked: Asked) -> Response:
-    """Answer with who called."""
+    """Who called and how to reach them. Noted."""
     actor: Actor = asked.actor
-    purpose = convert(asked.query, _Purpose).purpose
+    purpose = asked.told(_Purpose).purpose
     call = await _call(asked, asked.id("call_id"))
     require_call_access(actor, call, purpose)
     known = [] if call.caller_record is None else [call.caller_record]
@@ -212,12 +249,20 @@ async def _labels(asked: Asked, people: Iterable[UserId | None]) -> Labels:
     return await asked.node.accounts.labels(known) if known else {}
 
 
+@OPERATIONS.get(
+    "/incidents/{incident_id}/recommendations",
+    tag="offers",
+    query=_Slot,
+    answer=Recommendation,
+    refusals=_READS | {"conflict"},
+    needs="view:recommendations",
+)
 async def recommend(asked: Asked) -> Response:
-    """Answer with the ranking for one slot."""
+    """Teams ranked for a slot, with reasons, exclusions and shortfalls."""
     actor = asked.actor
     if not actor.has(*_RANKS):
         raise NotAllowed("role", "Rankings are for the county's desk.")
-    slot, incident_id = convert(asked.query, _Slot).slot, IncidentId(asked.id("incident_id"))
+    slot, incident_id = asked.told(_Slot).slot, IncidentId(asked.id("incident_id"))
     board = asked.county.board
     incident = board.incidents.get(incident_id)
     if incident is not None and not is_within(board, actor, _RANKS, incident):
@@ -233,69 +278,3 @@ async def recommend(asked: Asked) -> Response:
 
 #: Who may see how teams rank.
 _RANKS = DESK | {Role.LEAD}
-_PURPOSE = Parameter(
-    "purpose",
-    "why it is opened; asked for where it is not one's own",
-    schema={"type": "string", "enum": sorted(PURPOSES)},
-)
-_READS = frozenset({"invalid", "not_found"})
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/incidents/{incident_id}",
-        summary="The whole incident, with its exact place and clinical facts. Noted.",
-        tag="incidents",
-        run=read_incident,
-        answer=OpenedIncident,
-        parameters=(_PURPOSE,),
-        refusals=_READS,
-        needs="view:incident",
-    ),
-    Operation(
-        method="GET",
-        path="/incidents/{incident_id}/timeline",
-        summary="Everything that happened to the incident. Noted.",
-        tag="incidents",
-        run=read_timeline,
-        answer=Timeline,
-        parameters=(_PURPOSE,),
-        refusals=_READS,
-        needs="view:incident",
-    ),
-    Operation(
-        method="GET",
-        path="/incidents/{incident_id}/records",
-        summary="Names, numbers, addresses, narrative and notes. Each is noted.",
-        tag="incidents",
-        run=read_incident_records,
-        answer=OpenedRecords,
-        parameters=(_PURPOSE,),
-        refusals=_READS,
-        needs="view:records",
-    ),
-    Operation(
-        method="GET",
-        path="/calls/{call_id}/records",
-        summary="Who called and how to reach them. Noted.",
-        tag="calls",
-        run=read_call_records,
-        answer=OpenedRecords,
-        parameters=(_PURPOSE,),
-        refusals=_READS,
-        needs="view:records",
-    ),
-    Operation(
-        method="GET",
-        path="/incidents/{incident_id}/recommendations",
-        summary="Teams ranked for a slot, with reasons, exclusions and shortfalls.",
-        tag="offers",
-        run=recommend,
-        answer=Recommendation,
-        parameters=(
-            Parameter("slot", "default: the first that needs a team", schema={"type": "integer"}),
-        ),
-        refusals=_READS | {"conflict"},
-        needs="view:recommendations",
-    ),
-]

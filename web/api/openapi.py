@@ -146,13 +146,14 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
     if operation.in_county:
         yield {"$ref": "#/components/parameters/County"}
-    for parameter in operation.parameters:
+    for name, schema in operation.parameters.items():
+        described = schema.pop("description")
         yield {
-            "name": parameter.name,
+            "name": name,
             "in": "query",
-            "required": parameter.is_required,
-            "description": parameter.description,
-            "schema": dict(parameter.schema),
+            "required": False,
+            "description": described,
+            "schema": schema,
         }
 
 

@@ -21,7 +21,7 @@ from dispatch.run.positions import FixOutcome, tracked_since
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from geo.tracker_values import mended
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import answer, decode, read_body
 
 #: Of one post; a phone that was long without signal sends several.
@@ -61,8 +61,22 @@ _parts: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgs
 _KEPT = Response(status_code=204)
 
 
+OPERATIONS = Rows("positions")
+
+
+@OPERATIONS.post(
+    "/teams/{team_id}/fixes",
+    body=FixesIn,
+    answer=FixOutcome,
+    may_be_empty=True,
+    refusals=frozenset({"invalid", "not_found"}),
+    needs="fixes",
+)
 async def post_fixes(asked: Asked) -> Response:
-    """Take one or many fixes of a team."""
+    """One fix or many of a team on shift; 204 once they are on disk.
+
+    200 with the outcome where not all of them were kept.
+    """
     raw = await read_body(asked.scope, asked.receive)
     # Judged only now: a shift that ended while the body came is tracked no more.
     county, sender = asked.found_once(_sender)
@@ -159,20 +173,3 @@ def source_for(board: Board, actor: Actor, team_id: TeamId) -> FixSource:
         if actor.has(*DESK):
             return FixSource.DESK
     raise NotAllowed("not_your_team", "You can send positions only of the team that you are on.")
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="POST",
-        path="/teams/{team_id}/fixes",
-        summary="One fix or many of a team on shift; 204 once they are on disk.",
-        description="200 with the outcome where not all of them were kept.",
-        tag="positions",
-        run=post_fixes,
-        body=FixesIn,
-        answer=FixOutcome,
-        may_be_empty=True,
-        refusals=frozenset({"invalid", "not_found"}),
-        needs="fixes",
-    ),
-]

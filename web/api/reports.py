@@ -7,9 +7,9 @@ figures themselves are ``dispatch.reports.figures``'s.
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta
 from starlette.responses import Response
 
 from crisis.editions import unverified
@@ -21,20 +21,42 @@ from dispatch.reports.figures import ResponseTimes, period, response_times
 from dispatch.reports.periods import days_of
 from dispatch.reports.text import as_csv, as_json, responses_as_csv
 from dispatch.store.reporting import read_responses
-from web.api.routes import Asked, Operation, Parameter
-from web.api.wire import JSON, convert, header
+from web.api.routes import Asked, Query, Rows
+from web.api.wire import JSON, header
 
 CSV = "text/csv"
 #: Who sees a county's figures; people who end at an agency don't see the others'.
 
 
-class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
+class _Period(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``since``, ``until``: local days, both included; for what is absent see ``days_of``."""
 
-    since: date | None = None
-    until: date | None = None
-    rows: Literal["figures", "responses"] = "figures"
-    county: str | None = None
+    since: Annotated[
+        date | None,
+        Meta(
+            description="first local day; default: of the month two before until's, or of the last "
+            "three full months"
+        ),
+    ] = None
+    until: Annotated[
+        date | None,
+        Meta(
+            description="last local day, included; default: today where since is given, else of "
+            "the last full month"
+        ),
+    ] = None
+
+
+class _Asked(_Period, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    rows: Annotated[
+        Literal["figures", "responses"],
+        Meta(description="in CSV: figures (default), or the responses behind them"),
+    ] = "figures"
+
+
+OPERATIONS = Rows("reports", refusals=frozenset({"invalid"}), needs="view:reports")
+_PATH = "/reports/response-times"
+_SUMMARY = "Response times against the standard, by month and area class, over both denominators."
 
 
 async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
@@ -47,7 +69,7 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
     actor = asked.actor
     if not actor.has(*REPORTS) or actor.agency_id is not None:
         raise NotAllowed("role", "A county's figures are for its lead, supervisors and auditors.")
-    query: _Asked = convert(asked.query, _Asked)
+    query = asked.told(_Asked)
     now = asked.now
     rules = asked.county.rules(now)
     zone = rules.policy.tz()
@@ -71,12 +93,27 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
     return await BESIDE.run(made), query
 
 
+@OPERATIONS.get(
+    f"{_PATH}.json",
+    name="get_response_times_json",
+    summary=_SUMMARY,
+    query=_Period,
+    answer=ResponseTimes,
+)
 async def response_times_json(asked: Asked) -> Response:
     """Answer as JSON."""
     report, _ = await report_of(asked)
     return _response(await BESIDE.run(lambda work: as_json(report)), JSON)
 
 
+@OPERATIONS.get(
+    f"{_PATH}.csv",
+    name="get_response_times_csv",
+    summary=_SUMMARY,
+    query=_Asked,
+    answer=str,
+    media=CSV,
+)
 async def response_times_csv(asked: Asked) -> Response:
     """Answer as CSV: the figures, or with ``rows=responses`` the responses behind them."""
     report, query = await report_of(asked)
@@ -87,6 +124,9 @@ async def response_times_csv(asked: Asked) -> Response:
     return response
 
 
+@OPERATIONS.get(
+    _PATH, name="get_response_times", summary=_SUMMARY, query=_Asked, answer=ResponseTimes
+)
 async def response_times_as_accepted(asked: Asked) -> Response:
     """Answer in the form that the request accepts; JSON where it says nothing."""
     if wants_csv(header(asked.scope, b"accept") or ""):
@@ -115,48 +155,3 @@ def _quality(accept: str, media: str) -> float:
 
 def _response(content: bytes, media: str) -> Response:
     return Response(content, headers={"cache-control": "no-store"}, media_type=media)
-
-
-_DAY = {"type": "string", "format": "date"}
-_PERIOD = (
-    Parameter(
-        "since",
-        "first local day; default: of the month two before until's, or of the last three full "
-        "months",
-        schema=_DAY,
-    ),
-    Parameter(
-        "until",
-        "last local day, included; default: today where since is given, else of the last full "
-        "month",
-        schema=_DAY,
-    ),
-)
-_ROWS = Parameter(
-    "rows",
-    "in CSV: figures (default), or the responses behind them",
-    schema={"type": "string", "enum": ["figures", "responses"]},
-)
-_PATH = "/reports/response-times"
-_SUMMARY = "Response times against the standard, by month and area class, over both denominators."
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path=path,
-        name=name,
-        summary=_SUMMARY,
-        tag="reports",
-        run=run,
-        answer=str if media == CSV else ResponseTimes,
-        media=media,
-        parameters=(*_PERIOD, *more),
-        refusals=frozenset({"invalid"}),
-        needs="view:reports",
-    )
-    for path, name, run, media, more in (
-        (_PATH, "get_response_times", response_times_as_accepted, JSON, (_ROWS,)),
-        (f"{_PATH}.json", "get_response_times_json", response_times_json, JSON, ()),
-        (f"{_PATH}.csv", "get_response_times_csv", response_times_csv, CSV, (_ROWS,)),
-    )
-]

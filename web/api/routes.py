@@ -20,6 +20,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import msgspec
+from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -45,6 +47,7 @@ from web.api.intake import CommandBody, command_body
 from web.api.wire import (
     BODY_LIMIT,
     WrongMethod,
+    convert,
     header,
     read_body,
     refusal,
@@ -56,6 +59,7 @@ from web.http.metrics import Requests
 from web.http.unknown import refuse_name
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound="Query")
 
 PREFIX = "/api/v1"
 _LONGEST_QUERY, _MOST_FIELDS = 4_096, 50
@@ -264,6 +268,15 @@ class Asked:
             raise Invalid("bad_query", "A parameter is given twice.")
         return found
 
+    def told(self, query: type[Q]) -> Q:
+        """Return the query's parameters as the type that the operation's row names.
+
+        Raises:
+            Invalid: ``bad_query``.
+        """
+        found: Q = convert(self.query, query)
+        return found
+
     @once
     def county_id(self) -> CountyId:
         """The county that the request acts in.
@@ -363,13 +376,14 @@ def _salvaged(raw: bytes) -> dict[str, str]:
 Handler = Callable[[Asked], Awaitable[Response]]
 
 
-class Parameter(NamedTuple):
-    """A query parameter, for the API's description."""
+class Query(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The parameters of an operation's query; each that may be left out has a default."""
 
-    name: str
-    description: str
-    is_required: bool = False
-    schema: Mapping[str, Any] = {"type": "string"}  # never changed
+    county: str | None = None
+
+
+class NoQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing is asked but, at most, in which county."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +404,7 @@ class Operation:
         refusals: kinds of refusal beyond those of its sort of operation.
         is_public: reachable without a session.
         takes_ended: a session that is over is enough: a call for help.
+        query: the type of its query.
         needs: what a token must be issued for: a command's type or a view's name; "" = any token.
     """
 
@@ -407,7 +422,7 @@ class Operation:
     media: str = "application/json"
     takes_any_query: bool = False
     may_be_empty: bool = False
-    parameters: tuple[Parameter, ...] = ()
+    query: type[Query] = NoQuery
     refusals: frozenset[str] = frozenset()
     is_public: bool = False
     takes_ended: bool = False
@@ -427,7 +442,14 @@ class Operation:
     @property
     def query_names(self) -> frozenset[str]:
         """The parameters that its query may have; the county stands in a header or here."""
-        return frozenset({"county", *(one.name for one in self.parameters)})
+        return frozenset(self.query.__struct_fields__)
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """Schema and description of each parameter of the query but the county."""
+        _, types = msgspec.json.schema_components([self.query], ref_template="{name}")
+        fields = types[self.query.__name__]["properties"]
+        return {name: _sent(fields[name], types) for name in fields if name != "county"}
 
     @property
     def full_path(self) -> str:
@@ -437,6 +459,51 @@ class Operation:
 
 def _parts(path: str) -> list[str]:
     return path.strip("/").split("/")
+
+
+def _sent(schema: dict[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of what is sent: never null, and complete in itself."""
+    one = next(one for one in schema.get("anyOf", [schema]) if one.get("type") != "null")
+    whole = {**types.get(one.get("$ref", ""), one), "description": schema["description"]}
+    return {key: value for key, value in whole.items() if key not in {"title", "default"}}
+
+
+def _told(docstring: str) -> dict[str, Any]:
+    summary, _, more = docstring.strip().partition("\n")
+    return {"summary": summary, "description": " ".join(more.split())}
+
+
+class Rows(list[Operation]):
+    """A module's rows of the table: each stands at what answers it, whose docstring describes it.
+
+    Args:
+        tag: of all of them.
+        shared: what else they have in common; fields of ``Operation``.
+    """
+
+    def __init__(self, tag: str, **shared: Any) -> None:
+        super().__init__()
+        self._shared = {"tag": tag, **shared}
+
+    def row(self, method: str, path: str, run: Handler, **more: Any) -> None:
+        """Add a row for what ``run`` answers."""
+        fields = {**_told(run.__doc__ or ""), **self._shared, **more}
+        self.append(Operation(method=method, path=path, run=run, **fields))
+
+    def get(self, path: str, **more: Any) -> Callable[[Handler], Handler]:
+        """Answer ``GET path`` with the function below."""
+        return self._at("GET", path, more)
+
+    def post(self, path: str, **more: Any) -> Callable[[Handler], Handler]:
+        """Answer ``POST path`` with the function below."""
+        return self._at("POST", path, more)
+
+    def _at(self, method: str, path: str, more: Mapping[str, Any]) -> Callable[[Handler], Handler]:
+        def add(run: Handler) -> Handler:
+            self.row(method, path, run, **more)
+            return run
+
+        return add
 
 
 def command_type(command: type[Command]) -> str:
@@ -450,12 +517,10 @@ def sends(path: str, command: type[Command], tag: str, run: Handler, name: str =
     ``name``: tells the bodies of a command's several paths apart; "" = the command's own.
     """
     names = frozenset(p[1:-1] for p in _parts(path) if p.startswith("{"))
-    summary, _, more = (command.__doc__ or command.__name__).strip().partition("\n")
     return Operation(
         method="POST",
         path=path,
-        summary=summary,
-        description=" ".join(more.split()),
+        **_told(command.__doc__ or command.__name__),
         tag=tag,
         run=run,
         command=command_body(command, names, name),

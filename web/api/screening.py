@@ -19,7 +19,7 @@ from crisis.incident.situation import Situation
 from crisis.roles import DESK, Role
 from crisis.suggestion import Suggestion, suggest
 from crisis.triage import Answer, Clinical, Hazard, Place
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import answer, decode
 
 
@@ -36,8 +36,18 @@ class ScreeningBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 _decoder: msgspec.json.Decoder[ScreeningBody] = msgspec.json.Decoder(ScreeningBody)
 
 
+OPERATIONS = Rows("incidents")
+
+
+@OPERATIONS.post(
+    "/screening/suggestion",
+    body=ScreeningBody,
+    answer=Suggestion,
+    refusals=frozenset({"invalid"}),
+    needs="view:desk",
+)
 async def suggest_for(asked: Asked) -> Response:
-    """Answer with what follows from what was sent."""
+    """What a screening suggests: acuity, needs, partners to ask; nothing is kept."""
     if not asked.actor.has(*DESK, Role.RESPONDER):
         raise NotAllowed("role", "The screening is for the desk and its teams.")
     given: ScreeningBody = decode(await asked.body(), _decoder)
@@ -58,18 +68,3 @@ async def suggest_for(asked: Asked) -> Response:
         referral_sources=[given.referral_source or "unknown"],
     )
     return answer(found)
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="POST",
-        path="/screening/suggestion",
-        summary="What a screening suggests: acuity, needs, partners to ask; nothing is kept.",
-        tag="incidents",
-        run=suggest_for,
-        body=ScreeningBody,
-        answer=Suggestion,
-        refusals=frozenset({"invalid"}),
-        needs="view:desk",
-    ),
-]

@@ -16,7 +16,7 @@ from crisis.errors import NotAllowed
 from crisis.ids import ResponderId, ShiftId, TeamId
 from crisis.roles import DESK, STAFFING, Role
 from crisis.team import CrewMember, Shift
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import answer
 
 
@@ -65,8 +65,12 @@ class Shifts(Struct, frozen=True, kw_only=True):
     shifts: list[PlannedShift]
 
 
+OPERATIONS = Rows("roster")
+
+
+@OPERATIONS.get("/shifts", answer=Shifts, needs="view:shifts")
 async def list_shifts(asked: Asked) -> Response:
-    """Answer with the shifts of the teams that the asker may staff."""
+    """The planned and running shifts, with the marks of their plans and crews."""
     actor, board = asked.actor, asked.county.board
     if not actor.has(*DESK, *STAFFING, Role.LEAD):
         raise NotAllowed("role", "The roster is for those who staff and lead teams.")
@@ -87,8 +91,9 @@ async def list_shifts(asked: Asked) -> Response:
     )
 
 
+@OPERATIONS.get("/my-shifts", answer=MyShifts, needs="view:my_shifts")
 async def list_my_shifts(asked: Asked) -> Response:
-    """Answer with the asker's own shifts; a planned one whose end has passed is over."""
+    """The planned and running shifts whose crew names the account's responder."""
     me, board, now = asked.actor.responder_id, asked.county.board, asked.now
     if me is None:
         return answer(MyShifts(shifts=[]))
@@ -123,25 +128,3 @@ def _member(member: CrewMember) -> ShiftMember:
         mode=member.mode.value,
         carries_naloxone=member.carries_naloxone,
     )
-
-
-OPERATIONS: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/shifts",
-        summary="The planned and running shifts, with the marks of their plans and crews.",
-        tag="roster",
-        run=list_shifts,
-        answer=Shifts,
-        needs="view:shifts",
-    ),
-    Operation(
-        method="GET",
-        path="/my-shifts",
-        summary="The planned and running shifts whose crew names the account's responder.",
-        tag="roster",
-        run=list_my_shifts,
-        answer=MyShifts,
-        needs="view:my_shifts",
-    ),
-]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -30,7 +30,7 @@ from dispatch.run.tracking import Tracker
 from geo.fix import Fix, Reason
 from geo.trackers import Alarm, TrackerPost, Trouble, read_post
 from web.api.positions import MOST_FIXES, source_for
-from web.api.routes import Asked, Operation
+from web.api.routes import Asked, Rows
 from web.api.wire import TooLarge, answer
 from web.http.headers import headers_of
 
@@ -73,8 +73,29 @@ class _Speaker(NamedTuple):
     hears_only: bool = False
 
 
+OPERATIONS = Rows("positions")
+_POSTED: dict[str, Any] = {"answer": list[str] | Received, "takes_any_query": True}
+_SIGNED: dict[str, Any] = {
+    "refusals": frozenset({"invalid", "not_found", "conflict"}),
+    "takes_ended": True,
+    "needs": "fixes",
+}
+_SECRET: dict[str, Any] = {
+    "refusals": frozenset({"invalid", "not_found"}),
+    "is_public": True,
+}
+
+
+@OPERATIONS.get("/trackers/{app}", **_POSTED, **_SIGNED)
+@OPERATIONS.post("/trackers/{app}", **_POSTED, **_SIGNED)
+@OPERATIONS.get("/teams/{team_id}/trackers/{app}", **_POSTED, **_SIGNED)
+@OPERATIONS.post("/teams/{team_id}/trackers/{app}", **_POSTED, **_SIGNED)
 async def post_tracker(asked: Asked) -> Response:
-    """Take what a tracking app posts, for the path's team or else the sender's own."""
+    """A post of OsmAnd, Traccar Client or server, OwnTracks or Overland, in any of their forms.
+
+    Answered with 200 whatever it holds, in the words after which the app forgets it: what can't be
+    used is counted and shown to the operator. A call for help (alarm=sos) raises duress.
+    """
     principal = asked.principal
     if principal.purpose == "cookie":
         # Some apps send with GET, which a foreign page could make a browser do.
@@ -106,8 +127,10 @@ async def post_tracker(asked: Asked) -> Response:
     return await _take(asked, speaker, post)
 
 
+@OPERATIONS.get("/track/{word}", **_POSTED, **_SECRET)
+@OPERATIONS.post("/track/{word}", **_POSTED, **_SECRET)
 async def post_by_address(asked: Asked) -> Response:
-    """Take what a tracking app posts to the address of a shift."""
+    """The same, to the secret address of a running shift, without a password."""
     found = asked.node.service.addresses.read(asked.path["word"])
     if found is None:
         raise NotFound("unknown_path", "Nothing is tracked at this address.")
@@ -226,8 +249,14 @@ def _open_alarm(board: Board, team_id: TeamId | None) -> object | None:
     )
 
 
+@OPERATIONS.get(
+    "/teams/{team_id}/tracker",
+    answer=TrackerAddress,
+    refusals=frozenset({"not_found", "conflict"}),
+    needs="fixes",
+)
 async def read_address(asked: Asked) -> Response:
-    """Answer a crew with the address that tracks its shift."""
+    """Where a tracking app posts for the running shift; for its crew alone."""
     team_id, board = TeamId(asked.id("team_id")), asked.county.board
     team = board.teams.get(team_id)
     if team is None or asked.actor.team_id != team_id:
@@ -236,61 +265,3 @@ async def read_address(asked: Asked) -> Response:
         raise Conflict("off_shift", "The team is not on shift; nobody is tracked.")
     word = asked.node.service.addresses.of(CountyId(asked.county_id), team.shift_id)
     return answer(TrackerAddress(path=f"/api/v1/track/{word}", ends_at=team.shift_ends_at))
-
-
-def _tracker(method: str, path: str) -> Operation:
-    return Operation(
-        method=method,
-        path=path,
-        summary=(
-            "A post of OsmAnd, Traccar Client or server, OwnTracks or Overland, in any of their "
-            "forms."
-        ),
-        description=(
-            "Answered with 200 whatever it holds, in the words after which the app forgets it: "
-            "what can't be used is counted and shown to the operator. A call for help (alarm=sos) "
-            "raises duress."
-        ),
-        tag="positions",
-        run=post_tracker,
-        body=None,
-        answer=list[str] | Received,
-        refusals=frozenset({"invalid", "not_found", "conflict"}),
-        takes_any_query=True,
-        takes_ended=True,
-        needs="fixes",
-    )
-
-
-OPERATIONS: list[Operation] = [
-    *(
-        _tracker(method, path)
-        for path in ("/trackers/{app}", "/teams/{team_id}/trackers/{app}")
-        for method in ("GET", "POST")
-    ),
-    *(
-        Operation(
-            method=method,
-            path="/track/{word}",
-            summary="The same, to the secret address of a running shift, without a password.",
-            tag="positions",
-            run=post_by_address,
-            body=None,
-            answer=list[str] | Received,
-            refusals=frozenset({"invalid", "not_found"}),
-            takes_any_query=True,
-            is_public=True,
-        )
-        for method in ("GET", "POST")
-    ),
-    Operation(
-        method="GET",
-        path="/teams/{team_id}/tracker",
-        summary="Where a tracking app posts for the running shift; for its crew alone.",
-        tag="positions",
-        run=read_address,
-        answer=TrackerAddress,
-        refusals=frozenset({"not_found", "conflict"}),
-        needs="fixes",
-    ),
-]

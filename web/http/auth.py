@@ -326,7 +326,7 @@ class Auth:
         ]
 
     async def sign_in(self, request: Request) -> Response:
-        """``POST /session``: a cookie for pages, or a bearer token in the answer."""
+        """Sign in: a cookie for pages, a bearer token for devices."""
         self._require_privacy(request.scope)
         body = await _body(request, SignInBody)
         before = await self._principal_or_none(request.scope)
@@ -355,11 +355,11 @@ class Auth:
         return response
 
     async def who_am_i(self, request: Request) -> Response:
-        """``GET /session``: who is signed in and what they may act as."""
+        """Who is signed in, and what they may act as in which county."""
         return _json(_who(await self.authenticate(request.scope)))
 
     async def sign_out(self, request: Request) -> Response:
-        """``DELETE /session``: end it here and everywhere; fine without one, too."""
+        """Sign out, here and everywhere."""
         principal = await self._principal_or_none(request.scope)
         if principal is not None:
             await self._sessions.end_session(principal.session_id, by=principal.account_id)
@@ -370,13 +370,13 @@ class Auth:
         return response
 
     async def give_ticket(self, request: Request) -> Response:
-        """``POST /session/ticket``: for the first message of one socket."""
+        """A one-use ticket with which a page opens its socket."""
         principal = await self.authenticate(request.scope)
         ticket = await self._sessions.create_ticket(principal.session_id)
         return _json(TicketAnswer(ticket=ticket, expires_in_s=TICKET_LIFE.total_seconds()))
 
     async def change_password(self, request: Request) -> Response:
-        """``POST /session/password``: the account's other sessions end."""
+        """Change one's password; the account's other sessions end."""
         principal = await self.authenticate(request.scope)
         body = await _body(request, PasswordBody)
         await self._sessions.confirm_password(
@@ -389,17 +389,13 @@ class Auth:
         return Response(status_code=204)
 
     async def list_sessions(self, request: Request) -> Response:
-        """``GET /session/all``: where the account is signed in."""
+        """Where one is signed in: one's open sessions."""
         principal = await self.authenticate(request.scope)
         found = await self._accounts.sessions_of(principal.account_id)
         return _json(OwnSessions(current=principal.session_id, sessions=found))
 
     async def end_one(self, request: Request) -> Response:
-        """``DELETE /session/one/{session_id}``: end one of one's own, its sockets within seconds.
-
-        Raises:
-            NotFound: ``no_session``: it is none of the account's, or has ended.
-        """
+        """End one of one's own sessions."""
         principal = await self.authenticate(request.scope)
         wanted = request.path_params["session_id"]
         own = await self._accounts.sessions_of(principal.account_id)
@@ -411,7 +407,7 @@ class Auth:
         return Response(status_code=204)
 
     async def end_others(self, request: Request) -> Response:
-        """``DELETE /session/others``: end all of one's own but the one that asks."""
+        """Sign out everywhere else: all of one's sessions but this one."""
         principal = await self.authenticate(request.scope)
         await self._accounts.end_sessions(
             principal.account_id, keep=principal.session_id, by=principal.account_id

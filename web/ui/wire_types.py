@@ -407,14 +407,11 @@ def _record(names: Iterable[str]) -> str:
 
 def _query(operation: Operation) -> str:
     fields: list[str] = []
-    for parameter in operation.parameters:
-        schema = parameter.schema
+    for name, schema in operation.parameters.items():
         kind = "number" if schema.get("type") == "integer" else "string"
         if "enum" in schema:
             kind = " | ".join(json.dumps(word) for word in schema["enum"])
-        mark = "" if parameter.is_required else "?"
-        more = "" if parameter.is_required else " | undefined"
-        fields.append(f"{json.dumps(parameter.name)}{mark}: {kind}{more}")
+        fields.append(f"{json.dumps(name)}?: {kind} | undefined")
     return f"{{ {'; '.join(fields)} }}" if fields else "undefined"
 
 

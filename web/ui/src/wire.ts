@@ -3829,7 +3829,7 @@ export const failTransfer: Operation<{ call_id: string }, undefined, FailTransfe
 };
 
 /** What a view of the board shows now, as the live socket's snapshot. */
-export const getBoard: Operation<undefined, { "view"?: "desk" | "agency" | "team" | "follow_up" | "wall" | undefined }, undefined, BoardSnapshot> = {
+export const getBoard: Operation<undefined, { "view"?: "agency" | "desk" | "follow_up" | "team" | "wall" | undefined }, undefined, BoardSnapshot> = {
   name: "getBoard", method: "GET", path: "/api/v1/board", command: false, shape: null,
 };
 
@@ -3879,7 +3879,7 @@ export const getIncidentTimeline: Operation<{ incident_id: string }, { "purpose"
 };
 
 /** The county's incidents, open and past, newest first; nothing private. */
-export const getIncidents: Operation<undefined, { "number"?: string | undefined; "since"?: string | undefined; "until"?: string | undefined; "state"?: "received" | "screening" | "determined" | "closed" | "cancelled" | "merged" | undefined; "below"?: number | undefined; "most"?: number | undefined }, undefined, IncidentList> = {
+export const getIncidents: Operation<undefined, { "number"?: string | undefined; "since"?: string | undefined; "until"?: string | undefined; "state"?: "cancelled" | "closed" | "determined" | "merged" | "received" | "screening" | undefined; "below"?: number | undefined; "most"?: number | undefined }, undefined, IncidentList> = {
   name: "getIncidents", method: "GET", path: "/api/v1/incidents", command: false, shape: null,
 };
 
