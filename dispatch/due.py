@@ -12,11 +12,13 @@ left out of ``next_due`` too, so that asking at ``next_due`` always finds someth
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from crisis.board import Board
+import msgspec
+
+from crisis.board import Board, Change
 from crisis.commands import (
     Command,
     EndShift,
@@ -126,15 +128,49 @@ def overdue(board: Board, now: datetime, rules: Rules) -> tuple[Overdue, ...]:
     return tuple(sorted(late, key=lambda one: (one.due_at, one.subject)))
 
 
-def _deadlines(board: Board, rules: Rules) -> Iterator[_Deadline]:
-    yield from _alarms(board)
-    yield from _calls(board, rules)
-    yield from _offers(board)
-    yield from _searches(board)
-    yield from _claims(board)
-    yield from _owed(board)
-    yield from _shifts(board)
-    yield from _flags(board, rules)
+def is_due(board: Board, changes: Iterable[Change], now: datetime, rules: Rules) -> bool:
+    """Whether something of what was changed is due, without a look at all the rest.
+
+    ``board``: after the changes. Whatever they made due is among what is looked at.
+    """
+    part = _part(board, changes)
+    return any(deadline[0] <= now for deadline in _deadlines(board, rules, part))
+
+
+def _part(board: Board, changes: Iterable[Change]) -> Board:
+    """Return the board without what was neither changed nor hangs on what was."""
+    held: dict[str, dict[Any, Any]] = {kind: {} for kind in _HELD}
+    for kind, entity, on_board in changes:
+        if on_board and kind in held and (newest := getattr(board, kind).get(entity.id)):
+            held[kind][entity.id] = newest
+    asked = (o.team_id for i in held["incidents"].values() for o in i.offers if o.is_pending)
+    alarmed = (alarm.team_id for alarm in held["duress"].values() if alarm.team_id is not None)
+    teams = {one: board.teams[one] for one in (*asked, *alarmed) if one in board.teams}
+    held["teams"] |= teams
+    for team in held["teams"].values():
+        if team.shift_id in board.shifts:
+            held["shifts"][team.shift_id] = board.shifts[team.shift_id]
+        if team.is_free and team.freed_at == board.freed_at:
+            # It may be what any slot waits for.
+            held["incidents"] = dict(board.incidents)
+    return msgspec.structs.replace(board, **held)
+
+
+#: The board's fields whose things have deadlines, or are what deadlines hang on.
+_HELD = ("incidents", "teams", "shifts", "calls", "duress", "obligations")
+
+
+def _deadlines(board: Board, rules: Rules, part: Board | None = None) -> Iterator[_Deadline]:
+    """Yield the deadlines of all things of a part of the board; ``None`` = of all of it."""
+    part = part or board
+    yield from _alarms(part)
+    yield from _calls(part, rules)
+    yield from _offers(part, board)
+    yield from _searches(part, board)
+    yield from _claims(part)
+    yield from _owed(part)
+    yield from _shifts(part, board)
+    yield from _flags(part, rules)
 
 
 def _alarms(board: Board) -> Iterator[_Deadline]:
@@ -151,9 +187,9 @@ def _calls(board: Board, rules: Rules) -> Iterator[_Deadline]:
             yield at, _CALL, call, call.told
 
 
-def _offers(board: Board) -> Iterator[_Deadline]:
+def _offers(part: Board, board: Board) -> Iterator[_Deadline]:
     """Pending offers, by their teams: each has one at most, and there are few teams."""
-    for team in board.teams.values():
+    for team in part.teams.values():
         if team.offer is None:
             continue
         incident = board.incidents.get(team.offer[0])
@@ -162,7 +198,7 @@ def _offers(board: Board) -> Iterator[_Deadline]:
             yield offer.expires_at, _OFFER, offer, 0
 
 
-def _searches(board: Board) -> Iterator[_Deadline]:
+def _searches(part: Board, board: Board) -> Iterator[_Deadline]:
     """Slots that wait for a team: at their own instant, or once a team has been freed since.
 
     Every one has an instant: what nobody gave one is due since its incident was determined. Only
@@ -173,7 +209,7 @@ def _searches(board: Board) -> Iterator[_Deadline]:
     for each, and not more often than every ``SEARCH_AGAIN``.
     """
     newest, freed = board.freed_at, None
-    for incident in board.incidents.values():
+    for incident in part.incidents.values():
         if incident.state is not IncidentState.DETERMINED or incident.back_entered:
             continue
         if incident.holds:
@@ -214,10 +250,10 @@ def _owed(board: Board) -> Iterator[_Deadline]:
             yield obligation.again_at, _OWED, obligation, obligation.told
 
 
-def _shifts(board: Board) -> Iterator[_Deadline]:
+def _shifts(part: Board, board: Board) -> Iterator[_Deadline]:
     """Shifts past their end, and those on overtime whose team has nothing open any more."""
     alarmed = {alarm.team_id for alarm in board.duress.values() if alarm.is_open}
-    for shift in board.shifts.values():
+    for shift in part.shifts.values():
         if not shift.is_open:
             continue
         team = board.teams.get(shift.team_id)

@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TextIO
 
 from starlette.routing import WebSocketRoute
@@ -228,7 +229,10 @@ async def running(
             node.supervisor.start(name, work)
         if ticking:
             node.supervisor.start("desks", Desks(node.service, node.accounts).run)
-            await stack.enter_async_context(_ticker(node))
+            ticker = await stack.enter_async_context(_ticker(node))
+            node.service.on_due = lambda runner: ticker.ask_now(
+                f"county {runner.county_id}", partial(node.service.see_to, runner)
+            )
         socket = WebSocketRoute("/api/v1/live", node.live)
         routes = [socket, *Pages(node.auth).routes(), *admin_routes(node, node.registry.refresh)]
         node.app = build_app(node, routes=routes)

@@ -77,12 +77,14 @@ class GroupDone:
 
     Attributes:
         changes: in order; the last one of a thing counts.
+        is_own: this node wrote it; each sees to what its own groups have made due.
     """
 
     county_id: int
     before: Board
     after: Board
     changes: Sequence[Change]
+    is_own: bool = False
 
 
 Listener = Callable[[GroupDone], None]
@@ -311,14 +313,22 @@ class CountyRunner:
             changes.extend(changed)
         self._advance(before, board, changes)
 
-    def _advance(self, before: Board, after: Board, changes: Sequence[Change]) -> None:
+    def _advance(
+        self, before: Board, after: Board, changes: Sequence[Change], *, is_own: bool = False
+    ) -> None:
         self._head.board = after
         for change in changes:
             gone = change.kind == "incidents" and not change.on_board
             if gone and change.entity.id not in after.incidents:
                 self._head.keys.forget(change.entity.id)
         self._publish(
-            GroupDone(county_id=self.county_id, before=before, after=after, changes=changes)
+            GroupDone(
+                county_id=self.county_id,
+                before=before,
+                after=after,
+                changes=changes,
+                is_own=is_own,
+            )
         )
 
     # The write path
@@ -554,7 +564,7 @@ class CountyRunner:
             self._remember_row(row)
         try:
             if group.events:
-                self._advance(group.before, group.after, group.changes)
+                self._advance(group.before, group.after, group.changes, is_own=True)
         finally:
             # It is durable, whatever a listener makes of it.
             for waiting, outcome in outcomes:

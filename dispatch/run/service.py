@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from crisis.rules import Rules
 from crisis.states import Source
 from dispatch.choose import Recommendation
 from dispatch.choose.seek import Seeker, is_persons_offer
-from dispatch.due import Due, due, seen_to
+from dispatch.due import Due, due, is_due, seen_to
 from dispatch.run.county import CommandStats, CountyRunner, GroupDone, Listener
 from dispatch.run.rulebook import Rulebook
 from dispatch.run.tracking import ShiftAddresses
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 COUNTIES = load("counties")
 #: Seconds between looks for rules that another node or the command line has added.
 RULES_POLL_S = 2.0
+#: How often what was seen to may make something else due, before the next tick goes on with it.
+_ROUNDS = 12
 
 
 class Service:
@@ -52,6 +55,8 @@ class Service:
         on_start: called with each county as this node begins to serve it, before its first command.
         on_restored: called with a county whose database turned out to have been restored, once
             its board is the restored one.
+        on_due: called with a county in which a group that this node wrote left something due at
+            this moment; whoever ticks lets ``see_to`` be called at once. Must not block.
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Service:
         self.listeners: list[Listener] = []
         self.on_start: Callable[[CountyRunner], object] = lambda _: None
         self.on_restored: Callable[[CountyRunner], object] = lambda _: None
+        self.on_due: Callable[[CountyRunner], object] = lambda _: None
+        self._seeing: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pulsed: dict[int, int] = {}
         self._leaps: dict[int, datetime] = {}
         self.stats = CommandStats()
@@ -149,6 +156,12 @@ class Service:
     def _publish(self, done: GroupDone) -> None:
         for listener in self.listeners:
             listener(done)
+        # What is being seen to right now goes on until nothing more is due.
+        if done.is_own and not self._seeing[done.county_id].locked():
+            runner = self._counties[done.county_id]
+            now = runner.now()
+            if is_due(done.after, done.changes, now, runner.rules(now)):
+                self.on_due(runner)
 
     def county(self, county_id: int) -> CountyRunner:
         """Return the county's runner.
@@ -231,15 +244,23 @@ class Service:
             ExceptionGroup: what could not be seen to; all the rest was.
         """
         outcomes = await asyncio.gather(
-            *(self._see_to(runner) for runner in self.counties), return_exceptions=True
+            *(self.see_to(runner) for runner in self.counties), return_exceptions=True
         )
         _raise_all("counties whose deadlines could not all be seen to", outcomes)
 
+    async def see_to(self, runner: CountyRunner) -> None:
+        """See to everything that is due in a county, and to what becomes due by that.
+
+        What is refused isn't asked again by the same call; the next tick does.
+
+        Raises:
+            ExceptionGroup: what could not be seen to; all the rest was.
+        """
+        async with self._seeing[runner.county_id]:
+            if runner.blocked is None:
+                await self._see_to(runner)
+
     async def _see_to(self, runner: CountyRunner) -> None:
-        if runner.blocked is not None:
-            return
-        now, board = runner.now(), runner.board
-        rules = runner.rules(now)
         outcomes: list[BaseException | None] = []
         leapt_to = runner.leapt_to
         if leapt_to is not None:
@@ -249,11 +270,18 @@ class Service:
                 extra = {"action": "clock_leapt", "county_id": runner.county_id}
                 log.error("the log was written by a clock that was wrong", extra=extra)
             outcomes.append(await _try(runner.submit(_clock_was_wrong(runner, leapt_to))))
-        for item in due(board, now, rules):
-            # One that can't be carried out must not keep the others waiting for ever.
-            outcome = await _try(self._answer(runner, board, rules, item, now))
-            outcomes.append(outcome)
-            if isinstance(outcome, ConnectionLost):
+        asked: set[Due] = set()
+        for _ in range(_ROUNDS):
+            now, board = runner.now(), runner.board
+            rules = runner.rules(now)
+            ready = [item for item in due(board, now, rules) if item not in asked]
+            asked.update(ready)
+            for item in ready:
+                # One that can't be carried out must not keep the others waiting for ever.
+                outcomes.append(await _try(self._answer(runner, board, rules, item, now)))
+                if isinstance(outcomes[-1], ConnectionLost):
+                    break
+            if not ready or isinstance(outcomes[-1], ConnectionLost):
                 break
         _raise_all("deadlines that could not be seen to", outcomes)
 

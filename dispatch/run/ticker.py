@@ -35,7 +35,7 @@ TICK_WITHIN_S: Final = 30.0
 #: Without a tick for so long the schedule is set anew.
 LATE_AFTER_S: Final = 5.0
 
-_TICK, _UPKEEP = "tick", "upkeep"
+_TICK, _UPKEEP, _AT_ONCE = "tick", "upkeep", "at once"
 _UPKEEP_EVERY_S: Final = 20.0
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -55,6 +55,16 @@ class _Every(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
             return now
         following = previous + self._step
         return following if following > now else now + self._step
+
+
+def _limited(work: Work) -> Work:
+    """Return the work with an end to it, however long it would take."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(TICK_WITHIN_S):
+            await work()
+
+    return limited
 
 
 class Runs(Protocol):
@@ -119,6 +129,7 @@ class Ticker:
         self._works: dict[str, Work] = {_TICK: tick, **(seconds or {})}
         self._asked_s = {name: machine.monotonic() for name in self._works}
         self._at_work: set[asyncio.Task[Any]] = set()
+        self._at_once: set[str] = set()
         self._is_closed = False
         log = logging.getLogger("apscheduler")
         # It warns of each tick that is skipped because the last one still runs; that is no news.
@@ -183,16 +194,27 @@ class Ticker:
 
     async def _ask(self, name: str) -> None:
         self._asked_s[name] = self._machine.monotonic()
-
-        if not self._may_work():
+        if self._may_work():
             # What is due by a wrong clock isn't due; other nodes see to what is.
+            await self._at(name, _limited(self._works[name]))
+
+    def ask_now(self, name: str, work: Work) -> None:
+        """Ask at once, beside the next tick, as where a commit has made something due.
+
+        While work of that name is under way it isn't begun again: it ends only once it finds
+        nothing more to do.
+        """
+        if self._is_closed or name in self._at_once or not self._may_work():
             return
+        self._at_once.add(name)
 
-        async def work() -> None:
-            async with asyncio.timeout(TICK_WITHIN_S):
-                await self._works[name]()
+        async def ask() -> None:
+            try:
+                await self._at(_AT_ONCE, _limited(work))
+            finally:
+                self._at_once.discard(name)
 
-        await self._at(name, work)
+        self._at_work.add(asyncio.create_task(ask(), name=name))
 
     async def _ask_upkeep(self) -> None:
         if self._may_work():

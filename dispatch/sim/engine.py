@@ -15,14 +15,17 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from crisis.board import Board, Change
+from crisis.board import Board, Change, apply
 from crisis.clock import county_instant
 from crisis.commands import Envelope, OfferTeam
 from crisis.effects import Answer, RecordDraft
 from crisis.errors import Conflict, CrisisError, Invalid, NotFound
+from crisis.events import Event
+from crisis.ids import IncidentId
 from crisis.incident.state import Incident
 from crisis.rules import Rules
 from crisis.states import Source
+from dispatch.choose import Recommendation
 from dispatch.choose.seek import Seeker, is_persons_offer
 from dispatch.decide.incoming import Taken, decide_with, in_utc, not_on_board, team_past, that_left
 from dispatch.due import due, next_due, seen_to
@@ -45,6 +48,11 @@ class Engine:
     Attributes:
         board: the newest; never changed in place.
         decided: what was decided so far, in order, to be written or looked at; refusals left out.
+            Whoever writes it may take it away.
+        on_decided: called with each decision; may plan what follows, and must not act itself.
+        left: what has left the board, with its kind, by its id; an incident by those of its offers
+            and runs too.
+        refused_in_row: how often by now what was due was refused, with nothing else between.
     """
 
     def __init__(
@@ -52,14 +60,15 @@ class Engine:
     ) -> None:
         self.board = board
         self.decided: list[Taken] = []
+        self.on_decided: Callable[[Taken], object] = lambda _: None
+        self.refused_in_row = 0
         self._rules = rules
         self._seeker = seeker
         self._now = self._not_asked_before = now
         self._agenda: list[tuple[datetime, int, Step]] = []
         self._order = count()
         self._answered: dict[UUID, Answer | CrisisError] = {}
-        #: What has left the board, by its id; an incident by those of its offers and runs too.
-        self._left: dict[UUID, tuple[str, Any]] = {}
+        self.left: dict[UUID, tuple[str, Any]] = {}
 
     def now(self) -> datetime:
         """Return the county's instant."""
@@ -77,39 +86,60 @@ class Engine:
             CrisisError: the refusal. A phone is told the same each time that it asks; anybody
                 else's command is decided anew.
         """
-        known = self._answered.get(env.command_id) or self._decide(in_utc(env), records)
+        known = self._answered.get(env.command_id) or self._answer(in_utc(env), records)
         if isinstance(known, Answer) or env.source is Source.PHONE:
             self._answered[env.command_id] = known
         if isinstance(known, CrisisError):
             raise known
         return known
 
-    def _decide(self, env: Envelope, records: Sequence[RecordDraft]) -> Answer | CrisisError:
-        now = self.now()
-        rules = self._rules(now)
+    def _answer(self, env: Envelope, records: Sequence[RecordDraft]) -> Answer | CrisisError:
         if is_persons_offer(env) and isinstance(env.command, OfferTeam):
-            env, more = self._seeker.ranked_offer(self.board, rules, env, env.command, now=now)
+            now = self.now()
+            env, more = self._seeker.ranked_offer(
+                self.board, self._rules(now), env, env.command, now=now
+            )
             records = (*records, *more)
         try:
-            made = decide_with(self.board, env, now, rules, self._off_board(env))
+            after, decision = (made := self.decide(env, records).made).after, made.decision
         except CrisisError as refusal:
             return refusal
+        return decision.refusal or Answer(seq=after.seq, result=decision.result)
+
+    def decide(self, env: Envelope, records: Sequence[RecordDraft] = ()) -> Taken:
+        """Decide a command now as it stands, with what it is about brought back where that left.
+
+        Raises:
+            CrisisError: a refusal that leaves no trace; others stand in the decision.
+        """
+        now = self.now()
+        made = decide_with(self.board, env, now, self._rules(now), self._off_board(env))
         self.board = made.after
         self._keep(made.decision.changes)
-        self.decided.append(Taken(env, records, made, now))
-        if made.decision.refusal is not None:
-            return made.decision.refusal
-        return Answer(seq=made.after.seq, result=made.decision.result)
+        taken = Taken(env, records, made, now)
+        self.decided.append(taken)
+        self.on_decided(taken)
+        return taken
+
+    def fold(self, event: Event) -> None:
+        """Take over an event that nothing here has decided."""
+        self.board, changes = apply(self.board, event)
+        self._keep(changes)
+
+    def recommend(self, incident_id: IncidentId) -> Recommendation:
+        """Rank all teams for the first slot that has nobody, as ``Service.recommend`` does."""
+        now = self.now()
+        return self._seeker.recommend(self.board, self._rules(now), incident_id, now=now)
 
     def _off_board(self, env: Envelope) -> list[tuple[str, Any]]:
         """Return what the command is about and the board no longer holds."""
         missing = not_on_board(self.board, env.command)
-        found = {self._left[one][1].id: self._left[one] for one in missing if one in self._left}
+        found = {self.left[one][1].id: self.left[one] for one in missing if one in self.left}
         past = team_past(self.board, (thing for _, thing in found.values()), env.command)
         if past is not None:
             found |= {
                 thing.id: (kind, thing)
-                for kind, thing in self._left.values()
+                for kind, thing in self.left.values()
                 if _is_of_team(thing, past.team_id)
             }
         return list(found.values())
@@ -118,11 +148,15 @@ class Engine:
         for change in changes:
             left = that_left(self.board, [change])
             if left:
-                self._left.update(left)
+                self.left.update(left)
             else:
-                self._left.pop(change.entity.id, None)
+                self.left.pop(change.entity.id, None)
 
     # What happens next
+
+    def wait_until(self, at: datetime) -> None:
+        """Let the time pass, whatever would have happened meanwhile."""
+        self._now = at
 
     def at(self, at: datetime, step: Step) -> None:
         """Let somebody do something at an instant."""
@@ -164,7 +198,10 @@ class Engine:
                 continue
         if self.board.seq == board.seq:
             # Refused, as where somebody was quicker. Nobody waits until it is asked again.
+            self.refused_in_row += 1
             self._not_asked_before = self._now + _ASKED_AGAIN
+        else:
+            self.refused_in_row = 0
 
 
 def _is_of_team(thing: Any, team_id: UUID) -> bool:

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
-from typing import Any, get_args
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from crisis.board import Board, apply, empty_board, fold
-from crisis.call import CallAnswered, CallEvent, CallOffered
+from crisis.board import Board, empty_board, fold
+from crisis.call import CallAnswered, CallOffered
 from crisis.codes import code_sets
 from crisis.commands import (
     AcceptOffer,
@@ -33,9 +33,8 @@ from crisis.commands import (
     OpenIncident,
     PlaceInput,
 )
-from crisis.duress import DuressEvent
 from crisis.errors import CrisisError
-from crisis.events import Body, Event, incident_of, type_of
+from crisis.events import Body, Event, type_of
 from crisis.ids import (
     AgencyId,
     AssignmentId,
@@ -49,9 +48,7 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
-from crisis.incident.fold import evolve_incident
 from crisis.incident.state import Incident
-from crisis.obligation import ObligationEvent
 from crisis.policy import CountyPolicy
 from crisis.responder import Credential, Responder
 from crisis.roles import THE_SERVICE, Actor, Role
@@ -60,8 +57,9 @@ from crisis.standards import packaged
 from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, ShiftStarted, Team, TeamRecorded
 from crisis.triage import Acuity, Answer
-from dispatch.decide import Decision, decide
-from dispatch.decide.incoming import not_on_board
+from dispatch.choose.seek import Seeker
+from dispatch.decide import Decision
+from dispatch.sim.engine import Engine
 from geo.point import Point
 from geo.zone import AreaMap
 from tests.unit.dispatch.vocabulary import strange_words
@@ -181,11 +179,29 @@ class County:
 
     def __init__(self, in_force: Rules | None = None, now: datetime = MONDAY) -> None:
         self.rules = in_force or rules()
-        self.now = now
-        self.board: Board = empty_board(COUNTY)
+        seeker = Seeker(lambda _: {})
+        self.engine = Engine(empty_board(COUNTY), lambda _: self.rules, seeker, now)
         self.log: list[Event] = []
         self.last: Decision | None = None
         self._commands = 0
+
+    @property
+    def now(self) -> datetime:
+        """The county's instant."""
+        return self.engine.now()
+
+    @now.setter
+    def now(self, at: datetime) -> None:
+        self.engine.wait_until(at)
+
+    @property
+    def board(self) -> Board:
+        """The county's board."""
+        return self.engine.board
+
+    @board.setter
+    def board(self, board: Board) -> None:
+        self.engine.board = board
 
     def wait(self, seconds: float) -> datetime:
         """Let ``seconds`` pass and return the new now."""
@@ -204,7 +220,7 @@ class County:
                 command_id=CommandId(uid(f"given {self.board.seq}")),
                 body=body,
             )
-            self.board, _ = apply(self.board, event)
+            self.engine.fold(event)
             self.log.append(event)
 
     def do(self, command: Command, *, number: int | str | None = None, **how: Any) -> Decision:
@@ -215,39 +231,15 @@ class County:
         self._commands += 1
         env = envelope(command, number=self._commands if number is None else number, **how)
         before = self.board
-        gone = self._what_left(command)
-        held = before
-        for incident in gone:
-            held = held.holding("incidents", incident)
-        ids = frozenset(incident.id for incident in gone)
-        decision = decide(held, env, self.now, self.rules, ids)
-        # As the service does: what was only brought back for this leaves again.
-        stays = {change.entity.id: change.on_board for change in decision.changes}
-        after = decision.board
-        for incident in gone:
-            if not stays.get(incident.id):
-                after = after.without("incidents", incident)
+        decision, after, _ = self.engine.decide(env).made
         assert reduce(fold, decision.events, before) == after
         decision = msgspec.structs.replace(decision, board=after)
         for seq, event in enumerate(decision.events, start=before.seq + 1):
             assert event.seq == seq and event.command_id == env.command_id
             assert strange_words(event.body, self.rules.codes) == []
-        self.board = decision.board
         self.log.extend(decision.events)
         self.last = decision
         return decision
-
-    def _what_left(self, command: Command) -> list[Incident]:
-        """What the command is about and that has left the board."""
-        missing = not_on_board(self.board, command)
-        known: dict[UUID, IncidentId] = {}
-        for body in (event.body for event in self.log):
-            about = None if isinstance(body, _ELSEWHERE) else incident_of(body)
-            for name in ("incident_id", "assignment_id", "offer_id"):
-                if about is not None and hasattr(body, name):
-                    known[getattr(body, name)] = about
-        found = {known[one] for one in missing if one in known}
-        return [self.gone(one) for one in sorted(found)]
 
     def refused(self, code: str, command: Command, **how: Any) -> CrisisError:
         """Assert that ``command`` is refused with ``code`` and return the refusal."""
@@ -346,19 +338,9 @@ class County:
         return self.gone(incident_id) if held is None else held
 
     def gone(self, incident_id: IncidentId) -> Incident:
-        """The incident that has left the board, by folding the log without removing it."""
-        found: Incident | None = None
-        for event in self.log:
-            if getattr(event.body, "incident_id", None) == incident_id and not isinstance(
-                event.body, _ELSEWHERE
-            ):
-                found = evolve_incident(
-                    found,
-                    event.body,  # type: ignore[arg-type]
-                    event.occurred_at,
-                    event.recorded_at,
-                )
-        assert found is not None, "no such incident in the log"
+        """The incident that has left the board."""
+        _, found = self.engine.left[incident_id]
+        assert isinstance(found, Incident)
         return found
 
     def a_team(self, team_id: TeamId) -> Team:
@@ -374,10 +356,6 @@ class County:
         """Who was told what (to, template) by the newest decision."""
         assert self.last is not None
         return [(notice.to, notice.template) for notice in self.last.notices]
-
-
-#: Events that name an incident but belong to a thing of their own.
-_ELSEWHERE = (*get_args(CallEvent), *get_args(DuressEvent), *get_args(ObligationEvent))
 
 
 def changed(value: Any, **fields: Any) -> Any:

@@ -34,7 +34,7 @@ from crisis.obligation import Obligation, ObligationKind, ObligationState
 from crisis.roles import Actor
 from crisis.states import Source
 from crisis.triage import Acuity
-from dispatch.decide import Decision, decide
+from dispatch.decide import Decision
 from dispatch.due import TimerCommand, due
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
@@ -44,7 +44,6 @@ from tests.unit.dispatch.board_kit import (
     SERVICE,
     SUPERVISOR,
     County,
-    envelope,
     on_team,
     uid,
 )
@@ -71,15 +70,7 @@ class Trip:
     def do(self, command: Command, *, at: float, by: Actor | None = None, **how: Any) -> Decision:
         """Whatever is sent at a minute, whether or not the incident is still on the board."""
         self.county.now = max(self.county.now, minute(at))
-        if self.incident_id in self.county.board.incidents:
-            return self.county.do(command, by=by or self.by, **how)
-        gone = self.county.gone(self.incident_id)
-        board = self.county.board.holding("incidents", gone)
-        env = envelope(command, by=by or self.by, number=f"late {len(self.county.log)}", **how)
-        done = decide(board, env, self.county.now, self.county.rules, frozenset({gone.id}))
-        self.county.log.extend(done.events)
-        self.county.board = done.board.without("incidents", done.board.incidents[gone.id])
-        return done
+        return self.county.do(command, by=by or self.by, **how)
 
     def says(self, status: Status, *, of: float, at: float, **how: Any) -> Decision:
         how = {"staging_reason": "weapon", **how} if status is S.STAGED else how

@@ -164,7 +164,7 @@ def test_an_ended_call_leaves_the_board_with_an_outcome_of_the_set() -> None:
     county.refused("unknown_code", EndCall(call_id=call_id, outcome="fine"))
     county.do(EndCall(call_id=call_id, outcome="supported_by_phone"))
     assert county.board.calls == {} and callbacks(county) == []
-    county.refused("unknown_call", EndCall(call_id=call_id))
+    county.refused("illegal_transition", EndCall(call_id=call_id))
 
 
 def test_a_lost_call_is_owed_a_callback_by_whoever_spoke() -> None:

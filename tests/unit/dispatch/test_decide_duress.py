@@ -192,7 +192,7 @@ def test_it_is_over_only_for_a_reason_of_the_set_and_once_taken_in_hand() -> Non
     county.do(AcknowledgeDuress(duress_id=duress_id))
     county.refused("unknown_code", ResolveDuress(duress_id=duress_id, reason="whatever"))
     county.do(ResolveDuress(duress_id=duress_id, reason="safe"))
-    county.refused("unknown_duress", AcknowledgeDuress(duress_id=duress_id))
+    county.refused("illegal_transition", AcknowledgeDuress(duress_id=duress_id))
 
 
 def test_the_ladder_climbs_at_the_policys_times_and_repeats_its_last_rung() -> None:

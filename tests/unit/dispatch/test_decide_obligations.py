@@ -172,7 +172,8 @@ def test_a_follow_up_is_met_by_phone_video_or_in_person(mode: str) -> None:
         by=WORKER,
     )
     assert done.result["opens_new_request"] and county.board.obligations == {}
-    county.refused("unknown_obligation", CompleteObligation(obligation_id=follow_up))
+    again = CompleteObligation(obligation_id=follow_up, outcome="reached_stable", mode=mode)
+    county.refused("illegal_transition", again)
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,6 @@ def test_a_merged_incidents_partner_is_asked_on_the_one_that_goes_on() -> None:
     county = County()
     incident_id, into = county.opened(), county.opened()
     county.do(MergeIncident(incident_id=incident_id, into=into))
-    merged = county.gone(incident_id)
-    county.board = county.board.holding("incidents", merged)
     refusal = county.refused(
         "incident_merged", RequestPartner(incident_id=incident_id, kind="ems", reason="medical")
     )

@@ -85,11 +85,11 @@ class Night:
             }
         )
 
-    def with_shift(self) -> None:
-        self.county.board = self.county.board.holding("shifts", self.shift)
+    def forget_shift(self) -> None:
+        """Nobody told the service of the team's shift."""
+        del self.county.engine.left[self.shift.id]
 
     def enter(self, **fields: Any) -> Assignment:
-        self.with_shift()
         done = self.county.do(self.command(**fields), **PAPERS)
         assert done.refusal is None
         found = self.county.incident(IncidentId(fields.get("incident_id", self.incident)))
@@ -98,7 +98,6 @@ class Night:
         return run
 
     def refused(self, code: str, **fields: Any) -> Any:
-        self.with_shift()
         return self.county.refused(code, self.command(**fields), **PAPERS)
 
 
@@ -188,6 +187,7 @@ def test_without_a_shift_it_must_be_told_who_went_and_why() -> None:
     night = Night()
     crew = night.shift.crew
     county = night.county
+    night.forget_shift()
     county.refused("shift_unknown", night.command(), **PAPERS)
     county.refused("shift_unknown", night.command(crew=crew), **PAPERS)
     county.refused("shift_unknown", night.command(override_reason="other"), **PAPERS)
@@ -208,6 +208,7 @@ def test_without_a_shift_then_the_crew_of_now_is_taken_for_a_reason_and_told() -
 
 def test_a_shift_that_nobody_could_start_in_the_outage_counts_as_rostered() -> None:
     night = Night()
+    night.forget_shift()
     shift_id = ShiftId(uid("rostered"))
     about: dict[str, Any] = {"shift_id": shift_id, "team_id": night.team}
     night.county.happen(
@@ -230,6 +231,7 @@ def test_a_shift_that_nobody_could_start_in_the_outage_counts_as_rostered() -> N
 
 def test_a_rostered_shift_that_was_taken_back_is_none() -> None:
     night = Night()
+    night.forget_shift()
     about: dict[str, Any] = {"shift_id": ShiftId(uid("rostered")), "team_id": night.team}
     planned = ShiftPlanned(
         starts_at=night.began - minutes(30),
@@ -311,7 +313,6 @@ def test_times_that_cannot_be_are_refused(fields: dict[str, Any], code: str) -> 
 
 def test_it_is_a_back_entry_by_somebody_who_may_enter_afterwards() -> None:
     night = Night()
-    night.with_shift()
     county, command = night.county, night.command()
     county.refused("only_back_entry", command, by=SUPERVISOR)
     how = {k: v for k, v in PAPERS.items() if k != "by"}

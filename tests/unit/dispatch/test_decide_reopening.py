@@ -13,7 +13,6 @@ from crisis.commands import (
     CancelIncident,
     ClearAssignment,
     CloseIncident,
-    Command,
     Determine,
     EscalateSlot,
     MergeIncident,
@@ -29,7 +28,7 @@ from crisis.policy import ClockPolicy
 from crisis.roles import Actor
 from crisis.triage import Acuity
 from dispatch.choose.seek import WakeUp
-from dispatch.decide import Decision, decide
+from dispatch.decide import Decision
 from dispatch.due import due
 from tests.unit.dispatch.board_kit import (
     CALL_TAKER,
@@ -37,7 +36,6 @@ from tests.unit.dispatch.board_kit import (
     OTHER_DISPATCHER,
     SERVICE,
     County,
-    envelope,
     on_team,
     rules,
 )
@@ -56,20 +54,9 @@ def reopen(
     reason: str = "ended_in_error",
     by: Actor | None = None,
 ) -> Decision:
-    """Open again what has left the board, as the service does: put on it for the command."""
+    """Open again what has left the board."""
     command = ReopenIncident(incident_id=incident_id, reason=reason)
-    return off_board(county, incident_id, command, by or DISPATCHER)
-
-
-def off_board(county: County, incident_id: IncidentId, command: Command, by: Actor) -> Decision:
-    gone = county.gone(incident_id)
-    board = county.board.holding("incidents", gone)
-    env = envelope(command, by=by, number=f"again {len(county.log)}")
-    done = decide(board, env, county.now, county.rules, frozenset({gone.id}))
-    county.board = done.board
-    county.log.extend(done.events)
-    county.last = done
-    return done
+    return county.do(command, by=by or DISPATCHER)
 
 
 def kept(incident: Incident) -> tuple[Any, ...]:
@@ -209,7 +196,7 @@ def test_it_is_refused_beyond_the_countys_bound_and_where_it_makes_no_sense() ->
 
     def refusal(command: ReopenIncident, by: Actor = DISPATCHER) -> str:
         with pytest.raises(CrisisError) as refused:
-            off_board(county, command.incident_id, command, by)
+            county.do(command, by=by)
         return refused.value.code
 
     assert refusal(running, CALL_TAKER) == "role"

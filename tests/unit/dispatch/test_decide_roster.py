@@ -309,7 +309,7 @@ def test_a_cancelled_shift_leaves_the_board() -> None:
     shift_id = planned(county, team_id)
     county.do(CancelShift(shift_id=shift_id), by=SUPERVISOR)
     assert county.board.shifts == {}
-    county.refused("unknown_shift", StartShift(team_id=team_id, shift_id=shift_id))
+    county.refused("shift_over", StartShift(team_id=team_id, shift_id=shift_id))
 
 
 # Going on duty
@@ -485,7 +485,7 @@ def test_a_shift_ends_for_a_reason_of_the_set() -> None:
     county.do(command, by=on_team(team_id))
     assert county.a_team(team_id).duty is Duty.OFF_SHIFT and county.board.shifts == {}
     assert county.log[-1].body.reason == "not_said"  # type: ignore[union-attr]
-    county.refused("unknown_shift", command)
+    county.refused("shift_over", command)
 
 
 def test_a_run_keeps_the_shift_open_on_overtime_and_ends_it_with_itself() -> None:
