@@ -1,41 +1,40 @@
-"""The administration's words in a person's language, out of the catalogs in ``messages``.
+"""The administration's words in a person's language, out of ``web.messages``.
 
-Decides which language a page is written in, and how a message is filled. English is the source: the
-others have the same keys, and a key that is missing fails, at once and in the tests. Only refusals
-differ: English has the service's own sentence, so that their catalogs hold the other languages
-alone. Must not know any page.
+Decides which language a page is written in, and how a message is filled. A key that is missing
+fails, at once and in the tests; only refusals differ: where a language has no words for one, as
+English never has, the service's own sentence is shown. Must not know any page.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
-from importlib import resources
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any
 
 from starlette.requests import Request
 
-Locale = Literal["en", "es", "vi"]
-LOCALES: tuple[Locale, ...] = get_args(Locale)
-NAMES: Mapping[Locale, str] = {"en": "English", "es": "Español", "vi": "Tiếng Việt"}
+from web import messages
+from web.messages import ENGLISH, LANGUAGES, Message, Plural
 
 #: What a person chose on this device; written by the pages' scripts.
 LOCALE_COOKIE = "crisis_locale"
 _REFUSAL = "refusal."
+#: The files with the administration's words → what stands before their keys.
+_FILES: Mapping[str, str] = {
+    "admin/codes": "",
+    "admin/pages": "",
+    "admin/problems": "problem.",
+    "admin/refusals": _REFUSAL,
+    "admin/settings": "",
+    "codes": "",
+    "language": "language.",
+    "outages": _REFUSAL,
+    "refusals": _REFUSAL,
+    "standards": "",
+}
 _PLACE = re.compile(r"\{(\w+)\}")
-_MARKS: Mapping[Locale, tuple[str, str]] = {"en": (",", "."), "es": (",", "."), "vi": (".", ",")}
 
-
-class Plural(NamedTuple):
-    """A message by how many there are; a language without a form for one uses ``other``."""
-
-    one: str
-    other: str
-
-
-Message = str | Plural
 Catalog = Mapping[str, Message]
 
 
@@ -47,8 +46,8 @@ class Words:
         catalog: its messages by key.
     """
 
-    def __init__(self, locale: Locale, catalog: Catalog) -> None:
-        self.locale: Locale = locale
+    def __init__(self, locale: str, catalog: Catalog) -> None:
+        self.locale = locale
         self._catalog = catalog
 
     def __call__(self, key: str, /, **places: object) -> str:
@@ -59,7 +58,8 @@ class Words:
         """
         message = self._catalog[key]
         if isinstance(message, Plural):
-            message = message.one if places["n"] == 1 else message.other
+            one = message.one if places["n"] == 1 else None
+            message = message.other if one is None else one
         return _PLACE.sub(lambda found: self._value(places[found[1]]), message)
 
     def _value(self, value: object) -> str:
@@ -67,9 +67,8 @@ class Words:
 
     def number(self, value: float) -> str:
         """Return a number as it is written in the language."""
-        group, point = _MARKS[self.locale]
-        text = f"{value:,.10g}"
-        return text.translate({ord(","): group, ord("."): point})
+        marks = str.maketrans(",.", self("language.group") + self("language.point"))
+        return f"{value:,.10g}".translate(marks)
 
     def has(self, key: str) -> bool:
         """Whether there is such a message."""
@@ -90,7 +89,7 @@ class Words:
     def refusal(self, code: str, sentence: str, facts: Mapping[str, Any]) -> str:
         """Return a refusal in words; the service's own sentence where the catalog has none."""
         message = self._catalog.get(_REFUSAL + code)
-        if not isinstance(message, str):
+        if not isinstance(message, str) or self.locale == ENGLISH:
             return sentence
         if any(place not in facts for place in _PLACE.findall(message)):
             return sentence
@@ -98,47 +97,40 @@ class Words:
 
 
 @cache
-def words_in(locale: Locale) -> Words:
+def words_in(locale: str) -> Words:
     """Return the words of a language."""
     return Words(locale, read_catalog(locale))
 
 
-def read_catalog(locale: Locale) -> dict[str, Message]:
+def names() -> list[tuple[str, str]]:
+    """Return each language with its own name."""
+    return [(one, words_in(one)("language.name")) for one in LANGUAGES]
+
+
+def read_catalog(locale: str) -> dict[str, Message]:
     """Return a language's messages by key, as its files have them.
 
     Raises:
         ValueError: a key stands in two files.
     """
     found: dict[str, Message] = {}
-    folder = resources.files("web.admin") / "messages" / locale
-    for file in sorted(folder.iterdir(), key=lambda one: one.name):
-        for key, message in _leaves(tomllib.loads(file.read_text("utf-8"))):
+    for file, before in _FILES.items():
+        for path, message in messages.section(locale, file).items():
+            key = before + ".".join(path)
             if key in found:
-                raise ValueError(f"{locale}/{file.name}: {key} occurs twice")
+                raise ValueError(f"{locale}/{file}: {key} occurs twice")
             found[key] = message
     return found
 
 
-def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Message]]:
-    for name, value in table.items():
-        key = f"{above}{name}"
-        if not isinstance(value, dict):
-            yield key, str(value)
-        elif "other" in value and value.keys() <= {"one", "other"}:
-            other = str(value["other"])
-            yield key, Plural(str(value.get("one", other)), other)
-        else:
-            yield from _leaves(value, f"{key}.")
-
-
-def locale_of(request: Request) -> Locale:
+def locale_of(request: Request) -> str:
     """Return the language of a request: the person's choice, else what the browser asks for."""
     chosen = request.cookies.get(LOCALE_COOKIE, "")
     for wanted in (chosen, *_accepted(request.headers.get("accept-language", ""))):
-        for locale in LOCALES:
-            if wanted.lower().partition("-")[0] == locale:
-                return locale
-    return "en"
+        language = wanted.lower().partition("-")[0]
+        if language in LANGUAGES:
+            return language
+    return ENGLISH
 
 
 def _accepted(header: str) -> list[str]:

@@ -43,7 +43,7 @@ from dispatch.store.identity import Principal
 from dispatch.store.names import Called, read_names
 from web.admin.forms import Form, read_form
 from web.admin.jobs import Job, answer_of
-from web.admin.language import LOCALES, NAMES, Words, locale_of, words_in
+from web.admin.language import Words, locale_of, names, words_in
 from web.api.intake import envelope
 from web.api.routes import Node
 from web.api.wire import problem_of
@@ -274,7 +274,7 @@ class Writer:
             built=built,
             icons=icons,
             t=words,
-            locales=[(one, NAMES[one]) for one in LOCALES],
+            locales=names(),
             theme=chosen if chosen in THEMES else THEMES[0],
             themes=THEMES,
             **values,

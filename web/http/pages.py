@@ -23,6 +23,7 @@ from crisis.errors import CrisisError, NotFound, NotSignedIn
 from crisis.roles import DESK, FIELD, REPORTS, STAFFING, Role
 from dispatch.feed.views import CLASSES, RoleClass
 from dispatch.store.identity import Principal
+from web import messages
 from web.http.auth import Auth
 
 log = logging.getLogger(__name__)
@@ -200,10 +201,12 @@ _CALLS = """\
 </nav>
 """
 #: Shown after some seconds, where no script has begun to draw: in each language, as none is known.
-_BOOT = """\
-<div class="boot"><p>This page could not start. If you need help, call.</p>
-<p lang="es">Esta página no pudo abrirse. Si necesita ayuda, llame.</p>
-<p lang="vi">Trang này không mở được. Nếu cần giúp đỡ, hãy gọi.</p></div>"""
+_BOOT = '<div class="boot">{}</div>'.format(
+    "\n".join(
+        f'<p lang="{one}">{messages.section(one, "language")["no_start",]}</p>'
+        for one in messages.LANGUAGES
+    )
+)
 _PLAIN = """\
 <!doctype html>
 <html lang="en">

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from web.ui import message_files
+
 UI = Path(__file__).resolve().parent
 STATIC = UI.parent / "static"
 MANIFEST = STATIC / "manifest.json"
@@ -33,12 +35,16 @@ class BuildError(Exception):
 
 def sources_hash() -> str:
     """Return what is equal when the same sources would give the same built files."""
+    contents = {
+        path.relative_to(UI).as_posix(): path.read_bytes()
+        for path in (*(UI / name for name in _INPUTS), *sorted((UI / "src").rglob("*")))
+        if path.is_file() and message_files.FOLDER not in path.parents
+    }
+    # The pages' words are only written when they are built.
+    contents |= {path: text.encode() for path, text in message_files.texts()}
     found = hashlib.sha256()
-    paths = [UI / name for name in _INPUTS]
-    paths += sorted(path for path in (UI / "src").rglob("*") if path.is_file())
-    for path in paths:
-        content = path.read_bytes()
-        found.update(f"{path.relative_to(UI).as_posix()}\0{len(content)}\0".encode())
+    for path, content in contents.items():
+        found.update(f"{path}\0{len(content)}\0".encode())
         found.update(content)
     return found.hexdigest()[:32]
 
@@ -124,11 +130,13 @@ def build(*, prune: bool = False, force: bool = False) -> bool:
         prune: drop every other file beside the built ones, as for a package.
 
     Raises:
-        BuildError: npm or the bundler failed.
+        BuildError: a language lacks something, or npm or the bundler failed.
     """
     with _alone():
         if not force and is_fresh() and not (prune and _has_leftovers()):
             return False
+        if faults := message_files.write():
+            raise BuildError("The languages differ:\n" + "\n".join(faults))
         install_packages(dev=False)
         sources = sources_hash()
         if run_node("build.mjs", STATIC, sources, *(["prune"] if prune else [])):

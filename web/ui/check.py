@@ -1,7 +1,7 @@
 """Checks the pages: ``python -m web.ui.check``; needs no Node on the machine.
 
-Types (strict, unused things included), the generated wire types, the unit tests under Node's own
-runner, and how much script each page loads before its first screen.
+The words of every language, types (strict, unused things included), the generated wire types, the
+unit tests under Node's own runner, and how much script each page loads before its first screen.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from web.ui import build, wire_types
+from web.ui import build, message_files, wire_types
 
 #: Bytes, gzipped, that a page may load before its first screen; other pages: the largest of them.
 BUDGETS = {"phone": 90_000, "board": 120_000}
+
+
+def _words() -> str | None:
+    return "; ".join(message_files.write()) or None
 
 
 def _types() -> str | None:
@@ -47,6 +51,7 @@ def _sizes() -> str | None:
 
 
 CHECKS: tuple[tuple[str, Callable[[], str | None]], ...] = (
+    ("words", _words),
     ("wire types", _wire),
     ("types", _types),
     ("tests", _tests),

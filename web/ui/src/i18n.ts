@@ -5,9 +5,11 @@
 
 import { computed, signal } from "@preact/signals";
 import { keepChoice, keptChoice } from "./choice.ts";
+import { NAMES } from "./messages/languages.ts";
 
-export const LOCALES = ["en", "es", "vi"] as const;
-export type Locale = (typeof LOCALES)[number];
+export { NAMES };
+export type Locale = keyof typeof NAMES;
+export const LOCALES = Object.keys(NAMES) as Locale[];
 
 /** One message: text with {places}, or texts by plural category, chosen by the place {n}. */
 export type Message = string | Plural;
@@ -46,10 +48,7 @@ export const locale = computed(() => chosen.value);
 /** Register an area's catalogs and return its `t`; call it once, at the top of a module. */
 export function area<const English extends Readonly<Record<string, Message>>>(
   english: English,
-  load: Readonly<{
-    es: () => Promise<{ readonly default: Catalog<English> }>;
-    vi: () => Promise<{ readonly default: Catalog<English> }>;
-  }>,
+  load: Readonly<Record<Exclude<Locale, "en">, () => Promise<{ readonly default: Catalog<English> }>>>,
 ): Translate<English> {
   const made: Area = { load: load as unknown as Area["load"], texts: { en: english } };
   areas.push(made);
@@ -59,6 +58,12 @@ export function area<const English extends Readonly<Record<string, Message>>>(
     const message = made.texts[language]?.[name] ?? english[name];
     return fill(message ?? name, values[0], language);
   };
+}
+
+/** What an area says under a key that is put together; `null` = it has no such message, or a place of it isn't given. */
+export function known(t: (key: never, ...values: never) => string, key: string, values?: Readonly<Record<string, unknown>>): string | null {
+  const said = (t as (key: string, values: unknown) => string)(key, values);
+  return said === key || /\{\w+\}/.test(said) ? null : said;
 }
 
 /** Put values into a message's places. */

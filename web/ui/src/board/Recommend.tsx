@@ -10,7 +10,7 @@ import { useTrouble } from "../components/unread.ts";
 import { distance, minutes } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
-import { reasonSentence } from "../messages/reasons.ts";
+import { reasonSentence } from "../sentences/reasons.ts";
 import { api } from "../session.ts";
 import { getIncidentRecommendations, offerTeam, type Candidate, type IncidentView, type Possible, type Reason, type Recommendation, type TravelTime } from "../wire.ts";
 import { choices, word, wordIn } from "./codes.ts";

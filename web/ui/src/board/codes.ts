@@ -1,11 +1,9 @@
 // The county's code sets: the words behind codes, and what may be chosen.
 
 import { computed, signal } from "@preact/signals";
-import { locale } from "../i18n.ts";
+import { known, locale } from "../i18n.ts";
 import { t } from "../messages/codes.ts";
-import common from "../messages/en/codes.ts";
-import crews from "../messages/en/phone.ts";
-import { t as crew } from "../messages/phone.ts";
+import { t as crew } from "../messages/crew_codes.ts";
 import { api } from "../session.ts";
 import { getCodes, getPolicy, type Code, type CodeSet, type CodeSetName, type Codes, type CountyPolicy } from "../wire.ts";
 
@@ -30,9 +28,8 @@ export async function loadCodes(): Promise<void> {
 function translated(set: CodeSetName, code: string): string | null {
   if (locale.value === "en") return null;
   const key = `${set}_${code}`;
-  if (key in common) return (t as (key: string) => string)(key);
-  // What crews choose from stands in their page's catalog.
-  if (key in crews) return (crew as (key: string) => string)(key);
+  const said = known(t, key) ?? known(crew, key);
+  if (said !== null) return said;
   // Browsers know the names of most languages.
   return set === "need" && code.startsWith(LANGUAGE) ? (new Intl.DisplayNames(locale.value, { type: "language" }).of(code.slice(LANGUAGE.length)) ?? null) : null;
 }
@@ -60,8 +57,7 @@ export const endReason = (code: string): string => wordIn(["no_dispatch_reason",
 
 /** A role's word; one that isn't known here is read as it stands. */
 export function roleWord(role: string): string {
-  const key = `role_${role}`;
-  return key in common ? (t as (key: string) => string)(key) : plain(role);
+  return known(t, `role_${role}`) ?? plain(role);
 }
 
 export const plain = (code: string): string => {

@@ -2,7 +2,7 @@
 
 import type { Api } from "../api.ts";
 import { leaveWarnings } from "../components/unread.ts";
-import { warningSentence } from "../messages/warnings.ts";
+import { warningSentence } from "../sentences/warnings.ts";
 import { t } from "../messages/board.ts";
 import type { Answered } from "../wire.ts";
 import { word } from "./codes.ts";

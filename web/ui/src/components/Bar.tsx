@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { timeSeconds } from "../format.ts";
-import { LOCALES, locale, useLocale, type Locale } from "../i18n.ts";
+import { LOCALES, locale, NAMES, useLocale, type Locale } from "../i18n.ts";
 import type { Freshness as State } from "../live.ts";
 import { t } from "../messages/common.ts";
 import { clock, signOut, type Session } from "../session.ts";
@@ -10,8 +10,6 @@ import { setTheme, theme, THEMES, type Theme } from "../theme.ts";
 import { Icon, type IconName } from "./Icon.tsx";
 import { UnreadNotices } from "./Unread.tsx";
 import { Unverified } from "./Rules.tsx";
-
-const NAMES: Readonly<Record<Locale, string>> = { en: "English", es: "Español", vi: "Tiếng Việt" };
 
 /** `showsUnread`: the page has no place of its own for it. */
 export function Bar({ session, fresh, showsUnread = true, children }: { session: Session; fresh?: State; showsUnread?: boolean; children?: ComponentChildren }) {

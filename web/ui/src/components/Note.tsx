@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { Refusal } from "../api.ts";
 import { t } from "../messages/common.ts";
-import { refusalSentence } from "../messages/refusals.ts";
+import { refusalSentence } from "../sentences/refusals.ts";
 import { Icon } from "./Icon.tsx";
 
 export function Note({ tone = "quiet", children }: { tone?: "quiet" | "warn" | "alarm"; children: ComponentChildren }) {

@@ -2,15 +2,14 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { known } from "../i18n.ts";
 import { t } from "../messages/common.ts";
-import english from "../messages/en/common.ts";
 import { api } from "../session.ts";
 import { getRules, type RulesNow } from "../wire.ts";
 
 /** A standard's name, in words; of one that isn't known here its own. */
 export function standardWords(name: string): string {
-  const key = `standard_${name.replaceAll(".", "_")}`;
-  return key in english ? (t as (key: string) => string)(key) : name;
+  return known(t, `standard_${name.replaceAll(".", "_")}`) ?? name;
 }
 
 export function Unverified() {

@@ -3,7 +3,7 @@
 import { timeSeconds } from "../format.ts";
 import type { Freshness } from "../live.ts";
 import { t } from "../messages/common.ts";
-import { outageSentence } from "../messages/outages.ts";
+import { outageSentence } from "../sentences/outages.ts";
 import { clock } from "../session.ts";
 import { Icon } from "./Icon.tsx";
 

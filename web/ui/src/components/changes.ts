@@ -1,8 +1,8 @@
 // What was changed of what is known of an incident, fact by fact, in words.
 
 import { time } from "../format.ts";
+import { known } from "../i18n.ts";
 import { t } from "../messages/common.ts";
-import english from "../messages/en/common.ts";
 import type { CodeSetName, FactChange } from "../wire.ts";
 
 /** A code of a set, in words. */
@@ -13,7 +13,7 @@ const SETS: Readonly<Record<string, CodeSetName>> = { needs: "need", hazards: "h
 /** Of these an event tells how many came or went. */
 const COUNTED: readonly string[] = ["calls", "subjects", "partners", "slots"];
 
-const own = (key: string): string | null => (key in english ? (t as (key: string) => string)(key) : null);
+const own = (key: string): string | null => known(t, key);
 
 /** Which fact it is: its field, or the item of it. */
 export function factWords(field: string, code: string | null, word: Word): string {

@@ -6,7 +6,7 @@ import { deviceCalls } from "../calls.ts";
 import { Icon } from "../components/Icon.tsx";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
-import { warningSentence } from "../messages/warnings.ts";
+import { warningSentence } from "../sentences/warnings.ts";
 import type { Entry } from "../outbox.ts";
 import { requestPartner } from "../wire.ts";
 import { leftNotes } from "./notes.ts";

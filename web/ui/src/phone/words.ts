@@ -1,12 +1,14 @@
 // Codes in words: the person's language where the page has it, else the county's own label.
 
 import { signal } from "@preact/signals";
-import { fill, locale } from "../i18n.ts";
+import { fill, known, locale } from "../i18n.ts";
 import english from "../messages/en/common.ts";
+import codes from "../messages/en/crew_codes.ts";
 import en from "../messages/en/phone.ts";
 import { t as common } from "../messages/common.ts";
+import { t as say } from "../messages/crew_codes.ts";
 import { t } from "../messages/phone.ts";
-import { refusalSentence } from "../messages/refusals.ts";
+import { refusalSentence } from "../sentences/refusals.ts";
 import { api } from "../session.ts";
 import { getCodes, type AlertTemplate, type Problem, type Status } from "../wire.ts";
 import { keepCodes, keptCodes, type CodeBook } from "./kept.ts";
@@ -41,16 +43,16 @@ export function codesOf(set: SetName): CodeBook[string] {
   const own = book.value?.[set];
   if (own !== undefined && own.length > 0) return own;
   const prefix = `${set}_`;
-  return Object.entries(en)
+  return Object.entries(codes)
     .filter(([key]) => key.startsWith(prefix))
-    .map(([key, label]) => ({ code: key.slice(prefix.length), label: String(label), flags: [] }));
+    .map(([key, label]) => ({ code: key.slice(prefix.length), label, flags: [] }));
 }
 
 /** A code in words. */
 export function label(set: SetName, code: string): string {
   const own = book.value?.[set]?.find((one) => one.code === code)?.label;
-  const key = `${set}_${code}`;
-  if ((locale.value !== "en" || own === undefined) && key in en) return (t as (key: string) => string)(key);
+  const said = locale.value !== "en" || own === undefined ? known(say, `${set}_${code}`) : null;
+  if (said !== null) return said;
   // Browsers know the names of most languages.
   if (set === "need" && code.startsWith("language_") && locale.value !== "en") {
     return new Intl.DisplayNames(locale.value, { type: "language" }).of(code.slice("language_".length)) ?? code;
@@ -68,19 +70,15 @@ export function mistakeNote(status: Status, time: string): string {
 
 /** Why the county said no. */
 export function refusalWords(problem: Problem): string {
-  const key = `no_${problem.code}`;
-  if (key in en) return (t as (key: string) => string)(key);
-  return refusalSentence(problem) || t("no_other");
+  return known(t, `no_${problem.code}`) ?? (refusalSentence(problem) || t("no_other"));
 }
 
 /** What a crew lacks. */
 export function shortfallWords(code: string): string {
-  const key = `lacks_${code}`;
-  return key in en ? (t as (key: string) => string)(key) : code.replaceAll("_", " ");
+  return known(t, `lacks_${code}`) ?? code.replaceAll("_", " ");
 }
 
 /** What the county tells a crew. */
 export function alertWords(template: AlertTemplate): string {
-  const key = `alert_${template}`;
-  return key in en ? (t as (key: string) => string)(key) : t("alert_other");
+  return known(t, `alert_${template}`) ?? t("alert_other");
 }
