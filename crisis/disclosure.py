@@ -15,7 +15,8 @@ from crisis.errors import Invalid, NotAllowed
 from crisis.ids import AgencyId, TeamId
 from crisis.incident.state import Incident
 from crisis.obligation import ObligationKind
-from crisis.roles import ANSWERING, DESK, Actor, Role
+from crisis.rights import Act, may
+from crisis.roles import Actor
 
 #: Why an incident that isn't one's own may be opened; kept with each reading.
 PURPOSES = frozenset(
@@ -33,8 +34,6 @@ PURPOSES = frozenset(
 )
 #: Owed after a run by whichever follow-up worker takes it, until it has an owner.
 FOLLOW_UP_KINDS = frozenset({ObligationKind.FOLLOW_UP, ObligationKind.PLAN_NOTICE})
-#: Roles that may open any incident of the county, with a purpose.
-WITH_PURPOSE = DESK | {Role.LEAD, Role.COMPLIANCE, Role.FOLLOW_UP_WORKER}
 
 
 def is_own(actor: Actor, incident: Incident, board: Board) -> bool:
@@ -43,11 +42,11 @@ def is_own(actor: Actor, incident: Incident, board: Board) -> bool:
     Whoever was on the crew of a run keeps it, for their notes; a desk, and whoever is on
     call for it, has all that is on the board.
     """
-    if actor.has(*ANSWERING) and _is_of_desk(actor, incident, board):
+    if may(actor, Act.OPEN_ON_BOARD) and _is_of_desk(actor, incident, board):
         return True
-    if actor.has(Role.RESPONDER, Role.REMOTE_CLINICIAN) and _is_on_it(actor, incident):
+    if may(actor, Act.OPEN_OF_RUN) and _is_on_it(actor, incident):
         return True
-    return actor.has(Role.FOLLOW_UP_WORKER) and any(
+    return may(actor, Act.OPEN_OWED) and any(
         owed.owner == actor.user_id
         or (
             owed.owner is None and owed.kind in FOLLOW_UP_KINDS and _is_near(actor, incident, board)
@@ -121,11 +120,10 @@ def require_access(
 
 
 def _may_with_purpose(actor: Actor, incident: Incident, board: Board) -> bool:
-    roles = WITH_PURPOSE | {Role.AGENCY_MANAGER}
     if actor.agency_id is None:
-        return actor.has(*WITH_PURPOSE)
+        return may(actor, Act.OPEN_WITH_PURPOSE)
     # Whoever ends at an agency reaches the incidents that its teams ran to, and no others.
-    return actor.has(*roles) and _is_near(actor, incident, board)
+    return may(actor, Act.OPEN_OF_AGENCY) and _is_near(actor, incident, board)
 
 
 def require_call_access(actor: Actor, call: Call, purpose: str | None) -> None:
@@ -138,9 +136,9 @@ def require_call_access(actor: Actor, call: Call, purpose: str | None) -> None:
     if purpose is not None and purpose not in PURPOSES:
         raise Invalid("unknown_purpose", "Not a purpose.", purposes=sorted(PURPOSES))
     mine = call.answered_by is not None and call.answered_by == actor.user_id
-    if not actor.has(*WITH_PURPOSE) or (actor.agency_id is not None and not mine):
+    if not may(actor, Act.OPEN_WITH_PURPOSE) or (actor.agency_id is not None and not mine):
         raise NotAllowed("not_your_call", "Who called is for the county's desk.")
-    if purpose is None and not (actor.has(*DESK) and call.is_open):
+    if purpose is None and not (may(actor, Act.SIT_AT_DESK) and call.is_open):
         raise NotAllowed(
             "purpose_needed",
             "This call is over: say why you open it.",

@@ -19,7 +19,7 @@ import msgspec
 
 from crisis.errors import Invalid, Unavailable
 from crisis.names import likely
-from crisis.roles import Role
+from crisis.roles import PEOPLE, Role
 from crisis.shapes import Value
 from crisis.standards import FollowupRule, utc
 from crisis.triage import Acuity
@@ -502,7 +502,7 @@ def check(policy: CountyPolicy) -> list[str]:
     problems = [] if _is_zone(policy.zone) else [f"zone: no such time zone: {policy.zone}"]
     duress, ladder = policy.duress, [rung.kind for rung in policy.offers.ladder]
     warnings = list(policy.waiting.deadline_warnings)
-    people = set(Role) - {Role.SYSTEM, Role.INTEGRATION}
+    people = PEOPLE
     rules = (
         (
             duress.supervisor_after_s < duress.on_call_after_s < duress.watchdog_after_s,

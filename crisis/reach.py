@@ -2,8 +2,9 @@
 
 Decides from the actor and the board alone whether everything that a command names is the actor's to
 act upon: the whole county's, their agency's, their own team's, or what is owed after a run. Which
-commands a role may send at all stands beside each command (``ROLES``). What a command names is read
-off its type, so that a new one is judged without another line here. Must not know who may read.
+commands a role may send at all, and how far it reaches, stands in ``crisis.rights``. What a command
+names is read off its type, so that a new one is judged without another line here. Must not know who
+may read.
 
 Three things are left to those who decide about them: an alarm (``RaiseDuress``) is never refused
 for whom it names, a crew's report of another team's run is kept as disputed, and whether somebody
@@ -13,7 +14,6 @@ is on the shift that they start is judged there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Final, NamedTuple, NewType, get_args, get_origin, get_type_hints
 
@@ -56,29 +56,11 @@ from crisis.ids import (
 )
 from crisis.incident.state import Incident
 from crisis.obligation import Obligation, ObligationKind
-from crisis.roles import Actor, Role
+from crisis.rights import SENDERS, Reach, Right, reaches
+from crisis.roles import Actor
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember, Team
 from crisis.triage import Need
-
-
-class Reach(StrEnum):
-    """How far a role reaches."""
-
-    COUNTY = "county"
-    #: A county-wide role of an account that ends at one agency.
-    AGENCY = "agency"
-    #: Their own team, its offers and runs, and the runs of whose crew they were.
-    TEAM = "team"
-    #: What is owed to people after a run, and the incidents that it is about.
-    FOLLOW_UP = "follow_up"
-
-
-_OF_ROLE: Final[Mapping[Role, Reach]] = {
-    Role.RESPONDER: Reach.TEAM,
-    Role.REMOTE_CLINICIAN: Reach.TEAM,
-    Role.FOLLOW_UP_WORKER: Reach.FOLLOW_UP,
-}
 
 #: Owed to a person after a run, whoever was on it.
 AFTER_A_RUN: Final = frozenset(
@@ -101,14 +83,6 @@ _TEAM_JUDGED_ELSEWHERE: Final[tuple[type[Command], ...]] = (
 )
 
 
-def reaches(actor: Actor, roles: frozenset[Role]) -> frozenset[Reach]:
-    """Return how far the actor reaches in those of ``roles`` that they hold."""
-    found = {_OF_ROLE.get(role, Reach.COUNTY) for role in actor.roles & roles}
-    if actor.agency_id is not None and Reach.COUNTY in found:
-        found = (found - {Reach.COUNTY}) | {Reach.AGENCY}
-    return frozenset(found)
-
-
 def require_reach(board: Board, actor: Actor, command: Command) -> None:
     """Refuse a command that names what isn't the actor's to act upon; unknown ids pass.
 
@@ -118,7 +92,7 @@ def require_reach(board: Board, actor: Actor, command: Command) -> None:
     kind = type(command)
     if kind in _JUDGED_ELSEWHERE:
         return
-    reach = reaches(actor, kind.ROLES)
+    reach = reaches(actor, SENDERS[kind])
     if Reach.COUNTY in reach:
         return
     if Reach.AGENCY not in reach and kind in _TEAM_JUDGED_ELSEWHERE:
@@ -131,9 +105,9 @@ def require_reach(board: Board, actor: Actor, command: Command) -> None:
         _require_alone(who, command)
 
 
-def is_within(board: Board, actor: Actor, roles: frozenset[Role], incident: Incident) -> bool:
-    """Whether the incident lies within the actor's reach in those of ``roles`` that they hold."""
-    reach = reaches(actor, roles)
+def is_within(board: Board, actor: Actor, act: Right, incident: Incident) -> bool:
+    """Whether the incident lies within the actor's reach in the roles by which they may."""
+    reach = reaches(actor, act.roles)
     return Reach.COUNTY in reach or _concerns(_Who(board, actor, reach), incident)
 
 

@@ -1,7 +1,6 @@
-"""Who may do what: the roles, and which command is open to which of them.
+"""Who people are to the service: the roles, the groups of them that have a name, and who acts.
 
-Decides by role only; whether it is *this* person's team, agency or incident is decided beside the
-command itself.
+What each may do or see stands in one table, ``crisis.rights``, and nowhere else.
 """
 
 from __future__ import annotations
@@ -34,6 +33,9 @@ class Role(StrEnum):
 
 
 R = Role
+EVERYBODY = frozenset(R)
+#: Whom an account can be granted to be: no system, and not the service.
+PEOPLE = EVERYBODY - {R.SYSTEM, R.INTEGRATION}
 DESK = frozenset({R.CALL_TAKER, R.DISPATCHER, R.SUPERVISOR})
 #: Who answers the county's alarms.
 ANSWERING = DESK | {R.ON_CALL}
@@ -41,8 +43,6 @@ DISPATCH = frozenset({R.DISPATCHER, R.SUPERVISOR})
 FIELD = frozenset({R.RESPONDER})
 STAFFING = frozenset({R.AGENCY_MANAGER, R.SUPERVISOR, R.ADMIN})
 SYSTEM = frozenset({R.SYSTEM})
-#: Who reads a county's reports.
-REPORTS = frozenset({R.LEAD, R.SUPERVISOR, R.COMPLIANCE, R.ADMIN, R.INTEGRATION})
 
 
 class Actor(Value, frozen=True, kw_only=True):
@@ -70,6 +70,21 @@ class Actor(Value, frozen=True, kw_only=True):
     def is_desk(self) -> bool:
         """Whether the actor works the county's desk."""
         return not self.roles.isdisjoint(DESK | SYSTEM)
+
+    @property
+    def is_crew(self) -> bool:
+        """Whether the actor serves on teams."""
+        return not self.roles.isdisjoint(FIELD)
+
+    @property
+    def is_integration(self) -> bool:
+        """Whether the actor is another system."""
+        return R.INTEGRATION in self.roles
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is the service itself."""
+        return R.SYSTEM in self.roles
 
 
 #: The service itself: timers and wake-ups.

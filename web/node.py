@@ -23,7 +23,7 @@ from crisis.clock import Clock, MachineClock, new_id
 from crisis.commands import Envelope
 from crisis.errors import CrisisError, Unavailable
 from crisis.ids import CountyId, TeamId
-from crisis.roles import DESK, Role
+from crisis.rights import Act
 from crisis.team import Duty, Team
 from dispatch.choose.seek import Seeker
 from dispatch.feed import Feed, Positions
@@ -244,7 +244,7 @@ def _on_restored(node: Node, alerts: AlertFeed) -> Callable[[], Awaitable[None]]
     restored = asyncio.Event()
 
     def begin_anew(runner: CountyRunner) -> None:
-        for role in (*DESK, Role.ADMIN):
+        for role in Act.HEAR_OF_RESTORE.roles:
             node.live.push_alert(runner.county_id, f"role:{role}", "restored", None)
         node.live.close_county(runner.county_id)
         node.positions.begin_anew(runner.county_id)
@@ -325,7 +325,7 @@ def _tell_unwritten(node: Node, env: Envelope) -> None:
     named = (env.actor.team_id, getattr(env.command, "team_id", None))
     team = next((board.teams[one] for one in named if one in board.teams), None)
     run = None if team is None or team.run is None else board.incidents.get(team.run[0])
-    for role in (*DESK, Role.ON_CALL, Role.ADMIN):
+    for role in Act.HEAR_OF_UNWRITTEN_HELP.roles:
         node.live.push_alert(
             env.county_id,
             f"role:{role}",

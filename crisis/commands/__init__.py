@@ -2,7 +2,7 @@
 
 Each is also the shape of its request's body, so that what the wire accepts and what is decided are
 one type. Times are aware. Free text and identities are bounded and become encrypted records; they
-never reach an event. ``ROLES`` of each class says who may send it.
+never reach an event. Who may send which stands in ``crisis.rights``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from crisis.ids import CommandId, CountyId
-from crisis.roles import Actor, Role
+from crisis.roles import Actor
 from crisis.shapes import Value, snake
 from crisis.states import Source
 from crisis.team import CrewMember
@@ -42,12 +42,10 @@ class Command(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     """The base of all commands.
 
     Attributes:
-        ROLES: who may send it.
         ALWAYS_HEARD: a call for help: never refused for its form, its time or what its sender is
             at this moment. Of what can't be read or believed, the rest counts.
     """
 
-    ROLES: ClassVar[frozenset[Role]] = frozenset()
     ALWAYS_HEARD: ClassVar[bool] = False
 
 

@@ -6,7 +6,6 @@ from typing import Literal
 
 from crisis.commands.base import Code, Command, Short
 from crisis.ids import CallId
-from crisis.roles import ANSWERING, DESK, SYSTEM, Role
 from crisis.shapes import Value
 from crisis.triage import Answer
 
@@ -30,7 +29,6 @@ class Caller(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class OfferCall(Command, frozen=True, kw_only=True):
     """A call rings, or a desk begins one; ``answered`` = the sender is already speaking."""
 
-    ROLES = DESK | {Role.INTEGRATION}
     direction: Literal["inbound", "outbound"] = "inbound"
     channel: Code = "unknown"
     referral_source: Code = "unknown"
@@ -42,35 +40,30 @@ class OfferCall(Command, frozen=True, kw_only=True):
 class AnswerCall(Command, frozen=True, kw_only=True):
     """Take a ringing call."""
 
-    ROLES = DESK
     call_id: CallId
 
 
 class AbandonCall(Command, frozen=True, kw_only=True):
     """The caller hung up before anyone answered."""
 
-    ROLES = DESK | {Role.INTEGRATION}
     call_id: CallId
 
 
 class HoldCall(Command, frozen=True, kw_only=True):
     """Put the caller on hold."""
 
-    ROLES = DESK
     call_id: CallId
 
 
 class ResumeCall(Command, frozen=True, kw_only=True):
     """Take the caller off hold."""
 
-    ROLES = DESK
     call_id: CallId
 
 
 class TransferCall(Command, frozen=True, kw_only=True):
     """Begin a warm transfer."""
 
-    ROLES = DESK
     call_id: CallId
     to: Code
     reason: Code | None = None
@@ -79,7 +72,6 @@ class TransferCall(Command, frozen=True, kw_only=True):
 class ConfirmTransfer(Command, frozen=True, kw_only=True):
     """Confirm one side of a transfer, ours or one that brought us the caller."""
 
-    ROLES = DESK | {Role.INTEGRATION}
     call_id: CallId
     side: Literal["us", "them"]
     reference: Short = ""
@@ -88,7 +80,6 @@ class ConfirmTransfer(Command, frozen=True, kw_only=True):
 class FailTransfer(Command, frozen=True, kw_only=True):
     """The other side did not take the caller."""
 
-    ROLES = DESK
     call_id: CallId
     reason: Code | None = None
 
@@ -96,7 +87,6 @@ class FailTransfer(Command, frozen=True, kw_only=True):
 class EndCall(Command, frozen=True, kw_only=True):
     """The conversation is over."""
 
-    ROLES = DESK
     call_id: CallId
     outcome: Code | None = None
 
@@ -104,19 +94,16 @@ class EndCall(Command, frozen=True, kw_only=True):
 class LoseCall(Command, frozen=True, kw_only=True):
     """The line dropped: a callback becomes due."""
 
-    ROLES = DESK | {Role.INTEGRATION}
     call_id: CallId
 
 
 class TakeCallInHand(Command, frozen=True, kw_only=True):
     """Say that one sees to the caller who waits: no alarm of it rings again, for a while."""
 
-    ROLES = ANSWERING
     call_id: CallId
 
 
 class FlagCall(Command, frozen=True, kw_only=True):
     """Timer: the caller has waited for too long; see ``CallFlagged``."""
 
-    ROLES = SYSTEM
     call_id: CallId

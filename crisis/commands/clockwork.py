@@ -6,7 +6,6 @@ from typing import Literal
 
 from crisis.commands.base import Aware, Command
 from crisis.ids import IncidentId
-from crisis.roles import SYSTEM
 
 #: What may wait for an instant; ``clock``: the log itself was ahead of it.
 OverdueKind = Literal[
@@ -21,7 +20,6 @@ class AlarmOverlooked(Command, frozen=True, kw_only=True):
     ``incident_id``: what it is about; ``None`` = about none.
     """
 
-    ROLES = SYSTEM
     kind: OverdueKind
     due_at: Aware
     incident_id: IncidentId | None = None
@@ -34,5 +32,4 @@ class AlarmUnreached(Command, frozen=True, kw_only=True):
     sent at all.
     """
 
-    ROLES = SYSTEM
     role: RungRole | None = None

@@ -7,7 +7,6 @@ from typing import Literal
 from crisis.commands.base import Code, Command, Short
 from crisis.duress import Doubt
 from crisis.ids import DuressId, ResponderId, TeamId
-from crisis.roles import ANSWERING, SYSTEM, Role
 
 
 class RaiseDuress(Command, frozen=True, kw_only=True):
@@ -17,7 +16,6 @@ class RaiseDuress(Command, frozen=True, kw_only=True):
         doubts: what of it could not be read or believed, found by the service before it is decided.
     """
 
-    ROLES = frozenset(Role)
     ALWAYS_HEARD = True
     team_id: TeamId | None = None
     responder_id: ResponderId | None = None
@@ -28,14 +26,12 @@ class RaiseDuress(Command, frozen=True, kw_only=True):
 class AcknowledgeDuress(Command, frozen=True, kw_only=True):
     """I have the alarm in hand."""
 
-    ROLES = ANSWERING
     duress_id: DuressId
 
 
 class SendHelp(Command, frozen=True, kw_only=True):
     """Help is on its way to them."""
 
-    ROLES = ANSWERING
     duress_id: DuressId
     who: Code
     reference: Short = ""
@@ -44,7 +40,6 @@ class SendHelp(Command, frozen=True, kw_only=True):
 class ResolveDuress(Command, frozen=True, kw_only=True):
     """It is over."""
 
-    ROLES = ANSWERING
     duress_id: DuressId
     reason: Code
 
@@ -52,6 +47,5 @@ class ResolveDuress(Command, frozen=True, kw_only=True):
 class EscalateDuress(Command, frozen=True, kw_only=True):
     """Timer: nobody acknowledged in time."""
 
-    ROLES = SYSTEM
     duress_id: DuressId
     rung: int

@@ -9,7 +9,6 @@ from msgspec import Meta
 from crisis.commands.base import Code, Codes, Command, Hazards, Needs, PaperNumber, Short, Text
 from crisis.commands.partners import PartnerInput
 from crisis.ids import CallId, IncidentId, SlotNo, SubjectId, UserId
-from crisis.roles import ANSWERING, DESK, DISPATCH, FIELD, SYSTEM, Role
 from crisis.shapes import Value
 from crisis.triage import Acuity, Answer
 from geo.point import Point
@@ -42,7 +41,6 @@ class OpenIncident(Command, frozen=True, kw_only=True):
     ``paper_number``: the reserved number of an incident kept on paper during an outage.
     """
 
-    ROLES = DESK | {Role.INTEGRATION}
     call_id: CallId | None = None
     place: PlaceInput = PlaceInput()
     referral_source: Code | None = None
@@ -59,7 +57,6 @@ class OpenIncident(Command, frozen=True, kw_only=True):
 class StartScreening(Command, frozen=True, kw_only=True):
     """Begin the standardized dispatch tool."""
 
-    ROLES = DESK
     incident_id: IncidentId
 
 
@@ -95,7 +92,6 @@ class Determine(Telling, frozen=True, kw_only=True):
     ``partner``: who is asked in the same act; some reasons for sending no team need one.
     """
 
-    ROLES = DISPATCH
     decision: Literal["dispatch", "no_dispatch"]
     slots: Annotated[int, Meta(ge=1, le=8)] = 1
     reason: Code | None = None
@@ -106,20 +102,16 @@ class Determine(Telling, frozen=True, kw_only=True):
 class AmendIncident(Telling, frozen=True, kw_only=True):
     """Correct or complete place, acuity, needs, hazards; absent fields stay as they are."""
 
-    ROLES = DESK | {Role.RESPONDER}
-
 
 class AddSlot(Command, frozen=True, kw_only=True):
     """One more team is needed."""
 
-    ROLES = DISPATCH
     incident_id: IncidentId
 
 
 class DropSlot(Command, frozen=True, kw_only=True):
     """A team is not needed after all; refused while a run meets the slot."""
 
-    ROLES = DISPATCH
     incident_id: IncidentId
     slot: SlotNo
     reason: Code | None = None
@@ -128,7 +120,6 @@ class DropSlot(Command, frozen=True, kw_only=True):
 class CancelIncident(Command, frozen=True, kw_only=True):
     """Call the whole incident off; its offers and runs end with it."""
 
-    ROLES = DISPATCH
     incident_id: IncidentId
     reason: Code
 
@@ -139,7 +130,6 @@ class CloseIncident(Command, frozen=True, kw_only=True):
     ``outcome`` ``None`` = as the record says; where no team came, the reason must be told.
     """
 
-    ROLES = DISPATCH
     incident_id: IncidentId
     outcome: Literal["responded", "unserved"] | None = None
     reason: Code | None = None
@@ -148,7 +138,6 @@ class CloseIncident(Command, frozen=True, kw_only=True):
 class ReopenIncident(Command, frozen=True, kw_only=True):
     """It was cancelled or closed in error and goes on; only some hours after its end."""
 
-    ROLES = DISPATCH
     incident_id: IncidentId
     reason: Code
 
@@ -156,7 +145,6 @@ class ReopenIncident(Command, frozen=True, kw_only=True):
 class MergeIncident(Command, frozen=True, kw_only=True):
     """It is the same situation as ``into``."""
 
-    ROLES = DISPATCH
     incident_id: IncidentId
     into: IncidentId
 
@@ -164,7 +152,6 @@ class MergeIncident(Command, frozen=True, kw_only=True):
 class SplitIncident(Command, frozen=True, kw_only=True):
     """``other`` was merged into this one by mistake."""
 
-    ROLES = DISPATCH
     incident_id: IncidentId
     other: IncidentId
 
@@ -172,7 +159,6 @@ class SplitIncident(Command, frozen=True, kw_only=True):
 class AddNote(Command, frozen=True, kw_only=True):
     """Write something down."""
 
-    ROLES = ANSWERING | FIELD | {Role.REMOTE_CLINICIAN, Role.FOLLOW_UP_WORKER}
     incident_id: IncidentId
     text: Text
 
@@ -180,7 +166,6 @@ class AddNote(Command, frozen=True, kw_only=True):
 class AddSubject(Command, frozen=True, kw_only=True):
     """Another person in crisis, or who a known one is."""
 
-    ROLES = DESK | FIELD | {Role.REMOTE_CLINICIAN, Role.FOLLOW_UP_WORKER}
     incident_id: IncidentId
     subject_id: SubjectId | None = None
     subject: SubjectInput = SubjectInput()
@@ -189,7 +174,6 @@ class AddSubject(Command, frozen=True, kw_only=True):
 class AttachCall(Command, frozen=True, kw_only=True):
     """A call belongs to this incident."""
 
-    ROLES = DESK
     incident_id: IncidentId
     call_id: CallId
 
@@ -197,7 +181,6 @@ class AttachCall(Command, frozen=True, kw_only=True):
 class HandOver(Command, frozen=True, kw_only=True):
     """Offer the incident to another owner, who must accept; to oneself = take it."""
 
-    ROLES = DESK
     incident_id: IncidentId
     to: UserId
 
@@ -205,14 +188,12 @@ class HandOver(Command, frozen=True, kw_only=True):
 class AcceptOwnership(Command, frozen=True, kw_only=True):
     """Accept an incident that was handed over."""
 
-    ROLES = DESK
     incident_id: IncidentId
 
 
 class TakeInHand(Command, frozen=True, kw_only=True):
     """Say that one sees to it: the ladder stands and no alarm rings again, for a while."""
 
-    ROLES = ANSWERING | {Role.LEAD}
     incident_id: IncidentId
 
 
@@ -223,14 +204,12 @@ class LeaveDesk(Command, frozen=True, kw_only=True):
     session ends) says so of somebody else.
     """
 
-    ROLES = DESK | SYSTEM
     user_id: UserId | None = None
 
 
 class FlagIncident(Command, frozen=True, kw_only=True):
     """Timer: something about it went wrong by waiting; see ``IncidentFlagged``."""
 
-    ROLES = SYSTEM
     incident_id: IncidentId
     flag: Code
     about: Annotated[str, Meta(max_length=64)] = ""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from crisis.commands.base import Aware, Code, Command, Short, Text
 from crisis.ids import IncidentId, ObligationId, UserId
 from crisis.obligation import ObligationKind
-from crisis.roles import DESK, FIELD, SYSTEM, Role
 
 
 class CreateObligation(Command, frozen=True, kw_only=True):
     """Owe something by hand: a mandated report, a waiting contact."""
 
-    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     kind: ObligationKind
     due_at: Aware
     incident_id: IncidentId | None = None
@@ -21,7 +19,6 @@ class CreateObligation(Command, frozen=True, kw_only=True):
 class RecordAttempt(Command, frozen=True, kw_only=True):
     """Tried, reached nobody; ``mode``: by which way."""
 
-    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     obligation_id: ObligationId
     outcome: Code
     mode: Code
@@ -38,7 +35,6 @@ class CompleteObligation(Command, frozen=True, kw_only=True):
         text: of a note: the note itself; kept encrypted.
     """
 
-    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     obligation_id: ObligationId
     outcome: Code | None = None
     mode: Code | None = None
@@ -50,7 +46,6 @@ class CompleteObligation(Command, frozen=True, kw_only=True):
 class ExceptObligation(Command, frozen=True, kw_only=True):
     """It can't or need not be met, for a documented reason."""
 
-    ROLES = DESK | FIELD | {Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN}
     obligation_id: ObligationId
     reason: Code
 
@@ -58,7 +53,6 @@ class ExceptObligation(Command, frozen=True, kw_only=True):
 class ReassignObligation(Command, frozen=True, kw_only=True):
     """Another person sees to it."""
 
-    ROLES = DESK | {Role.FOLLOW_UP_WORKER, Role.AGENCY_MANAGER}
     obligation_id: ObligationId
     owner: UserId
 
@@ -66,5 +60,4 @@ class ReassignObligation(Command, frozen=True, kw_only=True):
 class MissObligation(Command, frozen=True, kw_only=True):
     """Timer: its instant passed unmet."""
 
-    ROLES = SYSTEM
     obligation_id: ObligationId

@@ -5,7 +5,6 @@ from __future__ import annotations
 from crisis.commands.base import Code, Command
 from crisis.ids import IncidentId, OfferId, RecordId, SlotNo, TeamId
 from crisis.offer import LocatedBy
-from crisis.roles import DISPATCH, FIELD, SYSTEM
 
 
 class OfferTeam(Command, frozen=True, kw_only=True):
@@ -19,7 +18,6 @@ class OfferTeam(Command, frozen=True, kw_only=True):
         ranked_first: whether the ranking put this team first; ``None`` = not ranked.
     """
 
-    ROLES = DISPATCH | SYSTEM
     incident_id: IncidentId
     team_id: TeamId
     slot: SlotNo | None = None
@@ -34,7 +32,6 @@ class OfferTeam(Command, frozen=True, kw_only=True):
 class AcceptOffer(Command, frozen=True, kw_only=True):
     """The team takes it; ``said_by``: who said so, where the desk enters it by voice."""
 
-    ROLES = DISPATCH | FIELD
     offer_id: OfferId
     said_by: Code | None = None
 
@@ -42,7 +39,6 @@ class AcceptOffer(Command, frozen=True, kw_only=True):
 class DeclineOffer(Command, frozen=True, kw_only=True):
     """The team can't take it; ``said_by`` as in accepting."""
 
-    ROLES = DISPATCH | FIELD
     offer_id: OfferId
     reason: Code
     said_by: Code | None = None
@@ -51,7 +47,6 @@ class DeclineOffer(Command, frozen=True, kw_only=True):
 class WithdrawOffer(Command, frozen=True, kw_only=True):
     """Take the question back."""
 
-    ROLES = DISPATCH
     offer_id: OfferId
     reason: Code = "dispatcher"
 
@@ -59,7 +54,6 @@ class WithdrawOffer(Command, frozen=True, kw_only=True):
 class ExpireOffer(Command, frozen=True, kw_only=True):
     """Timer: nobody answered in time."""
 
-    ROLES = SYSTEM
     offer_id: OfferId
 
 
@@ -70,7 +64,6 @@ class EscalateSlot(Command, frozen=True, kw_only=True):
     ``can_go``: how many teams could go, where a person is to ask the first one.
     """
 
-    ROLES = SYSTEM
     incident_id: IncidentId
     slot: SlotNo
     rung: int

@@ -8,7 +8,6 @@ from msgspec import Meta
 
 from crisis.commands.base import Code, Command, Short
 from crisis.ids import IncidentId, PartnerResponseId
-from crisis.roles import DESK, FIELD
 from crisis.shapes import Value
 
 
@@ -23,7 +22,6 @@ class PartnerInput(Value, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class RequestPartner(Command, frozen=True, kw_only=True):
     """Ask law enforcement, EMS, fire, 911 or another partner. Never blocked for privacy."""
 
-    ROLES = DESK | FIELD
     incident_id: IncidentId
     kind: Code
     reason: Code
@@ -36,7 +34,6 @@ class BriefPartner(Command, frozen=True, kw_only=True):
     ``danger``: the version of the statement that was read out; ``None`` = the present one.
     """
 
-    ROLES = DESK | FIELD
     incident_id: IncidentId
     partner_id: PartnerResponseId
     danger: Annotated[int, Meta(ge=1)] | None = None
@@ -45,7 +42,6 @@ class BriefPartner(Command, frozen=True, kw_only=True):
 class AcknowledgePartner(Command, frozen=True, kw_only=True):
     """The partner takes it: which agency, and their number for it, kept encrypted."""
 
-    ROLES = DESK | FIELD
     incident_id: IncidentId
     partner_id: PartnerResponseId
     agency: Short = ""
@@ -55,7 +51,6 @@ class AcknowledgePartner(Command, frozen=True, kw_only=True):
 class PartnerOnScene(Command, frozen=True, kw_only=True):
     """The partner has arrived."""
 
-    ROLES = DESK | FIELD
     incident_id: IncidentId
     partner_id: PartnerResponseId
 
@@ -63,7 +58,6 @@ class PartnerOnScene(Command, frozen=True, kw_only=True):
 class PartnerGone(Command, frozen=True, kw_only=True):
     """The partner has left; the outcome is a code."""
 
-    ROLES = DESK | FIELD
     incident_id: IncidentId
     partner_id: PartnerResponseId
     outcome: Code
@@ -72,7 +66,6 @@ class PartnerGone(Command, frozen=True, kw_only=True):
 class PartnerDeclined(Command, frozen=True, kw_only=True):
     """The partner is not coming."""
 
-    ROLES = DESK | FIELD
     incident_id: IncidentId
     partner_id: PartnerResponseId
     reason: Code

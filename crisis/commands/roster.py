@@ -9,7 +9,6 @@ from msgspec import Meta
 from crisis.commands.base import Aware, Code, Codes, Command, Crew, Mark, Short
 from crisis.ids import AgencyId, ResponderId, ShiftId, TeamId
 from crisis.responder import Responder
-from crisis.roles import DISPATCH, FIELD, STAFFING, Role
 from crisis.staffing import TelehealthSecond
 from geo.point import Point
 
@@ -21,7 +20,6 @@ class RecordTeam(Command, frozen=True, kw_only=True):
     somebody changed that since. ``None`` = not told: then nothing is put over somebody else's word.
     """
 
-    ROLES = STAFFING
     team_id: TeamId | None = None
     agency_id: AgencyId
     call_sign: Annotated[str, Meta(min_length=1, max_length=24, pattern=r"\S")]
@@ -39,7 +37,6 @@ class RecordResponder(Command, frozen=True, kw_only=True):
     is left out stays as it was.
     """
 
-    ROLES = STAFFING
     responder: Responder
     name: Short | None = None
     phone: Short | None = None
@@ -50,7 +47,6 @@ class RecordResponder(Command, frozen=True, kw_only=True):
 class PlanShift(Command, frozen=True, kw_only=True):
     """Roster a team for a window."""
 
-    ROLES = STAFFING
     shift_id: ShiftId | None = None
     team_id: TeamId
     starts_at: Aware
@@ -62,7 +58,6 @@ class PlanShift(Command, frozen=True, kw_only=True):
 class CancelShift(Command, frozen=True, kw_only=True):
     """Take a planned shift back."""
 
-    ROLES = STAFFING
     shift_id: ShiftId
     reason: Code | None = None
 
@@ -70,7 +65,6 @@ class CancelShift(Command, frozen=True, kw_only=True):
 class StartShift(Command, frozen=True, kw_only=True):
     """Go on duty: a planned shift by its id, or one that nobody planned."""
 
-    ROLES = STAFFING | FIELD | {Role.DISPATCHER}
     team_id: TeamId
     shift_id: ShiftId | None = None
     ends_at: Aware | None = None
@@ -103,14 +97,12 @@ class CrewTold(Command, frozen=True, kw_only=True):
 class ChangeCrew(CrewTold, frozen=True, kw_only=True):
     """Somebody joins or leaves during the shift."""
 
-    ROLES = STAFFING | FIELD | {Role.DISPATCHER}
     shift_id: ShiftId
 
 
 class SetDuty(Command, frozen=True, kw_only=True):
     """Be asked, or not, during the shift."""
 
-    ROLES = DISPATCH | FIELD
     team_id: TeamId
     duty: Literal["available", "unavailable"]
     reason: Code | None = None
@@ -123,6 +115,5 @@ class EndShift(Command, frozen=True, kw_only=True):
     ``reason`` ``None`` = not said; of the clockwork: it came to its end as planned.
     """
 
-    ROLES = STAFFING | FIELD | {Role.DISPATCHER, Role.SYSTEM}
     shift_id: ShiftId
     reason: Code | None = None

@@ -10,7 +10,6 @@ from crisis.assignment import Status
 from crisis.commands.base import Aware, Code, Codes, Command, Crew, Short, Text
 from crisis.commands.roster import CrewTold
 from crisis.ids import AssignmentId, EncounterId, IncidentId, SlotNo, SubjectId, TeamId
-from crisis.roles import DISPATCH, FIELD, SYSTEM, Role
 from crisis.shapes import Value
 from crisis.staffing import TelehealthSecond
 from crisis.triage import Answer
@@ -56,7 +55,6 @@ class EnterAssignment(Command, frozen=True, kw_only=True):
         cancel_reason: required with ``cancelled_at``; its slot then stays as it is.
     """
 
-    ROLES = DISPATCH
     incident_id: IncidentId
     team_id: TeamId
     slot: SlotNo | None = None
@@ -86,7 +84,6 @@ class ReportStatus(Command, frozen=True, kw_only=True):
     ``staging_place``: where a staged team waits.
     """
 
-    ROLES = DISPATCH | FIELD
     assignment_id: AssignmentId
     status: Status
     said_by: Code | None = None
@@ -99,7 +96,6 @@ class ReportStatus(Command, frozen=True, kw_only=True):
 class AcknowledgeHazards(Command, frozen=True, kw_only=True):
     """The crew has read this version of the incident."""
 
-    ROLES = DISPATCH | FIELD
     assignment_id: AssignmentId
     version: Annotated[int, Meta(ge=1)]
     said_by: Code | None = None
@@ -108,7 +104,6 @@ class AcknowledgeHazards(Command, frozen=True, kw_only=True):
 class ClearAssignment(Command, frozen=True, kw_only=True):
     """The team is done; ``ready`` = and can be sent again at once."""
 
-    ROLES = DISPATCH | FIELD
     assignment_id: AssignmentId
     encounters: Annotated[tuple[EncounterInput, ...], Meta(max_length=20)] = ()
     ready: bool = True
@@ -118,7 +113,6 @@ class ClearAssignment(Command, frozen=True, kw_only=True):
 class RecordEncounter(Command, frozen=True, kw_only=True):
     """Record or amend how one person's encounter ended."""
 
-    ROLES = DISPATCH | FIELD | {Role.REMOTE_CLINICIAN}
     encounter_id: EncounterId | None = None
     assignment_id: AssignmentId
     encounter: EncounterInput
@@ -127,7 +121,6 @@ class RecordEncounter(Command, frozen=True, kw_only=True):
 class DivertAssignment(Command, frozen=True, kw_only=True):
     """Pull a travelling team to another incident."""
 
-    ROLES = DISPATCH
     assignment_id: AssignmentId
     reason: Code
     to_incident: IncidentId | None = None
@@ -136,7 +129,6 @@ class DivertAssignment(Command, frozen=True, kw_only=True):
 class CancelAssignment(Command, frozen=True, kw_only=True):
     """Call one run off; ``still_needed`` = its slot waits for another team."""
 
-    ROLES = DISPATCH | FIELD
     assignment_id: AssignmentId
     reason: Code
     still_needed: bool = True
@@ -148,7 +140,6 @@ class SettleClaim(Command, frozen=True, kw_only=True):
     ``there``: the run is restored, and the crew's times count; else what it reports is disputed.
     """
 
-    ROLES = DISPATCH
     assignment_id: AssignmentId
     there: bool
 
@@ -156,7 +147,6 @@ class SettleClaim(Command, frozen=True, kw_only=True):
 class RemindClaim(Command, frozen=True, kw_only=True):
     """Timer: nobody has settled whether the crew is there."""
 
-    ROLES = SYSTEM
     incident_id: IncidentId
     assignment_id: AssignmentId
 
@@ -167,7 +157,6 @@ class CorrectMilestone(Command, frozen=True, kw_only=True):
     What would put the steps of the run out of order, or its team on two runs at once, is refused.
     """
 
-    ROLES = frozenset({Role.SUPERVISOR, Role.LEAD, Role.COMPLIANCE})
     assignment_id: AssignmentId
     status: Status
     instant: Aware | None
@@ -177,5 +166,4 @@ class CorrectMilestone(Command, frozen=True, kw_only=True):
 class SwapCrew(CrewTold, frozen=True, kw_only=True):
     """The crew changes during a run (and the shift)."""
 
-    ROLES = DISPATCH | FIELD | {Role.AGENCY_MANAGER}
     assignment_id: AssignmentId

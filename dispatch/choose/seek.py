@@ -32,7 +32,7 @@ from crisis.ids import (
 from crisis.incident.state import Incident, Slot
 from crisis.offer import LocatedBy, OfferState
 from crisis.reasons import Reason, ReasonCode
-from crisis.roles import THE_SERVICE, Role
+from crisis.roles import THE_SERVICE
 from crisis.rules import Rules
 from crisis.shapes import Value
 from crisis.states import Source
@@ -360,7 +360,7 @@ def is_persons_offer(env: Envelope) -> bool:
     """
     if env.source is Source.BACK_ENTRY:
         return False
-    return isinstance(env.command, OfferTeam) and not env.actor.has(Role.SYSTEM)
+    return isinstance(env.command, OfferTeam) and not env.actor.is_service
 
 
 def _slot(incident: Incident, wanted: SlotNo | None) -> SlotNo:

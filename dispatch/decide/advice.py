@@ -14,7 +14,7 @@ from crisis.errors import Conflict, Invalid
 from crisis.incident.situation import Situation
 from crisis.incident.state import Incident
 from crisis.policy import Rationale
-from crisis.roles import DESK
+from crisis.rights import Act, may
 from crisis.suggestion import PartnerAdvice, Suggestion, suggest
 from crisis.triage import Acuity
 from dispatch.decide.context import Deciding
@@ -109,7 +109,7 @@ def tell_new_threat(d: Deciding, before: Incident, after: Incident) -> None:
 
 def tell_threat(d: Deciding, incident: Incident) -> None:
     """Let the desk hear of a threat to life of which somebody else has told."""
-    if threats(incident) and not d.env.actor.has(*DESK):
+    if threats(incident) and not may(d.env.actor, Act.SIT_AT_DESK):
         d.notify("role:dispatcher", "life_threat", incident=incident)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from crisis.assignment import ARRIVED, Assignment, ReportDisputed, Status
 from crisis.errors import Disputed, Invalid
 from crisis.incident.state import Incident
-from crisis.roles import Role
+from crisis.rights import Act, may
 from crisis.run_times import Contradiction, contradiction
 from dispatch.decide import claims
 from dispatch.decide.context import Deciding
@@ -77,8 +77,7 @@ def why_disputed(d: Deciding, incident: Incident, run: Assignment, status: Statu
     have come before the acceptance as of the acceptance.
     """
     actor = d.env.actor
-    by_desk = actor.is_desk or actor.has(Role.ADMIN)
-    if not by_desk and not _is_own(d, run):
+    if not may(actor, Act.REPORT_FOR_ANY_TEAM) and not _is_own(d, run):
         return NOT_YOURS
     if d.out_of_bounds is not None:
         return "outside_skew"

@@ -44,7 +44,7 @@ from crisis.commands import (
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.ids import CallId, ObligationId, UserId
 from crisis.obligation import ObligationKind
-from crisis.roles import DESK
+from crisis.rights import Act, may
 from crisis.triage import Answer, answer_of
 from dispatch.decide.callers import known_call
 from dispatch.decide.context import Deciding, Handler
@@ -129,7 +129,7 @@ def confirm_transfer(d: Deciding, c: ConfirmTransfer) -> dict[str, Any]:
     Of a call that another line's agent brought and stayed on it lets that agent go.
     """
     call = _call(d, c.call_id)
-    if c.side == "us" and not d.env.actor.has(*DESK):
+    if c.side == "us" and not may(d.env.actor, Act.SIT_AT_DESK):
         raise NotAllowed("side", "Only the desk can confirm for us.")
     with_agent = call.state in {CallState.ON_LINE, CallState.HELD}
     if with_agent and not call.agent_stays:
@@ -179,7 +179,7 @@ def _call(d: Deciding, call_id: CallId) -> Call:
 def _at_the_desk(d: Deciding) -> UserId:
     """Return who speaks with the caller: a person, never an integration."""
     actor = d.env.actor
-    if actor.user_id is None or not actor.has(*DESK):
+    if actor.user_id is None or not may(actor, Act.SIT_AT_DESK):
         raise NotAllowed("answer", "Only a person at the desk can answer a call.")
     return actor.user_id
 

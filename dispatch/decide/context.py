@@ -35,6 +35,7 @@ from crisis.ids import AssignmentId, IncidentId, OfferId, RecordId, derived
 from crisis.incident.state import Incident, IncidentReturned
 from crisis.policy import CountyPolicy
 from crisis.reach import require_reach
+from crisis.rights import SENDERS
 from crisis.roles import Role
 from crisis.rules import Rules
 from crisis.shapes import Value
@@ -205,7 +206,7 @@ class Deciding:
             Invalid: ``unknown_code``, naming near matches; ``code_of_service``.
         """
         known = self.rules.codes.require(set_name, code)
-        if "by_service" in known.flags and not self.env.actor.has(Role.SYSTEM):
+        if "by_service" in known.flags and not self.env.actor.is_service:
             raise Invalid(
                 "code_of_service",
                 f"{known.label}: only the service itself says so.",
@@ -291,7 +292,7 @@ class Deciding:
 
 
 def _main_role(env: Envelope) -> str:
-    allowed = env.actor.roles & type(env.command).ROLES or env.actor.roles
+    allowed = env.actor.roles & SENDERS[type(env.command)] or env.actor.roles
     return min((role.value for role in allowed), default="")
 
 
@@ -392,7 +393,7 @@ def check_role(env: Envelope) -> None:
     Raises:
         NotAllowed: ``role``, naming the roles that may.
     """
-    allowed = type(env.command).ROLES
+    allowed = SENDERS[type(env.command)]
     if env.actor.roles.isdisjoint(allowed) and not type(env.command).ALWAYS_HEARD:
         raise NotAllowed(
             "role",

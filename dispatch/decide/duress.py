@@ -36,7 +36,7 @@ from crisis.errors import Conflict, NotAllowed, NotFound
 from crisis.ids import DuressId, ResponderId, TeamId, UserId
 from crisis.incident.state import Incident
 from crisis.policy import DuressPolicy
-from crisis.roles import Actor, Role
+from crisis.rights import Act, may
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.owed import next_check_in
 from dispatch.decide.team_free import team_is_free
@@ -58,7 +58,7 @@ def raise_duress(d: Deciding, c: RaiseDuress) -> dict[str, Any]:
         doubts.append(Doubt.TIME)
     told = {"doubts": doubts}
     # Only the clockwork knows of a missed check-in.
-    timed = actor.has(Role.SYSTEM) or c.cause != "missed_check_in"
+    timed = actor.is_service or c.cause != "missed_check_in"
     known = _same_person(d, responder_id, team_id) or _same_tracker(d, c.cause, team_id)
     if known is not None:
         _ring_again(d, known)
@@ -98,7 +98,7 @@ def _whose(
         if responder_id != actor.responder_id:
             doubts.append(Doubt.UNKNOWN_RESPONDER)
         responder_id = None
-    if not _speaks_for_others(actor):
+    if not may(actor, Act.RAISE_FOR_OTHERS):
         if team_id not in {None, actor.team_id}:
             doubts.append(Doubt.OTHER_TEAM)
             # The team of an hour ago is better than none; but it makes nobody its member.
@@ -107,10 +107,6 @@ def _whose(
             doubts.append(Doubt.OTHER_RESPONDER)
             responder_id = None
     return team_id or actor.team_id, responder_id or actor.responder_id
-
-
-def _speaks_for_others(actor: Actor) -> bool:
-    return actor.is_desk or actor.has(Role.INTEGRATION, Role.ADMIN)
 
 
 def raise_alarm(
@@ -261,7 +257,7 @@ def _same_person(
         if user_id is None or alarm.raised_by != user_id:
             continue
         is_elsewhere = actor.team_id is not None and alarm.team_id != actor.team_id
-        if alarm.team_id == team_id or not (_speaks_for_others(actor) or is_elsewhere):
+        if alarm.team_id == team_id or not (may(actor, Act.RAISE_FOR_OTHERS) or is_elsewhere):
             return alarm
     return None
 

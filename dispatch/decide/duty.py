@@ -13,7 +13,7 @@ from crisis.commands import ChangeCrew, Command, EndShift, SetDuty, StartShift
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.ids import ShiftId
 from crisis.offer import OfferWithdrawn
-from crisis.roles import STAFFING, Role
+from crisis.rights import Act, may
 from crisis.team import (
     CrewChanged,
     CrewMember,
@@ -150,7 +150,7 @@ def end_shift(d: Deciding, c: EndShift) -> dict[str, Any]:
     shift as soon as nothing of the team's is open, and takes back planned ones that never began.
     """
     shift = find_shift(d, c.shift_id)
-    timed = d.env.actor.has(Role.SYSTEM)
+    timed = d.env.actor.is_service
     if not shift.is_open:
         raise Conflict("shift_over", "The shift is over.")
     team = find_team(d, shift.team_id)
@@ -181,7 +181,7 @@ def _withdraw_or_refuse(d: Deciding, team: Team) -> None:
     if team.offer is None:
         return
     incident_id, offer_id = team.offer
-    if not d.env.actor.is_desk:
+    if not may(d.env.actor, Act.END_SHIFT_DURING_OFFER):
         raise Conflict(
             "offer_pending",
             "An offer waits for the team's answer; answer it first.",
@@ -198,7 +198,7 @@ def _withdraw_or_refuse(d: Deciding, team: Team) -> None:
 def _require_on_crew(d: Deciding, crew: Iterable[CrewMember]) -> None:
     """Let a responder start only a shift of which they are crew; desk and staff start any."""
     actor = d.env.actor
-    if actor.is_desk or actor.has(*STAFFING):
+    if may(actor, Act.START_ANY_SHIFT):
         return
     if actor.responder_id is None or all(m.responder_id != actor.responder_id for m in crew):
         raise NotAllowed("not_your_crew", "You can start only a shift that you are on yourself.")

@@ -29,6 +29,7 @@ from crisis.commands import (
 )
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.incident.state import Incident, IncidentState, SlotDropped
+from crisis.rights import Act, may
 from crisis.run_times import LEFT
 from crisis.team import CrewChanged
 from crisis.triage import ACUITY_ORDER
@@ -122,7 +123,7 @@ def cancel(d: Deciding, c: CancelAssignment) -> dict[str, Any]:
     incident, run = d.run(c.assignment_id)
     _require_goes_on(run)
     kind = d.rules.codes.require("cancel_reason", c.reason)
-    if not c.still_needed and not d.env.actor.is_desk:
+    if not c.still_needed and not may(d.env.actor, Act.END_THE_NEED):
         raise NotAllowed("desk_decides_need", "Only dispatch decides that no other team is needed.")
     if c.still_needed and kind.flags and "cancels_assignment" not in kind.flags:
         raise Invalid(

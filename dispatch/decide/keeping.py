@@ -33,7 +33,7 @@ from crisis.incident.state import (
     OwnerOffered,
     SubjectAdded,
 )
-from crisis.roles import Role
+from crisis.rights import Act, may
 from dispatch.decide.callers import known_call, leave_calls
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.duress import leave_alarms
@@ -119,7 +119,7 @@ def hand_over(d: Deciding, c: HandOver) -> dict[str, Any]:
         raise Conflict("settled", f"The incident is {incident.state.value}; nobody has to own it.")
     if c.to == incident.owner:
         raise Conflict("already_owner", "They own the incident already.")
-    is_master = actor.has(Role.SUPERVISOR) or incident.owner in {None, actor.user_id}
+    is_master = may(actor, Act.OWN_ANYTHING) or incident.owner in {None, actor.user_id}
     if c.to == actor.user_id:
         if not is_master and incident.pending_owner != actor.user_id:
             raise NotAllowed(
@@ -151,7 +151,7 @@ def leave_desk(d: Deciding, c: LeaveDesk) -> dict[str, Any]:
     leaver = c.user_id or actor.user_id
     if leaver is None:
         raise Invalid("user_missing", "Say who leaves the desk.")
-    if leaver != actor.user_id and not actor.has(Role.SUPERVISOR, Role.SYSTEM):
+    if leaver != actor.user_id and not may(actor, Act.SEND_FROM_DESK):
         raise NotAllowed("not_yourself", "Only a supervisor says that somebody else has left.")
     fallen = []
     for incident in list(d.board.incidents.values()):

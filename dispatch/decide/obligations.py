@@ -33,7 +33,7 @@ from crisis.obligation import (
     ObligationReassigned,
     ObligationState,
 )
-from crisis.roles import Role
+from crisis.rights import Act, may
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.duress import open_alarm, raise_alarm
 from dispatch.decide.meeting import refuse_exception, rests_on
@@ -277,9 +277,7 @@ def _obligation(d: Deciding, obligation_id: ObligationId) -> Obligation:
 
 def _only_field(d: Deciding) -> bool:
     """Whether the actor acts from the field alone, and so for their own team."""
-    actor = d.env.actor
-    everywhere = (Role.FOLLOW_UP_WORKER, Role.REMOTE_CLINICIAN, Role.AGENCY_MANAGER)
-    return not actor.is_desk and not actor.has(*everywhere)
+    return not may(d.env.actor, Act.SEE_TO_ANY_TEAMS_OWED)
 
 
 def _incident(d: Deciding, incident_id: IncidentId | None) -> Incident | None:

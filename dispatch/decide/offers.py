@@ -34,7 +34,6 @@ from crisis.offer import (
 )
 from crisis.policy import offer_window_s
 from crisis.reasons import ReasonCode
-from crisis.roles import Role
 from crisis.staffing import CrewAssessment
 from crisis.team import Duty, Team
 from crisis.triage import Acuity
@@ -61,7 +60,7 @@ def offer_team(d: Deciding, c: OfferTeam) -> dict[str, Any]:
     if team is None:
         raise NotFound("unknown_team", "There is no such team in this county.")
     _check_override(d, c)
-    beside = c.override_reason is not None and not d.env.actor.has(Role.SYSTEM)
+    beside = c.override_reason is not None and not d.env.actor.is_service
     require_settled_claims(d, incident, override=c.override_reason if beside else None)
     slot = slot_for(incident, c.slot, may_ask_beside=beside)
     if c.rung is not None and c.rung != slot.rung + 1:
@@ -108,7 +107,7 @@ def not_before(d: Deciding, earliest: datetime | None) -> datetime:
 def _check_override(d: Deciding, c: OfferTeam) -> None:
     if c.override_reason is not None:
         d.code("override_reason", c.override_reason)
-    elif c.ranked_first is False and not d.env.actor.has(Role.SYSTEM):
+    elif c.ranked_first is False and not d.env.actor.is_service:
         raise Invalid(
             "override_reason_missing",
             "Another team is recommended first; say why this one is asked.",
@@ -160,7 +159,7 @@ def _require_eligible(
     only_outside = all(reason.code is ReasonCode.OUTSIDE_ZONE for reason in reasons)
     if not reasons or (only_outside and c.override_reason is not None):
         return
-    if only_outside and not d.env.actor.has(Role.SYSTEM):
+    if only_outside and not d.env.actor.is_service:
         raise Invalid(
             "override_reason_missing",
             "The place lies outside the team's zones; say why it is asked all the same.",

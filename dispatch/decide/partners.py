@@ -31,6 +31,7 @@ from crisis.partner import (
     PartnerRequested,
     PartnerResponse,
 )
+from crisis.rights import Act, may
 from crisis.roles import Role
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.context import Deciding, Handler
@@ -156,7 +157,7 @@ def partner_gone(d: Deciding, c: PartnerGone) -> dict[str, Any]:
                 "handoff_not_acknowledged",
                 "Say first who took the hand-off, and under which reference.",
             )
-        if c.outcome == UNKNOWN and not d.env.actor.has(Role.SUPERVISOR):
+        if c.outcome == UNKNOWN and not may(d.env.actor, Act.CLOSE_UNKNOWN_HANDOFF):
             raise Conflict(
                 "handoff_outcome_unknown",
                 "A hand-off stays open until its outcome is known; a supervisor may close it.",
@@ -174,7 +175,7 @@ def partner_declined(d: Deciding, c: PartnerDeclined) -> dict[str, Any]:
     incident, partner = _partner(d, c.incident_id, c.partner_id)
     why = d.rules.codes.require("partner_refusal", c.reason)
     taken_back = "taken_back" in why.flags
-    if taken_back and not d.env.actor.is_desk:
+    if taken_back and not may(d.env.actor, Act.TAKE_PARTNER_BACK):
         raise NotAllowed("desk_takes_back", "Only dispatch says that a partner isn't needed.")
     d.emit(
         PartnerNotComing(

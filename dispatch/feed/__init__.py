@@ -6,16 +6,14 @@ be sent. Must not know sockets (``web.live.socket``), clocks or the database.
 
 from dispatch.feed.feed import Feed, Frame, Group
 from dispatch.feed.positions import Fixes, Positions
-from dispatch.feed.views import CLASSES, RoleClass, View, epoch_of, view_of
+from dispatch.feed.views import View, epoch_of, view_of
 
 __all__ = [
-    "CLASSES",
     "Feed",
     "Fixes",
     "Frame",
     "Group",
     "Positions",
-    "RoleClass",
     "View",
     "epoch_of",
     "view_of",

@@ -18,11 +18,12 @@ import msgspec
 from crisis.board import Board, Change
 from crisis.errors import Unavailable
 from crisis.ids import CountyId
+from crisis.rights import RoleClass
 from crisis.roles import Actor
 from dispatch.feed import frames
 from dispatch.feed.entities import CountsView
 from dispatch.feed.rules import RULES, UNSCOPED, Key, Scope, count_label, touched
-from dispatch.feed.views import RoleClass, View, epoch_of
+from dispatch.feed.views import View, epoch_of
 
 _encode = msgspec.json.Encoder().encode
 #: The wall's one entity that stands for no thing on the board.

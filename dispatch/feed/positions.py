@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Protocol
 
 from crisis.ids import CountyId, TeamId
+from crisis.rights import RoleClass
 from crisis.team import Duty, Team
 from dispatch.feed import frames
 from dispatch.feed.feed import Feed, Frame
-from dispatch.feed.views import RoleClass, View
+from dispatch.feed.views import View
 from geo.fix import Fix
 
 

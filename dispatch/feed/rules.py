@@ -14,6 +14,7 @@ from crisis.board import Board, Change
 from crisis.duress import Duress
 from crisis.incident.state import Incident
 from crisis.obligation import Obligation, ObligationKind
+from crisis.rights import RoleClass
 from crisis.team import Shift, Team
 from dispatch.feed.entities import Entity
 from dispatch.feed.of_incidents import (
@@ -34,7 +35,6 @@ from dispatch.feed.of_things import (
     wall_duress,
     wall_team,
 )
-from dispatch.feed.views import RoleClass
 
 #: A thing on the board: the board's field that holds it, and its id.
 Key = tuple[str, UUID]

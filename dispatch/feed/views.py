@@ -6,8 +6,6 @@ is projected once however many look. Must not know sockets, sessions or what a v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
 from hashlib import blake2s
 from uuid import UUID
 
@@ -16,48 +14,12 @@ import msgspec
 from crisis.board import FOLD_VERSION
 from crisis.errors import NotAllowed
 from crisis.ids import CountyId
-from crisis.roles import Actor, Role
+from crisis.rights import RoleClass, classes_of
+from crisis.roles import Actor
 from crisis.shapes import Value
 
 #: Raised whenever what any view shows changes: clients then take a snapshot instead of resuming.
 PROJECTION_VERSION = 3
-
-
-class RoleClass(StrEnum):
-    """What kind of view it is; the words are those of the wire."""
-
-    #: Everything of the county, for those who work, lead or stand in for its desk.
-    DESK = "desk"
-    #: One agency's teams, shifts, alarms and runs.
-    AGENCY = "agency"
-    #: One team: itself, what it is asked or runs to, what it owes, its alarms.
-    TEAM = "team"
-    #: What is owed to people after a run.
-    FOLLOW_UP = "follow_up"
-    #: Counts and coarse rows, fit to hang on a wall.
-    WALL = "wall"
-
-
-_C = RoleClass
-#: Role → the classes that it may follow, its usual one first.
-CLASSES: Mapping[Role, tuple[RoleClass, ...]] = {
-    Role.CALL_TAKER: (_C.DESK, _C.FOLLOW_UP, _C.WALL),
-    Role.DISPATCHER: (_C.DESK, _C.FOLLOW_UP, _C.WALL),
-    Role.SUPERVISOR: (_C.DESK, _C.FOLLOW_UP, _C.WALL),
-    Role.LEAD: (_C.DESK, _C.FOLLOW_UP, _C.WALL),
-    Role.AGENCY_MANAGER: (_C.AGENCY, _C.WALL),
-    Role.RESPONDER: (_C.TEAM,),
-    Role.REMOTE_CLINICIAN: (_C.TEAM,),
-    Role.FOLLOW_UP_WORKER: (_C.FOLLOW_UP, _C.WALL),
-    Role.COMPLIANCE: (_C.WALL,),
-    Role.ON_CALL: (_C.DESK, _C.WALL),
-    Role.ADMIN: (_C.WALL,),
-    Role.INTEGRATION: (_C.WALL,),
-    Role.SYSTEM: (),
-}
-
-#: Classes that show the whole county: closed to accounts that end at one agency.
-_COUNTY_WIDE = frozenset({_C.DESK, _C.FOLLOW_UP})
 
 
 class View(Value, frozen=True, kw_only=True):
@@ -81,9 +43,7 @@ def view_of(actor: Actor, county_id: CountyId, wanted: RoleClass | None = None) 
         NotAllowed: ``view_not_yours``; ``no_team``, ``no_agency`` where the class needs one and
             the actor has none now.
     """
-    open_to = {c for role in actor.roles for c in CLASSES[role]}
-    if actor.agency_id is not None and open_to & _COUNTY_WIDE:
-        open_to = (open_to - _COUNTY_WIDE) | {_C.AGENCY}
+    open_to = classes_of(actor)
     if wanted is None:
         wanted = next((c for c in RoleClass if c in open_to), None)
     if wanted is None or wanted not in open_to:

@@ -20,6 +20,7 @@ from crisis.clock import new_id
 from crisis.commands import Envelope, LeaveDesk, TakeInHand
 from crisis.errors import CrisisError, ShuttingDown
 from crisis.ids import CommandId, CountyId, UserId
+from crisis.rights import SENDERS
 from crisis.roles import THE_SERVICE
 from crisis.states import Source
 from dispatch.run.service import Service
@@ -80,7 +81,7 @@ class Desks:
             gone = await self._accounts.absent(county_id, people, grace=GRACE)
             # Who stands in for the desk needs no desk's role to have something in hand.
             gone += await self._accounts.absent(
-                county_id, busy - set(gone), TakeInHand.ROLES, grace=GRACE
+                county_id, busy - set(gone), SENDERS[TakeInHand], grace=GRACE
             )
             for user_id in gone:
                 await self._service.submit(_leave(county_id, user_id))

@@ -17,11 +17,11 @@ import msgspec
 from crisis.clock import Clock, IdSource, new_id, secret_token
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import AgencyId, CountyId, ResponderId, UserId
-from crisis.roles import DESK, Role
+from crisis.rights import Act
+from crisis.roles import PEOPLE, Role
 from dispatch.store.attempts import keys_of
 from dispatch.store.errors import register_constraint
 from dispatch.store.identity import (
-    GRANTABLE,
     MAX_LABEL,
     READING,
     TOKEN_PREFIX,
@@ -57,7 +57,7 @@ for _name in ("account_grants_county_id_fkey", "token_scopes_county_id_fkey"):
     register_constraint(_name, lambda: Invalid("unknown_county", "This county is not served here."))
 
 
-_DESK_ROLES = sorted(role.value for role in DESK)
+_AT_DESK = Act.SIT_AT_DESK.roles
 
 
 class Accounts:
@@ -136,14 +136,16 @@ class Accounts:
     async def at_desk(self, county_id: int) -> tuple[Colleague, ...]:
         """Return who may work a county's desk and is signed in, by label."""
         now = self._clock.now()
-        rows = await self._run("list_at_desk", county_id, _DESK_ROLES, now)
+        rows = await self._run(
+            "list_at_desk", county_id, sorted(role.value for role in _AT_DESK), now
+        )
         return tuple(msgspec.convert(dict(row), Colleague) for row in rows)
 
     async def absent(
         self,
         county_id: int,
         account_ids: Iterable[UserId],
-        roles: Iterable[Role] = DESK,
+        roles: Iterable[Role] = _AT_DESK,
         *,
         grace: timedelta = timedelta(),
     ) -> tuple[UserId, ...]:
@@ -204,7 +206,7 @@ class Accounts:
             Conflict: ``responder_has_account``.
             NotFound: ``no_account``, or an integration's.
         """
-        if not grant.roles or not grant.roles <= GRANTABLE or grant.scopes is not None:
+        if not grant.roles or not grant.roles <= PEOPLE or grant.scopes is not None:
             raise Invalid("bad_grant", "A grant names at least one role that a person can have.")
         if Role.RESPONDER in grant.roles and grant.responder_id is None:
             raise Invalid("bad_grant", "A responder's grant names the entry in the roster.")

@@ -20,7 +20,6 @@ from crisis.shapes import Value
 Purpose = Literal["cookie", "bearer", "integration"]
 
 #: Roles that a person can be granted.
-GRANTABLE = frozenset(Role) - {Role.SYSTEM, Role.INTEGRATION}
 MAX_LABEL = 100
 #: So that a leaked secret can be recognised by scanners; cookies don't leave the browser.
 TOKEN_PREFIX = "crisis_"  # noqa: S105 - not a secret, but the mark of one

@@ -15,7 +15,8 @@ import msgspec
 
 from crisis.errors import Conflict, NotAllowed, NotFound
 from crisis.ids import IncidentId, RecordId
-from crisis.roles import Actor, Role
+from crisis.rights import Act, may
+from crisis.roles import Actor
 from crisis.shapes import Value
 from dispatch.store.audit import note_read
 from dispatch.store.pool import County, Database, Record
@@ -24,9 +25,6 @@ from dispatch.store.sql import load
 
 SQL = load("records")
 _LOCK_COUNTY = load("counties")["lock_county"]
-
-#: Who may erase an incident.
-ERASING = frozenset({Role.SUPERVISOR, Role.COMPLIANCE})
 
 
 class RecordHead(Value, frozen=True, kw_only=True):
@@ -137,7 +135,7 @@ async def erase_incident(
         NotFound: ``unknown_incident``.
         Conflict: ``incident_open``: somebody may still need it to find a person.
     """
-    if not eraser.has(*ERASING):
+    if not may(eraser, Act.ERASE):
         raise NotAllowed("not_permitted", "Only a supervisor or compliance may erase an incident.")
     county_id = keys.county_id
     async with database.tx(County(county_id)) as con:

@@ -15,7 +15,8 @@ import msgspec
 
 from crisis.clock import MachineClock
 from crisis.ids import IncidentId
-from dispatch.feed import Feed, RoleClass, View
+from crisis.rights import RoleClass
+from dispatch.feed import Feed, View
 from dispatch.run.config import load
 from dispatch.run.service import Service
 from dispatch.store.log import CountyLog

@@ -17,7 +17,8 @@ from copy import copy
 from crisis.assignment import Status
 from crisis.commands import AcceptOffer, ReportStatus
 from crisis.ids import AssignmentId, IncidentId, TeamId
-from dispatch.feed import Feed, RoleClass
+from crisis.rights import RoleClass
+from dispatch.feed import Feed
 from dispatch.feed.rules import touched
 from tests.unit.dispatch.board_kit import COUNTY, County, on_team
 from tests.unit.dispatch.livefeed_kit import DESK, group_of, team_view

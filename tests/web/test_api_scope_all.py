@@ -17,15 +17,14 @@ import pytest
 
 from crisis.clock import new_id
 from crisis.ids import AgencyId
-from crisis.roles import Role
+from crisis.roles import PEOPLE, Role
 from dispatch.store.administration import add_agency
-from dispatch.store.identity import GRANTABLE
 from tests.web.kit import AGENCY, ALAMEDA, OAKLAND, Client, Site
 from web.api.routes import Operation
 from web.app import OPERATIONS
 
 #: Everybody who reaches a whole county, as one account; on call is another view of the same.
-EVERYBODY = tuple(GRANTABLE - {Role.RESPONDER, Role.REMOTE_CLINICIAN})
+EVERYBODY = tuple(PEOPLE - {Role.RESPONDER, Role.REMOTE_CLINICIAN})
 #: They are about the account itself, the county's rules, or the node; a tracker's word is secret.
 OF_NOBODY = re.compile(r"/session|/codes|/policy|/rules|/county|/healthz|/readyz|/metrics|/track/")
 #: Who calls for help is heard whatever they name; unscreened facts name nobody.

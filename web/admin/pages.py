@@ -31,7 +31,8 @@ from crisis.commands import Command, Envelope
 from crisis.editions import EditionKind, unverified
 from crisis.errors import CrisisError, NotAllowed, NotFound, NotSignedIn
 from crisis.ids import AgencyId, CountyId, ResponderId
-from crisis.roles import STAFFING, Actor, Role
+from crisis.rights import Act, covers, may, require
+from crisis.roles import Actor
 from dispatch.beside import Work
 from dispatch.run.imports.roster import Roster
 from dispatch.run.imports.rows import Unusable
@@ -50,8 +51,6 @@ from web.api.wire import problem_of
 from web.http.auth import actor_for
 from web.http.pages import Assets, NotBuilt
 
-#: Who may look at rules without changing them.
-READERS = STAFFING
 #: How many acts' answers are kept, in case they are sent again.
 _MOST_ACTS = 256
 #: A longer answer of a long act isn't kept: sent again, it is done again, and does nothing more.
@@ -122,7 +121,7 @@ class Desk:
     @property
     def is_admin(self) -> bool:
         """Whether this is an administrator of the whole county."""
-        return self.actor.has(Role.ADMIN) and self.actor.agency_id is None
+        return may(self.actor, Act.CONFIGURE)
 
     def require_admin(self) -> None:
         """Refuse everybody but an administrator of the whole county.
@@ -130,12 +129,11 @@ class Desk:
         Raises:
             NotAllowed: ``role``.
         """
-        if not self.is_admin:
-            raise NotAllowed("role", "This is for the county's administrators.")
+        require(self.actor, Act.CONFIGURE)
 
     def may_see(self, agency_id: AgencyId) -> bool:
         """Whether an agency's teams and people are this person's business."""
-        return self.actor.agency_id in (None, agency_id)
+        return covers(self.actor, agency_id)
 
     def path(self, *parts: object) -> str:
         """Return the path of a page of this county."""
@@ -395,7 +393,6 @@ class Pages:
         path: str,
         handler: Handler,
         *,
-        roles: frozenset[Role] = STAFFING,
         fields: Sequence[str] = (),
         is_long: bool = False,
     ) -> Route:
@@ -409,7 +406,7 @@ class Pages:
 
         async def serve(request: Request) -> Response:
             try:
-                desk = await self._desk(request, roles, fields, is_long=is_long)
+                desk = await self._desk(request, fields, is_long=is_long)
                 if desk.form is None:
                     return await handler(desk)
                 if is_long:
@@ -436,9 +433,7 @@ class Pages:
 
         return Route(f"/admin/{{county:int}}{path}", serve, methods=["GET", "POST"])
 
-    async def _desk(
-        self, request: Request, roles: frozenset[Role], fields: Sequence[str], *, is_long: bool
-    ) -> Desk:
+    async def _desk(self, request: Request, fields: Sequence[str], *, is_long: bool) -> Desk:
         principal = await self.node.auth.authenticate(request.scope)
         if principal.purpose != "cookie":
             raise NotAllowed("page_only", "These pages are for browsers; programs use the API.")
@@ -447,8 +442,7 @@ class Pages:
             raise NotAllowed("not_your_county", "This account has no role in this county.")
         county = self.node.service.county(county_id)
         actor = actor_for(principal, county_id, county.board)
-        if not actor.has(*roles):
-            raise NotAllowed("role", "This account doesn't administer this county.")
+        require(actor, Act.ADMINISTER)
         _, name = administration.find_county(f"{county_id:05d}")
         form = await read_form(request, is_long=is_long) if request.method == "POST" else None
         if form is not None:
@@ -473,7 +467,7 @@ class Pages:
             return RedirectResponse("/sign-in?next=/admin", 303, _HEADERS)
         except CrisisError as error:
             return self.writer.refusal(request, error)
-        mine = [c for c, grant in principal.grants.items() if grant.roles & STAFFING]
+        mine = [c for c, grant in principal.grants.items() if may(grant, Act.ADMINISTER)]
         named = request.query_params.get("county", "")
         county = next((c for c in mine if str(int(c)) == named), min(mine, default=None))
         if county is None:

@@ -11,10 +11,9 @@ from typing import Any
 import msgspec
 
 from crisis.policy import Change, CountyPolicy, Rationale, RungKind, diff, to_mapping
-from crisis.roles import Role
+from crisis.roles import PEOPLE, Role
 from crisis.standards import CountedFrom
 from dispatch.run.rulebook import DEFAULT_POLICY
-from dispatch.store.identity import GRANTABLE
 from web.admin.forms import Form
 from web.admin.language import Words
 
@@ -35,7 +34,7 @@ _CHOICES: Mapping[str, Sequence[str]] = {
 _ADVANCED = frozenset({"travel", "fixes", "clocks"})
 _UNITS = ("mps", "s", "m", "days", "hours", "deg")
 
-ROLES = sorted((role.value for role in GRANTABLE), key=[role.value for role in Role].index)
+ROLES = sorted((role.value for role in PEOPLE), key=[role.value for role in Role].index)
 RUNG_KINDS = [kind.value for kind in RungKind]
 
 

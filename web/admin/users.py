@@ -16,17 +16,18 @@ from starlette.routing import BaseRoute
 
 from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import AgencyId, ResponderId, UserId
-from crisis.roles import Role
+from crisis.rights import Act, may
+from crisis.roles import PEOPLE, Role
 from dispatch.beside import BESIDE, Work
 from dispatch.run.imports.roster import responder_id_of
 from dispatch.store.channels import Channel
-from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
+from dispatch.store.identity import Account, Grant, canonical_username
 from dispatch.store.passwords import new_password
 from web.admin.forms import Form
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
 from web.api.channels import no_mail
 
-_ROLES = sorted(GRANTABLE, key=list(Role).index)
+_ROLES = sorted(PEOPLE, key=list(Role).index)
 #: What one button does: take all roles here, lock, unlock, a new password, sign out everywhere.
 _SWITCHES = frozenset({"revoke", "disable", "enable", "password", "erase"})
 _GRANTED = ("role", "agency", "responder")
@@ -128,7 +129,9 @@ class UserPages:
             return await self._form(desk, account, _form_of(account, desk))
         try:
             grant = self._grant(desk, desk.form)
-            if account.account_id == desk.principal.account_id and Role.ADMIN not in grant.roles:
+            if account.account_id == desk.principal.account_id and not (
+                grant.roles & Act.CONFIGURE.roles
+            ):
                 raise _own()
             await desk.node.accounts.grant(account.account_id, grant, by=desk.principal.account_id)
         except (CrisisError, ValueError) as error:
@@ -200,7 +203,7 @@ class UserPages:
         mine = desk.principal.grants
         for grant in account.grants:
             held = mine.get(grant.county_id)
-            if held is None or Role.ADMIN not in held.roles or held.agency_id is not None:
+            if held is None or not may(held, Act.CONFIGURE):
                 raise NotAllowed(
                     "acts_elsewhere",
                     "This account has roles in a county that you don't administer: its password "

@@ -17,7 +17,7 @@ from crisis.duress import Duress
 from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import DuressId, RecordId, ResponderId, TeamId, UserId
 from crisis.incident.state import Incident
-from crisis.roles import DESK, Role
+from crisis.rights import Act, require
 from crisis.team import CrewMember, Team
 from dispatch.decide.duress import next_rung_to
 from dispatch.store.audit import note_read
@@ -27,9 +27,6 @@ from geo.fix import Fix
 from geo.point import Point
 from web.api.routes import Asked, Rows
 from web.api.wire import answer
-
-#: Whoever a rung of the ladder may call.
-_HELPERS = DESK | {Role.ON_CALL, Role.LEAD, Role.ADMIN, Role.AGENCY_MANAGER}
 
 
 class PersonInDanger(Struct, frozen=True, kw_only=True):
@@ -124,8 +121,7 @@ async def read_facts(asked: Asked) -> Response:
 def _require_helper(asked: Asked, duress: Duress, team: Team | None) -> None:
     """Let everybody know whom the ladder may call; an agency's people of their own alone."""
     actor = asked.actor
-    if not actor.has(*_HELPERS):
-        raise NotAllowed("role", "Alarms are for those who see to them.")
+    require(actor, Act.SEE_DANGER)
     people = asked.county.board.responders
     person = people.get(duress.responder_id) if duress.responder_id is not None else None
     agencies = {one.agency_id for one in (team, person) if one is not None}

@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from crisis.codes import CodeSet
 from crisis.editions import Unverified, unverified
-from crisis.errors import NotAllowed
 from crisis.ids import ResponderId
 from crisis.policy import CountyPolicy
 from crisis.responder import Responder
-from crisis.roles import DESK, STAFFING, Actor, Role
+from crisis.rights import Act, RoleClass, covers, may, require
+from crisis.roles import Actor
 from crisis.team import Duty, Team
-from dispatch.feed import RoleClass, view_of
+from dispatch.feed import view_of
 from geo.fix import Fix
 from web.api.routes import Asked, Query, Rows
 from web.api.wire import JSON, answer
@@ -121,19 +121,6 @@ async def read_board(asked: Asked) -> Response:
     return Response(payload, headers={"cache-control": "no-store"}, media_type=JSON)
 
 
-#: Roles that see every team of the county, or of the agency that they end at.
-_SEE_ALL = DESK | {
-    Role.LEAD,
-    Role.ADMIN,
-    Role.COMPLIANCE,
-    Role.AGENCY_MANAGER,
-    Role.FOLLOW_UP_WORKER,
-    Role.INTEGRATION,
-}
-#: Of these, the ones that see where teams are: staff are tracked for dispatch, nothing else.
-_SEE_PLACES = DESK | {Role.LEAD, Role.AGENCY_MANAGER}
-
-
 @OPERATIONS.get("/teams", tag="roster", answer=Teams, needs="view:teams")
 async def list_teams(asked: Asked) -> Response:
     """The county's teams, their duty and where they are."""
@@ -153,23 +140,22 @@ async def list_teams(asked: Asked) -> Response:
 def _sees(actor: Actor, team: Team) -> bool:
     if team.id == actor.team_id:
         return True
-    return actor.has(*_SEE_ALL) and actor.agency_id in {None, team.agency_id}
+    return may(actor, Act.SEE_TEAMS) and covers(actor, team.agency_id)
 
 
 def _sees_place(actor: Actor, team: Team) -> bool:
     if team.duty is Duty.OFF_SHIFT:
         return False
-    return team.id == actor.team_id or actor.has(*_SEE_PLACES)
+    return team.id == actor.team_id or may(actor, Act.SEE_PLACES)
 
 
 @OPERATIONS.get("/responders", tag="roster", answer=Responders, needs="view:responders")
 async def list_responders(asked: Asked) -> Response:
     """The people on the roster and what they are trained and licensed for."""
     actor = asked.actor
-    if not actor.has(*DESK, *STAFFING, Role.LEAD):
-        raise NotAllowed("role", "The roster is for those who staff and lead teams.")
+    require(actor, Act.SEE_ROSTER)
     people = asked.county.board.responders.values()
-    mine = [one for one in people if actor.agency_id in {None, one.agency_id}]
+    mine = [one for one in people if covers(actor, one.agency_id)]
     return answer(Responders(responders=mine, marks={one.id: one.mark for one in mine}))
 
 

@@ -12,9 +12,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from crisis.errors import Invalid, NotAllowed
+from crisis.errors import Invalid
 from crisis.incident.state import IncidentState
-from crisis.roles import DESK, Role
+from crisis.rights import Act, require
 from dispatch.reports.figures import period
 from dispatch.store.identity import Colleague
 from dispatch.store.incidentlist import (
@@ -28,9 +28,6 @@ from web.api.wire import answer
 
 #: Lines of a page at most, and where the question doesn't say.
 MOST, USUAL = 200, 50
-
-#: Who may see the list of the county's incidents.
-READERS = DESK | {Role.LEAD, Role.COMPLIANCE}
 
 
 class Colleagues(Struct, frozen=True, kw_only=True):
@@ -69,9 +66,7 @@ OPERATIONS = Rows("session")
 @OPERATIONS.get("/desk/colleagues", answer=Colleagues, needs="view:desk")
 async def list_colleagues(asked: Asked) -> Response:
     """Who may work the county's desk and is signed in."""
-    actor = asked.actor
-    if not actor.has(*DESK, Role.ADMIN, Role.LEAD) or actor.agency_id is not None:
-        raise NotAllowed("role", "Who sits at the desk is for the desk and those who lead it.")
+    require(asked.actor, Act.SEE_COLLEAGUES)
     people = await asked.node.accounts.at_desk(asked.county_id)
     return answer(Colleagues(colleagues=list(people)))
 
@@ -86,9 +81,7 @@ async def list_colleagues(asked: Asked) -> Response:
 )
 async def list_all_incidents(asked: Asked) -> Response:
     """The county's incidents, open and past, newest first; nothing private."""
-    actor = asked.actor
-    if not actor.has(*READERS) or actor.agency_id is not None:
-        raise NotAllowed("role", "The county's incidents are for its desk, lead and auditors.")
+    require(asked.actor, Act.LIST_INCIDENTS)
     wanted = asked.told(_Wanted)
     database, county_id = asked.node.database, asked.county_id
     if wanted.number is not None:

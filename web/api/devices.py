@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from crisis.errors import NotAllowed, NotFound
 from crisis.ids import ResponderId, TeamId
-from crisis.roles import DISPATCH, Role
+from crisis.rights import Act, covers, require
 from dispatch.store.identity import Device
 from web.api.routes import Asked, Rows
 from web.api.wire import answer
@@ -35,11 +35,11 @@ OPERATIONS = Rows("session")
 @OPERATIONS.get("/teams/{team_id}/devices", answer=Devices, needs="view:devices")
 async def list_devices(asked: Asked) -> Response:
     """Where a team's crew is signed in."""
-    _require_desk(asked)
+    require(asked.actor, Act.SEE_DEVICES)
     team = asked.county.board.teams.get(TeamId(asked.id("team_id")))
     if team is None:
         raise NotFound("unknown_team", "There is no such team in this county.")
-    if asked.actor.agency_id not in {None, team.agency_id}:
+    if not covers(asked.actor, team.agency_id):
         raise NotAllowed("not_your_agency", "You can act only for your own agency.")
     crew = [member.responder_id for member in team.crew if _is_mine(asked, member.responder_id)]
     return answer(
@@ -50,7 +50,7 @@ async def list_devices(asked: Asked) -> Response:
 @OPERATIONS.post("/responders/{responder_id}/erase-devices", answer=Erased, needs="erase_devices")
 async def erase_devices(asked: Asked) -> Response:
     """Sign somebody of the roster out everywhere; their devices erase what they keep."""
-    _require_desk(asked)
+    require(asked.actor, Act.SEE_DEVICES)
     responder_id = ResponderId(asked.id("responder_id"))
     if not _is_mine(asked, responder_id):
         raise NotFound("unknown_responder", "There is no such person in this county's roster.")
@@ -60,12 +60,7 @@ async def erase_devices(asked: Asked) -> Response:
     return answer(Erased(sessions=ended))
 
 
-def _require_desk(asked: Asked) -> None:
-    if not asked.actor.has(*DISPATCH, Role.ADMIN):
-        raise NotAllowed("role", "The phones of crews are for those who dispatch them.")
-
-
 def _is_mine(asked: Asked, responder_id: ResponderId) -> bool:
     """Whether they stand in the roster, and in the actor's agency where it is limited to one."""
     person = asked.county.board.responders.get(responder_id)
-    return person is not None and asked.actor.agency_id in {None, person.agency_id}
+    return person is not None and covers(asked.actor, person.agency_id)

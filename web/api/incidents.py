@@ -22,7 +22,8 @@ from crisis.events import Event
 from crisis.ids import IncidentId, RecordId, SlotNo, UserId
 from crisis.incident.state import Incident, Phase
 from crisis.reach import is_within
-from crisis.roles import DESK, Actor, Role
+from crisis.rights import Act, require
+from crisis.roles import Actor
 from dispatch.choose import Recommendation
 from dispatch.store.audit import note_read
 from dispatch.store.pool import County
@@ -260,12 +261,11 @@ async def _labels(asked: Asked, people: Iterable[UserId | None]) -> Labels:
 async def recommend(asked: Asked) -> Response:
     """Teams ranked for a slot, with reasons, exclusions and shortfalls."""
     actor = asked.actor
-    if not actor.has(*_RANKS):
-        raise NotAllowed("role", "Rankings are for the county's desk.")
+    require(actor, Act.RANK)
     slot, incident_id = asked.told(_Slot).slot, IncidentId(asked.id("incident_id"))
     board = asked.county.board
     incident = board.incidents.get(incident_id)
-    if incident is not None and not is_within(board, actor, _RANKS, incident):
+    if incident is not None and not is_within(board, actor, Act.RANK, incident):
         raise NotAllowed("not_your_agency", "Your agency has no part in this incident.")
     ranking = await asked.node.service.recommend(
         asked.county_id, incident_id, None if slot is None else SlotNo(slot)
@@ -277,4 +277,3 @@ async def recommend(asked: Asked) -> Response:
 
 
 #: Who may see how teams rank.
-_RANKS = DESK | {Role.LEAD}

@@ -22,7 +22,8 @@ from crisis.commands import Command, Envelope
 from crisis.duress import Doubt
 from crisis.errors import Invalid, NotFound
 from crisis.ids import CommandId, CountyId, UserId
-from crisis.roles import FIELD, Actor, Role
+from crisis.rights import comes_from_field
+from crisis.roles import Actor
 from crisis.states import Source
 from web.api.wire import bad_body, decode, uuid_of
 
@@ -184,7 +185,7 @@ def command_body(
     # The description is the command's own first line.
     shape.__doc__ = command.__doc__
     instants = {f.name for f in msgspec.structs.fields(shape) if "datetime" in repr(f.type)}
-    if command.ROLES & FIELD:
+    if comes_from_field(command):
         # When it happened and when it was sent are judged where it is decided: a phone whose clock
         # stands in 1970 is put right, or told, and never merely refused.
         instants -= _BESIDE_NAMES
@@ -253,9 +254,9 @@ def source_of(actor: Actor, beside: Mapping[str, Any], command: Command, on_phon
     """
     if beside["back_entry_reason"] is not None:
         return Source.BACK_ENTRY
-    if actor.has(Role.INTEGRATION):
+    if actor.is_integration:
         return Source.INTEGRATION
-    if actor.has(Role.RESPONDER) and (on_phone or not actor.is_desk):
+    if actor.is_crew and (on_phone or not actor.is_desk):
         return Source.PHONE
     if beside["by_voice"] or getattr(command, "said_by", None) is not None:
         return Source.DESK_BY_VOICE

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from crisis.rights import SENDERS
 from web.api.intake import Answered
 from web.api.routes import Operation
 from web.api.wire import FAULT_STATUS, PROBLEM_JSON, STATUSES, Problem
@@ -129,7 +130,7 @@ def _operation(operation: Operation, by_type: dict[int, Any]) -> dict[str, Any]:
     elif operation.needs:
         described["x-token-scope"] = operation.needs
     if operation.command is not None:
-        described["x-roles"] = sorted(operation.command.command.ROLES)
+        described["x-roles"] = sorted(SENDERS[operation.command.command])
     body = operation.command.shape if operation.command is not None else operation.body
     if body is not None:
         described["requestBody"] = {

@@ -16,7 +16,8 @@ from starlette.responses import Response
 from crisis.board import Board
 from crisis.errors import CrisisError, NotAllowed, NotFound
 from crisis.ids import TeamId
-from crisis.roles import DESK, Actor, Role
+from crisis.rights import Act, covers, may
+from crisis.roles import Actor
 from dispatch.run.positions import FixOutcome, tracked_since
 from geo.fix import Fix, FixSource
 from geo.point import Point
@@ -167,9 +168,9 @@ def source_for(board: Board, actor: Actor, team_id: TeamId) -> FixSource:
         raise NotFound("unknown_team", "There is no such team in this county.")
     if actor.team_id == team_id:
         return FixSource.PHONE
-    if actor.agency_id is None or actor.agency_id == team.agency_id:
-        if actor.has(Role.INTEGRATION):
+    if covers(actor, team.agency_id):
+        if actor.is_integration:
             return FixSource.TRACKER
-        if actor.has(*DESK):
+        if may(actor, Act.SIT_AT_DESK):
             return FixSource.DESK
     raise NotAllowed("not_your_team", "You can send positions only of the team that you are on.")

@@ -13,8 +13,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from crisis.editions import unverified
-from crisis.errors import NotAllowed
-from crisis.roles import REPORTS
+from crisis.rights import Act, require
 from crisis.standards import local_day
 from dispatch.beside import BESIDE, Work
 from dispatch.reports.figures import ResponseTimes, period, response_times
@@ -66,9 +65,7 @@ async def report_of(asked: Asked) -> tuple[ResponseTimes, _Asked]:
         NotAllowed: ``role``: the figures of a whole county are not for everybody.
         Invalid: ``bad_query`` or ``bad_period``.
     """
-    actor = asked.actor
-    if not actor.has(*REPORTS) or actor.agency_id is not None:
-        raise NotAllowed("role", "A county's figures are for its lead, supervisors and auditors.")
+    require(asked.actor, Act.READ_REPORTS)
     query = asked.told(_Asked)
     now = asked.now
     rules = asked.county.rules(now)

@@ -13,10 +13,9 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from crisis.commands.base import Code, Codes
-from crisis.errors import NotAllowed
 from crisis.incident.danger import settled
 from crisis.incident.situation import Situation
-from crisis.roles import DESK, Role
+from crisis.rights import Act, require
 from crisis.suggestion import Suggestion, suggest
 from crisis.triage import Answer, Clinical, Hazard, Place
 from web.api.routes import Asked, Rows
@@ -48,8 +47,7 @@ OPERATIONS = Rows("incidents")
 )
 async def suggest_for(asked: Asked) -> Response:
     """What a screening suggests: acuity, needs, partners to ask; nothing is kept."""
-    if not asked.actor.has(*DESK, Role.RESPONDER):
-        raise NotAllowed("role", "The screening is for the desk and its teams.")
+    require(asked.actor, Act.SCREEN)
     given: ScreeningBody = decode(await asked.body(), _decoder)
     codes = asked.county.rules(asked.now).codes
     told = Situation(

@@ -12,9 +12,8 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from crisis.board import Board
-from crisis.errors import NotAllowed
 from crisis.ids import ResponderId, ShiftId, TeamId
-from crisis.roles import DESK, STAFFING, Role
+from crisis.rights import Act, covers, require
 from crisis.team import CrewMember, Shift
 from web.api.routes import Asked, Rows
 from web.api.wire import answer
@@ -72,13 +71,12 @@ OPERATIONS = Rows("roster")
 async def list_shifts(asked: Asked) -> Response:
     """The planned and running shifts, with the marks of their plans and crews."""
     actor, board = asked.actor, asked.county.board
-    if not actor.has(*DESK, *STAFFING, Role.LEAD):
-        raise NotAllowed("role", "The roster is for those who staff and lead teams.")
+    require(actor, Act.SEE_ROSTER)
     teams = board.teams
     mine = [
         shift
         for shift in board.shifts.values()
-        if shift.is_open and actor.agency_id in {None, teams[shift.team_id].agency_id}
+        if shift.is_open and covers(actor, teams[shift.team_id].agency_id)
     ]
     mine.sort(key=lambda shift: (shift.starts_at, shift.id))
     return answer(

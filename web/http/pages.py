@@ -19,9 +19,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from crisis import rights
 from crisis.errors import CrisisError, NotFound, NotSignedIn
-from crisis.roles import DESK, FIELD, REPORTS, STAFFING, Role
-from dispatch.feed.views import CLASSES, RoleClass
 from dispatch.store.identity import Principal
 from web import messages
 from web.http.auth import Auth
@@ -69,21 +68,6 @@ PAGES: Mapping[str, Page] = {
     "/reports": Page("reports", "Reports"),
     "/wall": Page("wall", "Wall"),
     "/account": Page("account", "Account"),
-}
-
-_FIELD_FIRST = FIELD | {Role.REMOTE_CLINICIAN}
-#: Systems sign in on no page.
-_PEOPLE = frozenset(Role) - {Role.INTEGRATION, Role.SYSTEM}
-#: Path → who works with what stands there: their account page leads to it. What each may see there
-#: the API and the live socket judge.
-WORKS_WITH: Mapping[str, frozenset[Role]] = {
-    "/board": DESK | {Role.LEAD},
-    "/on-call": frozenset({Role.ON_CALL}),
-    "/phone": _FIELD_FIRST,
-    "/follow-up": DESK | {Role.FOLLOW_UP_WORKER},
-    "/reports": REPORTS & _PEOPLE,
-    "/wall": _PEOPLE & {role for role, classes in CLASSES.items() if RoleClass.WALL in classes},
-    "/admin": STAFFING,
 }
 
 
@@ -340,18 +324,8 @@ class Pages:
 
 def first_page(principal: Principal) -> str:
     """Return the path of the page that an account works with."""
-    roles = {role for grant in principal.grants.values() for role in grant.roles}
-    if roles & DESK:
-        return "/board"
-    if Role.ON_CALL in roles and not roles & _FIELD_FIRST:
-        return "/on-call"
-    if roles & _FIELD_FIRST:
-        return "/phone"
-    if Role.FOLLOW_UP_WORKER in roles:
-        return "/follow-up"
-    if roles & STAFFING and not roles & {Role.LEAD, Role.COMPLIANCE}:
-        return "/admin"
-    return "/reports"
+    roles = frozenset(role for grant in principal.grants.values() for role in grant.roles)
+    return f"/{rights.first_page(roles)}"
 
 
 def _sizes(name: str) -> str:

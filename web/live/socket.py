@@ -21,8 +21,9 @@ from starlette.types import Receive, Scope, Send
 from crisis.clock import Clock
 from crisis.errors import CrisisError, NotAllowed, NotSignedIn, TooMany, Unavailable
 from crisis.ids import CountyId
+from crisis.rights import RoleClass
 from crisis.roles import Actor
-from dispatch.feed import Feed, Group, Positions, RoleClass, View, frames, view_of
+from dispatch.feed import Feed, Group, Positions, View, frames, view_of
 from dispatch.run.alerts import Alert
 from dispatch.store.identity import Principal
 from dispatch.store.pulse import STALE_AFTER_S

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from dispatch.feed import RoleClass
+from crisis.rights import RoleClass
 from dispatch.feed.entities import Entity
 from web.ui.words import AlertTemplate, EntityKind
 

@@ -21,15 +21,14 @@ import msgspec
 from msgspec import inspect as mi
 
 from crisis.codes import packaged
+from crisis.rights import WORKS_WITH, RoleClass
 from crisis.roles import Role
-from dispatch.feed import RoleClass
 from dispatch.feed.rules import RULES, WIRE_KINDS
 from geo.counties import counties
 from web.api.intake import Answered
 from web.api.routes import Operation
 from web.api.wire import Problem
 from web.app import table_of
-from web.http.pages import WORKS_WITH
 from web.ui import frame_types, refusals
 from web.ui.build import UI
 from web.ui.words import WORDS, AlertTemplate, EntityKind
@@ -316,9 +315,9 @@ def text() -> str:
 def _pages() -> Iterator[str]:
     yield "/** Which roles work with which page. */"
     yield "export const PAGE_ROLES: Readonly<Record<string, readonly Role[]>> = {"
-    for path, roles in WORKS_WITH.items():
+    for page, roles in WORKS_WITH.items():
         named = ", ".join(f'"{role.value}"' for role in Role if role in roles)
-        yield f'  "{path}": [{named}],'
+        yield f'  "/{page}": [{named}],'
     yield "};"
 
 

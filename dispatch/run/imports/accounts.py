@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from crisis.errors import NotFound
 from crisis.ids import AgencyId, CountyId, UserId
-from crisis.roles import Role
+from crisis.roles import PEOPLE, Role
 from dispatch.run.imports.roster import responder_id_of
 from dispatch.run.imports.rows import Column, Difference, Row, Step, Unusable, split
 from dispatch.store import administration
 from dispatch.store.accounts import Accounts
 from dispatch.store.administration import Agency
-from dispatch.store.identity import GRANTABLE, Account, Grant, canonical_username
+from dispatch.store.identity import Account, Grant, canonical_username
 from dispatch.store.pool import Database
 
-ROLES = sorted(role.value for role in GRANTABLE)
+ROLES = sorted(role.value for role in PEOPLE)
 COLUMNS = (
     Column("username", "to sign in with; an account of that name is changed", True, (), True),
     Column("label", "how colleagues see it; empty: the username", False, (), True),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple, NewType
 
@@ -45,8 +44,9 @@ from crisis.ids import (
     UserId,
 )
 from crisis.obligation import ObligationArose, ObligationKind
-from crisis.reach import Reach, named_fields, reaches, require_reach
+from crisis.reach import named_fields, require_reach
 from crisis.responder import Responder
+from crisis.rights import SENDERS, Reach, reaches
 from crisis.roles import Actor, Role
 from crisis.team import CrewMember, ResponderRecorded, ShiftStarted, TeamRecorded
 from tests.unit.dispatch.board_kit import OAKLAND, County, clinician, peer, person, uid
@@ -63,18 +63,12 @@ BESIDE = {
 }
 
 
-def _all(kind: type[Command] = Command) -> Iterator[type[Command]]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _all(one)
-
-
-COMMANDS = sorted(_all(), key=lambda kind: kind.__name__)
+COMMANDS = sorted(SENDERS, key=lambda kind: kind.__name__)
 #: Sent by people who reach a whole county, unless their account ends at an agency.
 OF_THE_DESK = [
     kind
     for kind in COMMANDS
-    if reaches(Actor(roles=kind.ROLES - {Role.SYSTEM}), kind.ROLES) >= {Reach.COUNTY}
+    if reaches(Actor(roles=SENDERS[kind] - {Role.SYSTEM}), SENDERS[kind]) >= {Reach.COUNTY}
     and any(field.named not in BESIDE for field in named_fields(kind))
     and kind is not RaiseDuress
 ]
@@ -169,7 +163,9 @@ def _ids(kind: type[Command]) -> dict[tuple[str, ...], Any]:
 
 
 def _limited(kind: type[Command], agency: AgencyId = OWN) -> Actor:
-    return Actor(user_id=UserId(uid("limited")), roles=kind.ROLES - {Role.SYSTEM}, agency_id=agency)
+    return Actor(
+        user_id=UserId(uid("limited")), roles=SENDERS[kind] - {Role.SYSTEM}, agency_id=agency
+    )
 
 
 def test_every_kind_of_id_that_a_command_can_name_is_judged() -> None:
@@ -229,7 +225,7 @@ def test_the_countys_desk_acts_on_everything(
     [
         kind
         for kind in COMMANDS
-        if Role.RESPONDER in kind.ROLES and _ids(kind) and kind is not RaiseDuress
+        if Role.RESPONDER in SENDERS[kind] and _ids(kind) and kind is not RaiseDuress
     ],
     ids=lambda kind: kind.__name__,
 )

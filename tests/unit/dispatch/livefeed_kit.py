@@ -15,8 +15,9 @@ from uuid import UUID
 from crisis.board import Board, Change, apply, empty_board
 from crisis.events import Event
 from crisis.ids import AgencyId
+from crisis.rights import RoleClass
 from crisis.roles import Actor, Role
-from dispatch.feed import Feed, RoleClass, View
+from dispatch.feed import Feed, View
 from tests.unit.dispatch.board_kit import AGENCY, COUNTY, County, person, uid
 
 DESK = View(county_id=COUNTY, role_class=RoleClass.DESK)

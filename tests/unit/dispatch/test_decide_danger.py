@@ -24,10 +24,11 @@ from crisis.commands import (
 )
 from crisis.ids import IncidentId, PartnerResponseId, TeamId
 from crisis.incident.state import IncidentAmended, IncidentOpened, TeamDetermined
+from crisis.rights import RoleClass
 from crisis.roles import Role
 from crisis.states import Source
 from crisis.triage import Acuity, Answer, Hazard
-from dispatch.feed import Feed, RoleClass, View
+from dispatch.feed import Feed, View
 from tests.unit.dispatch.board_kit import (
     AGENCY,
     COUNTY,

@@ -33,6 +33,7 @@ from crisis.ids import (
 )
 from crisis.incident.state import IncidentArchived
 from crisis.obligation import ObligationArose, ObligationDone, ObligationKind
+from crisis.rights import CLASSES, RoleClass
 from crisis.roles import Actor, Role
 from crisis.team import (
     ShiftEnded,
@@ -40,7 +41,7 @@ from crisis.team import (
     TeamUnavailable,
 )
 from crisis.triage import Hazard, Need
-from dispatch.feed import CLASSES, Feed, Positions, RoleClass, View, epoch_of, view_of
+from dispatch.feed import Feed, Positions, View, epoch_of, view_of
 from geo.fix import Fix, FixSource
 from geo.point import Point
 from tests.unit.dispatch.board_kit import (

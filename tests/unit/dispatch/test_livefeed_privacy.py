@@ -25,8 +25,9 @@ from crisis.commands import (
 from crisis.duress import DuressHelpSent
 from crisis.incident.events import SmallEvent
 from crisis.incident.state import Incident, IncidentFlagged
+from crisis.rights import RoleClass
 from crisis.triage import Answer, Hazard, Need
-from dispatch.feed import Feed, RoleClass
+from dispatch.feed import Feed
 from dispatch.store.codec import PrivateIncident
 from geo.point import Point
 from tests.unit.dispatch.board_kit import (

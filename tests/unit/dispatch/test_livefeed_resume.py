@@ -21,11 +21,12 @@ from crisis.ids import (
     CallId,
     ShiftId,
 )
+from crisis.rights import RoleClass
 from crisis.team import (
     ShiftEnded,
     TeamRecorded,
 )
-from dispatch.feed import Feed, RoleClass, View
+from dispatch.feed import Feed, View
 from tests.unit.dispatch.board_kit import (
     AGENCY,
     COUNTY,

@@ -13,9 +13,10 @@ import pytest
 from crisis.board import Change, empty_board
 from crisis.clock import FakeClock
 from crisis.ids import CountyId
+from crisis.rights import RoleClass
 from crisis.roles import Role
 from crisis.team import CrewChanged
-from dispatch.feed import Feed, Positions, RoleClass, View
+from dispatch.feed import Feed, Positions, View
 from dispatch.feed.frames import mark_of
 from dispatch.run.alerts import Alert
 from tests.unit.dispatch.board_kit import AGENCY, COUNTY, MONDAY, County, uid

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from crisis import commands as c
 from crisis.errors import NotFound
+from crisis.rights import SENDERS
 from crisis.roles import SYSTEM
 from web.api.routes import Asked, Operation, Table
 from web.api.wire import WrongMethod
@@ -23,7 +24,7 @@ COMMANDS = {
     if isinstance(cls, type) and issubclass(cls, c.Command) and cls is not c.Command
 }
 #: Timers: only the service itself sends them.
-OURS = {cls for cls in COMMANDS if cls.ROLES == SYSTEM}
+OURS = {cls for cls in COMMANDS if SENDERS[cls] == SYSTEM}
 #: Have a second path, for what has no id yet.
 TWICE = {c.RecordEncounter, c.StartShift}
 #: Reachable without a session: probes, sign-in, and this description.
