@@ -62,6 +62,8 @@ COUNTIES = load("counties")
 
 #: Commands decided inside one transaction, at most.
 GROUP_LIMIT = 64
+#: ... and what was decided elsewhere, for which nobody waits.
+TAKEN_AT_ONCE = 256
 #: Groups lost to another node before this one takes the lock first.
 _OPTIMISTIC_TRIES = 2
 #: How long a lost connection is tried again before its commands are given up, machine seconds.
@@ -235,9 +237,9 @@ class CountyRunner:
         async with self._turn:
             if first is not None and first.seq != self._head.board.seq + 1:
                 raise gone_on
-            for start in range(0, len(decided), GROUP_LIMIT):
+            for start in range(0, len(decided), TAKEN_AT_ONCE):
                 group = Group(before=self._head.board, after=self._head.board)
-                for taken in decided[start : start + GROUP_LIMIT]:
+                for taken in decided[start : start + TAKEN_AT_ONCE]:
                     self._take(taken, group)
                 outcome, _ = await self.log.commit(self._head, group)
                 if outcome != "committed":

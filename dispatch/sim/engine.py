@@ -33,7 +33,7 @@ from dispatch.due import due, next_due, seen_to
 #: What is due and was refused is asked again so much later.
 _ASKED_AGAIN = timedelta(seconds=1)
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 class Engine:

@@ -10,7 +10,8 @@ from crisis.clock import FakeClock
 from crisis.errors import Conflict
 from dispatch.choose.seek import is_persons_offer
 from dispatch.run.county import CountyRunner
-from dispatch.sim.resimulate import Pace, Resimulation
+from dispatch.sim.behaviour import Pace
+from dispatch.sim.resimulate import Resimulation
 from dispatch.store.pool import Database
 from tests.db.service_kit import ALAMEDA, running
 from tests.unit.dispatch.board_kit import AGENCY

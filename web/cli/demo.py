@@ -56,7 +56,7 @@ from web.serve import answer
 
 _HISTORY = timedelta(days=7)
 #: Commands that a call comes to in the history, over all.
-_COMMANDS_PER_CALL = 4.9
+_COMMANDS_PER_CALL = 5.7
 #: For how many seconds of writing there is history, and when it is cut off.
 _HISTORY_S, _HISTORY_WITHIN_S = 4.0, 7.0
 #: Machine seconds between looks at the figures.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from dispatch.sim.behaviour import SCREENING
 from dispatch.sim.demand import DemandedCall, Fate
-from dispatch.sim.history import SCREENING
 from dispatch.sim.troupe import Staff
 from web.demo.clients import Act, Entity, Life, World
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dispatch.sim.demand import CONTACT_MIN, FATES, ON_SCENE_MIN, Fate, on_the_way, quantile
-from dispatch.sim.history import encounter_of
+from dispatch.sim.behaviour import Leg, encounter_of
+from dispatch.sim.demand import CONTACT_MIN, FATES, ON_SCENE_MIN, Fate, quantile
+from dispatch.sim.history import PACE
 from dispatch.sim.roster import MadeUpTeam
 from dispatch.sim.troupe import Staff, shift_at
 from geo.point import Point
@@ -21,8 +22,6 @@ from geo.travel import DEFAULT_PARAMETERS, CalibratedEstimate
 from web.demo.clients import Act, Entity, Life, World
 from web.demo.desks import instant, seconds_until
 
-#: Shares of offers that are declined, and that nobody answers.
-_DECLINES, _NO_ANSWER = 0.06, 0.03
 #: Share of runs with bad signal, and of those on which somebody presses the button.
 _BAD_SIGNAL, _DURESS = 0.12, 0.015
 #: The first alarm comes on a run that goes on for so long.
@@ -34,38 +33,6 @@ _FIX_EVERY_S = 2.0
 #: Nobody begins a shift that is nearly over.
 _WORTH_IT = timedelta(minutes=30)
 _TRAVEL = CalibratedEstimate(DEFAULT_PARAMETERS)
-
-
-@dataclass(slots=True)
-class Leg:
-    """A drive; ``run_id`` ``None`` = to the base."""
-
-    origin: Point
-    to: Point
-    began: datetime
-    took_s: float
-    run_id: str | None
-
-    def at(self, now: datetime) -> Point:
-        """Return where the team is."""
-        return on_the_way(self.origin, self.to, self._share(now))[0]
-
-    def moves(self, now: datetime) -> bool:
-        """Whether it hasn't arrived yet."""
-        return self._share(now) < 1
-
-    @property
-    def ends_at(self) -> datetime:
-        """When it arrives."""
-        return self.began + timedelta(seconds=self.took_s)
-
-    @property
-    def speed_mps(self) -> float:
-        """Along the straight way."""
-        return on_the_way(self.origin, self.to, 0)[1] / max(self.took_s, 1.0)
-
-    def _share(self, now: datetime) -> float:
-        return (now - self.began).total_seconds() / self.took_s if self.took_s > 0 else 1.0
 
 
 class Phone(Life):
@@ -139,15 +106,15 @@ class Phone(Life):
 
     def _of_offer(self, offer: Entity) -> Iterator[Act]:
         path, chance = f"/offers/{offer['id']}", self.world.unit("answer", offer["id"])
-        if chance < _NO_ANSWER:
+        if chance < PACE.no_answer:
             return
-        if chance < _NO_ANSWER + _DECLINES:
+        if chance < PACE.no_answer + PACE.declines:
             body = {"reason": "not_ready"}
             declined = lambda: self.person.send(f"{path}/decline", body)  # noqa: E731
             yield Act(f"decline/{offer['id']}", (10.0, 45.0), declined)
         else:
             accepted = lambda: self.person.send(f"{path}/accept")  # noqa: E731
-            yield Act(f"accept/{offer['id']}", (5.0, 50.0), accepted)
+            yield Act(f"accept/{offer['id']}", PACE.answer_s, accepted)
 
     def _of_run(self, known: Entity) -> Iterator[Act]:
         run_id, incident_id = known["id"], known["incident_id"]
@@ -160,7 +127,7 @@ class Phone(Life):
             case "accepted":
                 version = incident["version"]
                 left = lambda: self._leave(run_id, incident_id, version)  # noqa: E731
-                yield Act(f"leave/{run_id}", (60.0, 240.0), left)
+                yield Act(f"leave/{run_id}", PACE.turnout_s, left)
             case "en_route":
                 yield from self._of_drive(run_id, incident_id, run)
             case "on_scene" | "contact":

@@ -14,9 +14,10 @@ from crisis.commands import AcceptOffer, ExpireOffer, OfferTeam
 from crisis.errors import Invalid
 from crisis.roles import Role
 from dispatch.run.rulebook import Rulebook
+from dispatch.sim.behaviour import Pace
 from dispatch.sim.calls import RecordedCall
 from dispatch.sim.replay import Account
-from dispatch.sim.resimulate import Pace, Resimulation, simulated_policy
+from dispatch.sim.resimulate import Resimulation, simulated_policy
 from geo.point import Point
 from tests.unit.dispatch.board_kit import AGENCY, COUNTY, person
 

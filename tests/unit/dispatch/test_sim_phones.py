@@ -9,10 +9,9 @@ import pytest
 from crisis.clock import generator
 from crisis.codes import code_sets
 from crisis.endings import Fit, fit
+from dispatch.sim.behaviour import Leg, encounter_of
 from dispatch.sim.demand import Fate
-from dispatch.sim.history import encounter_of
 from geo.point import Point, haversine_m
-from web.demo.phones import Leg
 
 NOW = datetime(2026, 11, 2, 18, tzinfo=UTC)
 FROM, TO = Point(lat_deg=38.5, lon_deg=-121.5), Point(lat_deg=38.6, lon_deg=-121.4)
