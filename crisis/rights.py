@@ -4,8 +4,8 @@ Decides by the roles that an account has in a county, and whether it ends at one
 face asks here: the API, the live socket, the pages, records and reports; and so does whatever
 decides on a command. Whether it is *this* person's team or incident is judged on the board, by the
 reach that stands here (``crisis.reach``, ``crisis.disclosure``). What a county's own policy leaves
-to it (who approves a remote second, who enters past times) stands in the policy. Must not know how
-a refusal is shown.
+to it (who approves a remote second, who enters past times) stands in the policy. The pages are told
+from here what to offer to whom. Must not know the board.
 """
 
 from __future__ import annotations

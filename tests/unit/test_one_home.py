@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +116,19 @@ def test_no_module_beside_the_table_names_a_role_to_decide_a_right() -> None:
 def test_what_somebody_is_counts_only_where_it_opens_nothing() -> None:
     found = {p for p, tree in modules() if asks(tree, "is_desk", "is_crew", "is_integration")}
     assert found - {"crisis/reach.py"} == BEING, "its is_crew is another: of a run"
+
+
+def test_no_page_names_a_role_to_decide_what_it_offers() -> None:
+    # As a key of its words, t("..."), it is the name of a page.
+    named = re.compile(rf"""(?<!\bt\()"(?:{"|".join(role.value for role in Role)})\"""")
+    source = ROOT / "web/ui/src"
+    found = {
+        path.relative_to(source).as_posix()
+        for path in sorted(source.rglob("*.ts*"))
+        if path.name != "wire.ts" and "messages" not in path.parts
+        if named.search(path.read_text())
+    }
+    assert found == {"board/telling.ts"}, "it says who told of a hazard"
 
 
 def test_every_act_is_asked_for_somewhere_and_somebody_may() -> None:

@@ -21,7 +21,8 @@ import msgspec
 from msgspec import inspect as mi
 
 from crisis.codes import packaged
-from crisis.rights import WORKS_WITH, RoleClass
+from crisis.commands import CorrectMilestone, SettleClaim
+from crisis.rights import SENDERS, WORKS_WITH, Act, RoleClass
 from crisis.roles import Role
 from dispatch.feed.rules import RULES, WIRE_KINDS
 from geo.counties import counties
@@ -308,16 +309,41 @@ def text() -> str:
         'import type { Operation } from "./api.ts";\n',
     ]
     return "\n".join(
-        [*head, *writer.lines(), live, operations, *_codes(), *_refusals(), *_counties(), *_pages()]
+        [
+            *head,
+            *writer.lines(),
+            live,
+            operations,
+            *_codes(),
+            *_refusals(),
+            *_counties(),
+            *_rights(),
+        ]
     )
 
 
-def _pages() -> Iterator[str]:
+#: What a page offers only to those who may: as the server judges it, which refuses everybody else.
+_OFFERED: Mapping[str, frozenset[Role]] = {
+    "correctMilestone": SENDERS[CorrectMilestone],
+    "settleClaim": SENDERS[SettleClaim],
+    "ownAnything": Act.OWN_ANYTHING.roles,
+    "openAsOwn": Act.OPEN_ON_BOARD.roles | Act.OPEN_OF_RUN.roles | Act.OPEN_OWED.roles,
+}
+
+
+def _rights() -> Iterator[str]:
     yield "/** Which roles work with which page. */"
-    yield "export const PAGE_ROLES: Readonly<Record<string, readonly Role[]>> = {"
-    for page, roles in WORKS_WITH.items():
+    yield from _roles("PAGE_ROLES", {f"/{page}": roles for page, roles in WORKS_WITH.items()})
+    yield "/** Who may what a page offers only to some. */"
+    yield from _roles("MAY", _OFFERED)
+
+
+def _roles(name: str, table: Mapping[str, frozenset[Role]]) -> Iterator[str]:
+    keys = " | ".join(f'"{key}"' for key in table)
+    yield f"export const {name}: Readonly<Record<{keys}, readonly Role[]>> = {{"
+    for key, roles in table.items():
         named = ", ".join(f'"{role.value}"' for role in Role if role in roles)
-        yield f'  "/{page}": [{named}],'
+        yield f'  "{key}": [{named}],'
     yield "};"
 
 

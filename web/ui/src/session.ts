@@ -9,6 +9,9 @@ import { COUNTY_NAMES, deleteSession, getSession, postSessionTicket, type Role, 
 export const api = new Api();
 export const clock = new CountyClock();
 
+/** Whether they hold one of the roles. */
+export const holds = (session: Session, roles: readonly Role[]): boolean => roles.some((role) => session.roles.includes(role));
+
 export interface Session {
   readonly who: WhoAmI;
   readonly county: number;

@@ -4573,7 +4573,7 @@ export type RefusalCode =
 export const COUNTY_NAMES: Readonly<Record<number, string>> = {"6001": "Alameda", "6003": "Alpine", "6005": "Amador", "6007": "Butte", "6009": "Calaveras", "6011": "Colusa", "6013": "Contra Costa", "6015": "Del Norte", "6017": "El Dorado", "6019": "Fresno", "6021": "Glenn", "6023": "Humboldt", "6025": "Imperial", "6027": "Inyo", "6029": "Kern", "6031": "Kings", "6033": "Lake", "6035": "Lassen", "6037": "Los Angeles", "6039": "Madera", "6041": "Marin", "6043": "Mariposa", "6045": "Mendocino", "6047": "Merced", "6049": "Modoc", "6051": "Mono", "6053": "Monterey", "6055": "Napa", "6057": "Nevada", "6059": "Orange", "6061": "Placer", "6063": "Plumas", "6065": "Riverside", "6067": "Sacramento", "6069": "San Benito", "6071": "San Bernardino", "6073": "San Diego", "6075": "San Francisco", "6077": "San Joaquin", "6079": "San Luis Obispo", "6081": "San Mateo", "6083": "Santa Barbara", "6085": "Santa Clara", "6087": "Santa Cruz", "6089": "Shasta", "6091": "Sierra", "6093": "Siskiyou", "6095": "Solano", "6097": "Sonoma", "6099": "Stanislaus", "6101": "Sutter", "6103": "Tehama", "6105": "Trinity", "6107": "Tulare", "6109": "Tuolumne", "6111": "Ventura", "6113": "Yolo", "6115": "Yuba"};
 
 /** Which roles work with which page. */
-export const PAGE_ROLES: Readonly<Record<string, readonly Role[]>> = {
+export const PAGE_ROLES: Readonly<Record<"/board" | "/on-call" | "/phone" | "/follow-up" | "/reports" | "/wall" | "/admin", readonly Role[]>> = {
   "/board": ["call_taker", "dispatcher", "supervisor", "lead"],
   "/on-call": ["on_call"],
   "/phone": ["responder", "remote_clinician"],
@@ -4581,4 +4581,11 @@ export const PAGE_ROLES: Readonly<Record<string, readonly Role[]>> = {
   "/reports": ["supervisor", "lead", "compliance", "admin"],
   "/wall": ["call_taker", "dispatcher", "supervisor", "on_call", "follow_up_worker", "agency_manager", "lead", "compliance", "admin"],
   "/admin": ["supervisor", "agency_manager", "admin"],
+};
+/** Who may what a page offers only to some. */
+export const MAY: Readonly<Record<"correctMilestone" | "settleClaim" | "ownAnything" | "openAsOwn", readonly Role[]>> = {
+  "correctMilestone": ["supervisor", "lead", "compliance"],
+  "settleClaim": ["dispatcher", "supervisor"],
+  "ownAnything": ["supervisor"],
+  "openAsOwn": ["call_taker", "dispatcher", "supervisor", "on_call", "responder", "remote_clinician", "follow_up_worker"],
 };

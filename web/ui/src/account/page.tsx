@@ -9,7 +9,7 @@ import { Note, Trouble } from "../components/Note.tsx";
 import { dateTime } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/account.ts";
-import { api, type Session } from "../session.ts";
+import { api, holds, type Session } from "../session.ts";
 import { startPage } from "../start.tsx";
 import {
   PAGE_ROLES,
@@ -44,7 +44,7 @@ function Account({ session }: { session: Session }) {
 
 /** Where one may go from here. */
 function Pages({ session }: { session: Session }) {
-  const own = Object.entries(PAGE_ROLES).filter(([, roles]) => roles.some((role) => session.roles.includes(role)));
+  const own = Object.entries(PAGE_ROLES).filter(([, roles]) => holds(session, roles));
   return (
     <nav class="card" aria-label={t("pages")}>
       <h2>{t("pages")}</h2>

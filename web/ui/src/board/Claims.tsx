@@ -7,7 +7,7 @@ import { Left, Since } from "../components/Timer.tsx";
 import { t } from "../messages/board.ts";
 import { t as common } from "../messages/common.ts";
 import { api } from "../session.ts";
-import { settleClaim, type ClaimView, type IncidentView, type Status } from "../wire.ts";
+import { MAY, settleClaim, type ClaimView, type IncidentView, type Status } from "../wire.ts";
 import type { Desk } from "./desk.ts";
 
 export interface Claimed {
@@ -50,7 +50,7 @@ export function Claim({ desk, incident, claim }: Claimed & { desk: Desk }) {
         {t("claim_says", { status: common(`team_${claim.status as Status}`) })} · <Since from={claim.since} />
       </span>
       <span>{t("claim_why")}</span>
-      {desk.has("dispatcher", "supervisor") && (
+      {desk.has(...MAY.settleClaim) && (
         <>
           <Act run={settle(true)}>{t("claim_yes")}</Act>
           <Act run={settle(false)}>{t("claim_no")}</Act>

@@ -6,7 +6,7 @@ import { t as common } from "../messages/common.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
 import { instant } from "../time.ts";
-import { correctMilestone, divertAssignment, STATUS_WORDS, type Code, type IncidentView, type Status } from "../wire.ts";
+import { correctMilestone, divertAssignment, MAY, STATUS_WORDS, type Code, type IncidentView, type Status } from "../wire.ts";
 import { Choose } from "./Choose.tsx";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
@@ -15,7 +15,6 @@ import { fromLocal, localSecond, wire } from "./local.ts";
 
 /** On the way: it has not reached the scene. */
 const TRAVELS: readonly Status[] = ["accepted", "en_route", "staged"];
-const CORRECTED_BY = ["supervisor", "lead", "compliance"] as const;
 const URGENCY = { emergent: 0, urgent: 1, routine: 2 } as const;
 
 /** As much of a run as a time is set right by: of one on the board, or long over. */
@@ -104,7 +103,7 @@ export function CorrectTime({ desk, id, runs, onDone }: { desk: Desk; id: string
   const isNever = useSignal(false);
   const why = useSignal("");
   const run = theRun(runs, chosen.value);
-  if (!desk.has(...CORRECTED_BY)) return <p class="tool warn-words">{say("times_roles")}</p>;
+  if (!desk.has(...MAY.correctMilestone)) return <p class="tool warn-words">{say("times_roles")}</p>;
   if (runs.length === 0) return <p class="tool">{say("times_none")}</p>;
   const known = run?.milestones[status.value];
   const shown = at.value ?? (known === undefined ? "" : localSecond(instant(known)));

@@ -7,7 +7,7 @@ import { Note } from "../components/Note.tsx";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
-import { acceptOwnership, handOver, type IncidentView, type OpenedIncident } from "../wire.ts";
+import { acceptOwnership, handOver, MAY, type IncidentView, type OpenedIncident } from "../wire.ts";
 import type { Desk, Tool } from "./desk.ts";
 import { InHand } from "./InHand.tsx";
 import { Deadline } from "./List.tsx";
@@ -105,7 +105,7 @@ function Owner({ desk, one, labels }: { desk: Desk; one: IncidentView; labels: R
   const named = (id: string) => (id === desk.account ? say("owned_by_you") : (labels[id] ?? "…"));
   const path = { incident_id: one.id };
   // Somebody else's is taken over by a supervisor alone.
-  const mayTake = one.owner === null || desk.has("supervisor");
+  const mayTake = one.owner === null || desk.has(...MAY.ownAnything);
   return (
     <div class="line">
       {one.owner === null ? <span class="alarm-words">{t("no_owner")}</span> : <span class="quiet">{say("owned_by", { who: named(one.owner) })}</span>}

@@ -9,7 +9,7 @@ import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
 import { api } from "../session.ts";
-import { addSlot, dropSlot, getDeskColleagues, handOver, type Colleague, type IncidentView, type SlotView } from "../wire.ts";
+import { addSlot, dropSlot, getDeskColleagues, handOver, MAY, type Colleague, type IncidentView, type SlotView } from "../wire.ts";
 import { Chosen } from "./Choose.tsx";
 import { policy, roleWord } from "./codes.ts";
 import type { Desk } from "./desk.ts";
@@ -36,7 +36,7 @@ export function HandOver({ desk, one }: { desk: Desk; one: IncidentView }) {
       isOver = true;
     };
   }, [one.id, one.owner]);
-  const mayHand = one.owner === null || one.owner === desk.account || desk.has("supervisor");
+  const mayHand = one.owner === null || one.owner === desk.account || desk.has(...MAY.ownAnything);
   return (
     <div class="tool" role="group" aria-label={say("hand_over")}>
       {!mayHand && <p class="warn-words">{say("hand_not_yours")}</p>}

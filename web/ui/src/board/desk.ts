@@ -3,7 +3,7 @@
 
 import { effect, signal } from "@preact/signals";
 import type { Live } from "../live.ts";
-import type { Session } from "../session.ts";
+import { holds, type Session } from "../session.ts";
 import type { Answered, IncidentView, Role } from "../wire.ts";
 import { byUrgency, passes, type Filter } from "./order.ts";
 import { warningsIn } from "./told.ts";
@@ -100,7 +100,7 @@ export class Desk {
   }
 
   has(...roles: readonly Role[]): boolean {
-    return roles.some((role) => this.session.roles.includes(role));
+    return holds(this.session, roles);
   }
 
   /** For `then` of an act on an incident: what it warns of stands over it until it is read. */

@@ -5,8 +5,9 @@ import { timeSeconds } from "../format.ts";
 import { LOCALES, locale, NAMES, useLocale, type Locale } from "../i18n.ts";
 import type { Freshness as State } from "../live.ts";
 import { t } from "../messages/common.ts";
-import { clock, signOut, type Session } from "../session.ts";
+import { clock, holds, signOut, type Session } from "../session.ts";
 import { setTheme, theme, THEMES, type Theme } from "../theme.ts";
+import { PAGE_ROLES } from "../wire.ts";
 import { Icon, type IconName } from "./Icon.tsx";
 import { UnreadNotices } from "./Unread.tsx";
 import { Unverified } from "./Rules.tsx";
@@ -22,7 +23,7 @@ export function Bar({ session, fresh, showsUnread = true, children }: { session:
       <Unverified />
       <LanguageChoice />
       <ThemeChoice />
-      {session.roles.includes("on_call") && location.pathname !== "/on-call" && <a href="/on-call">{t("on_call")}</a>}
+      {holds(session, PAGE_ROLES["/on-call"]) && location.pathname !== "/on-call" && <a href="/on-call">{t("on_call")}</a>}
       <a class="quiet" href="/account" title={t("account")}>
         {session.who.label}
       </a>

@@ -9,17 +9,15 @@ import { standardWords } from "../components/Rules.tsx";
 import { date, dateTime, zoneName } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/reports.ts";
-import { api, clock, type Session } from "../session.ts";
+import { api, clock, holds, type Session } from "../session.ts";
 import { startPage } from "../start.tsx";
-import { getReportsResponseTimes, type Line, type ResponseTimes, type Role, type Share } from "../wire.ts";
+import { getReportsResponseTimes, PAGE_ROLES, type Line, type ResponseTimes, type Share } from "../wire.ts";
 import { address, type Cohort } from "./address.ts";
 import { findReport, holdsNothing, type Days } from "./days.ts";
 import { percentText, totalOf } from "./figures.ts";
 import { PeriodChoice } from "./period.tsx";
 import { Responses } from "./responses.tsx";
 import { Fates, Figure, OnTime, Strip } from "./tables.tsx";
-
-const ADMINISTER: ReadonlySet<Role> = new Set<Role>(["admin", "agency_manager", "supervisor"]);
 
 function Reports({ session }: { session: Session }) {
   const report = useSignal<ResponseTimes | null>(null);
@@ -53,7 +51,7 @@ function Reports({ session }: { session: Session }) {
       });
   });
   const { chosen } = address.value;
-  const mayAdminister = session.roles.some((role) => ADMINISTER.has(role));
+  const mayAdminister = holds(session, PAGE_ROLES["/admin"]);
   return (
     <>
       <Bar session={session}>{mayAdminister && <a href={`/admin?county=${session.county}`}>{t("admin")}</a>}</Bar>

@@ -11,21 +11,19 @@ import { dateTime, timeSeconds } from "../format.ts";
 import { t as board } from "../messages/board.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/reports.ts";
-import { api, session } from "../session.ts";
-import { getIncidentTimeline, type Event, type Role, type Timeline } from "../wire.ts";
+import { api, holds, session } from "../session.ts";
+import { getIncidentTimeline, MAY, type Event, type Timeline } from "../wire.ts";
 
 const PURPOSES = ["quality_review", "supervision", "audit", "complaint", "record_request", "legal", "care_coordination", "follow_up", "emergency"] as const;
 type Purpose = (typeof PURPOSES)[number];
-
-/** To whom an incident may be their own; everybody else is asked before the server must refuse. */
-const MAY_OWN: ReadonlySet<Role> = new Set<Role>(["call_taker", "dispatcher", "supervisor", "responder", "follow_up_worker"]);
 
 /** What was said last, offered again; never sent by itself. */
 let lastPurpose: Purpose | "" = "";
 
 export function TimelineOf({ incident }: { incident: string }) {
   const timeline = useSignal<Timeline | null>(null);
-  const mayOwn = session.value?.roles.some((role) => MAY_OWN.has(role)) ?? false;
+  // Whose own it can't be is asked before the server must refuse.
+  const mayOwn = session.value !== null && holds(session.value, MAY.openAsOwn);
   const isAsked = useSignal(!mayOwn);
   const trouble = useSignal<unknown>(null);
   const isLoading = useSignal(mayOwn);
