@@ -64,9 +64,9 @@ _EXPIRED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CrewProfile:
-    """A crew judged once, for any incident.
+    """A crew judged once, for any incident; the same object for all crews that are alike.
 
     Attributes:
         base: what it lacks whatever the incident.
@@ -107,7 +107,7 @@ class _Judged:
         self._by_object: dict[int, _Known] = {}
         # One object for equal things: thousands of crews lack the same few.
         self._reasons: dict[Reason, Reason] = {}
-        self._unmet: dict[frozenset[str], frozenset[str]] = {}
+        self._profiles: dict[object, CrewProfile] = {}
 
     def holds_for(
         self, rules: Rules, on: date, needs: frozenset[str], hazards: frozenset[str]
@@ -146,6 +146,7 @@ class _Judged:
         if len(self._by_object) > _MOST_TEAMS:
             self._by_object.clear()
             self._known.clear()
+            self._profiles.clear()
         self._known[team.id] = self._by_object[id(team)] = _Known(
             team, responders, members, profile
         )
@@ -166,9 +167,9 @@ class _Judged:
                 )
             else:
                 base.append(self._one(shortfall))
-        lacks = frozenset(unmet)
-        lacks = self._unmet.setdefault(lacks, lacks)
-        return CrewProfile(base=tuple(base), unmet=lacks, bars=bars)
+        made = CrewProfile(base=tuple(base), unmet=frozenset(unmet), bars=bars)
+        alike = (made.base, made.unmet, tuple(sorted(bars.items())))
+        return self._profiles.setdefault(alike, made)
 
     def _one(self, reason: Reason) -> Reason:
         return self._reasons.setdefault(reason, reason)
@@ -297,7 +298,7 @@ class Asking:
             n.team_id for n in incident.needs if n.team_id is not None and n.code in only_rank
         )
         self._hard = self._hard_needs()
-        self._judged = memo.under(
+        self.judged = memo.under(
             rules,
             local_day(now, rules.policy.tz()),
             frozenset(need.code for need in self.needs.needs),
@@ -307,6 +308,8 @@ class Asking:
         self._runs = board.runs
         self._asked = _asked_before(incident, slot)
         self._in_danger = {alarm.team_id for alarm in board.duress.values() if alarm.is_open}
+        #: Teams against which something speaks that is not of their kind.
+        self.apart = self._in_danger | self._asked.keys()
         self._zones: dict[tuple[str, ...], tuple[Reason, ...]] = {}
         self._here: frozenset[str] | None = None
         self._unavailable: dict[str | None, tuple[Reason, ...]] = {}
@@ -314,10 +317,29 @@ class Asking:
 
     def crew(self, team: Team) -> CrewProfile:
         """Return what is known of the team's crew."""
-        return self._judged.profile(team, self._responders)
+        return self.judged.profile(team, self._responders)
 
     def why_not(self, team: Team) -> tuple[Reason, ...]:
-        """Return everything that speaks against the team but its position; empty = nothing.
+        """Return everything that speaks against the team but its position; empty = nothing."""
+        found = self.of_kind(team, in_danger=team.id in self._in_danger)
+        return found + self._asked.get(team.id, ())
+
+    def kind(self, team: Team) -> tuple[object, ...]:
+        """Return all of the team that ``of_kind`` looks at."""
+        return (
+            team.duty,
+            team.retired,
+            team.lent_to is None,
+            team.unavailable_reason,
+            team.offer and team.offer[0],
+            team.run and team.run[0],
+            team.claims,
+            team.zones,
+            None if team.duty is Duty.OFF_SHIFT else self.crew(team),
+        )
+
+    def of_kind(self, team: Team, *, in_danger: bool = False) -> tuple[Reason, ...]:
+        """Return what speaks against the team and all others of its ``kind``.
 
         A team off shift has no crew to judge. Most teams share one of few tuples of reasons, to
         which an empty one adds nothing: that spares the collector thousands of objects.
@@ -328,12 +350,12 @@ class Asking:
             found = self._on_duty(team)
         if not team.is_free:
             found += self._elsewhere(team)
-        if team.id in self._in_danger:
+        if in_danger:
             found += _IN_DURESS
         if team.zones and self.point is not None:
             found += self._zone(team.zones)
         if duty is not Duty.OFF_SHIFT:
-            profile = self._judged.profile(team, self._responders)
+            profile = self.crew(team)
             found += profile.base
             for code, reason in self._hard:
                 if code in profile.unmet:
@@ -341,8 +363,6 @@ class Asking:
             if profile.bars:
                 for code in self.hazards:
                     found += profile.bars.get(code, ())
-        if self._asked:
-            found += self._asked.get(team.id, ())
         return found
 
     def may_ask(self, team: Team) -> bool:

@@ -1,16 +1,23 @@
 """A point on the earth, and how far two points are from each other.
 
 Two distances: ``geodesic_m`` (geopy, exact to the millimetre, about 100 microseconds) for whatever
-is shown or stored, and ``haversine_m`` (a sphere, below one microsecond) for ranking thousands of
-points. Must not know what stands at a point.
+is shown or stored, and ``haversine_m`` (a sphere, below one microsecond; ``distances_m`` for many
+at once) for ranking thousands of points. Must not know what stands at a point.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
 from math import asin, cos, floor, radians, sin, sqrt
 from typing import Annotated
 
 import msgspec
+import numpy as np
 from geopy.distance import geodesic
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 #: Mean radius of the earth in metres (IUGG R1), the sphere that ``haversine_m`` measures on.
 EARTH_RADIUS_M = 6_371_008.8
@@ -64,23 +71,42 @@ def haversine_m(a: Point, b: Point) -> float:
     return _DIAMETER_M * asin(sqrt(h) if h < 1.0 else 1.0)
 
 
-def distances_m(origin: Point, points: Sequence[Point]) -> list[float]:
-    """Return ``haversine_m(origin, p)`` for each of ``points``, in their order.
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Many points in columns, for one calculation over all of them; NaN = no point there."""
 
-    One loop with the origin's terms computed once: about 0.4 microseconds per point.
-    """
-    origin_lat = radians(origin.lat_deg)
-    origin_lon = radians(origin.lon_deg)
-    origin_cos = cos(origin_lat)
-    to_rad = radians(1.0)
-    distances = []
-    for point in points:
-        lat = point.lat_deg * to_rad
-        across = sin((lat - origin_lat) * 0.5)
-        along = sin((point.lon_deg * to_rad - origin_lon) * 0.5)
-        h = across * across + origin_cos * cos(lat) * along * along
-        distances.append(_DIAMETER_M * asin(sqrt(h) if h < 1.0 else 1.0))
-    return distances
+    lat_deg: Floats
+    lon_deg: Floats
+
+    @classmethod
+    def of(cls, points: Collection[Point]) -> Points:
+        """Return points in columns, in their order."""
+        return cls(
+            np.array([point.lat_deg for point in points], np.float64),
+            np.array([point.lon_deg for point in points], np.float64),
+        )
+
+    @classmethod
+    def nowhere(cls, how_many: int) -> Points:
+        """Return so many places without a point."""
+        return cls(np.full(how_many, np.nan), np.full(how_many, np.nan))
+
+    def __len__(self) -> int:
+        return len(self.lat_deg)
+
+    def at(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Points:
+        """Return those in ``rows``, in that order."""
+        return Points(self.lat_deg[rows], self.lon_deg[rows])
+
+
+def distances_m(origin: Point, points: Points) -> Floats:
+    """Return ``haversine_m(origin, p)`` for each of ``points``; some 30 nanoseconds for each."""
+    lat = np.radians(points.lat_deg)
+    across = np.sin((lat - radians(origin.lat_deg)) / 2)
+    along = np.sin(np.radians(points.lon_deg - origin.lon_deg) / 2)
+    h = across * across + cos(radians(origin.lat_deg)) * np.cos(lat) * along * along
+    metres: Floats = _DIAMETER_M * np.arcsin(np.sqrt(np.minimum(h, 1.0)))
+    return metres
 
 
 def coarse(point: Point) -> Point:

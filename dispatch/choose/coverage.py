@@ -11,15 +11,15 @@ Must not know incidents or people.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import cos, radians, sqrt
-from struct import unpack
+from math import cos, nan, radians, sqrt
+from typing import NamedTuple
 
-from geo.point import EARTH_RADIUS_M, Point
-from geo.travel import CalibratedEstimate, EstimateParameters
+import numpy as np
+
+from geo.point import EARTH_RADIUS_M, Floats, Point, Points
+from geo.travel import CalibratedEstimate, EstimateParameters, drive
 
 _M_PER_DEG = radians(1.0) * EARTH_RADIUS_M
 #: More places than this are joined by squares: exact for a county's usual fleet, bounded for any.
@@ -45,7 +45,7 @@ def reach_m(parameters: EstimateParameters, within_s: float) -> float:
     for _ in range(30):
         middle = (near + far) / 2
         there = Point(lat_deg=middle / _M_PER_DEG, lon_deg=0.0)
-        if model.many_to_one([there], _ORIGIN, _ANY_TIME)[0].eta_s <= within_s:
+        if drive(model, there, _ORIGIN, _ANY_TIME).eta_s <= within_s:
             near = middle
         else:
             far = middle
@@ -53,12 +53,7 @@ def reach_m(parameters: EstimateParameters, within_s: float) -> float:
 
 
 def losses(
-    leaving: Sequence[Point],
-    free: Sequence[Point],
-    bases: Sequence[Point],
-    *,
-    reach: float,
-    busy: float,
+    leaving: Points, free: Points, bases: Points, *, reach: float, busy: float
 ) -> list[float]:
     """Return for each team of ``leaving`` the share (0..1) of coverage that its leaving costs.
 
@@ -69,90 +64,63 @@ def losses(
         reach: metres within which a team covers an area.
         busy: chance that a team is busy, above 0 and below 1.
     """
-    if not bases or not leaving:
+    if not len(bases):
         return [0.0] * len(leaving)
-    areas = _areas(tuple(bases))
-    near = areas.near(_joined(free, areas.scale), reach)
-    worth = [
-        based * (1.0 - busy) * busy ** (max(count, 1) - 1)
-        for (_, _, based), count in zip(areas.spots, near, strict=True)
-    ]
-    total = areas.total
-    return [
-        sum([worth[index] for index in areas.covered(x, y, reach)[0]]) / total
-        for x, y in ((p.lon_deg * areas.scale, p.lat_deg * _M_PER_DEG) for p in leaving)
-    ]
+    areas = _areas(bases.lat_deg.tobytes(), bases.lon_deg.tobytes())
+    standing = _joined(*_plane(free, areas.scale))
+    near = standing.teams @ _covered(standing, areas, reach)
+    worth = areas.teams * (1.0 - busy) * busy ** (np.maximum(near, 1.0) - 1.0)
+    x, y = _plane(leaving, areas.scale)
+    lost = _covered(_Spots(x, y, np.ones(len(x)), areas.scale), areas, reach) * worth
+    # Summed row by row, and not by a product: equal teams must lose equally to the last bit.
+    shares: list[float] = (lost.sum(axis=1) / areas.teams.sum()).tolist()
+    return shares
 
 
-class _Areas:
-    """A county's areas, and which of them a spot covers, for all that was asked lately.
+class _Spots(NamedTuple):
+    """Places on a plane in metres, and how many teams each stands for."""
 
-    Who covers what is told in one number of ``_LANE_BYTES`` for each area, 1 where the area is
-    covered: adding up such numbers counts for all areas at once.
-    """
-
-    __slots__ = ("_covered", "scale", "spots", "total")
-
-    def __init__(self, bases: Sequence[Point]) -> None:
-        self.scale = cos(radians(bases[0].lat_deg)) * _M_PER_DEG
-        self.spots = _joined(bases, self.scale)
-        self.total = sum(based for _, _, based in self.spots)
-        self._covered: dict[tuple[float, float, float], tuple[list[int], int]] = {}
-
-    def covered(self, x: float, y: float, reach: float) -> tuple[list[int], int]:
-        """Return the places of the areas within reach of a spot, in order, and as one number."""
-        key = (x, y, reach)
-        found = self._covered.get(key)
-        if found is None:
-            if len(self._covered) >= _MOST_REMEMBERED:
-                self._covered.clear()
-            within = reach * reach
-            indexes = [
-                index
-                for index, (a, b, _) in enumerate(self.spots)
-                if (east := a - x) * east + (north := b - y) * north <= within
-            ]
-            lanes = bytearray(len(self.spots) * _LANE_BYTES)
-            for index in indexes:
-                lanes[index * _LANE_BYTES] = 1
-            found = self._covered[key] = (indexes, int.from_bytes(lanes, "little"))
-        return found
-
-    def near(self, teams: Sequence[tuple[float, float, int]], reach: float) -> Sequence[int]:
-        """Return for each area how many teams have it within reach."""
-        covered = self.covered
-        counts = sum([n * covered(x, y, reach)[1] for x, y, n in teams])
-        lanes = counts.to_bytes(len(self.spots) * _LANE_BYTES, "little")
-        return unpack(f"<{len(self.spots)}I", lanes)
+    x: Floats
+    y: Floats
+    teams: Floats
+    scale: float = nan
 
 
-#: Enough for more teams than there will ever be: a lane never runs over into the next.
-_LANE_BYTES = 4
-#: Spots of which it is remembered what they cover; teams move.
-_MOST_REMEMBERED = 4_096
+def _plane(points: Points, scale: float) -> tuple[Floats, Floats]:
+    return points.lon_deg * scale, points.lat_deg * _M_PER_DEG
 
 
 @lru_cache(maxsize=128)
-def _areas(bases: tuple[Point, ...]) -> _Areas:
-    return _Areas(bases)
+def _areas(lat_deg: bytes, lon_deg: bytes) -> _Spots:
+    """Return the areas of a county whose bases have these coordinates."""
+    bases = Points(np.frombuffer(lat_deg), np.frombuffer(lon_deg))
+    scale = cos(radians(float(bases.lat_deg[0]))) * _M_PER_DEG
+    return _joined(*_plane(bases, scale))._replace(scale=scale)
 
 
-def _joined(points: Sequence[Point], scale: float) -> list[tuple[float, float, int]]:
-    """Return the points as spots on a plane (x, y in metres) with how many stand there.
+def _covered(spots: _Spots, areas: _Spots, reach: float) -> Floats:
+    """Return for each of ``spots`` (rows) 1 for each area (columns) within reach of it, else 0."""
+    east, north = spots.x[:, None] - areas.x, spots.y[:, None] - areas.y
+    return (east * east + north * north <= reach * reach).astype(np.float64)
+
+
+def _joined(x: Floats, y: Floats) -> _Spots:
+    """Return where teams stand.
 
     Exact up to ``MOST_PLACES`` points; more are joined by squares of a grid of about as many.
     """
-    xs = [p.lon_deg * scale for p in points]
-    ys = [p.lat_deg * _M_PER_DEG for p in points]
-    if len(points) <= MOST_PLACES:
-        return [(x, y, n) for (x, y), n in Counter(zip(xs, ys, strict=True)).items()]
-    west, south = min(xs), min(ys)
-    wide, high = max(xs) - west, max(ys) - south
+    if len(x) <= MOST_PLACES:
+        return _Spots(x, y, np.ones(len(x)))
+    west, south = float(x.min()), float(y.min())
+    wide, high = float(x.max()) - west, float(y.max()) - south
     side = max(_LEAST_SIDE_M, sqrt(wide * high / MOST_PLACES), max(wide, high) / MOST_PLACES)
-    squares = Counter(
-        [(int((x - west) / side), int((y - south) / side)) for x, y in zip(xs, ys, strict=True)]
+    columns = int(wide / side) + 1
+    column, row = ((x - west) / side).astype(np.intp), ((y - south) / side).astype(np.intp)
+    counts = np.bincount(row * columns + column)
+    held = np.flatnonzero(counts)
+    below, along = np.divmod(held.astype(np.float64), columns)
+    return _Spots(
+        west + (along + 0.5) * side,
+        south + (below + 0.5) * side,
+        counts[held].astype(np.float64),
     )
-    return [
-        (west + (column + 0.5) * side, south + (row + 0.5) * side, n)
-        for (column, row), n in squares.items()
-    ]

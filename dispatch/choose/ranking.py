@@ -8,15 +8,17 @@ The fastest team is always marked. Must not know the database, offers' windows o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from math import inf
+from dataclasses import dataclass
+from datetime import datetime
+from math import isnan
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from crisis.board import Board
-from crisis.eligibility import SHARED_MEMO, Asking, CrewMemo
+from crisis.eligibility import SHARED_MEMO, Asking
 from crisis.ids import SlotNo, TeamId
 from crisis.incident.state import Incident
 from crisis.offer import LocatedBy
@@ -24,8 +26,10 @@ from crisis.policy import CountyPolicy
 from crisis.reasons import Reason, ReasonCode
 from crisis.rules import Rules
 from crisis.standards import local_day, response_standard
-from crisis.team import Duty, Team
+from crisis.team import Team
 from dispatch.choose import coverage
+from dispatch.choose.against import Against, occurring
+from dispatch.choose.fleet import Fleet, Fleets, Rows, microseconds
 from dispatch.choose.recommendation import (
     Adjustment,
     Candidate,
@@ -34,12 +38,11 @@ from dispatch.choose.recommendation import (
     Recommendation,
     TieBreak,
 )
-from geo.fix import Fix, age_s
-from geo.point import Point
-from geo.travel import CalibratedEstimate, Travel, TravelTime
+from dispatch.choose.where import Where, located
+from geo.fix import Fix
+from geo.point import Floats, Point
+from geo.travel import CalibratedEstimate, Drives, Travel
 
-#: Below this a team stands: its phone reports seldom, and its fix stays good for longer.
-STANDING_MPS = 1.0
 #: How many partial teams are shown where none is valid.
 NEAR_MISSES = 5
 #: Only so many leaders are compared by coverage.
@@ -50,8 +53,12 @@ LEAST_GAIN = 0.005
 _NO_POSITION = (
     Reason(code=ReasonCode.NO_POSITION, sentence="No fresh position, and no base to take instead."),
 )
-_SHIFT_ENDS_FIRST = Reason(
-    code=ReasonCode.SHIFT_ENDS_FIRST, sentence="Its shift ends before it can arrive.", hard=False
+_SHIFT_ENDS_FIRST = (
+    Reason(
+        code=ReasonCode.SHIFT_ENDS_FIRST,
+        sentence="Its shift ends before it can arrive.",
+        hard=False,
+    ),
 )
 _SECOND_MISSING = ReasonCode.SECOND_MEMBER_MISSING
 _ASKED_BEFORE = frozenset({ReasonCode.DECLINED_BEFORE, ReasonCode.EXPIRED_BEFORE})
@@ -65,17 +72,10 @@ _FAR_OFF: Mapping[str, int] = {
     ReasonCode.LENT: 4,
     ReasonCode.RETIRED: 4,
 }
-_FARTHEST_OFF = max(_FAR_OFF.values())
+#: Where nobody drives to.
+_ANYWHERE = Point(lat_deg=0.0, lon_deg=0.0)
 
-
-class _Located(msgspec.Struct, frozen=True, gc=False):
-    """A team, everything that speaks against it, and where it is (``point`` ``None`` = unknown)."""
-
-    team: Team
-    reasons: tuple[Reason, ...]
-    point: Point | None
-    by: LocatedBy
-    fix: Fix | None
+_SHARED_FLEETS = Fleets(SHARED_MEMO)
 
 
 def rank(
@@ -88,7 +88,7 @@ def rank(
     *,
     travel: Travel = CalibratedEstimate,
     limit: int | None = None,
-    memo: CrewMemo | None = None,
+    memo: Fleets | None = None,
 ) -> Recommendation:
     """Compare all teams of the county for one slot.
 
@@ -103,29 +103,37 @@ def rank(
         travel: asked once, for the teams that could go.
         limit: cuts each list to so many, >= 1, and keeps the fastest; counts stay whole. ``None`` =
             all.
-        memo: crews judged before; ``None`` = the process's own.
+        memo: what was worked out before; ``None`` = the process's own.
     """
-    asking = Asking(board, incident, slot, now, rules, memo or SHARED_MEMO)
-    valid, nearly, barred = _sorted_out(asking, board, fixes, now)
-    drives = _drives(asking, travel, [*valid, *nearly], now)
-    valid, nearly, drives, far = _within(valid, nearly, drives, rules.policy)
-    barred += far
-    due_s = None if incident.due_at is None else (incident.due_at - now).total_seconds()
-
-    worth = _Worth(asking)
-    judged = zip(valid, drives, strict=False)
-    candidates = _in_order([_candidate(one, drive, due_s, worth, now) for one, drive in judged])
-    fastest = _mark_fastest(candidates)
-    tie_break = _break_tie(asking, incident, candidates, valid, board, now)
-    best_s = fastest.travel.eta_s if fastest is not None and fastest.travel is not None else None
-    possible = [
-        _possible(one, drive, due_s, best_s, rules, now)
-        for one, drive in zip(nearly, drives[len(valid) :], strict=True)
-    ]
-    possible.sort(key=lambda one: inf if one.travel is None else one.travel.eta_s)
-    excluded, misses = _excluded(asking, barred, now)
-
     policy = rules.policy
+    held = memo or _SHARED_FLEETS
+    asking = Asking(board, incident, slot, now, rules, held.crews)
+    fleet = held.of(board, asking)
+    where = located(fleet, fixes, policy.fixes, now)
+    against = Against(asking, fleet)
+    against.also(np.flatnonzero(np.isnan(where.points.lat_deg)), _NO_POSITION)
+    valid, nearly, barred = _sorted_out(against, by_telehealth=policy.telehealth.allowed)
+    drives = _drives(asking, travel, where, np.concatenate((valid, nearly)), now)
+
+    # A point that is a slip, or that nobody of this county serves, must not look like an answer.
+    is_far = drives.eta_s > policy.matching.longest_travel_s
+    far = np.concatenate((valid[is_far[valid]], nearly[is_far[nearly]]))
+    against.also(far, (_too_far(policy.matching.longest_travel_s),))
+    valid, nearly = valid[~is_far[valid]], nearly[~is_far[nearly]]
+
+    due_s = None if incident.due_at is None else (incident.due_at - now).total_seconds()
+    told = _Told(fleet, where, against, drives, due_s)
+    ends_first = (fleet.ends_us[valid] - microseconds(now)) / 1e6 < drives.eta_s[valid]
+    against.also(valid[ends_first], _SHIFT_ENDS_FIRST)
+    order = _Order.of(told, valid, _Worth(asking))
+    fastest = order.fastest(drives)
+    tie_break = _break_tie(asking, incident, told, order, now)
+    candidates = told.candidates(order, fastest, limit)
+    methods = drives.methods(np.concatenate((valid, nearly)))
+    best_s = None if fastest is None else float(drives.eta_s[fastest])
+    nearly = nearly[np.argsort(drives.eta_s[nearly], kind="stable")]
+    shut_out, guessed_s = _shut_out(asking, told, np.concatenate((barred, far)), now)
+    near_misses = np.concatenate((nearly, shut_out[:NEAR_MISSES]))[:NEAR_MISSES]
     return Recommendation(
         incident_id=incident.id,
         slot=slot,
@@ -135,93 +143,43 @@ def rank(
         due_at=incident.due_at,
         policy_version=policy.version,
         travel_parameters=f"{policy.travel.name} {policy.travel.version}",
-        travel_methods=tuple(sorted({d.method for d in drives if d is not None})),
+        travel_methods=methods,
         codes_version=rules.codes.catalogue.version,
         standards_version=rules.standards.version,
         place_known=asking.point is not None,
         needs=asking.needs,
         teams=len(board.teams),
-        eligible=len(candidates),
-        candidates=_cut(candidates, limit),
-        fastest=None if fastest is None else fastest.team_id,
-        possible=tuple(possible[:limit]),
-        near_misses=(() if candidates else (*(p.team_id for p in possible), *misses)[:NEAR_MISSES]),
-        excluded=tuple(excluded[:limit]),
-        counts=_counts((*nearly, *barred)),
+        eligible=len(valid),
+        candidates=tuple(candidates),
+        fastest=None if fastest is None else fleet.ids[fastest],
+        possible=tuple(told.possible(nearly[:limit], best_s, policy)),
+        near_misses=() if len(valid) else tuple(fleet.ids[row] for row in near_misses.tolist()),
+        excluded=tuple(told.excluded(shut_out[:limit], guessed_s)),
+        counts=against.counts(np.concatenate((nearly, shut_out))),
         tie_break=tie_break,
     )
 
 
-def _sorted_out(
-    asking: Asking, board: Board, fixes: Mapping[TeamId, Fix], now: datetime
-) -> tuple[list[_Located], list[_Located], list[_Located]]:
+def _sorted_out(against: Against, *, by_telehealth: bool) -> tuple[Rows, Rows, Rows]:
     """Split all teams: those that may go, those that lack only a second member, and the rest."""
-    policy = asking.rules.policy.fixes
-    moving_since = now - timedelta(seconds=policy.stale_after_s)
-    standing_since = now - timedelta(seconds=policy.stale_standing_after_s)
-    by_telehealth = asking.rules.policy.telehealth.allowed
-    valid: list[_Located] = []
-    nearly: list[_Located] = []
-    barred: list[_Located] = []
-    # By id, and sorted stably ever after: equal teams stand in the same order on every node.
-    for team in sorted(board.teams.values(), key=lambda team: team.id.int):
-        reasons = asking.why_not(team)
-        fix = fixes.get(team.id)
-        point, by = None, LocatedBy.FIX
-        if fix is not None:
-            speed = fix.speed_mps
-            stands = speed is not None and speed < STANDING_MPS
-            if fix.fixed_at >= (standing_since if stands else moving_since):
-                point = fix.point
-            elif stands and not (team.ran_at is not None and team.ran_at > fix.fixed_at):
-                # Parked: a phone with its screen locked says nothing more.
-                point, by = fix.point, LocatedBy.LAST_FIX
-        if point is None and policy.base_when_stale:
-            point, by = team.base, LocatedBy.BASE
-        if point is None:
-            reasons += _NO_POSITION
-        one = _Located(team, reasons, point, by, fix)
-        hard = [reason for reason in reasons if reason.hard] if reasons else ()
+
+    def group(reasons: tuple[Reason, ...]) -> int:
+        hard = [reason.code for reason in reasons if reason.hard]
         if not hard:
-            valid.append(one)
-        elif by_telehealth and len(hard) == 1 and hard[0].code == _SECOND_MISSING:
-            nearly.append(one)
-        else:
-            barred.append(one)
-    return valid, nearly, barred
+            return 0
+        return 1 if by_telehealth and hard == [_SECOND_MISSING] else 2
+
+    groups = against.judged(group)
+    return np.flatnonzero(groups == 0), np.flatnonzero(groups == 1), np.flatnonzero(groups == 2)
 
 
-def _drives(
-    asking: Asking, travel: Travel, teams: Sequence[_Located], now: datetime
-) -> Sequence[TravelTime | None]:
-    origins = [one.point for one in teams if one.point is not None]
-    if asking.point is None or not origins:
-        return [None] * len(teams)
-    return travel(asking.rules.policy.travel).many_to_one(origins, asking.point, now)
-
-
-def _within(
-    valid: Sequence[_Located],
-    nearly: Sequence[_Located],
-    drives: Sequence[TravelTime | None],
-    policy: CountyPolicy,
-) -> tuple[list[_Located], list[_Located], list[TravelTime | None], list[_Located]]:
-    """Return both lists and their drives without who would drive for too long, and who that is.
-
-    A point that is a slip, or that nobody of this county serves, must not look like an answer.
-    """
-    longest_s = policy.matching.longest_travel_s
-    kept: tuple[list[_Located], list[_Located]] = ([], [])
-    left: list[TravelTime | None] = []
-    far: list[_Located] = []
-    for index, (one, drive) in enumerate(zip((*valid, *nearly), drives, strict=True)):
-        if drive is not None and drive.eta_s > longest_s:
-            reasons = (*one.reasons, _too_far(longest_s))
-            far.append(msgspec.structs.replace(one, reasons=reasons))
-            continue
-        kept[index >= len(valid)].append(one)
-        left.append(drive)
-    return kept[0], kept[1], left, far
+def _drives(asking: Asking, travel: Travel, where: Where, rows: Rows, now: datetime) -> Drives:
+    """Return the drives of the teams in ``rows``, by row; none where the place isn't known."""
+    point, policy = asking.point, asking.rules.policy
+    rows = rows if point is not None else rows[:0]
+    model = travel(policy.travel)
+    to = point or _ANYWHERE
+    return model.many_to_one(where.points.at(rows), to, now).among(rows, len(where.points))
 
 
 def _too_far(longest_s: float) -> Reason:
@@ -262,14 +220,22 @@ class _Worth:
                 seconds = policy.soft_need_worth_s
             label = code if known is None else known.label
             self._needs.append(_SoftNeed(code, label, seconds, by_contact))
-        self._known_to = asking.known_to
 
-    def of(self, team: Team) -> tuple[float, tuple[Adjustment, ...]]:
-        """Return the seconds to add to the team's drive, and what they are made of."""
+    def of(self, fleet: Fleet, rows: Rows) -> tuple[Floats, list[tuple[Adjustment, ...]]]:
+        """Return the seconds to add to each team's drive, and what they are made of."""
         if not self._needs:
-            return 0.0, ()
+            return np.zeros(len(rows)), [()] * len(rows)
+        kind = fleet.kind[rows]
+        found = {number: self._of(fleet.kinds[number], False) for number in occurring(kind)}
+        parts = [found[number] for number in kind.tolist()]
+        known_to = [fleet.row_of[one] for one in self._asking.known_to if one in fleet.row_of]
+        if known_to:
+            for place in np.flatnonzero(np.isin(rows, known_to)).tolist():
+                parts[place] = self._of(fleet.teams[rows[place]], True)
+        return np.array([seconds for seconds, _ in parts]), [each for _, each in parts]
+
+    def _of(self, team: Team, known: bool) -> tuple[float, tuple[Adjustment, ...]]:
         unmet = self._asking.crew(team).unmet
-        known = bool(self._known_to) and team.id in self._known_to
         found = self._memo.get((unmet, known))
         if found is None:
             found = self._memo[unmet, known] = self._adjust(unmet, known)
@@ -290,73 +256,65 @@ class _Worth:
         return sum(part.seconds for part in parts), tuple(parts)
 
 
-def _candidate(
-    one: _Located, drive: TravelTime | None, due_s: float | None, worth: _Worth, now: datetime
-) -> Candidate:
-    team, reasons = one.team, one.reasons
-    seconds, adjustments = worth.of(team)
-    asked = bool(reasons) and any(reason.code in _ASKED_BEFORE for reason in reasons)
-    if drive is None:
-        return Candidate(
-            team_id=team.id,
-            score_s=seconds,
-            travel=None,
-            located_by=one.by,
-            asked_before=asked,
-            fix_age_s=None if one.fix is None else age_s(one.fix, now),
-            adjustments=adjustments,
-            reasons=reasons,
+@dataclass(slots=True)
+class _Order:
+    """The teams that may go, the one to ask first before the others.
+
+    Those not asked before, then the others; each on time before late, then by score.
+
+    Attributes:
+        leaders: so many of them are on time and weren't asked before.
+        coverage_loss: of those compared, by row.
+    """
+
+    rows: Rows
+    score_s: Floats
+    worth_s: Floats
+    parts: list[tuple[Adjustment, ...]]
+    asked: NDArray[np.bool_]
+    leaders: int
+    coverage_loss: dict[int, float]
+
+    @classmethod
+    def of(cls, told: _Told, rows: Rows, worth: _Worth) -> _Order:
+        """Sort the teams; equal ones stay in the order in which they are."""
+        worth_s, parts = worth.of(told.fleet, rows)
+        eta_s = told.drives.eta_s[rows]
+        score_s = np.nan_to_num(eta_s) + worth_s
+        late = np.zeros(len(rows), np.bool_) if told.due_s is None else eta_s > told.due_s
+        asked = told.against.judged(_was_asked)[rows] == 1
+        order = np.lexsort((score_s, late, asked))
+        return cls(
+            rows=rows[order],
+            score_s=score_s[order],
+            worth_s=worth_s[order],
+            parts=[parts[place] for place in order.tolist()],
+            asked=asked[order],
+            leaders=int((~asked & ~late).sum()),
+            coverage_loss={},
         )
-    eta_s = drive.eta_s
-    ends_at = team.shift_ends_at
-    if ends_at is not None and (ends_at - now).total_seconds() < eta_s:
-        reasons = (*reasons, _SHIFT_ENDS_FIRST)
-    return Candidate(
-        team_id=team.id,
-        score_s=eta_s + seconds,
-        travel=drive,
-        located_by=one.by,
-        on_time=None if due_s is None else eta_s <= due_s,
-        surely_on_time=None if due_s is None else drive.high_s <= due_s and one.by is LocatedBy.FIX,
-        asked_before=asked,
-        fix_age_s=None if one.fix is None else age_s(one.fix, now),
-        adjustments=adjustments,
-        reasons=reasons,
-    )
+
+    def fastest(self, drives: Drives) -> int | None:
+        """Return the row with the shortest drive; ``None`` where the place isn't known."""
+        eta_s = drives.eta_s[self.rows]
+        if not len(eta_s) or np.isnan(eta_s[0]):
+            return None
+        return int(self.rows[eta_s.argmin()])
+
+    def put_first(self, place: int) -> None:
+        """Let the team at ``place`` be asked first."""
+        moved = np.concatenate(([place], np.delete(np.arange(len(self.rows)), place)))
+        self.rows, self.score_s = self.rows[moved], self.score_s[moved]
+        self.worth_s, self.asked = self.worth_s[moved], self.asked[moved]
+        self.parts.insert(0, self.parts.pop(place))
 
 
-def _in_order(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return those not asked before, then the others; each on time before late, then by score."""
-    # Sorted apart by plain numbers: thousands of key tuples would wake the garbage collector.
-    apart: tuple[list[Candidate], ...] = ([], [], [], [])
-    for candidate in candidates:
-        late = candidate.on_time is False
-        apart[2 * candidate.asked_before + late].append(candidate)
-    for group in apart:
-        group.sort(key=lambda candidate: candidate.score_s)
-    return [candidate for group in apart for candidate in group]
-
-
-def _mark_fastest(candidates: list[Candidate]) -> Candidate | None:
-    """Mark the candidate with the shortest drive; nobody where the place isn't known."""
-    best, best_s = None, inf
-    for index, candidate in enumerate(candidates):
-        drive = candidate.travel
-        if drive is not None and drive.eta_s < best_s:
-            best, best_s = index, drive.eta_s
-    if best is None:
-        return None
-    candidates[best] = msgspec.structs.replace(candidates[best], is_fastest=True)
-    return candidates[best]
+def _was_asked(reasons: tuple[Reason, ...]) -> int:
+    return int(any(reason.code in _ASKED_BEFORE for reason in reasons))
 
 
 def _break_tie(
-    asking: Asking,
-    incident: Incident,
-    candidates: list[Candidate],
-    valid: Sequence[_Located],
-    board: Board,
-    now: datetime,
+    asking: Asking, incident: Incident, told: _Told, order: _Order, now: datetime
 ) -> TieBreak | None:
     """Let coverage choose the first among those on time, nearly as fast, and as well suited.
 
@@ -364,124 +322,153 @@ def _break_tie(
     """
     policy = asking.rules.policy
     window_s = policy.matching.coverage_tie_break_s
-    near = _nearly_as_fast(candidates, window_s)
+    near = _nearly_as_fast(told.drives.eta_s[order.rows], order, window_s)
     if len(near) < 2:
         return None
     standard = incident.standard or response_standard(
         incident.place.area_class, local_day(now, policy.tz()), asking.rules.standards
     )
     reach_s = standard.minutes * 60.0
-    on_duty = [team for team in board.teams.values() if team.duty is not Duty.OFF_SHIFT]
-    busy = coverage.busy_share(
-        sum(team.offer is not None or team.run is not None for team in on_duty), len(on_duty)
-    )
-    at = {one.team.id.int: one.point for one in valid if one.point is not None}
+    on_duty, busy = told.fleet.on_duty()
+    compared, bases = order.rows[near], told.fleet.bases
     lost = coverage.losses(
-        [at[candidates[index].team_id.int] for index in near],
-        list(at.values()),
-        [team.base for team in board.teams.values() if team.base is not None],
+        told.where.points.at(compared),
+        told.where.points.at(order.rows),
+        bases.at(~np.isnan(bases.lat_deg)),
         reach=coverage.reach_m(policy.travel, reach_s),
-        busy=busy,
+        busy=coverage.busy_share(busy, on_duty),
     )
-    for index, loss in zip(near, lost, strict=True):
-        candidates[index] = msgspec.structs.replace(candidates[index], coverage_loss=loss)
+    order.coverage_loss.update(zip(compared.tolist(), lost, strict=True))
     least = min(range(len(near)), key=lambda place: (lost[place], place))
     saved = lost[0] - lost[least]
     if saved < LEAST_GAIN:
         return None
-    led = candidates[0].team_id
-    candidates.insert(0, candidates.pop(near[least]))
+    led = told.fleet.ids[order.rows[0]]
+    order.put_first(int(near[least]))
     return TieBreak(
-        team_id=candidates[0].team_id,
+        team_id=told.fleet.ids[order.rows[0]],
         instead_of=led,
         saved=saved,
         window_s=window_s,
-        busy_share=busy,
+        busy_share=coverage.busy_share(busy, on_duty),
         reach_s=reach_s,
     )
 
 
-def _nearly_as_fast(candidates: Sequence[Candidate], window_s: float) -> list[int]:
+def _nearly_as_fast(eta_s: Floats, order: _Order, window_s: float) -> Rows:
     """Return the places that coverage may choose from, the leader's first; empty = none.
 
     The leader by score must be among them: what a soft need won, coverage does not take away.
     """
-    drives = [c.travel.eta_s for c in candidates if c.travel is not None and not c.asked_before]
-    if not drives or window_s <= 0:
-        return []
-    latest_s = min(drives) + window_s
-    leader = candidates[0]
-    suits_s = sum(part.seconds for part in leader.adjustments)
-    near: list[int] = []
-    for index, candidate in enumerate(candidates):
-        if candidate.asked_before or candidate.on_time is False or len(near) == MOST_COMPARED:
-            break
-        drive = candidate.travel
-        if drive is None or drive.eta_s > latest_s:
-            continue
-        if sum(part.seconds for part in candidate.adjustments) <= suits_s:
-            near.append(index)
-    return near if near and near[0] == 0 else []
+    drives = eta_s[~order.asked]
+    leaders = order.leaders if len(drives) and window_s > 0 else 0
+    latest_s = drives.min() + window_s if leaders else 0.0
+    is_near = (eta_s[:leaders] <= latest_s) & (order.worth_s[:leaders] <= order.worth_s[:1])
+    near = np.flatnonzero(is_near)[:MOST_COMPARED]
+    return near if len(near) and near[0] == 0 else near[:0]
 
 
-def _possible(
-    one: _Located,
-    drive: TravelTime | None,
-    due_s: float | None,
-    best_s: float | None,
-    rules: Rules,
-    now: datetime,
-) -> Possible:
-    saves_s = None if drive is None or best_s is None else best_s - drive.eta_s
-    return Possible(
-        team_id=one.team.id,
-        travel=drive,
-        located_by=one.by,
-        # Without any valid team the wait has no end in sight.
-        delay_is_marked=best_s is None
-        or (saves_s is not None and saves_s >= rules.policy.telehealth.marked_delay_s),
-        on_time=None if drive is None or due_s is None else drive.eta_s <= due_s,
-        saves_s=saves_s,
-        fix_age_s=None if one.fix is None else age_s(one.fix, now),
-        reasons=one.reasons,
-    )
+def _shut_out(
+    asking: Asking, told: _Told, rows: Rows, now: datetime
+) -> tuple[Rows, Sequence[float | None]]:
+    """Return the rows of teams that may not go, those nearest to it first, and their drives.
 
-
-def _excluded(
-    asking: Asking, barred: Sequence[_Located], now: datetime
-) -> tuple[list[Excluded], list[TeamId]]:
-    """Return the teams that may not go, those nearest to it first, and the first few by id.
-
-    Their drives are estimates: a road engine is not asked about teams that can't go.
+    The drives are estimates: a road engine is not asked about teams that can't go.
     """
-    origins = [one.point for one in barred if one.point is not None]
-    etas: list[float] = []
-    if asking.point is not None:
-        model = CalibratedEstimate(asking.rules.policy.travel)
-        etas = [drive.eta_s for drive in model.many_to_one(origins, asking.point, now)]
-    following = iter(etas)
-    apart: tuple[list[Excluded], ...] = tuple([] for _ in range(_FARTHEST_OFF + 1))
-    for one in barred:
-        eta_s = None if one.point is None else next(following, None)
-        far_off = max([_FAR_OFF.get(reason.code, 0) for reason in one.reasons])
-        apart[far_off].append(Excluded(team_id=one.team.id, reasons=one.reasons, eta_s=eta_s))
-    for group in apart:
-        group.sort(key=lambda one: inf if one.eta_s is None else one.eta_s)
-    found = [one for group in apart for one in group]
-    return found, [one.team_id for one in found[:NEAR_MISSES]]
+    drives = _drives(asking, CalibratedEstimate, told.where, rows, now)
+    far_off = told.against.judged(_far_off)[rows]
+    # Sorted stably: of equal ones those that are only too far stand last. NaN counts as the most.
+    order = np.lexsort((drives.eta_s[rows], far_off))
+    guessed = [None if isnan(eta_s) else eta_s for eta_s in drives.eta_s.tolist()]
+    return rows[order], guessed
 
 
-def _counts(teams: Sequence[_Located]) -> dict[str, int]:
-    """Return how many teams each hard reason bars, by code; a team counts once for each."""
-    # Rows of equal reasons are the same few tuples in another order: count those first.
-    counted: dict[str, int] = {}
-    for reasons, teams_so_barred in Counter([one.reasons for one in teams]).items():
-        for code in {reason.code for reason in reasons if reason.hard}:
-            counted[code] = counted.get(code, 0) + teams_so_barred
-    return dict(sorted(counted.items()))
+def _far_off(reasons: tuple[Reason, ...]) -> int:
+    return max([_FAR_OFF.get(reason.code, 0) for reason in reasons], default=0)
 
 
-def _cut(candidates: Sequence[Candidate], limit: int | None) -> tuple[Candidate, ...]:
-    kept = candidates[:limit]
-    rest = candidates[len(kept) :]
-    return (*kept, *(candidate for candidate in rest if candidate.is_fastest))
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """All that is told of a fleet's teams, by row, and the values that are made of it.
+
+    ``due_s``: seconds left until the deadline; ``None`` = there is none.
+    """
+
+    fleet: Fleet
+    where: Where
+    against: Against
+    drives: Drives
+    due_s: float | None
+
+    def candidates(self, order: _Order, fastest: int | None, limit: int | None) -> list[Candidate]:
+        """Return the first ``limit`` that may go, and the fastest."""
+        places = np.arange(len(order.rows))
+        kept = places[:limit]
+        if fastest is not None and fastest not in order.rows[kept]:
+            kept = np.append(kept, np.flatnonzero(order.rows == fastest))
+        rows, due_s, lost = order.rows[kept], self.due_s, order.coverage_loss
+        return [
+            Candidate(
+                team_id=self.fleet.ids[row],
+                score_s=score_s,
+                travel=drive,
+                located_by=by,
+                on_time=None if drive is None or due_s is None else drive.eta_s <= due_s,
+                surely_on_time=None
+                if drive is None or due_s is None
+                else drive.high_s <= due_s and by is LocatedBy.FIX,
+                is_fastest=row == fastest,
+                asked_before=asked,
+                fix_age_s=self.where.fix_age_s[row],
+                adjustments=order.parts[place],
+                reasons=reasons,
+                coverage_loss=lost.get(row),
+            )
+            for place, row, score_s, asked, drive, by, reasons in zip(
+                kept.tolist(),
+                rows.tolist(),
+                order.score_s[kept].tolist(),
+                order.asked[kept].tolist(),
+                self.drives.each(rows),
+                self.where.by(rows),
+                self.against.told(rows),
+                strict=True,
+            )
+        ]
+
+    def possible(self, rows: Rows, best_s: float | None, policy: CountyPolicy) -> list[Possible]:
+        """Return those that lack only a second member; ``best_s``: the fastest drive of others."""
+        marked_s = policy.telehealth.marked_delay_s
+        found = []
+        for row, drive, by, reasons in zip(
+            rows.tolist(),
+            self.drives.each(rows),
+            self.where.by(rows),
+            self.against.told(rows),
+            strict=True,
+        ):
+            saves_s = None if drive is None or best_s is None else best_s - drive.eta_s
+            found.append(
+                Possible(
+                    team_id=self.fleet.ids[row],
+                    travel=drive,
+                    located_by=by,
+                    # Without any valid team the wait has no end in sight.
+                    delay_is_marked=best_s is None or (saves_s is not None and saves_s >= marked_s),
+                    on_time=None
+                    if drive is None or self.due_s is None
+                    else drive.eta_s <= self.due_s,
+                    saves_s=saves_s,
+                    fix_age_s=self.where.fix_age_s[row],
+                    reasons=reasons,
+                )
+            )
+        return found
+
+    def excluded(self, rows: Rows, guessed_s: Sequence[float | None]) -> list[Excluded]:
+        """Return those that may not go."""
+        ids = self.fleet.ids
+        return [
+            Excluded(team_id=ids[row], reasons=reasons, eta_s=guessed_s[row])
+            for row, reasons in zip(rows.tolist(), self.against.told(rows), strict=True)
+        ]

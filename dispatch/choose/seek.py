@@ -18,7 +18,7 @@ import msgspec
 from crisis.board import Board
 from crisis.commands import Command, Envelope, EscalateSlot, OfferTeam
 from crisis.effects import RecordDraft
-from crisis.eligibility import CrewMemo, is_persons_turn
+from crisis.eligibility import is_persons_turn
 from crisis.errors import Conflict, NotFound
 from crisis.ids import (
     CountyId,
@@ -39,6 +39,7 @@ from crisis.states import Source
 from crisis.triage import ACUITY_ORDER, Acuity
 from dispatch.choose import Candidate, Recommendation, rank
 from dispatch.choose.assign import Place, Wanted, assign, costs_of
+from dispatch.choose.fleet import Fleets
 from geo.fix import Fix
 from geo.travel import CalibratedEstimate, Travel
 
@@ -103,7 +104,7 @@ class Seeker:
     def __init__(self, latest: Latest, travel: Travel = CalibratedEstimate) -> None:
         self._travel = travel
         self._latest = latest
-        self._memo = CrewMemo()
+        self._memo = Fleets()
         self._made: dict[CountyId, _Plan] = {}
 
     def recommend(

@@ -45,7 +45,7 @@ from dispatch.sim.engine import Engine
 from dispatch.sim.roster import MadeUpTeam, made_up_id
 from geo.fix import Fix, FixSource
 from geo.point import Point
-from geo.travel import CalibratedEstimate
+from geo.travel import CalibratedEstimate, drive
 
 #: A team sees the time that is left: who answers at all does so within this share of it.
 _IN_TIME = 0.9
@@ -372,7 +372,7 @@ class Crews:
             took_s = 60 * quantile(_DRIVE, self.draw.random())
         else:
             travel = CalibratedEstimate(self._rules(now).policy.travel)
-            [time] = travel.many_to_one([origin], to, now)
+            time = drive(travel, origin, to, now)
             # Drawn so that 5 % are below the band's lower edge, and 5 % above its upper one.
             beyond = (self.draw.random() - 0.5) / 0.45
             edge = time.high_s if beyond > 0 else time.low_s

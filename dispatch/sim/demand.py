@@ -25,7 +25,7 @@ from crisis.shapes import Value
 from crisis.triage import Acuity
 from dispatch.sim.seed import bases
 from geo.counties import counties, county_zones
-from geo.point import Point, distances_m
+from geo.point import Point, haversine_m
 
 T = TypeVar("T")
 
@@ -204,7 +204,7 @@ def towns(county_id: CountyId) -> tuple[Town, ...]:
     near = sorted(found[1:], key=_distance_from(found[0]))
     for apart_m in (12_000.0, 6_000.0, 2_000.0):
         for point in near:
-            if len(chosen) < 5 and min(distances_m(point, chosen)) >= apart_m:
+            if len(chosen) < 5 and min(haversine_m(point, other) for other in chosen) >= apart_m:
                 chosen.append(point)
     return tuple(
         Town(centre=centre, weight=1 / (1 + rank), spread_m=4_500.0 if rank == 0 else 2_500.0)
@@ -213,7 +213,7 @@ def towns(county_id: CountyId) -> tuple[Town, ...]:
 
 
 def _distance_from(origin: Point) -> Callable[[Point], float]:
-    return lambda point: distances_m(origin, [point])[0]
+    return lambda point: haversine_m(origin, point)
 
 
 class Demand:

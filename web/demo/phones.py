@@ -18,7 +18,7 @@ from dispatch.sim.history import PACE
 from dispatch.sim.roster import MadeUpTeam
 from dispatch.sim.troupe import Staff, shift_at
 from geo.point import Point
-from geo.travel import DEFAULT_PARAMETERS, CalibratedEstimate
+from geo.travel import DEFAULT_PARAMETERS, CalibratedEstimate, drive
 from web.demo.clients import Act, Entity, Life, World
 from web.demo.desks import instant, seconds_until
 
@@ -183,7 +183,7 @@ class Phone(Life):
     def _go(self, to: Point, run_id: str | None) -> None:
         now = self.now
         origin = self._leg.at(now)
-        [time] = _TRAVEL.many_to_one([origin], to, now)
+        time = drive(_TRAVEL, origin, to, now)
         took_s = time.eta_s * self.draw.uniform(0.8, 1.3)
         self._leg = Leg(origin, to, now, took_s, run_id)
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from crisis.board import Board
 from crisis.codes import code_sets
 from crisis.duress import Duress, DuressState
-from crisis.eligibility import CrewMemo, assess, why_not
+from crisis.eligibility import assess, why_not
 from crisis.ids import (
     AgencyId,
     AssignmentId,
@@ -40,9 +41,10 @@ from crisis.standards import packaged
 from crisis.team import CrewMember, Duty, Team
 from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place, Standard
 from dispatch.choose import Candidate, Excluded, LocatedBy, Possible, Recommendation, coverage, rank
+from dispatch.choose.fleet import Fleets
 from geo.fix import Fix, FixSource
-from geo.point import Point
-from geo.travel import CalibratedEstimate, Travel, TravelMethod, TravelTime
+from geo.point import Point, Points
+from geo.travel import CalibratedEstimate, Drives, Travel, TravelMethod, drive
 from geo.zone import AreaClass, AreaMap, polygon, zone
 
 NOW = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
@@ -71,19 +73,15 @@ RULES = rules()
 class ByLongitude:
     """Travel at one minute for each hundredth of a degree, so that tests can count."""
 
-    def many_to_one(
-        self, origins: Sequence[Point], destination: Point, at: datetime
-    ) -> list[TravelTime]:
-        return [
-            TravelTime(
-                eta_s=(eta := abs(origin.lon_deg - destination.lon_deg) * 6_000.0),
-                low_s=eta * 0.5,
-                high_s=eta * 2.0,
-                distance_m=eta * 10.0,
-                method=TravelMethod.ROAD,
-            )
-            for origin in origins
-        ]
+    def many_to_one(self, origins: Points, destination: Point, at: datetime) -> Drives:
+        eta = np.abs(origins.lon_deg - destination.lon_deg) * 6_000.0
+        return Drives(
+            eta_s=eta,
+            low_s=eta * 0.5,
+            high_s=eta * 2.0,
+            distance_m=eta * 10.0,
+            by_road=np.ones(len(origins), np.bool_),
+        )
 
 
 def minutes_away(minutes: float) -> Point:
@@ -673,7 +671,11 @@ def test_a_county_may_do_without_the_tie_break(county: County) -> None:
 def test_the_last_team_of_an_area_costs_more_than_one_of_three() -> None:
     one, three = Point(lat_deg=37, lon_deg=-121), Point(lat_deg=37, lon_deg=-119)
     lost = coverage.losses(
-        [one, three], [one, three, three, three], [one, three], reach=40_000, busy=0.5
+        Points.of([one, three]),
+        Points.of([one, three, three, three]),
+        Points.of([one, three]),
+        reach=40_000,
+        busy=0.5,
     )
     # (1 - q) of half of the county's areas, and (1 - q) q^2 of the other half.
     assert lost == pytest.approx([0.25, 0.0625])
@@ -701,29 +703,27 @@ def test_coverage_is_what_counting_team_by_team_gives(
             lost += 0.7 * 0.3 ** (max(near, 1) - 1) if is_near(base, team) else 0.0
         return lost / len(bases)
 
-    for _ in range(2):  # the second time, much of it is remembered
-        found = coverage.losses(
-            [point(one) for one in free[:5]],
-            [point(one) for one in free],
-            [point(one) for one in bases],
-            reach=reach,
-            busy=0.3,
-        )
-        assert found == pytest.approx([loss(one) for one in free[:5]])
+    found = coverage.losses(
+        Points.of([point(one) for one in free[:5]]),
+        Points.of([point(one) for one in free]),
+        Points.of([point(one) for one in bases]),
+        reach=reach,
+        busy=0.3,
+    )
+    assert found == pytest.approx([loss(one) for one in free[:5]])
 
 
 def test_reach_is_the_distance_that_the_estimate_drives_in_the_time() -> None:
     metres = coverage.reach_m(POLICY.travel, 3_600.0)
     there = Point(lat_deg=metres / 111_195.08, lon_deg=0.0)
-    (drive,) = CalibratedEstimate(POLICY.travel).many_to_one(
-        [there], Point(lat_deg=0, lon_deg=0), NOW
-    )
-    assert drive.eta_s == pytest.approx(3_600, rel=1e-3)
+    found = drive(CalibratedEstimate(POLICY.travel), there, Point(lat_deg=0, lon_deg=0), NOW)
+    assert found.eta_s == pytest.approx(3_600, rel=1e-3)
 
 
 def test_thousands_of_places_are_joined_without_losing_a_team() -> None:
     points = [Point(lat_deg=36 + (n % 50) / 50, lon_deg=-121 + n / 2_000) for n in range(2_000)]
-    lost = coverage.losses(points[:1], points, points, reach=1e7, busy=0.5)
+    every = Points.of(points)
+    lost = coverage.losses(Points.of(points[:1]), every, every, reach=1e7, busy=0.5)
     # All cover everything: q to the power of 1,999 is nothing.
     assert lost == pytest.approx([0.0])
 
@@ -933,15 +933,15 @@ def test_the_first_is_on_time_if_anyone_is(made: County, about: Incident) -> Non
 
 @given(counties(), st.lists(situations(), min_size=1, max_size=4))
 def test_remembering_crews_never_changes_an_answer(made: County, abouts: list[Incident]) -> None:
-    memo = CrewMemo()
+    memo = Fleets()
     strict = rules(policy(telehealth=TelehealthPolicy(allowed=False)))
     for about in abouts:
         for held in (RULES, strict):
-            assert made.rank(about, held, memo=memo) == made.rank(about, held, memo=CrewMemo())
+            assert made.rank(about, held, memo=memo) == made.rank(about, held, memo=Fleets())
 
 
 def test_a_changed_crew_is_judged_anew(county: County) -> None:
-    memo = CrewMemo()
+    memo = Fleets()
     team_id = county.team(1)
     assert order(county.rank(memo=memo)) == [team_id]
     county.responders = {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from geo.point import (
     SPHERE_ERROR,
     Point,
+    Points,
     coarse,
     distances_m,
     geodesic_m,
@@ -113,7 +114,7 @@ def test_antipodes_are_half_the_circumference_apart() -> None:
 @given(points, st.lists(points, max_size=20))
 def test_many_distances_at_once_equal_each_alone(origin: Point, others: list[Point]) -> None:
     alone = [haversine_m(origin, other) for other in others]
-    assert distances_m(origin, others) == pytest.approx(alone, rel=1e-9, abs=0.01)
+    assert distances_m(origin, Points.of(others)) == pytest.approx(alone, rel=1e-9, abs=0.01)
 
 
 @given(points)

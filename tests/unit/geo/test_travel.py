@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.point import Point, haversine_m
+from geo.point import Point, Points, haversine_m
 from geo.travel import (
     DEFAULT_PARAMETERS,
     FEWEST_DRIVES,
@@ -17,6 +18,7 @@ from geo.travel import (
     TravelModel,
     TravelTime,
     calibrate,
+    drive,
     share_within,
 )
 
@@ -30,7 +32,7 @@ def km_away(km: float) -> Point:
 
 
 def drive_from(km: float) -> TravelTime:
-    return ESTIMATE.many_to_one([km_away(km)], SCENE, NOW)[0]
+    return drive(ESTIMATE, km_away(km), SCENE, NOW)
 
 
 def naive_s(km: float) -> float:
@@ -87,12 +89,12 @@ def test_short_trips_are_slower_and_less_certain() -> None:
 
 @given(st.lists(st.floats(min_value=0, max_value=300), max_size=20))
 def test_each_origin_gets_its_own_answer_in_order(distances: list[float]) -> None:
-    together = ESTIMATE.many_to_one([km_away(km) for km in distances], SCENE, NOW)
-    assert together == [drive_from(km) for km in distances]
+    together = ESTIMATE.many_to_one(Points.of([km_away(km) for km in distances]), SCENE, NOW)
+    assert together.each(np.arange(len(distances))) == [drive_from(km) for km in distances]
 
 
 def test_no_origins_have_no_travel_times() -> None:
-    assert ESTIMATE.many_to_one([], SCENE, NOW) == []
+    assert len(ESTIMATE.many_to_one(Points.of([]), SCENE, NOW).eta_s) == 0
 
 
 def test_the_numbers_say_that_they_are_unverified_and_survive_the_wire() -> None:
