@@ -1,18 +1,16 @@
 """Fixes in the database: the history by day, and the latest of each team.
 
 Decides how fixes travel there: a few as JSON for one statement, in a single round trip; many as
-rows of PostgreSQL's own binary COPY form. Both are put together here: values that a driver encodes,
-as arrays or records, cost several times as much. Must not know which fixes are believed, nor
+records of one COPY, which then costs least. Must not know which fixes are believed, nor
 shifts.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from math import nan
-from struct import Struct
 from types import MappingProxyType
 
 import asyncpg
@@ -33,13 +31,8 @@ DAYS_AHEAD = 7
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(2000, 1, 1)
 _DAY_US = 86_400_000_000
-_SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_TRAILER = b"\xff\xff"
 #: More rows than these are copied: it takes six round trips, but far less time for each row.
 MOST_IN_ONE_TRIP = 400
-#: ``newest``, the last column: length 1, then the value.
-_NEWEST = b"\x00\x00\x00\x01\x01"
-_NOT_NEWEST = b"\x00\x00\x00\x01\x00"
 _COLUMNS = (
     "county_id",
     "team_id",
@@ -54,9 +47,6 @@ _COLUMNS = (
     "source_no",
     "newest",
 )
-#: Number of columns, then each column's length and value but for ``newest``. NaN stands for "not
-#: reported", so that every row has the same layout.
-_LAYOUT = Struct("!h" + "ii" + "i16s" + "iq" * 2 + "id" * 2 + "if" * 4 + "ih")
 #: As ``store_incoming_fixes`` counts them.
 _SOURCES: Mapping[FixSource, int] = MappingProxyType(
     {
@@ -117,55 +107,30 @@ def row_of(county_id: CountyId, team_id: TeamId, fix: Fix) -> Row:
     return Row(_microseconds(fix.fixed_at), county_id, team_id, fix)
 
 
-def _encode(row: Row) -> bytes:
-    """Return all columns but the last; about 2 microseconds."""
-    fix = row.fix
-    point = fix.point
-    accuracy, speed = fix.accuracy_m, fix.speed_mps
-    heading, battery = fix.heading_deg, fix.battery
-    return _LAYOUT.pack(
-        12,
-        4,
-        row.county_id,
-        16,
-        row.team_id.bytes,
-        8,
-        row.fixed_us,
-        8,
-        _microseconds(fix.received_at),
-        8,
-        point.lat_deg,
-        8,
-        point.lon_deg,
-        4,
-        nan if accuracy is None else accuracy,
-        4,
-        nan if speed is None else speed,
-        4,
-        nan if heading is None else heading,
-        4,
-        nan if battery is None else battery,
-        2,
-        _SOURCES[fix.source],
-    )
+def records(tracks: Iterable[Sequence[Row]]) -> list[tuple[object, ...]]:
+    """Return the columns of several teams' rows, each ordered by time; its last is the newest.
 
-
-def copy_bytes(tracks: Iterable[Sequence[Row]]) -> bytes:
-    """Return the COPY of several teams' rows, each ordered by time; its last is the newest."""
-    parts = [_SIGNATURE]
-    for track in tracks:
-        for row in track[:-1]:
-            parts.append(_encode(row))
-            parts.append(_NOT_NEWEST)
-        parts.append(_encode(track[-1]))
-        parts.append(_NEWEST)
-    parts.append(_TRAILER)
-    return b"".join(parts)
-
-
-async def _at_once(data: bytes) -> AsyncIterator[bytes]:
-    # asyncpg would take bare bytes for the name of a file.
-    yield data
+    NaN stands for "not reported".
+    """
+    return [
+        (
+            row.county_id,
+            row.team_id,
+            fix.fixed_at,
+            fix.received_at,
+            fix.point.lat_deg,
+            fix.point.lon_deg,
+            nan if fix.accuracy_m is None else _real(fix.accuracy_m),
+            nan if fix.speed_mps is None else _real(fix.speed_mps),
+            nan if fix.heading_deg is None else _real(fix.heading_deg),
+            nan if fix.battery is None else _real(fix.battery),
+            _SOURCES[fix.source],
+            row is track[-1],
+        )
+        for track in tracks
+        for row in track
+        for fix in (row.fix,)
+    ]
 
 
 async def store(database: Database, tracks: Iterable[Sequence[Row]]) -> Stored:
@@ -185,7 +150,7 @@ async def store(database: Database, tracks: Iterable[Sequence[Row]]) -> Stored:
         if sum(map(len, held)) <= MOST_IN_ONE_TRIP:
             rows = await database.call(Worker(), SQL["store_few"], _json(held))
         else:
-            rows = await _copy(database, copy_bytes(held))
+            rows = await _copy(database, records(held))
     except asyncpg.CheckViolationError as error:
         if error.constraint_name is None:
             raise DayMissing from error
@@ -193,16 +158,12 @@ async def store(database: Database, tracks: Iterable[Sequence[Row]]) -> Stored:
     return Stored(history=rows[0]["stored"], latest=rows[0]["newer"])
 
 
-async def _copy(database: Database, data: bytes) -> list[Record]:
+async def _copy(database: Database, rows: list[tuple[object, ...]]) -> list[Record]:
     async with database.tx(Worker()) as con:
         if not await con.fetchval(SQL["has_incoming"]):
             await con.execute(SQL["open_incoming"])
-        await con.copy_to_table(
-            "incoming_fixes",
-            schema_name="pg_temp",
-            source=_at_once(data),
-            columns=_COLUMNS,
-            format="binary",
+        await con.copy_records_to_table(
+            "incoming_fixes", schema_name="pg_temp", records=rows, columns=_COLUMNS
         )
         return await con.fetch(SQL["store_incoming"])
 

@@ -72,9 +72,7 @@ def _apart(name: str, quick: bool) -> list[Row] | None:
     return msgspec.json.decode(done.stdout, type=list[Row])
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
+def _number(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -3,8 +3,9 @@
     python -m tests.bench.bare_server commit DSN
     python -m tests.bench.bare_server noop
 
-``commit``: at a line over TCP, one durable statement (the head, an event, a read model), then
-prebuilt frames written to bare transports, without HTTP or a WebSocket library. ``noop``: a
+``commit``: at a line over TCP or a POST, one durable statement (the county's head under its lock,
+an event, two read models), one at a time as the lock has it, then prebuilt frames written to bare
+transports, without an HTTP or a WebSocket library. ``noop``: a
 Starlette endpoint that does nothing, behind uvicorn as the node sets it up.
 """
 
@@ -34,15 +35,19 @@ CREATE SCHEMA IF NOT EXISTS floor;
 CREATE TABLE IF NOT EXISTS floor.heads (id int PRIMARY KEY, seq bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS floor.events (seq bigint PRIMARY KEY, id uuid NOT NULL, body text);
 CREATE TABLE IF NOT EXISTS floor.teams (id int PRIMARY KEY, seq bigint, body text);
+CREATE TABLE IF NOT EXISTS floor.incidents (id int PRIMARY KEY, seq bigint, body text);
 INSERT INTO floor.heads VALUES (1, 0) ON CONFLICT DO NOTHING;
 INSERT INTO floor.teams VALUES (1, 0, '') ON CONFLICT DO NOTHING;
+INSERT INTO floor.incidents VALUES (1, 0, '') ON CONFLICT DO NOTHING;
 """
 _COMMIT = """
 WITH head AS (UPDATE floor.heads SET seq = seq + 1 WHERE id = 1 RETURNING seq),
-event AS (INSERT INTO floor.events SELECT seq, $1, $2 FROM head RETURNING seq)
+event AS (INSERT INTO floor.events SELECT seq, $1, $2 FROM head RETURNING seq),
+team AS (UPDATE floor.incidents SET seq = event.seq, body = $2 FROM event WHERE id = 1)
 UPDATE floor.teams SET seq = event.seq, body = $2 FROM event WHERE id = 1
 """
 _BODY = "x" * 600
+_OVER_HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,21 +67,23 @@ class _Commits:
 
     def __init__(self, statement: asyncpg.prepared_stmt.PreparedStatement) -> None:
         self._statement = statement
+        self._lock = asyncio.Lock()
         self.frames: list[bytes] = []
         self.sockets: dict[asyncio.Transport, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, caller: asyncio.Transport) -> None:
+    def begin(self, caller: asyncio.Transport, answer: bytes) -> None:
         """Commit, send, and answer the caller."""
-        task = asyncio.get_running_loop().create_task(self._commit(caller))
+        task = asyncio.get_running_loop().create_task(self._commit(caller, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _commit(self, caller: asyncio.Transport) -> None:
-        await self._statement.fetch(new_id(), _BODY)
+    async def _commit(self, caller: asyncio.Transport, answer: bytes) -> None:
+        async with self._lock:
+            await self._statement.fetch(new_id(), _BODY)
         for transport, which in self.sockets.items():
             transport.write(self.frames[which])
-        caller.write(b"ok\n")
+        caller.write(answer)
 
 
 class _Bare(asyncio.Protocol):
@@ -90,7 +97,9 @@ class _Bare(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not data.startswith(b"GET /"):
-            self._commits.begin(self._transport)
+            # A request comes in one piece: the bench's clients write it in one.
+            answer = _OVER_HTTP if data.startswith(b"POST /") else b"ok\n"
+            self._commits.begin(self._transport, answer)
             return
         key = data.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
         magic = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

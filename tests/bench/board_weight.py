@@ -39,6 +39,7 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
     board_bytes: int
     shown_bytes: int
+    json_bytes: int
     teams: int
     incidents: int
     obligations: int
@@ -73,6 +74,7 @@ async def main(folder: str, quick: bool) -> None:
             Weighed(
                 board_bytes=board_bytes,
                 shown_bytes=shown_bytes,
+                json_bytes=len(msgspec.json.encode(board)),
                 teams=len(board.teams),
                 incidents=len(board.incidents),
                 obligations=len(board.obligations),

@@ -28,7 +28,7 @@ from dispatch.run.service import Service
 from dispatch.store.pool import Database
 from geo.counties import counties
 from tests.bench.place import fresh_database
-from tests.bench.rows import Row
+from tests.bench.rows import Row, at_least, at_most
 from tests.db.service_kit import MASTER_KEY, Desk, create_county
 from tests.unit.dispatch.board_kit import DISPATCHER
 
@@ -98,29 +98,9 @@ async def _compare(
             for _ in range(2)
         ]
         value, base = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
-        rows.append(
-            Row(
-                name=name,
-                unit="1/s",
-                value=value,
-                floor=base,
-                ratio=value / base,
-                target="ratio >= 1",
-                met=value >= base,
-            )
-        )
+        rows.append(at_least(1, name, "1/s", value, base))
     value, base = await _p99(hot_command, seconds / 2), await _p99(hot_floor, seconds / 2)
-    rows.append(
-        Row(
-            name="one command alone, p99",
-            unit="ms",
-            value=value * 1e3,
-            floor=base * 1e3,
-            ratio=value / base,
-            target="ratio <= 3",
-            met=value <= 3 * base,
-        )
-    )
+    rows.append(at_most(3, "one command alone, p99", "ms", value * 1e3, base * 1e3))
     return rows
 
 

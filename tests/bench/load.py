@@ -68,6 +68,15 @@ class BareAccepts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rounds: int
 
 
+class BareCycles(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Let so many clients send the requests of cycles to the bare server, with so many sockets."""
+
+    port: int
+    sockets: int
+    clients: int
+    seconds: float
+
+
 class Posts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Post fixes over so many connections, each with one post in flight."""
 
@@ -81,7 +90,7 @@ class Posts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     began_at: datetime
 
 
-Task = Open | Cycles | Accepts | BareAccepts | Posts
+Task = Open | Cycles | BareCycles | Accepts | BareAccepts | Posts
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +149,9 @@ class _Answer(msgspec.Struct):
 
 _answer = msgspec.json.Decoder(_Answer)
 _V1 = "/api/v1"
+#: Of a cycle: open, determine, offer, accept, en route, on scene, clear, close.
+_REQUESTS = 8
+_BARE_BODY = b'{"narrative":"%b"}' % (b"Said that he can not go on. " * 3)
 
 
 class Client:
@@ -217,6 +229,26 @@ class Client:
         await self.ended(incident, run, phone)
 
 
+class BareClient:
+    """The same to a bare server: as many requests, with bodies of about the same size."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.times: dict[str, list[float]] = {}
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    async def cycle(self) -> None:
+        """Send a cycle's requests, one after the other."""
+        for _ in range(_REQUESTS):
+            begun = time.perf_counter()
+            status, _ = await self._connection.post("/cycle", _BARE_BODY)
+            self.times.setdefault("commit", []).append(time.perf_counter() - begun)
+            assert status == 200
+
+
 class Load:
     """This process: its open sockets and what it is asked to do."""
 
@@ -230,6 +262,8 @@ class Load:
                 return await self.open(task)
             case Cycles():
                 return await self.cycles(task)
+            case BareCycles():
+                return await self.bare_cycles(task)
             case Accepts():
                 return await self.accepts(task)
             case BareAccepts():
@@ -265,6 +299,17 @@ class Load:
             )
             for n in range(task.clients)
         ]
+        return await self._work(clients, task.seconds)
+
+    async def bare_cycles(self, task: BareCycles) -> Cycled:
+        """Do to the bare server what ``cycles`` does to a node."""
+        if len(self._sockets) != task.sockets:
+            await self._replace([LiveSocket(task.port, "/0") for _ in range(task.sockets)])
+        clients = [BareClient(await Connection.open(task.port, "")) for _ in range(task.clients)]
+        return await self._work(clients, task.seconds)
+
+    async def _work(self, clients: Sequence[Client | BareClient], seconds: float) -> Cycled:
+        """Let clients go through whole cycles for a while."""
         await asyncio.gather(*(client.cycle() for client in clients))
         for client in clients:
             client.times.clear()
@@ -273,16 +318,16 @@ class Load:
         used = children.usage().cpu_s
         done = 0
         begun = time.perf_counter()
-        end = begun + task.seconds
+        end = begun + seconds
 
-        async def work(client: Client) -> None:
+        async def work(client: Client | BareClient) -> None:
             nonlocal done
             while time.perf_counter() < end:
                 await client.cycle()
                 done += 1
 
         await asyncio.gather(*(work(client) for client in clients))
-        seconds = time.perf_counter() - begun
+        took_s = time.perf_counter() - begun
         usage = children.usage()
         times: dict[str, list[float]] = {}
         for client in clients:
@@ -291,7 +336,7 @@ class Load:
                 times.setdefault(name, []).extend(values)
         return Cycled(
             cycles=done,
-            seconds=seconds,
+            seconds=took_s,
             calls=[
                 Call(
                     name=name,

@@ -18,9 +18,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     value: float
     #: The same work done by the barest program that can do it, in this run.
-    floor: float | None
+    floor: float
     #: ``value / floor``.
-    ratio: float | None
+    ratio: float
     #: What must hold of the ratio, as a reader would write it: ``"<= 1.5"``.
     target: str
     met: bool

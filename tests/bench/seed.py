@@ -264,7 +264,7 @@ async def settle_obligations(service: Service) -> int:
     commands: list[Command] = [
         ExceptObligation(obligation_id=obligation.id, reason="declined")
         if obligation.kind is ObligationKind.FOLLOW_UP
-        else CompleteObligation(obligation_id=obligation.id)
+        else CompleteObligation(obligation_id=obligation.id, told="Her practice", reference="7")
         for obligation in owed
     ]
     await many((service, command, _DESK) for command in commands)
