@@ -9,7 +9,7 @@ that somebody was going to do. Must not know who acts, nor why.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -144,13 +144,12 @@ class Engine:
             }
         return list(found.values())
 
-    def _keep(self, changes: Iterable[Change]) -> None:
+    def _keep(self, changes: Sequence[Change]) -> None:
+        left = that_left(self.board, changes)
         for change in changes:
-            left = that_left(self.board, [change])
-            if left:
-                self.left.update(left)
-            else:
+            if change.entity.id not in left:
                 self.left.pop(change.entity.id, None)
+        self.left.update(left)
 
     # What happens next
 

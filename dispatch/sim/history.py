@@ -210,7 +210,8 @@ class History:
     def _ask(self, incident_id: IncidentId) -> None:
         """Ask the team that is recommended first; where none can go, look again later."""
         incident = self._crews.engine.board.incidents.get(incident_id)
-        if incident is None or not incident.waiting_slots():
+        waiting = () if incident is None else incident.waiting_slots()
+        if incident is None or all(incident.slot_offers(slot.no) for slot in waiting):
             return
         found = self._crews.engine.recommend(incident_id).candidates
         if found:

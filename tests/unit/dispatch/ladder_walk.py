@@ -7,7 +7,6 @@ team, or be sought again soon and told to people, or be in the hands of a person
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from typing import Any
 import msgspec
 
 from crisis.assignment import REPORTABLE, Assignment, Status
-from crisis.board import Board, apply, empty_board
+from crisis.board import Board, empty_board
 from crisis.call import CallState
 from crisis.clock import generator
 from crisis.commands import (
@@ -80,7 +79,7 @@ from crisis.commands import (
     WithdrawOffer,
 )
 from crisis.duress import Duress, DuressRaised
-from crisis.errors import Conflict, CrisisError, Invalid, NotFound
+from crisis.errors import CrisisError
 from crisis.events import Body, Event, type_of
 from crisis.ids import CommandId, DuressId, IncidentId, OfferId, ResponderId, SlotNo, TeamId, UserId
 from crisis.incident.state import Incident, IncidentState, Slot, SlotEscalated, TeamDetermined
@@ -95,8 +94,9 @@ from crisis.states import Source
 from crisis.team import CrewMember, ResponderRecorded, TeamRecorded
 from crisis.triage import Acuity, Hazard
 from dispatch.choose.seek import Seeker
-from dispatch.decide import decide
-from dispatch.due import TimerCommand, due, next_due
+from dispatch.decide.incoming import Taken
+from dispatch.due import due
+from dispatch.sim.engine import Engine
 from geo.point import Point
 from tests.unit.dispatch.board_kit import (
     AGENCY,
@@ -196,84 +196,55 @@ class Walk:
     def __init__(self, seed: int) -> None:
         self.draw = generator(seed)
         self.rules = ladder_rules(self.draw)
-        self.now = MONDAY
-        self.board: Board = empty_board(COUNTY)
-        self.seeker = Seeker(lambda _: {})
+        self.engine = Engine(
+            empty_board(COUNTY), lambda _: self.rules, Seeker(lambda _: {}), MONDAY
+        )
+        self.engine.on_decided = self._hear
         self.longest = timedelta(seconds=longest_s(self.rules.policy))
         waiting = self.rules.policy.waiting
         patience_s = max(waiting.in_hand_s, waiting.partner_arrival_s)
         self.horizon = max(self.longest, timedelta(seconds=patience_s + SLACK_S))
-        self.decided = self.checked = self.refused_in_row = 0
+        self.decided = self.checked = 0
         self.told_at: dict[int, datetime] = {}
         self.waiting_since: dict[Need, datetime] = {}
         self.seen: Counter[str] = Counter()
         self.beside: set[str] = set()
         self._numbers = count()
-        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._asked: set[OfferId] = set()
         #: Whether nobody answers at all today.
         self.deaf = self.draw.random() < 0.3
         self.signs = self.draw.sample(tuple(_PEOPLE), self.draw.randint(0, 4))
         self.teams = [self._team(sign) for sign in self.signs]
 
+    @property
+    def now(self) -> datetime:
+        """The county's instant."""
+        return self.engine.now()
+
+    @property
+    def board(self) -> Board:
+        """The county's board."""
+        return self.engine.board
+
     # The day
 
     def run(self, *, acts: int = 36, hours: float = 2.5, aftermath_h: float = 0.8) -> None:
         """Let people act at random instants, then leave everything to itself for a while."""
         for _ in range(acts):
-            at = self.now + timedelta(hours=hours * self.draw.random())
-            self._at(at, self._act)
+            self._in(3_600 * hours * self.draw.random(), self._act)
         end = self.now + timedelta(hours=hours + aftermath_h)
-        while self.now < end:
-            self._next(end)
-
-    def _at(self, at: datetime, step: Callable[[], None]) -> None:
-        heapq.heappush(self._agenda, (at, next(self._numbers), step))
+        while self.engine.advance(end):
+            if self.engine.refused_in_row > STUCK:
+                raise Forgotten(f"refused for ever: {due(self.board, self.now, self.rules)}")
+            self._answer_offers()
+            self.check()
 
     def _in(self, seconds: float, step: Callable[[], None]) -> None:
-        self._at(self.now + timedelta(seconds=seconds), step)
+        self.engine.after(seconds, step)
 
-    def _next(self, end: datetime) -> None:
-        """Go to the next thing that happens; the clockwork's own first among equals."""
-        own = next_due(self.board, self.rules)
-        acts_at = self._agenda[0][0] if self._agenda else end
-        if own is not None and self.refused_in_row:
-            own = max(own, self.now + timedelta(seconds=1))
-        if own is not None and own <= acts_at:
-            self.now = max(own, self.now)
-            self._tick()
-        else:
-            self.now = max(acts_at, self.now)
-            if self._agenda:
-                heapq.heappop(self._agenda)[2]()
-        self._answer_offers()
-        self.check()
-
-    def _tick(self) -> None:
-        """Do what the service does each second."""
-        board = self.board
-        before = board.seq
-        for item in due(board, self.now, self.rules):
-            env = (
-                item.envelope
-                if isinstance(item, TimerCommand)
-                else self.seeker.answer(board, self.rules, item, now=self.now)[0]
-            )
-            self._decide(env)
-        self.refused_in_row = 0 if self.board.seq != before else self.refused_in_row + 1
-        if self.refused_in_row > STUCK:
-            raise Forgotten(f"refused for ever: {due(self.board, self.now, self.rules)}")
-
-    def _decide(self, env: Envelope) -> dict[str, Any] | None:
-        try:
-            decision = decide(self.board, env, self.now, self.rules)
-        except (Conflict, NotFound, Invalid):
-            return None
-        except CrisisError:
-            if env.actor.has(Role.SYSTEM):
-                raise
-            return None
-        self.board = decision.board
+    def _hear(self, taken: Taken) -> None:
+        """Look at each decision, of people and of the clockwork."""
+        decision = taken.made.decision
         self.decided += 1
         to_people = [n for n in decision.notices if not n.to.startswith("team:")]
         for notice in to_people:
@@ -284,7 +255,6 @@ class Walk:
             self._note(event.body)
             if isinstance(event.body, SlotEscalated) and event.body.climbs:
                 self._check_told(event.body, {notice.to for notice in to_people})
-        return decision.result
 
     def _note(self, body: Body) -> None:
         """Keep what an event's type alone doesn't say."""
@@ -324,7 +294,7 @@ class Walk:
             command_id=CommandId(uid(f"given {self.board.seq}")),
             body=body,
         )
-        self.board, _ = apply(self.board, event)
+        self.engine.fold(event)
 
     def _start_shift(self, team_id: TeamId, sign: str) -> None:
         ends_at = self.now + timedelta(hours=self.draw.uniform(0.5, 8))
@@ -341,16 +311,18 @@ class Walk:
         """Send a command of a person; its refusal is part of the day."""
         actor = by or self.draw.choice(DESKS)
         source = Source.PHONE if actor.has(Role.RESPONDER) else Source.DESK
-        return self._decide(
-            Envelope(
-                county_id=COUNTY,
-                command_id=CommandId(self._id()),
-                actor=actor,
-                source=how.pop("source", source),
-                command=command,
-                **how,
-            )
+        env = Envelope(
+            county_id=COUNTY,
+            command_id=CommandId(self._id()),
+            actor=actor,
+            source=how.pop("source", source),
+            command=command,
+            **how,
         )
+        try:
+            return self.engine.decide(env).made.decision.result
+        except CrisisError:
+            return None
 
     def _id(self) -> Any:
         return uid(f"command {next(self._numbers)}")
