@@ -2,8 +2,8 @@
 
 Decides which timer commands and wake-ups an instant calls for, when the next will be, and what
 stays overdue although the clockwork should have seen to it. A missed tick is harmless: whatever it
-missed is still due at the next. Must not know clocks; the caller asks each second, or jumps from
-one ``next_due`` to the next.
+missed is still due at the next. Must not know clocks; the caller asks each second and after what
+it has changed itself, or jumps from one ``next_due`` to the next.
 
 A due thing is one that ``decide`` will act upon or refuse for good: everything left out here is
 left out of ``next_due`` too, so that asking at ``next_due`` always finds something.

@@ -1,4 +1,4 @@
-"""The ticker: asks each second what is due, and each day for the day's upkeep.
+"""The ticker: asks each second what is due, at once if told, and each day for the day's upkeep.
 
 Decides only when to ask. It holds no deadline of anything: deadlines are state, so a tick that is
 late or missed is made good by the next one. The one module that knows APScheduler. Daily work is

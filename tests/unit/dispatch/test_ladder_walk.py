@@ -6,6 +6,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+from crisis.board import Board, empty_board
+from dispatch.decide.incoming import Taken
+from dispatch.due import due, is_due
+from tests.unit.dispatch.board_kit import COUNTY
 from tests.unit.dispatch.ladder_walk import BESIDE, Walk
 
 #: Of all days; the day with number n has the seed ``SEED + n``.
@@ -74,6 +78,31 @@ def test_nobody_is_forgotten_on_any_of_some_random_days() -> None:
     decided, checked, met = walk(SEED, SHORT_DAYS)
     assert decided > 100 * SHORT_DAYS and checked > 50 * SHORT_DAYS
     assert met >= MET | BESIDE, f"never met: {sorted((MET | BESIDE) - met)}"
+
+
+class Looking(Walk):
+    """A day on which what each decision makes due is sought twice: everywhere, and close by."""
+
+    was: Board = empty_board(COUNTY)
+    made_due = 0
+
+    def _hear(self, taken: Taken) -> None:
+        super()._hear(taken)
+        before, after, events = self.was, taken.made.after, taken.made.decision.events
+        self.was = after
+        if before.seq + len(events) != after.seq:
+            return  # something was folded between
+        fresh = {*due(after, self.now, self.rules)} - {*due(before, self.now, self.rules)}
+        changes = taken.made.decision.changes
+        assert not fresh or is_due(after, changes, self.now, self.rules), fresh
+        self.made_due += bool(fresh)
+
+
+def test_what_a_decision_makes_due_is_found_among_what_it_changed() -> None:
+    days = [Looking(SEED + number) for number in range(12)]
+    for day in days:
+        day.run()
+    assert sum(day.made_due for day in days) > 50
 
 
 @pytest.mark.long
