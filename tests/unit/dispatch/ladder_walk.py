@@ -208,6 +208,7 @@ class Walk:
         self.told_at: dict[int, datetime] = {}
         self.waiting_since: dict[Need, datetime] = {}
         self.seen: Counter[str] = Counter()
+        self.log: list[Event] = []
         self.beside: set[str] = set()
         self._numbers = count()
         self._asked: set[OfferId] = set()
@@ -246,6 +247,7 @@ class Walk:
         """Look at each decision, of people and of the clockwork."""
         decision = taken.made.decision
         self.decided += 1
+        self.log.extend(decision.events)
         to_people = [n for n in decision.notices if not n.to.startswith("team:")]
         for notice in to_people:
             if notice.incident_number is not None:
@@ -295,6 +297,7 @@ class Walk:
             body=body,
         )
         self.engine.fold(event)
+        self.log.append(event)
 
     def _start_shift(self, team_id: TeamId, sign: str) -> None:
         ends_at = self.now + timedelta(hours=self.draw.uniform(0.5, 8))

@@ -23,7 +23,7 @@ from crisis import commands as c
 from crisis.assignment import Status
 from crisis.board import Board, Change
 from crisis.errors import CrisisError
-from crisis.events import REGISTRY
+from crisis.events import REGISTRY, Event
 from crisis.ids import SlotNo
 from crisis.obligation import ObligationKind
 from crisis.responder import Credential, PresenceMode
@@ -64,9 +64,13 @@ NAMED = {"RecordTeam.call_sign", "RecordTeam.zones"}
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A lawful command with every optional part filled in, and who sends it where."""
+    """A lawful command with every optional part filled in, and who sends it where.
+
+    ``log``: what the county had come to by then.
+    """
 
     board: Board
+    log: tuple[Event, ...]
     now: datetime
     command: c.Command
     by: Actor
@@ -77,7 +81,7 @@ def case(
     county: County, command: c.Command, by: Actor = DISPATCHER, source: Source | None = None
 ) -> Case:
     """The command on the county as it stands now; what the county does later is no part of it."""
-    return Case(county.board, county.now, command, by, source)
+    return Case(county.board, tuple(county.log), county.now, command, by, source)
 
 
 def _county() -> County:
@@ -475,7 +479,7 @@ def _of_the_rest() -> Iterator[Case]:
 CASES = tuple(_cases())
 
 
-def _decide(one: Case, command: c.Command) -> Decision | None:
+def decided(one: Case, command: c.Command) -> Decision | None:
     """Decide on the case's board; ``None`` = refused. The county stays as it was."""
     reason = "system_outage" if one.source is Source.BACK_ENTRY else None
     env = envelope(command, by=one.by, source=one.source, number="canary", reason=reason)
@@ -495,7 +499,7 @@ def test_every_command_is_tried() -> None:
 
 @pytest.mark.parametrize("one", CASES, ids=lambda one: type(one.command).__name__)
 def test_what_a_command_says_by_itself_is_lawful_and_in_code_sets(one: Case) -> None:
-    decision = _decide(one, one.command)
+    decision = decided(one, one.command)
     assert decision is not None and decision.refusal is None
     assert decision.events or decision.notices
     for event in decision.events:
@@ -512,7 +516,7 @@ def test_the_reason_beside_a_command_is_a_code_too(source: Source) -> None:
 @pytest.mark.parametrize("one", CASES, ids=lambda one: type(one.command).__name__)
 def test_no_typed_word_reaches_the_log_the_read_models_or_a_notice(one: Case) -> None:
     for path, command in _replaced(one.command):
-        decision = _decide(one, command)
+        decision = decided(one, command)
         if decision is None:
             continue
         assert path in NAMED or MARKER not in _in_clear(one, decision), path
@@ -530,12 +534,12 @@ def test_every_field_of_every_command_that_can_hold_words_is_tried() -> None:
 def test_the_canary_would_be_seen() -> None:
     """The check itself: a marker that does reach an event, and one that is sealed."""
     (team,) = (one for one in CASES if isinstance(one.command, c.RecordTeam))
-    decision = _decide(team, changed(team.command, call_sign=MARKER))
+    decision = decided(team, changed(team.command, call_sign=MARKER))
     assert decision is not None and MARKER in _in_clear(team, decision)
     sealed = next(one for one in CASES if isinstance(one.command, c.RecordEncounter))
     assert isinstance(sealed.command, c.RecordEncounter)
     given = changed(sealed.command.encounter, destination=MARKER)
-    decision = _decide(sealed, changed(sealed.command, encounter=given))
+    decision = decided(sealed, changed(sealed.command, encounter=given))
     assert decision is not None
     assert any(MARKER in repr(msgspec.to_builtins(event.body)) for event in decision.events)
     assert MARKER not in _in_clear(sealed, decision)
