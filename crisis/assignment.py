@@ -1,16 +1,12 @@
 """An assignment: a team's run to an incident, from acceptance until it is ready again.
 
-    accepted → en_route → [staged] → on_scene → contact → assessed
-      → [transporting → at_destination → handed_off] → cleared → ready | diverted | cancelled
-
-Reports from the field are facts, not requests. Skipping forward is lawful; a late report (a phone
-was offline) is kept and never moves the state back. A milestone is the *earliest* valid instant
-reported for its status, whatever the order of arrival.
+What follows what stands in ``run_status``. Reports from the field are facts, not requests. Skipping
+forward is lawful; a late report (a phone was offline) is kept and never moves the state back. A
+milestone is the *earliest* valid instant reported for its status, whatever the order of arrival.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -27,51 +23,12 @@ from crisis.ids import (
     TeamId,
     UserId,
 )
+from crisis.run_status import ARRIVED, CALLED_OFF, ENDED, TRANSITIONS
+from crisis.run_status import REPORTABLE as REPORTABLE
 from crisis.run_status import Status as Status
 from crisis.shapes import EventBody, Value
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember
-
-#: The order of a run. Staging is a side step and stands outside it.
-RUN: tuple[Status, ...] = (
-    Status.ACCEPTED,
-    Status.EN_ROUTE,
-    Status.ON_SCENE,
-    Status.CONTACT,
-    Status.ASSESSED,
-    Status.TRANSPORTING,
-    Status.AT_DESTINATION,
-    Status.HANDED_OFF,
-    Status.CLEARED,
-    Status.READY,
-)
-_RANK: dict[Status, int] = {status: rank for rank, status in enumerate(RUN)}
-#: A staged team has left for the scene and has not reached it.
-_RANK[Status.STAGED] = _RANK[Status.EN_ROUTE]
-
-#: The run is over: the team may be asked again.
-ENDED = frozenset({Status.READY, Status.DIVERTED, Status.CANCELLED})
-#: Statuses that a team reports by ``StatusReported`` (the others have commands of their own).
-REPORTABLE = frozenset(_RANK) - {Status.ACCEPTED}
-_STAGES_FROM = frozenset({Status.EN_ROUTE, Status.ON_SCENE, Status.CONTACT, Status.ACCEPTED})
-
-
-def _table() -> dict[tuple[Status, Status], Status]:
-    table: dict[tuple[Status, Status], Status] = {}
-    for state in Status:
-        for reported in REPORTABLE:
-            if state in {Status.DIVERTED, Status.CANCELLED}:
-                table[state, reported] = state
-            elif reported is Status.STAGED:
-                table[state, reported] = reported if state in _STAGES_FROM else state
-            else:
-                ahead = _RANK[reported] > _RANK[state]
-                table[state, reported] = reported if ahead else state
-    return table
-
-
-#: (state, reported status) → state. Total over what may be reported: a late report keeps the state.
-TRANSITIONS: Mapping[tuple[Status, Status], Status] = _table()
 
 
 class _Begins(EventBody, frozen=True, kw_only=True):
@@ -321,7 +278,7 @@ class Assignment(Value, frozen=True, kw_only=True):
     @property
     def meets_need(self) -> bool:
         """Whether the slot needs nobody else: the run goes on, or it was cleared."""
-        return self.state not in {Status.DIVERTED, Status.CANCELLED}
+        return self.state not in CALLED_OFF
 
 
 def is_late(run: Assignment, status: Status, occurred_at: datetime) -> bool:
@@ -331,19 +288,6 @@ def is_late(run: Assignment, status: Status, occurred_at: datetime) -> bool:
         return True
     aside = Status.STAGED in {status, run.state}
     return aside and occurred_at < run.moved_at
-
-
-#: Statuses that say that the team was at the scene.
-ARRIVED = frozenset(
-    {
-        Status.ON_SCENE,
-        Status.CONTACT,
-        Status.ASSESSED,
-        Status.TRANSPORTING,
-        Status.AT_DESTINATION,
-        Status.HANDED_OFF,
-    }
-)
 
 
 def has_arrived(run: Assignment) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crisis.assignment import ARRIVED, Assignment, Status, has_arrived
+from crisis.assignment import Assignment, has_arrived
+from crisis.run_status import ARRIVED, CALLED_OFF, DONE, Status
 
 #: What a crew can say only where it is, or was: that it is there, and that it is done there.
 THERE = ARRIVED | {Status.CLEARED}
@@ -12,9 +13,9 @@ THERE = ARRIVED | {Status.CLEARED}
 
 def ended_at(run: Assignment) -> datetime | None:
     """Return when the crew was done with it, or was called away; ``None`` = neither yet."""
-    if run.state in {Status.DIVERTED, Status.CANCELLED}:
+    if run.state in CALLED_OFF:
         return run.milestones.get(run.state, run.moved_at)
-    if run.state in {Status.CLEARED, Status.READY}:
+    if run.state in DONE:
         return run.milestones.get(Status.CLEARED, run.moved_at)
     return None
 

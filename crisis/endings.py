@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from crisis.codes import Code
+from crisis.shapes import Value
 
 
 class Fit(StrEnum):
@@ -20,8 +21,39 @@ class Fit(StrEnum):
     NEVER = "never"
 
 
-#: Of an encounter, what an ending may ask for or exclude.
-FIELDS = ("contacted", "hold", "transport", "destination", "plan", "law_enforcement")
+class Asked(StrEnum):
+    """When a field must be told."""
+
+    ALWAYS = "always"
+    OF_THE_MET = "of_the_met"
+    BY_ENDING = "by_ending"
+
+
+class Field(Value, frozen=True, kw_only=True):
+    """A field of an encounter that an ending may ask for or exclude.
+
+    Attributes:
+        set: the code set of its answers; "" = it has none.
+        flag: with it an answer says that it is so (a hold is one, a transport took place); "" =
+            every answer does.
+        asked: when it must be told, beside where the ending says that it belongs to it; unless the
+            ending excludes it.
+    """
+
+    set: str = ""
+    flag: str = ""
+    asked: Asked = Asked.BY_ENDING
+
+
+#: By name, in the order in which they are asked for. Pages have the same.
+FIELDS: Mapping[str, Field] = {
+    "contacted": Field(asked=Asked.ALWAYS),
+    "plan": Field(set="safety_plan", asked=Asked.OF_THE_MET),
+    "hold": Field(set="hold_type", flag="involuntary"),
+    "transport": Field(set="transport_mode", flag="transported"),
+    "destination": Field(),
+    "law_enforcement": Field(set="law_enforcement_role", flag="present"),
+}
 
 
 def fit(disposition: Code, field: str) -> Fit:
@@ -42,8 +74,21 @@ def contradictions(disposition: Code, said: Mapping[str, bool | None]) -> tuple[
     )
 
 
-def missing(disposition: Code, said: Mapping[str, bool | None]) -> tuple[str, ...]:
-    """Return the fields that the ending asks for and that nobody has told."""
+def missing(disposition: Code | None, said: Mapping[str, bool | None]) -> tuple[str, ...]:
+    """Return the fields that must be told and that nobody has; ``None`` = no ending is known."""
     return tuple(
-        field for field in FIELDS if said.get(field) is None and fit(disposition, field) is Fit.MUST
+        name
+        for name, field in FIELDS.items()
+        if said.get(name) is None and _is_asked(disposition, name, field, said)
+    )
+
+
+def _is_asked(
+    disposition: Code | None, name: str, field: Field, said: Mapping[str, bool | None]
+) -> bool:
+    stands = fit(disposition, name) if disposition is not None else Fit.MAY
+    if stands is not Fit.MAY:
+        return stands is Fit.MUST
+    return field.asked is Asked.ALWAYS or (
+        field.asked is Asked.OF_THE_MET and said.get("contacted") is True
     )

@@ -7,34 +7,11 @@ an instant comes in. Must not know who reports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
-from crisis.assignment import ARRIVED, RUN, Assignment, Status, has_arrived
+from crisis.assignment import Assignment, has_arrived
+from crisis.run_status import ARRIVED, DONE, FOLLOWS, LEFT, UNDERWAY, Status
 from crisis.shapes import Value
-
-#: With any of them the team belongs to its run no more.
-LEFT = (Status.CLEARED, Status.READY, Status.DIVERTED, Status.CANCELLED)
-#: What a team does before it has left.
-_BEFORE_LEAVING = ARRIVED | {Status.EN_ROUTE, Status.STAGED}
-
-
-def _what_follows() -> Mapping[Status, frozenset[Status]]:
-    """Return for each status those that lie at its instant or after it.
-
-    A team stands aside at any time between its acceptance and its leaving.
-    """
-    after = {status: frozenset(RUN[place + 1 :]) for place, status in enumerate(RUN)}
-    after[Status.STAGED] = frozenset({Status.CLEARED, Status.READY})
-    called_off = frozenset({Status.DIVERTED, Status.CANCELLED})
-    for status in (Status.ACCEPTED, *_BEFORE_LEAVING):
-        after[status] |= called_off
-    after[Status.ACCEPTED] |= {Status.STAGED}
-    return after | dict.fromkeys(called_off, frozenset())
-
-
-#: Status → what may not lie before it. Steps may be missing, none may lie out of this order.
-FOLLOWS = _what_follows()
 
 
 class Contradiction(Value, frozen=True, kw_only=True):
@@ -75,7 +52,7 @@ def contradiction(
     found = _of_the_end(run, status, at) or _of_the_order(run, status, at)
     if found is None and never_came and status in ARRIVED and not has_arrived(run):
         return Contradiction(code="contradicts_end")
-    if found is None and not run.meets_need and status in {Status.CLEARED, Status.READY}:
+    if found is None and not run.meets_need and status in DONE:
         return Contradiction(code="contradicts_end")
     return found
 
@@ -83,9 +60,9 @@ def contradiction(
 def _of_the_end(run: Assignment, status: Status, at: datetime) -> Contradiction | None:
     """Judge by when the team had left, or was called away."""
     left = left_at(run)
-    if status in {Status.CLEARED, Status.READY}:
+    if status in DONE:
         left = run.milestones.get(run.state) if not run.meets_need else None
-    elif status not in _BEFORE_LEAVING:
+    elif status not in ARRIVED | UNDERWAY:
         return None
     return Contradiction(code="after_end", against=left) if left and at > left else None
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from crisis.assignment import Assignment, AssignmentEvent, Status
+from crisis.assignment import Assignment, AssignmentEvent
 from crisis.ids import (
     AssignmentId,
     CallId,
@@ -66,6 +66,7 @@ from crisis.incident.events import (
 from crisis.incident.situation import Situation
 from crisis.offer import Offer, OfferEvent, OfferState
 from crisis.partner import PartnerEvent, PartnerResponse
+from crisis.run_status import ARRIVED, DONE, UNDERWAY, Status
 from crisis.shapes import EventBody, Value
 from crisis.suggestion import PartnerAdvice, Suggestion
 from crisis.triage import Acuity, Answer, Clinical, Hazard, Need, Place, Standard
@@ -477,18 +478,13 @@ class Incident(Value, frozen=True, kw_only=True):
         if any(o.is_pending for o in self.offers):
             return Phase.OFFERED
         runs = [a.state for a in self.assignments if a.meets_need]
-        if not runs or all(s in {Status.CLEARED, Status.READY} for s in runs):
+        if not runs or all(s in DONE for s in runs):
             return Phase.CLEARED
-        if any(s not in _NOT_ON_SCENE for s in runs):
+        if any(s in ARRIVED for s in runs):
             return Phase.ON_SCENE
-        if any(s in {Status.EN_ROUTE, Status.STAGED} for s in runs):
+        if any(s in UNDERWAY for s in runs):
             return Phase.RESPONDING
         return Phase.ASSIGNED
-
-
-_NOT_ON_SCENE = frozenset(
-    {Status.ACCEPTED, Status.EN_ROUTE, Status.STAGED, Status.CLEARED, Status.READY}
-)
 
 
 class IncidentReturned(EventBody, frozen=True, kw_only=True):

@@ -12,11 +12,12 @@ from datetime import datetime
 
 import msgspec
 
-from crisis.assignment import ARRIVED, Assignment, Status
+from crisis.assignment import Assignment
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId, TeamId
 from crisis.incident.state import Incident
-from crisis.run_times import LEFT, Contradiction, left_at
+from crisis.run_status import ARRIVED, LEFT, Status
+from crisis.run_times import Contradiction, left_at
 from crisis.team import Shift
 from dispatch.decide.belief import refusal_of
 from dispatch.decide.context import Deciding

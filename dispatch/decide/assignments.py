@@ -11,15 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from crisis.assignment import (
-    REPORTABLE,
-    Assignment,
-    HazardsAcknowledged,
-    Status,
-    StatusReported,
-    has_arrived,
-    is_late,
-)
+from crisis.assignment import Assignment, HazardsAcknowledged, StatusReported, has_arrived, is_late
 from crisis.commands import (
     AcknowledgeHazards,
     ClearAssignment,
@@ -30,6 +22,7 @@ from crisis.commands import (
 from crisis.errors import Conflict, Invalid
 from crisis.ids import AssignmentId
 from crisis.incident.state import Encounter, Incident
+from crisis.run_status import DONE, NEED_SETS, REPORTABLE, Status, StatusNeed, needs
 from dispatch.decide import claims, dues, encounters, fitting, interventions
 from dispatch.decide.archive import archive_if_settled
 from dispatch.decide.belief import NOT_YOURS, dispute, keep_disputed, why_disputed
@@ -38,18 +31,6 @@ from dispatch.decide.crew_check import clock_stop, codes_of, reason_of
 from dispatch.decide.endings import propose_close
 from dispatch.decide.situation import each_once, warning
 from dispatch.decide.team_free import team_is_free
-
-#: What a staged team may not do before somebody has declared the scene safe.
-_ENTERS_SCENE = frozenset(
-    {
-        Status.ON_SCENE,
-        Status.CONTACT,
-        Status.ASSESSED,
-        Status.TRANSPORTING,
-        Status.AT_DESTINATION,
-        Status.HANDED_OFF,
-    }
-)
 
 
 def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
@@ -65,33 +46,37 @@ def report_status(d: Deciding, c: ReportStatus) -> dict[str, Any]:
     if reason is not None:
         return dispute(d, incident, run, c.status, reason)
     check_voice(d, c.said_by)
-    for set_name, code in (
-        ("spoken_by", c.briefed_by),
-        ("scene_cleared_by", c.cleared_scene_by),
-        ("staging_reason", c.staging_reason),
-    ):
-        if code is not None:
+    for need, set_name in NEED_SETS.items():
+        if (code := getattr(c, need)) is not None:
             d.code(set_name, code)
     if run.is_open and not is_late(run, c.status, d.occurred_at):
-        _check_forward(d, incident, run, c)
+        _check_forward(incident, run, c)
     warnings = let_happen(d, incident, run, c)
     return _told(d, incident, run.id, warnings)
 
 
-def _check_forward(d: Deciding, incident: Incident, run: Assignment, c: ReportStatus) -> None:
+def _check_forward(incident: Incident, run: Assignment, c: ReportStatus) -> None:
     """Ask of a report that moves the run what safety needs."""
-    if c.status is Status.STAGED and c.staging_reason is None:
-        raise Invalid(
-            "staging_reason_missing", "Say why the team waits aside.", set="staging_reason"
-        )
-    if run.state is Status.STAGED and c.status in _ENTERS_SCENE and not c.cleared_scene_by:
-        raise Invalid(
-            "cleared_by_missing", "Say who declared the scene safe.", set="scene_cleared_by"
-        )
-    if c.status is not Status.EN_ROUTE or c.briefed_by or run.briefed_by:
-        return
+    for need in needs(run.state, c.status):
+        if getattr(c, need):
+            continue
+        match need:
+            case StatusNeed.STAGING_REASON:
+                raise Invalid(
+                    "staging_reason_missing", "Say why the team waits aside.", set=NEED_SETS[need]
+                )
+            case StatusNeed.CLEARED_SCENE_BY:
+                raise Invalid(
+                    "cleared_by_missing", "Say who declared the scene safe.", set=NEED_SETS[need]
+                )
+            case StatusNeed.BRIEFED_BY:
+                _check_briefed(incident, run)
+
+
+def _check_briefed(incident: Incident, run: Assignment) -> None:
+    """Let a crew leave that has read the hazards of the newest version, or was told of them."""
     hazards = incident.danger.codes
-    if hazards and run.acknowledged < incident.version:
+    if hazards and run.briefed_by is None and run.acknowledged < incident.version:
         raise Conflict(
             "hazards_not_acknowledged",
             "Read the hazards first, or say who briefed the crew by voice.",
@@ -159,15 +144,7 @@ def _told(
     was = before.assignment(run_id)
     incident, run = d.run(run_id)
     proposes = False
-    if (
-        was is not None
-        and was.state is not run.state
-        and run.state
-        in {
-            Status.CLEARED,
-            Status.READY,
-        }
-    ):
+    if was is not None and was.state is not run.state and run.state in DONE:
         proposes = propose_close(d, incident.id)
     if not run.is_open:
         team_is_free(d, run.team_id)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from crisis.assignment import ARRIVED, Assignment, ReportDisputed, Status
+from crisis.assignment import Assignment, ReportDisputed
 from crisis.errors import Disputed, Invalid
 from crisis.incident.state import Incident
 from crisis.rights import Act, may
+from crisis.run_status import ARRIVED, DONE, Status
 from crisis.run_times import Contradiction, contradiction
 from dispatch.decide import claims
 from dispatch.decide.context import Deciding
@@ -38,7 +39,7 @@ def never_came(incident: Incident, run: Assignment) -> bool:
     """
     if incident.outcome in _NOBODY_CAME or not run.meets_need:
         return True
-    if run.state not in {Status.CLEARED, Status.READY}:
+    if run.state not in DONE:
         return False
     return not any(e.contacted for e in incident.encounters if e.assignment_id == run.id)
 

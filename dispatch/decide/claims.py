@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crisis.assignment import ARRIVED, Assignment, Status
+from crisis.assignment import Assignment
 from crisis.claims import THERE, contradicts, ended_at
 from crisis.errors import Conflict
 from crisis.incident.state import Hold, Incident, SearchHeld
+from crisis.run_status import ARRIVED, CALLED_OFF, DONE, UNDERWAY, Status
 from dispatch.decide.context import Deciding
 from dispatch.decide.keeping import tell_owner
 
 #: Unsettled, people are told again after so long, and again.
 SETTLE_WITHIN_S = 120.0
-#: What a crew says that still goes where it was called away from, but isn't there yet.
-_GOES_ON = frozenset({Status.EN_ROUTE, Status.STAGED})
 
 
 def _is_quiet(d: Deciding, incident: Incident) -> bool:
@@ -38,7 +37,7 @@ def claimed_at(d: Deciding, incident: Incident, run: Assignment, status: Status)
     at = d.now if d.out_of_bounds is not None else d.occurred_at
     at = max(at, run.milestones[Status.ACCEPTED])
     is_claim = status in THERE and (contradicts(run, status, at) or not run.meets_need)
-    return at if is_claim or (run.claimed and status not in _GOES_ON) else None
+    return at if is_claim or (run.claimed and status not in UNDERWAY) else None
 
 
 def note_disputed(d: Deciding, incident: Incident, run: Assignment, status: Status) -> None:
@@ -47,7 +46,7 @@ def note_disputed(d: Deciding, incident: Incident, run: Assignment, status: Stat
         return
     if status in THERE and claimed_at(d, incident, run, status) is not None:
         note(d, incident, run, status)
-    elif status in _GOES_ON and not run.meets_need:
+    elif status in UNDERWAY and not run.meets_need:
         d.notify("role:dispatcher", "crew_goes_on", incident=incident)
 
 
@@ -127,8 +126,8 @@ def require_settled_claims(d: Deciding, incident: Incident, *, override: str | N
 
 def farthest(run: Assignment, hold: Hold) -> Status:
     """Return how far the crew has come, by all that it reported."""
-    said = {*run.milestones, *run.claimed, hold.status} - {Status.DIVERTED, Status.CANCELLED}
-    if run.meets_need and not {Status.CLEARED, Status.READY} & set(run.claimed):
+    said = {*run.milestones, *run.claimed, hold.status} - CALLED_OFF
+    if run.meets_need and not DONE & set(run.claimed):
         # It had been taken for cleared; what it says now is that it wasn't.
         said &= ARRIVED
     return max(said, key=list(Status).index)

@@ -12,17 +12,13 @@ from typing import Any
 
 import msgspec
 
-from crisis.assignment import (
-    Assignment,
-    CrewSwapped,
-    Status,
-    evolve_assignment,
-)
+from crisis.assignment import Assignment, CrewSwapped, evolve_assignment
 from crisis.eligibility import judge_crew
 from crisis.errors import NotFound
 from crisis.ids import AgencyId
 from crisis.incident.state import Incident
 from crisis.reasons import Reason
+from crisis.run_status import Status
 from crisis.run_times import left_at
 from crisis.staffing import CrewAssessment, TelehealthSecond
 from crisis.team import CrewMember, Team

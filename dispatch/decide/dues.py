@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from crisis.assignment import ARRIVED, Assignment, Status, has_arrived, has_met
+from crisis.assignment import Assignment, has_arrived, has_met
 from crisis.ids import AssignmentId, EncounterId, IncidentId
 from crisis.incident.state import Encounter, Incident
 from crisis.obligation import (
@@ -22,6 +22,7 @@ from crisis.obligation import (
     ObligationKind,
     ObligationMoved,
 )
+from crisis.run_status import ARRIVED, CHECK_INS, Status
 from crisis.standards import (
     followup_due,
     local_day,
@@ -44,7 +45,7 @@ def follow_run(d: Deciding, incident_id: IncidentId, run_id: AssignmentId, befor
     """
     incident = d.incident(incident_id)
     run = _run(incident, run_id)
-    if owed.STAGES.get(before) != owed.STAGES.get(run.state) or not run.is_open:
+    if CHECK_INS.get(before) != CHECK_INS.get(run.state) or not run.is_open:
         end_check_ins(d, run)
     owed.next_check_in(d, incident, run)
     follow_wait(d, incident)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crisis.assignment import AssignmentCancelled, Status, has_arrived
+from crisis.assignment import AssignmentCancelled, has_arrived
 from crisis.commands import CancelIncident, CloseIncident, Command
 from crisis.errors import Conflict, Invalid
 from crisis.ids import IncidentId, SlotNo
@@ -21,6 +21,7 @@ from crisis.incident.state import (
     IncidentState,
 )
 from crisis.offer import OfferWithdrawn
+from crisis.run_status import UNDERWAY, Status
 from crisis.run_times import Contradiction
 from dispatch.decide import dues
 from dispatch.decide.archive import archive_if_settled
@@ -38,8 +39,7 @@ def stage_of(incident: Incident) -> str:
         return "before_determination"
     if any(has_arrived(run) for run in incident.assignments):
         return "on_scene"
-    away = (Status.EN_ROUTE, Status.STAGED)
-    if any(status in run.milestones for run in incident.assignments for status in away):
+    if any(not UNDERWAY.isdisjoint(run.milestones) for run in incident.assignments):
         return "en_route"
     return "before_en_route"
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from crisis.assignment import Assignment, Status
+from crisis.assignment import Assignment
 from crisis.commands import EncounterInput
-from crisis.endings import Fit, contradictions, fit, missing
+from crisis.endings import FIELDS, Fit, contradictions, fit, missing
 from crisis.errors import Conflict, Invalid
 from crisis.incident.state import Encounter, Incident
+from crisis.run_status import Status
 from crisis.triage import Answer
 from dispatch.decide.context import Deciding
 from dispatch.decide.situation import warning
@@ -75,14 +76,13 @@ def refuse_contradictions(d: Deciding, given: EncounterInput, *, contacted: bool
 
 def _said(d: Deciding, given: EncounterInput | Encounter, *, contacted: bool) -> dict[str, Any]:
     """Return each field that an ending fits or not; ``None`` = nothing was said of it."""
-    return {
-        "contacted": contacted,
-        "hold": _has(d, "hold_type", given.hold, "involuntary"),
-        "transport": _has(d, "transport_mode", given.transport, "transported"),
-        "destination": True if given.destination else None,
-        "plan": True if given.plan is not None else None,
-        "law_enforcement": _has(d, "law_enforcement_role", given.law_enforcement, "present"),
-    }
+    said: dict[str, Any] = {"contacted": contacted}
+    for name, field in FIELDS.items():
+        if name in said:
+            continue
+        told = getattr(given, name) or None
+        said[name] = _has(d, field.set, told, field.flag) if field.flag else told and True
+    return said
 
 
 def _has(d: Deciding, set_name: str, code: str | None, flag: str) -> bool | None:
@@ -143,6 +143,16 @@ def _ends(after: Any, since: datetime) -> bool:
 
 # Warnings
 
+_LACKS = {
+    "plan": warning("plan_missing", "Neither a safety plan nor the reason for none is recorded."),
+    "hold": warning("hold_missing", "The type of the hold is not recorded."),
+    "transport": warning("transport_missing", "The mode of transport is not recorded."),
+    "destination": warning("destination_missing", "Who received the person is not recorded."),
+    "law_enforcement": warning(
+        "law_enforcement_missing", "The part of law enforcement in it is not recorded."
+    ),
+}
+
 
 def warnings_of(d: Deciding, incident: Incident, encounter: Encounter) -> list[dict[str, Any]]:
     """Return what is still missing of an encounter, or odd; nothing of it blocks."""
@@ -155,24 +165,11 @@ def warnings_of(d: Deciding, incident: Incident, encounter: Encounter) -> list[d
 
 def _lacks(d: Deciding, encounter: Encounter) -> Iterator[dict[str, Any]]:
     kind = d.rules.codes.find("disposition", encounter.disposition or "")
-    asks_plan = kind is None or fit(kind, "plan") is not Fit.NEVER
-    planned = encounter.plan is not None or encounter.plan_exception is not None
-    if encounter.contacted and asks_plan and not planned:
-        yield warning("plan_missing", "Neither a safety plan nor the reason for none is recorded.")
-    if kind is None:
-        return
     said = _said(d, encounter, contacted=encounter.contacted)
-    lacking = missing(kind, said)
-    if "hold" in lacking:
-        yield warning("hold_missing", "The type of the hold is not recorded.")
-    if "transport" in lacking:
-        yield warning("transport_missing", "The mode of transport is not recorded.")
-    if "destination" in lacking:
-        yield warning("destination_missing", "Who received the person is not recorded.")
-    if "law_enforcement" in lacking:
-        yield warning(
-            "law_enforcement_missing", "The part of law enforcement in it is not recorded."
-        )
+    if encounter.plan_exception is not None:
+        said["plan"] = True
+    for field in missing(kind, said):
+        yield _LACKS[field]
 
 
 def _oddities(

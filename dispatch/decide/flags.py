@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from crisis.assignment import Assignment, Status, has_arrived
+from crisis.assignment import Assignment, has_arrived
 from crisis.commands import Command, FlagIncident
 from crisis.errors import Conflict
 from crisis.ids import IncidentId
@@ -20,6 +20,7 @@ from crisis.incident.state import Incident, IncidentFlagged, IncidentState
 from crisis.partner import PartnerResponse, PartnerState
 from crisis.policy import CountyPolicy
 from crisis.roles import Role
+from crisis.run_status import DONE, Status
 from crisis.triage import Acuity
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.keeping import owner_address
@@ -59,7 +60,6 @@ _TOLD: Mapping[str, tuple[tuple[str, ...], ...]] = {
     NOBODY_CAME: ((_OWNER, _SUPERVISOR), (_OWNER, _DISPATCHER, _SUPERVISOR)),
     UNREAD: ((_DISPATCHER,), (_DISPATCHER, _SUPERVISOR)),
 }
-_DONE = frozenset({Status.CLEARED, Status.READY})
 #: A crew that has not left when this is told is offered to be taken back.
 TAKEN_BACK_AT = 3
 
@@ -186,7 +186,7 @@ def _of_crews(incident: Incident, policy: CountyPolicy) -> Iterator[Mark]:
         if run.state is Status.ACCEPTED:
             since = _latest(run.milestones[Status.ACCEPTED], run.known_at)
             yield Mark(since + turnout, NOT_DEPARTED, str(run.id))
-        elif run.state in _DONE and not has_arrived(run) and _is_needed(incident, run):
+        elif run.state in DONE and not has_arrived(run) and _is_needed(incident, run):
             # Its slot counts as met, and nobody has seen the person.
             yield Mark(run.moved_at, NOBODY_CAME, str(run.id))
         if amended_at is not None and _has_missed(run, incident, amended_at):

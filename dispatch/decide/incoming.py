@@ -14,7 +14,6 @@ from uuid import UUID
 
 import msgspec
 
-from crisis.assignment import Status
 from crisis.board import Board, Change
 from crisis.commands import (
     Command,
@@ -27,7 +26,7 @@ from crisis.effects import RecordDraft
 from crisis.ids import IncidentId
 from crisis.incident.state import Incident
 from crisis.rules import Rules
-from crisis.run_times import LEFT
+from crisis.run_status import LEFT, Status
 from dispatch.decide import HANDLERS, Decision, decide
 
 _STRUCTS: tuple[type[msgspec.Struct], ...] = (Envelope, *HANDLERS)

@@ -16,7 +16,6 @@ from crisis.assignment import (
     AssignmentCancelled,
     AssignmentDiverted,
     MilestoneCorrected,
-    Status,
     evolve_assignment,
     has_arrived,
 )
@@ -30,7 +29,7 @@ from crisis.commands import (
 from crisis.errors import Conflict, Invalid, NotAllowed
 from crisis.incident.state import Incident, IncidentState, SlotDropped
 from crisis.rights import Act, may
-from crisis.run_times import LEFT
+from crisis.run_status import LEFT, Status
 from crisis.team import CrewChanged
 from crisis.triage import ACUITY_ORDER
 from dispatch.decide import belief, dues, flags

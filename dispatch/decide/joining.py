@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from crisis.assignment import Status
 from crisis.call import CallJoined
 from crisis.commands import Command, MergeIncident
 from crisis.errors import Conflict, Invalid
@@ -33,6 +32,7 @@ from crisis.incident.state import (
 )
 from crisis.obligation import ObligationKind
 from crisis.partner import PartnerResponse
+from crisis.run_status import DONE
 from crisis.standards import local_day, response_due, response_standard
 from dispatch.decide import advice, dues, owed
 from dispatch.decide.amendment import apply_amendment
@@ -42,9 +42,6 @@ from dispatch.decide.endings import require_unsettled, withdraw_offers
 from dispatch.decide.situation import warning
 from dispatch.decide.telling import codes_changed
 from dispatch.decide.waking import first_wake
-
-#: A run that asks for no team in its place, and helps nobody who waits any more.
-_DONE = frozenset({Status.CLEARED, Status.READY})
 
 
 def merge(d: Deciding, c: MergeIncident) -> dict[str, Any]:
@@ -191,7 +188,7 @@ def _slots_to_add(incident: Incident, into: Incident) -> tuple[SlotNo, ...]:
         1
         for slot in into.slots
         if slot.dropped is None
-        and ((run := into.slot_run(slot.no)) is None or run.state not in _DONE)
+        and ((run := into.slot_run(slot.no)) is None or run.state not in DONE)
     )
     last = max((slot.no for slot in into.slots), default=0)
     more = len(incident.waiting_slots()) - asked

@@ -34,10 +34,11 @@ from crisis.obligation import (
     ObligationState,
 )
 from crisis.rights import Act, may
+from crisis.run_status import CHECK_INS
 from dispatch.decide.context import Deciding, Handler
 from dispatch.decide.duress import open_alarm, raise_alarm
 from dispatch.decide.meeting import refuse_exception, rests_on
-from dispatch.decide.owed import STAGES, arise, next_check_in, next_waiting_contact
+from dispatch.decide.owed import arise, next_check_in, next_waiting_contact
 
 _K = ObligationKind
 #: The exception that a follow-up may take only after the tries that the policy asks for.
@@ -227,7 +228,7 @@ def _missed_check_in(d: Deciding, obligation: Obligation) -> dict[str, Any]:
         if incident is not None and obligation.assignment_id is not None
         else None
     )
-    if run is None or run.state not in STAGES:
+    if run is None or run.state not in CHECK_INS:
         # The run went on past all danger without anybody closing its check-in.
         d.emit(
             ObligationExcepted(

@@ -10,34 +10,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from crisis.assignment import Assignment, Status, has_arrived
+from crisis.assignment import Assignment, has_arrived
 from crisis.ids import CallId, EncounterId, IncidentId, ObligationId, TeamId, UserId
 from crisis.incident.state import Incident, IncidentState
 from crisis.obligation import Obligation, ObligationArose, ObligationKind
 from crisis.policy import CountyPolicy
 from crisis.responder import PresenceMode
+from crisis.run_status import CHECK_INS
 from crisis.team import Team
 from crisis.triage import Acuity
 from dispatch.decide.context import Deciding
-
-#: State of a run → the stage whose interval its check-ins follow; absent = no check-ins.
-#: A staged crew stands near an unsafe scene: it is asked as often as one on scene. One that has
-#: handed the person over is still away from its base, with strangers, until it is clear.
-STAGES: dict[Status, str] = {
-    Status.EN_ROUTE: "en_route",
-    Status.STAGED: "on_scene",
-    Status.ON_SCENE: "on_scene",
-    Status.CONTACT: "on_scene",
-    Status.ASSESSED: "on_scene",
-    Status.TRANSPORTING: "transport",
-    Status.AT_DESTINATION: "transport",
-    Status.HANDED_OFF: "transport",
-}
-#: ... and where nobody asks after the crew: it hasn't left (a mark tells that, see ``flags``), it
-#: has said that it is clear, or its run ended and what it does next is watched as its own.
-UNASKED = frozenset(
-    {Status.ACCEPTED, Status.CLEARED, Status.READY, Status.DIVERTED, Status.CANCELLED}
-)
 
 
 def arise(
@@ -108,7 +90,7 @@ def next_check_in(d: Deciding, incident: Incident, run: Assignment) -> Obligatio
     already, or the incident was kept on paper. A crew that is away now is asked after, also where
     what it does was told on paper.
     """
-    stage = STAGES.get(run.state)
+    stage = CHECK_INS.get(run.state)
     if stage is None or not run.is_open or incident.back_entered:
         return None
     if open_check_ins(d, run):

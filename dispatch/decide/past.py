@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from crisis.assignment import RUN, AssignmentCancelled, AssignmentEntered, Status
+from crisis.assignment import AssignmentCancelled, AssignmentEntered
 from crisis.commands import Command, EnterAssignment, ReportStatus
 from crisis.errors import Conflict, Invalid, NotFound
 from crisis.ids import AssignmentId, EncounterId, OfferId
 from crisis.incident.state import Incident, IncidentState, Slot
+from crisis.run_status import ORDER, Status
 from crisis.staffing import TelehealthSecond
 from crisis.team import CrewMember, Team
 from dispatch.decide import dues, encounters, fitting
@@ -27,9 +28,6 @@ from dispatch.decide.endings import propose_close
 from dispatch.decide.offers import slot_for, withdraw_others
 from dispatch.decide.shifts import check_crew, find_team
 from dispatch.decide.situation import each_once, warning
-
-#: In the order in which a run comes through them; who stages does so before the scene.
-_ORDER = (*RUN[: RUN.index(Status.ON_SCENE)], Status.STAGED, *RUN[RUN.index(Status.ON_SCENE) :])
 
 _Steps = list[tuple[Status, datetime]]
 
@@ -89,21 +87,9 @@ def enter(d: Deciding, c: EnterAssignment) -> dict[str, Any]:
 
 def _steps(c: EnterAssignment) -> _Steps:
     """Return what was reached and when, in the order of a run."""
-    ready_at = c.ready_at or c.cleared_at
-    told = {
-        Status.ACCEPTED: c.accepted_at,
-        Status.EN_ROUTE: c.en_route_at,
-        Status.STAGED: c.staged_at,
-        Status.ON_SCENE: c.on_scene_at,
-        Status.CONTACT: c.contact_at,
-        Status.ASSESSED: c.assessed_at,
-        Status.TRANSPORTING: c.transporting_at,
-        Status.AT_DESTINATION: c.at_destination_at,
-        Status.HANDED_OFF: c.handed_off_at,
-        Status.CLEARED: c.cleared_at,
-        Status.READY: ready_at,
-    }
-    return [(status, at) for status in _ORDER if (at := told[status]) is not None]
+    told = {status: getattr(c, f"{status}_at") for status in ORDER}
+    told[Status.READY] = c.ready_at or c.cleared_at
+    return [(status, at) for status, at in told.items() if at is not None]
 
 
 def _check_times(d: Deciding, incident: Incident, c: EnterAssignment, steps: _Steps) -> None:

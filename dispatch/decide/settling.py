@@ -13,13 +13,7 @@ from typing import Any
 
 import msgspec
 
-from crisis.assignment import (
-    RUN,
-    Assignment,
-    AssignmentBegun,
-    Status,
-    has_arrived,
-)
+from crisis.assignment import Assignment, AssignmentBegun, has_arrived
 from crisis.claim_events import AssignmentMoved, AssignmentRestored, ClaimDenied
 from crisis.commands import Command, RemindClaim, ReportStatus, SettleClaim
 from crisis.errors import Conflict, NotFound
@@ -33,7 +27,7 @@ from crisis.incident.state import (
     SlotAdded,
 )
 from crisis.offer import OfferWithdrawn
-from crisis.run_times import FOLLOWS
+from crisis.run_status import DONE, FOLLOWS, ORDER, RUN, Status
 from crisis.team import Duty, Shift, ShiftEnding, ShiftStarted, Team
 from dispatch.decide import dues
 from dispatch.decide.alone import check_not_elsewhere
@@ -57,8 +51,6 @@ from dispatch.decide.waking import first_wake
 
 #: A crew whose shift was ended meanwhile is on overtime at once; by then at the latest.
 _OVERTIME = timedelta(hours=1)
-#: In the order in which a run goes.
-_ORDER = tuple(Status)
 
 
 def settle(d: Deciding, c: SettleClaim) -> dict[str, Any]:
@@ -95,7 +87,7 @@ def _settled(
 ) -> dict[str, Any]:
     run = d.run(run_id)[1]
     after = d.incident(holder.id)
-    is_done = run.state in {Status.CLEARED, Status.READY}
+    is_done = run.state in DONE
     return {
         "incident_id": holder.id,
         "assignment_id": run_id,
@@ -197,7 +189,7 @@ def _move(
         ),
         at=run.milestones[Status.ACCEPTED],
     )
-    for status, at in sorted(said.items(), key=lambda one: (one[1], _ORDER.index(one[0]))):
+    for status, at in sorted(said.items(), key=lambda one: (one[1], ORDER.index(one[0]))):
         if status is Status.ACCEPTED:
             continue
         d.occurred_at = at
@@ -228,7 +220,7 @@ def _said(run: Assignment, hold: Hold, state: Status) -> dict[Status, datetime]:
         if status not in run.corrected:
             said[status] = min(at, said.get(status, at))
     said.setdefault(hold.status, hold.since)
-    kept = {s: at for s, at in said.items() if s in RUN or s is Status.STAGED}
+    kept = {s: at for s, at in said.items() if s in ORDER}
     if state is not Status.READY:
         beyond = set(RUN[RUN.index(state) + 1 :]) if state in RUN else set()
         kept = {s: at for s, at in kept.items() if s not in beyond}
@@ -238,7 +230,7 @@ def _said(run: Assignment, hold: Hold, state: Status) -> dict[Status, datetime]:
 def _in_order(said: dict[Status, datetime]) -> dict[Status, datetime]:
     """Return the instants with none before what must have come first: no help counts too early."""
     settled: dict[Status, datetime] = {}
-    for status in sorted(said, key=_ORDER.index):
+    for status in sorted(said, key=ORDER.index):
         before = [at for s, at in settled.items() if status in FOLLOWS[s]]
         settled[status] = max(said[status], *before) if before else said[status]
     return settled

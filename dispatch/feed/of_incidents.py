@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from crisis.assignment import Assignment, Status
+from crisis.assignment import Assignment
 from crisis.board import Board
 from crisis.ids import TeamId
 from crisis.incident.danger import Danger
 from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.offer import Offer
 from crisis.partner import PartnerResponse
+from crisis.run_status import COMING, Status
 from crisis.triage import Need, Place
 from dispatch.feed.entities import (
     AgencyIncidentView,
@@ -118,7 +119,7 @@ def _is_unacknowledged(incident: Incident, run: Assignment) -> bool:
     return is_told and run.is_open and run.acknowledged < incident.version
 
 
-_TRAVELS = frozenset({Status.ACCEPTED, Status.EN_ROUTE})
+_TRAVELS = COMING - {Status.STAGED}
 
 
 def _eta(incident: Incident, run: Assignment) -> tuple[datetime | None, str | None]:

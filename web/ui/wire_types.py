@@ -19,11 +19,14 @@ from typing import Any, get_args
 
 import msgspec
 from msgspec import inspect as mi
+from msgspec import structs
 
 from crisis.codes import packaged
 from crisis.commands import CorrectMilestone, SettleClaim
+from crisis.endings import FIELDS, Asked, Fit
 from crisis.rights import SENDERS, WORKS_WITH, Act, RoleClass
 from crisis.roles import Role
+from crisis.run_status import NEED_SETS, WAYS, Way
 from dispatch.feed.rules import RULES, WIRE_KINDS
 from geo.counties import counties
 from web.api.intake import Answered
@@ -303,6 +306,7 @@ def text() -> str:
     writer.received(Role)
     writer.received(AlertTemplate)
     writer.received(EntityKind)
+    tables = "\n".join(_tables(writer))
     head = [
         _HEADER,
         'import type { Shape } from "./shape.ts";',
@@ -313,6 +317,7 @@ def text() -> str:
             *head,
             *writer.lines(),
             live,
+            tables,
             operations,
             *_codes(),
             *_refusals(),
@@ -320,6 +325,23 @@ def text() -> str:
             *_rights(),
         ]
     )
+
+
+def _tables(writer: Writer) -> Iterator[str]:
+    """Yield the tables that pages decide by as the service does."""
+    yield "/** How a run goes on from each status. */"
+    yield f"export const WAYS: Readonly<Record<Status, {writer.received(Way)}>> = {{"
+    for status, way in WAYS.items():
+        yield f"  {status}: {_json(msgspec.to_builtins(way))},"
+    yield "};\n"
+    yield "/** What must be said along with a status → the code set of its answers. */"
+    yield f"export const NEED_SETS = {_json(NEED_SETS)} as const;\n"
+    writer.received(Fit)
+    writer.received(Asked)
+    yield "/** Each field of an encounter that an ending may ask for or exclude. */"
+    fields = {name: structs.asdict(field) for name, field in FIELDS.items()}
+    yield f"export const ENDING_FIELDS = {_json(fields)} as const;"
+    yield "export type EndingField = keyof typeof ENDING_FIELDS;\n"
 
 
 #: What a page offers only to those who may: as the server judges it, which refuses everybody else.

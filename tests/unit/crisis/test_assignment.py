@@ -11,9 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crisis.assignment import (
-    REPORTABLE,
-    RUN,
-    TRANSITIONS,
     Assignment,
     AssignmentBegun,
     AssignmentCancelled,
@@ -22,7 +19,6 @@ from crisis.assignment import (
     HazardsAcknowledged,
     MilestoneCorrected,
     ReportDisputed,
-    Status,
     StatusReported,
     evolve_assignment,
     has_arrived,
@@ -31,6 +27,7 @@ from crisis.assignment import (
 )
 from crisis.errors import IllegalTransition
 from crisis.ids import AssignmentId, IncidentId, OfferId, SlotNo, TeamId
+from crisis.run_status import REPORTABLE, RUN, TRANSITIONS, Status
 
 T0 = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 INCIDENT, RUN_ID = IncidentId(UUID(int=1)), AssignmentId(UUID(int=2))

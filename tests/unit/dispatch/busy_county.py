@@ -13,7 +13,6 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from crisis.assignment import RUN, Status
 from crisis.call import CallAbandoned, CallOffered
 from crisis.commands import (
     AcceptOffer,
@@ -31,6 +30,7 @@ from crisis.ids import (
     TeamId,
 )
 from crisis.obligation import ObligationArose, ObligationKind
+from crisis.run_status import RUN, Status
 from crisis.team import (
     Duty,
     ShiftCancelled,

@@ -16,12 +16,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from crisis.assignment import (
-    ARRIVED,
     Assignment,
     AssignmentCancelled,
     AssignmentDiverted,
     MilestoneCorrected,
-    Status,
     StatusReported,
 )
 from crisis.claim_events import AssignmentRestored
@@ -48,6 +46,7 @@ from crisis.errors import CrisisError
 from crisis.ids import AssignmentId, IncidentId
 from crisis.incident.state import EncounterRecorded, Incident
 from crisis.policy import ClockPolicy
+from crisis.run_status import ARRIVED, Status
 from dispatch.reports.figures import Fate, Response, fate_of
 from tests.unit.dispatch.board_kit import LEAD, SAFE_SCENE, County, on_team, rules
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crisis.assignment import ARRIVED, RUN, Assignment, Status
+from crisis.assignment import Assignment
 from crisis.commands import (
     AcceptOffer,
     CancelAssignment,
@@ -32,6 +32,7 @@ from crisis.errors import Disputed
 from crisis.ids import AssignmentId, IncidentId, UserId
 from crisis.obligation import Obligation, ObligationKind, ObligationState
 from crisis.roles import Actor
+from crisis.run_status import ARRIVED, RUN, Status
 from crisis.states import Source
 from crisis.triage import Acuity
 from dispatch.decide import Decision

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crisis.assignment import ARRIVED, RUN, Status
 from crisis.board import Board, owed_index
 from crisis.commands import (
     AcceptOffer,
@@ -71,6 +70,7 @@ from crisis.ids import (
 from crisis.incident.state import Incident, IncidentState
 from crisis.policy import OfferPolicy
 from crisis.roles import Actor
+from crisis.run_status import ARRIVED, RUN, Status
 from crisis.run_times import left_at
 from crisis.states import Source
 from crisis.team import CrewMember

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisis.assignment import Status
 from crisis.board import fold
 from crisis.commands import (
     AcknowledgeDuress,
@@ -38,9 +37,10 @@ from crisis.obligation import (
     ObligationState,
 )
 from crisis.roles import Role
+from crisis.run_status import CHECK_INS, Status
 from crisis.states import Source
 from dispatch.decide import decide
-from dispatch.decide.owed import STAGES, UNASKED, check_in_every_s
+from dispatch.decide.owed import check_in_every_s
 from tests.unit.dispatch.board_kit import (
     DISPATCHER,
     SERVICE,
@@ -557,12 +557,7 @@ def test_a_sign_of_life_that_comes_late_is_kept_and_the_alarm_stays() -> None:
     assert check_in.id not in elsewhere.obligations and len(elsewhere.duress) == 1
 
 
-@pytest.mark.parametrize("status", list(Status))
-def test_every_state_of_a_run_is_asked_after_or_says_why_not(status: Status) -> None:
-    assert (status in STAGES) != (status in UNASKED), f"who watches a crew that is {status}?"
-
-
-@pytest.mark.parametrize("status", sorted(set(STAGES)))
+@pytest.mark.parametrize("status", sorted(set(CHECK_INS)))
 def test_a_crew_that_is_away_and_not_heard_of_is_an_alarm_in_every_state(status: Status) -> None:
     county = County()
     team, incident_id = county.team(), county.determined()

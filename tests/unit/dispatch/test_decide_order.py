@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from crisis.assignment import RUN, Status
 from crisis.commands import (
     AcceptOffer,
     AddSlot,
@@ -26,7 +25,7 @@ from crisis.commands import (
 from crisis.errors import CrisisError, Disputed
 from crisis.ids import AssignmentId, IncidentId
 from crisis.policy import ClockPolicy
-from crisis.run_times import FOLLOWS
+from crisis.run_status import FOLLOWS, RUN, Status
 from crisis.states import Source
 from tests.unit.dispatch.board_kit import DISPATCHER, LEAD, SUPERVISOR, on_team, rules
 from tests.unit.dispatch.test_decide_belief import Trip, minute

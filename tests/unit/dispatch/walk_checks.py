@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from crisis.assignment import ARRIVED, Assignment, Status
+from crisis.assignment import Assignment
 from crisis.board import Board
 from crisis.call import SPOKEN_WITH
 from crisis.ids import SlotNo
@@ -17,8 +17,8 @@ from crisis.incident.state import Incident, IncidentState, Slot
 from crisis.obligation import ObligationKind
 from crisis.partner import PartnerState
 from crisis.policy import CountyPolicy
+from crisis.run_status import ARRIVED, CHECK_INS, Status
 from dispatch.choose.seek import WakeUp
-from dispatch.decide.owed import STAGES
 from dispatch.due import Due, TimerCommand
 
 #: How people hear of an incident that nobody has decided.
@@ -120,7 +120,7 @@ def check_incident(incident: Incident, coming: Coming) -> None:
 
 def check_run(board: Board, incident: Incident, run: Assignment, coming: Coming) -> None:
     """A crew that is away is asked after; so is one that never left, or came back unseen."""
-    if run.state in STAGES:
+    if run.state in CHECK_INS:
         owed = board.owed_for(incident.id)
         is_watched = any(
             o.kind is ObligationKind.CHECK_IN and o.assignment_id == run.id for o in owed

@@ -1,21 +1,26 @@
 // How an ending stands to what else is recorded of the person. Desk and phone read it off the code
-// itself, where the service reads it too; no rule stands here.
+// itself and the service's own table of fields; no rule stands here.
 
-import type { Answer, EncounterInputSent } from "./wire.ts";
+import { ENDING_FIELDS, type Answer, type EncounterInputSent, type EndingField, type Fit } from "./wire.ts";
 
-/** `must`: it belongs to the ending; `never`: the two contradict each other. */
-export type Fit = "must" | "may" | "never";
-export type EndingField = "contacted" | "hold" | "transport" | "destination" | "plan" | "law_enforcement";
-
-/** A disposition, as the county has it. */
-export interface EndingCode {
+/** A code, as the county has it. */
+export interface FlaggedCode {
   readonly code: string;
   readonly flags: readonly string[];
+}
+/** A disposition. */
+export interface EndingCode extends FlaggedCode {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** What isn't named may be, or not; so it is where no ending is chosen. */
 export const fit = (kind: EndingCode | undefined, field: EndingField): Fit => (kind?.attributes?.[field] as Fit | undefined) ?? "may";
+
+/** Whether an answer can be true together with the ending. */
+export function suits(kind: EndingCode | undefined, field: EndingField, answer: FlaggedCode): boolean {
+  const { flag } = ENDING_FIELDS[field];
+  return fit(kind, field) === "may" || flag === "" || answer.flags.includes(flag) === (fit(kind, field) === "must");
+}
 
 /** Whether the person was met; `null` = the ending leaves it open and nobody said it. */
 export function wasMet(kind: EndingCode | undefined, said: boolean | null): boolean | null {
@@ -36,7 +41,7 @@ export interface Told {
   readonly transport: string;
   readonly destination: string;
   readonly naloxone: Answer;
-  readonly lawEnforcement: string;
+  readonly law_enforcement: string;
   readonly reports: readonly string[];
 }
 
@@ -49,23 +54,24 @@ export const NOTHING_TOLD: Told = {
   transport: "",
   destination: "",
   naloxone: "not_asked",
-  lawEnforcement: "",
+  law_enforcement: "",
   reports: [],
 };
 
-export type Lacking = "met" | "plan" | "hold" | "transport" | "destination" | "law_enforcement";
+export type Lacking = Exclude<EndingField, "contacted"> | "met";
 
-/** What the ending asks for and nobody told; the service warns of the same. */
+/** What must be told with the ending and nobody told; the service warns of the same. */
 export function lacking(told: Told, kind: EndingCode | undefined): readonly Lacking[] {
   const met = wasMet(kind, told.contacted);
-  const found: Lacking[] = [];
-  if (met === null) found.push("met");
-  if (met === true && fit(kind, "plan") !== "never" && told.plan === "" && told.noPlan === "") found.push("plan");
-  if (fit(kind, "hold") === "must" && told.hold === "") found.push("hold");
-  if (fit(kind, "transport") === "must" && told.transport === "") found.push("transport");
-  if (fit(kind, "destination") === "must" && told.destination.trim() === "") found.push("destination");
-  if (fit(kind, "law_enforcement") === "must" && told.lawEnforcement === "") found.push("law_enforcement");
-  return found;
+  const said: Readonly<Record<EndingField, string | boolean | null>> = { ...told, contacted: met, plan: told.plan || told.noPlan, destination: told.destination.trim() };
+  return (Object.keys(ENDING_FIELDS) as EndingField[])
+    .filter((field) => said[field] === null || said[field] === "")
+    .filter((field) => {
+      const { asked } = ENDING_FIELDS[field];
+      const stands = fit(kind, field);
+      return stands === "must" || (stands === "may" && (asked === "always" || (asked === "of_the_met" && met === true)));
+    })
+    .map((field) => (field === "contacted" ? "met" : field));
 }
 
 /** As the wire has it: nothing that contradicts the ending, nothing that wasn't said. */
@@ -82,7 +88,7 @@ export function sentOf(told: Told, kind: EndingCode | undefined): EncounterInput
     transport: where("transport", told.transport),
     destination: where("destination", told.destination),
     naloxone_given: told.naloxone,
-    law_enforcement: told.lawEnforcement || null,
+    law_enforcement: told.law_enforcement || null,
     mandated_reports: told.reports,
   };
 }

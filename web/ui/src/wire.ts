@@ -15,6 +15,9 @@ export type Answer = (typeof ANSWER_WORDS)[number];
 export const AREA_CLASS_WORDS = ["urban", "rural"] as const;
 export type AreaClass = (typeof AREA_CLASS_WORDS)[number];
 
+export const ASKED_WORDS = ["always", "of_the_met", "by_ending"] as const;
+export type Asked = (typeof ASKED_WORDS)[number];
+
 export const CALL_STATE_WORDS = ["offered", "abandoned", "on_line", "held", "transferring", "transferred", "ended", "lost"] as const;
 export type CallState = (typeof CALL_STATE_WORDS)[number];
 
@@ -38,6 +41,9 @@ export type EditionKind = (typeof EDITION_KIND_WORDS)[number];
 
 export const ENTITY_KIND_WORDS = ["call", "counts", "duress", "incident", "obligation", "shift", "team"] as const;
 export type EntityKind = (typeof ENTITY_KIND_WORDS)[number];
+
+export const FIT_WORDS = ["must", "may", "never"] as const;
+export type Fit = (typeof FIT_WORDS)[number];
 
 export const FIX_REASON_WORDS = ["future", "too_old", "inaccurate", "impossible_speed", "null_island", "duplicate"] as const;
 export type FixReason = (typeof FIX_REASON_WORDS)[number];
@@ -87,8 +93,14 @@ export type RungKind = (typeof RUNG_KIND_WORDS)[number];
 export const SOURCE_WORDS = ["desk", "desk_by_voice", "phone", "tracker", "timer", "integration", "back_entry"] as const;
 export type Source = (typeof SOURCE_WORDS)[number];
 
+export const STAGE_WORDS = ["coming", "there", "done", "called_off"] as const;
+export type Stage = (typeof STAGE_WORDS)[number];
+
 export const STATUS_WORDS = ["accepted", "en_route", "staged", "on_scene", "contact", "assessed", "transporting", "at_destination", "handed_off", "cleared", "ready", "diverted", "cancelled"] as const;
 export type Status = (typeof STATUS_WORDS)[number];
+
+export const STATUS_NEED_WORDS = ["briefed_by", "staging_reason", "cleared_scene_by"] as const;
+export type StatusNeed = (typeof STATUS_NEED_WORDS)[number];
 
 export const TEAM_STATUS_WORDS = ["offered", "accepted", "en_route", "staged", "on_scene", "contact", "assessed", "transporting", "at_destination", "handed_off", "cleared", "ready", "diverted", "cancelled", "off_shift", "available", "unavailable", "ending"] as const;
 export type TeamStatus = (typeof TEAM_STATUS_WORDS)[number];
@@ -2530,6 +2542,18 @@ export interface WallTeamView {
   readonly since: string | null;
 }
 
+/** How a run goes on from a status, as pages are told. */
+export interface Way {
+  readonly stage: Stage;
+  readonly usual: Status | null;
+  readonly is_aside: boolean;
+  readonly is_over: boolean;
+  readonly may_stage: boolean;
+  readonly may_clear: boolean;
+  readonly ahead: readonly Status[];
+  readonly needs: Readonly<Partial<Record<Status, readonly StatusNeed[]>>>;
+}
+
 /** The first message. */
 export interface WelcomeFrame {
   readonly t: "welcome";
@@ -3652,6 +3676,30 @@ export const SHOWN: Readonly<Record<RoleClass, Shapes>> = {
   follow_up: { obligation: ObligationViewShape },
   wall: { incident: WallIncidentViewShape, team: WallTeamViewShape, duress: WallDuressViewShape, counts: null },
 };
+
+/** How a run goes on from each status. */
+export const WAYS: Readonly<Record<Status, Way>> = {
+  accepted: {"stage": "coming", "usual": "en_route", "is_aside": false, "is_over": false, "may_stage": true, "may_clear": false, "ahead": ["en_route", "on_scene", "contact", "assessed", "transporting", "at_destination", "handed_off"], "needs": {"en_route": ["briefed_by"], "staged": ["staging_reason"]}},
+  en_route: {"stage": "coming", "usual": "on_scene", "is_aside": false, "is_over": false, "may_stage": true, "may_clear": false, "ahead": ["on_scene", "contact", "assessed", "transporting", "at_destination", "handed_off"], "needs": {"staged": ["staging_reason"]}},
+  staged: {"stage": "coming", "usual": "on_scene", "is_aside": true, "is_over": false, "may_stage": false, "may_clear": false, "ahead": ["on_scene", "contact", "assessed", "transporting", "at_destination", "handed_off"], "needs": {"on_scene": ["cleared_scene_by"], "contact": ["cleared_scene_by"], "assessed": ["cleared_scene_by"], "transporting": ["cleared_scene_by"], "at_destination": ["cleared_scene_by"], "handed_off": ["cleared_scene_by"]}},
+  on_scene: {"stage": "there", "usual": "contact", "is_aside": false, "is_over": false, "may_stage": true, "may_clear": true, "ahead": ["contact", "assessed", "transporting", "at_destination", "handed_off"], "needs": {"staged": ["staging_reason"]}},
+  contact: {"stage": "there", "usual": "assessed", "is_aside": false, "is_over": false, "may_stage": true, "may_clear": true, "ahead": ["assessed", "transporting", "at_destination", "handed_off"], "needs": {"staged": ["staging_reason"]}},
+  assessed: {"stage": "there", "usual": "cleared", "is_aside": false, "is_over": false, "may_stage": false, "may_clear": true, "ahead": ["transporting", "at_destination", "handed_off"], "needs": {}},
+  transporting: {"stage": "there", "usual": "at_destination", "is_aside": false, "is_over": false, "may_stage": false, "may_clear": false, "ahead": ["at_destination", "handed_off"], "needs": {}},
+  at_destination: {"stage": "there", "usual": "handed_off", "is_aside": false, "is_over": false, "may_stage": false, "may_clear": true, "ahead": ["handed_off"], "needs": {}},
+  handed_off: {"stage": "there", "usual": "cleared", "is_aside": false, "is_over": false, "may_stage": false, "may_clear": true, "ahead": [], "needs": {}},
+  cleared: {"stage": "done", "usual": "ready", "is_aside": false, "is_over": false, "may_stage": false, "may_clear": false, "ahead": ["ready"], "needs": {}},
+  ready: {"stage": "done", "usual": null, "is_aside": false, "is_over": true, "may_stage": false, "may_clear": false, "ahead": [], "needs": {}},
+  diverted: {"stage": "called_off", "usual": null, "is_aside": false, "is_over": true, "may_stage": false, "may_clear": false, "ahead": [], "needs": {}},
+  cancelled: {"stage": "called_off", "usual": null, "is_aside": false, "is_over": true, "may_stage": false, "may_clear": false, "ahead": [], "needs": {}},
+};
+
+/** What must be said along with a status → the code set of its answers. */
+export const NEED_SETS = {"briefed_by": "spoken_by", "staging_reason": "staging_reason", "cleared_scene_by": "scene_cleared_by"} as const;
+
+/** Each field of an encounter that an ending may ask for or exclude. */
+export const ENDING_FIELDS = {"contacted": {"set": "", "flag": "", "asked": "always"}, "plan": {"set": "safety_plan", "flag": "", "asked": "of_the_met"}, "hold": {"set": "hold_type", "flag": "involuntary", "asked": "by_ending"}, "transport": {"set": "transport_mode", "flag": "transported", "asked": "by_ending"}, "destination": {"set": "", "flag": "", "asked": "by_ending"}, "law_enforcement": {"set": "law_enforcement_role", "flag": "present", "asked": "by_ending"}} as const;
+export type EndingField = keyof typeof ENDING_FIELDS;
 
 /** The caller hung up before anyone answered. */
 export const abandonCall: Operation<{ call_id: string }, undefined, AbandonCallBody, Answered> = {

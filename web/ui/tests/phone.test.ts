@@ -98,7 +98,7 @@ test("of each person of whom something was said the county is told, by the one t
   const draft = begin("run", 2);
   assert.equal(draft.people.length, 2);
   const people = [
-    { ...BLANK, disposition: "medical_ed", transport: "ems", destination: " Highland ", hold: "w5150", lawEnforcement: "standby", reports: ["child_abuse"] },
+    { ...BLANK, disposition: "medical_ed", transport: "ems", destination: " Highland ", hold: "w5150", law_enforcement: "standby", reports: ["child_abuse"] },
     BLANK,
     { ...BLANK, disposition: "not_found", noPlan: "declined", hold: "w5150", transport: "ems" },
   ];

@@ -4,10 +4,11 @@
 import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
 import { answerWord, Asked } from "../components/Asked.tsx";
-import { fit, isTeamsHold, lacking, NOTHING_TOLD, sentOf, wasMet, type EndingField, type Lacking, type Told } from "../endings.ts";
+import { fit, isTeamsHold, lacking, NOTHING_TOLD, sentOf, suits, wasMet, type Lacking, type Told } from "../endings.ts";
 import { t as say } from "../messages/desk.ts";
+import { arrivedAt } from "../runs.ts";
 import { api } from "../session.ts";
-import { clearAssignment, type Code, type EncounterInputSent, type IncidentView, type RunView } from "../wire.ts";
+import { clearAssignment, type Code, type EncounterInputSent, type EndingField, type IncidentView, type RunView } from "../wire.ts";
 import { Choose } from "./Choose.tsx";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
@@ -54,13 +55,13 @@ export function EndingFields({ value, empty, mayHold, edit }: { value: Told; emp
           onChange={(noPlan) => edit({ noPlan })}
         />
       )}
-      {may("hold") && <Choose label={say("clear_hold")} set="hold_type" empty={say("clear_hold")} among={(code) => fit(kind, "hold") !== "must" || code.flags.includes("involuntary")} value={value.hold} onChange={(hold) => edit({ hold })} />}
+      {may("hold") && <Choose label={say("clear_hold")} set="hold_type" empty={say("clear_hold")} among={(code) => suits(kind, "hold", code)} value={value.hold} onChange={(hold) => edit({ hold })} />}
       {may("transport") && (
         <Choose
           label={say("clear_transport")}
           set="transport_mode"
           empty={say("clear_transport")}
-          among={(code) => fit(kind, "transport") !== "must" || code.flags.includes("transported")}
+          among={(code) => suits(kind, "transport", code)}
           value={value.transport}
           onChange={(transport) => edit({ transport })}
         />
@@ -71,9 +72,9 @@ export function EndingFields({ value, empty, mayHold, edit }: { value: Told; emp
           label={say("clear_law_enforcement")}
           set="law_enforcement_role"
           empty={say("clear_law_enforcement")}
-          among={(code) => fit(kind, "law_enforcement") !== "must" || code.flags.includes("present")}
-          value={value.lawEnforcement}
-          onChange={(lawEnforcement) => edit({ lawEnforcement })}
+          among={(code) => suits(kind, "law_enforcement", code)}
+          value={value.law_enforcement}
+          onChange={(law_enforcement) => edit({ law_enforcement })}
         />
       )}
       {kind && met !== false && <Asked name={say("ending_naloxone")} value={value.naloxone} change={(naloxone) => edit({ naloxone })} />}
@@ -103,7 +104,7 @@ export function Clear({ desk, one, run, saidBy, when, onDone }: ClearProps) {
   const now = ending.value;
   const edit = (part: Partial<Told>) => (ending.value = { ...ending.peek(), ...part });
   const kind = kindOf(now.disposition);
-  const missing = lacks(now, kind, { hasArrived: run.milestones["on_scene"] !== undefined, isRecorded: one.encounters > 0 });
+  const missing = lacks(now, kind, { hasArrived: arrivedAt(run) !== undefined, isRecorded: one.encounters > 0 });
   const clear = async (key: string) => {
     const encounter = encounterOf(ending.peek());
     const body = { ready: ready.peek() ?? false, by_voice: true, said_by: saidBy, encounters: encounter === null ? [] : [encounter], ...when };

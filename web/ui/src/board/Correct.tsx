@@ -4,17 +4,16 @@ import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
 import { t as common } from "../messages/common.ts";
 import { t as say } from "../messages/desk.ts";
+import { isComing, STEPS } from "../runs.ts";
 import { api } from "../session.ts";
 import { instant } from "../time.ts";
-import { correctMilestone, divertAssignment, MAY, STATUS_WORDS, type Code, type IncidentView, type Status } from "../wire.ts";
+import { correctMilestone, divertAssignment, MAY, type Code, type IncidentView, type Status } from "../wire.ts";
 import { Choose } from "./Choose.tsx";
 import { choices } from "./codes.ts";
 import type { Desk } from "./desk.ts";
 import { focusOnce } from "./focus.ts";
 import { fromLocal, localSecond, wire } from "./local.ts";
 
-/** On the way: it has not reached the scene. */
-const TRAVELS: readonly Status[] = ["accepted", "en_route", "staged"];
 const URGENCY = { emergent: 0, urgent: 1, routine: 2 } as const;
 
 /** As much of a run as a time is set right by: of one on the board, or long over. */
@@ -45,7 +44,7 @@ const theRun = <A extends PastRun>(runs: readonly A[], chosen: string): A | unde
 const NOWHERE = "nowhere";
 
 export function Divert({ desk, one }: { desk: Desk; one: IncidentView }) {
-  const runs = one.runs.filter((run) => TRAVELS.includes(run.status));
+  const runs = one.runs.filter((run) => isComing(run.status));
   const chosen = useSignal("");
   const to = useSignal("");
   const chosenWhy = useSignal("");
@@ -129,7 +128,7 @@ export function CorrectTime({ desk, id, runs, onDone }: { desk: Desk; id: string
           }}
         >
           <option value="">{say("times_status")}</option>
-          {STATUS_WORDS.filter((word) => !["diverted", "cancelled"].includes(word)).map((word) => (
+          {STEPS.map((word) => (
             <option key={word} value={word}>
               {common(`team_${word}`)}
             </option>

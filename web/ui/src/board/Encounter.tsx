@@ -5,6 +5,7 @@ import { useSignal } from "@preact/signals";
 import { Act } from "../components/Act.tsx";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
+import { hasArrived } from "../runs.ts";
 import { api } from "../session.ts";
 import { newEncounter, recordEncounter, type Encounter, type OpenedIncident } from "../wire.ts";
 import { NOTHING_TOLD, type Told } from "../endings.ts";
@@ -24,7 +25,7 @@ export const endingOf = (one: Encounter): Told => ({
   transport: one.transport ?? "",
   destination: one.destination ?? "",
   naloxone: one.naloxone_given,
-  lawEnforcement: one.law_enforcement ?? "",
+  law_enforcement: one.law_enforcement ?? "",
   reports: one.mandated_reports,
 });
 
@@ -39,7 +40,7 @@ const NEW = "new ";
 
 export function Encounters({ desk, opened, onDone }: { desk: Desk; opened: OpenedIncident; onDone: () => void }) {
   const whole = opened.incident;
-  const runs = whole.assignments.filter((run) => run.milestones["on_scene"] !== undefined || whole.encounters.some((one) => one.assignment_id === run.id));
+  const runs = whole.assignments.filter((run) => hasArrived(run) || whole.encounters.some((one) => one.assignment_id === run.id));
   // One that there is alone is meant; of several somebody says which.
   const [only, second] = whole.encounters.length > 0 ? whole.encounters.map((one) => one.id) : runs.map((run) => NEW + run.id);
   const chosen = useSignal(second === undefined ? (only ?? "") : "");

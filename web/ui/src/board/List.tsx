@@ -8,6 +8,7 @@ import { AcuityMark, PhaseMark, TeamMark } from "../components/Mark.tsx";
 import { Left, Since } from "../components/Timer.tsx";
 import { time } from "../format.ts";
 import { t } from "../messages/board.ts";
+import { isOver as hasEnded } from "../runs.ts";
 import { clock } from "../session.ts";
 import { instant } from "../time.ts";
 import type { IncidentView, RunView } from "../wire.ts";
@@ -138,7 +139,7 @@ function Row({ desk, one, isCursor, isOpen }: { desk: Desk; one: IncidentView; i
           </span>
         ))}
         {one.runs
-          .filter((run) => !["ready", "diverted", "cancelled"].includes(run.status))
+          .filter((run) => !hasEnded(run.status))
           .map((run) => (
             <span key={run.id}>
               <b>{run.call_sign}</b> <TeamMark status={run.status} />

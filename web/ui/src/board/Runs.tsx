@@ -10,6 +10,7 @@ import { minutes, time } from "../format.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/board.ts";
 import { t as say } from "../messages/desk.ts";
+import { ASIDE, hasLeft, isAtWork, isOver } from "../runs.ts";
 import { api, clock } from "../session.ts";
 import { instant } from "../time.ts";
 import {
@@ -17,13 +18,16 @@ import {
   acknowledgeHazards,
   cancelAssignment,
   declineOffer,
+  NEED_SETS,
   reportStatus,
   STATUS_WORDS,
+  WAYS,
   withdrawOffer,
   type IncidentView,
   type OfferView,
   type RunView,
   type Status,
+  type StatusNeed,
 } from "../wire.ts";
 import { Choose, Chosen } from "./Choose.tsx";
 import { Clear } from "./Clear.tsx";
@@ -33,13 +37,11 @@ import { Start } from "./Start.tsx";
 import { lastTime, wire } from "./local.ts";
 import { FixAge } from "./Teams.tsx";
 
-const OVER: readonly Status[] = ["ready", "diverted", "cancelled"];
-/** What a team may say over the phone or the radio, in the order of a run. */
-const SAID: readonly Status[] = ["en_route", "staged", "on_scene", "contact", "assessed", "transporting", "at_destination", "handed_off"];
-/** From there a team may wait aside until the scene is safe. */
-const MAY_STAGE: readonly Status[] = ["accepted", "en_route", "on_scene", "contact"];
-/** From there the next word of a run may be that it is over. */
-const MAY_CLEAR: readonly Status[] = ["on_scene", "contact", "assessed", "at_destination", "handed_off"];
+const NEED_LABELS: Readonly<Record<StatusNeed, () => string>> = {
+  briefed_by: () => say("briefed_by"),
+  staging_reason: () => t("staging_reason"),
+  cleared_scene_by: () => say("scene_cleared_by"),
+};
 
 export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; offer: OfferView }) {
   const path = { offer_id: offer.id };
@@ -80,7 +82,7 @@ export function Offer({ desk, one, offer }: { desk: Desk; one: IncidentView; off
 
 export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunView }) {
   const team = desk.live.of("team").at(run.team_id).value;
-  const isOver = OVER.includes(run.status);
+  const hasEnded = isOver(run.status);
   return (
     <div class="run" data-run={run.call_sign} data-status={run.status}>
       <header>
@@ -90,14 +92,14 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
             {t("eta_at", { time: time(run.eta_at) })} <Start by={run.eta_from} />
           </span>
         )}
-        {team && !isOver && (
+        {team && !hasEnded && (
           <span class="quiet">
             {t("fix_age")} <FixAge desk={desk} team={team} />
           </span>
         )}
         {run.unacknowledged && <span class="warn-words">{t("not_read")}</span>}
         {run.briefed && <span class="quiet">{t("briefed")}</span>}
-        {run.staging_reason !== null && run.status === "staged" && <span class="warn-words">{word("staging_reason", run.staging_reason)}</span>}
+        {run.staging_reason !== null && WAYS[run.status].is_aside && <span class="warn-words">{word("staging_reason", run.staging_reason)}</span>}
         {run.disputed > 0 && <span class="warn-words">{t("disputed", { n: run.disputed })}</span>}
         {run.arrival_shortfalls !== null && !run.qualifies && <span class="alarm-words">{t("arrival_not_qualifying")}</span>}
       </header>
@@ -110,7 +112,7 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
             </li>
           ))}
       </ol>
-      {run.status === "accepted" && one.flags.some((mark) => mark.flag === "not_departed" && mark.about === run.id) && (
+      {!hasLeft(run) && one.flags.some((mark) => mark.flag === "not_departed" && mark.about === run.id) && (
         <div class="acts">
           <span class="alarm-words">{say("not_departed")}</span>
           <Act class="main small" run={(key) => api.call(cancelAssignment, { path: { assignment_id: run.id }, body: { reason: "reassigned", still_needed: true }, key }).then(desk.heard(one.id))}>
@@ -118,17 +120,15 @@ export function Run({ desk, one, run }: { desk: Desk; one: IncidentView; run: Ru
           </Act>
         </div>
       )}
-      {!isOver && <ByVoice desk={desk} one={one} run={run} />}
+      {!hasEnded && <ByVoice desk={desk} one={one} run={run} />}
     </div>
   );
 }
 
 function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunView }) {
   const saidBy = useSignal("");
-  const briefedBy = useSignal("");
   const saidAt = useSignal("");
-  const staging = useSignal("");
-  const sceneClearedBy = useSignal("");
+  const answers = useSignal<Readonly<Partial<Record<StatusNeed, string>>>>({});
   const isClearing = useSignal(false);
   const path = { assignment_id: run.id };
   const at = lastTime(saidAt.value, clock.second.value);
@@ -139,30 +139,36 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
       by_voice: true,
       said_by: saidBy.value,
       ...when,
-      ...(status === "en_route" && mustBrief ? { briefed_by: briefedBy.value } : {}),
-      ...(status === "staged" ? { staging_reason: staging.value } : {}),
-      ...(status === "on_scene" && run.status === "staged" ? { cleared_scene_by: sceneClearedBy.value } : {}),
+      ...Object.fromEntries(needsOf(status).map((need) => [need, answers.value[need]])),
     };
     await asked(async () => desk.heard(one.id)(await api.call(reportStatus, { path, body, key })));
   };
   // Who says the next thing is asked anew; what was refused keeps what was chosen for it.
   const asked = async (run: () => Promise<unknown>): Promise<void> => {
-    const all = [saidBy, saidAt, briefedBy] as const;
+    const all = [saidBy, saidAt] as const;
     const said = all.map((one) => one.peek());
+    const answered = answers.peek();
     for (const one of all) one.value = "";
+    answers.value = {};
     try {
       await run();
     } catch (error) {
       all.forEach((one, at) => (one.value ||= said[at] ?? ""));
+      answers.value = { ...answered, ...answers.peek() };
       throw error;
     }
   };
   const isUnsaid = saidBy.value === "";
   // The crew must know the hazards before it leaves: read, or told by somebody.
   const mustBrief = run.unacknowledged && !run.briefed && hazardCodes(one).length > 0;
-  const later = SAID.slice(SAID.indexOf(run.status) + 1).filter((status) => status !== "staged");
-  const [next, ...others] = later;
-  const mayClear = MAY_CLEAR.includes(run.status);
+  const { ahead, needs, may_stage: mayStage, may_clear: mayClear } = WAYS[run.status];
+  const [next, ...others] = ahead;
+  const needsOf = (status: Status): readonly StatusNeed[] => (needs[status] ?? []).filter((need) => need !== "briefed_by" || mustBrief);
+  const lacks = (status: Status): boolean => isUnsaid || needsOf(status).some((need) => !answers.value[need]);
+  const asks = (status: Status) =>
+    needsOf(status).map((need) => (
+      <Choose key={need} label={NEED_LABELS[need]()} set={NEED_SETS[need]} empty={NEED_LABELS[need]()} value={answers.value[need] ?? ""} onChange={(code) => (answers.value = { ...answers.value, [need]: code })} />
+    ));
   return (
     <>
       <div class="acts" role="group" aria-label={t("by_voice")}>
@@ -186,17 +192,9 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
             {t("told_them")}
           </Act>
         )}
-        {next === "on_scene" && run.status === "staged" && (
-          <Choose label={say("scene_cleared_by")} set="scene_cleared_by" empty={say("scene_cleared_by")} value={sceneClearedBy.value} onChange={(code) => (sceneClearedBy.value = code)} />
-        )}
-        {next === "en_route" && mustBrief && <Choose label={say("briefed_by")} set="spoken_by" value={briefedBy.value} onChange={(code) => (briefedBy.value = code)} />}
+        {next !== undefined && asks(next)}
         {next !== undefined && (
-          <Act
-            key={next}
-            class="main small"
-            disabled={isUnsaid || (next === "en_route" && mustBrief && briefedBy.value === "") || (next === "on_scene" && run.status === "staged" && sceneClearedBy.value === "")}
-            run={report(next)}
-          >
+          <Act key={next} class="main small" disabled={lacks(next)} run={report(next)}>
             {common(`team_${next}`)}
           </Act>
         )}
@@ -207,16 +205,16 @@ function ByVoice({ desk, one, run }: { desk: Desk; one: IncidentView; run: RunVi
         <summary>{say("other_reports")}</summary>
         <div class="acts">
           {others.map((status) => (
-            <Act key={status} class="small" disabled={isUnsaid} run={report(status)}>
+            <Act key={status} class="small" disabled={lacks(status)} run={report(status)}>
               {common(`team_${status}`)}
             </Act>
           ))}
-          {!mayClear && !isClearing.value && <ClearButton onClick={() => (isClearing.value = true)} />}
-          {MAY_STAGE.includes(run.status) && (
+          {!mayClear && isAtWork(run.status) && !isClearing.value && <ClearButton onClick={() => (isClearing.value = true)} />}
+          {mayStage && (
             <span class="pair">
-              <Choose label={t("staging_reason")} set="staging_reason" empty={t("staging_reason")} value={staging.value} onChange={(code) => (staging.value = code)} />
-              <Act class="small" disabled={isUnsaid || staging.value === ""} run={report("staged")}>
-                {common("team_staged")}
+              {asks(ASIDE)}
+              <Act class="small" disabled={lacks(ASIDE)} run={report(ASIDE)}>
+                {common(`team_${ASIDE}`)}
               </Act>
             </span>
           )}

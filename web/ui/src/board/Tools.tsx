@@ -7,6 +7,7 @@ import { newKey, Refusal, Unreachable } from "../api.ts";
 import { Trouble } from "../components/Note.tsx";
 import { useTrouble } from "../components/unread.ts";
 import { t } from "../messages/board.ts";
+import { hasArrived } from "../runs.ts";
 import { api } from "../session.ts";
 import {
   acknowledgePartner,
@@ -282,7 +283,7 @@ export function Note({ desk, id, onDone }: { desk: Desk; id: string; onDone: () 
 }
 
 export function End({ desk, one, isCancel }: { desk: Desk; one: IncidentView; isCancel: boolean }) {
-  const came = one.runs.some((run) => run.milestones["on_scene"] !== undefined);
+  const came = one.runs.some(hasArrived);
   const reason = useSignal("");
   const path = { incident_id: one.id };
   const run = async (key: string) => {

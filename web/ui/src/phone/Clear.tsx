@@ -5,10 +5,10 @@ import type { Signal } from "@preact/signals";
 import { answerWord, Asked } from "../components/Asked.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Note } from "../components/Note.tsx";
-import { fit, isTeamsHold, lacking, wasMet, type EndingCode, type EndingField } from "../endings.ts";
+import { fit, isTeamsHold, lacking, suits, wasMet, type EndingCode, type FlaggedCode } from "../endings.ts";
 import { t as common } from "../messages/common.ts";
 import { t } from "../messages/phone.ts";
-import { clearAssignment } from "../wire.ts";
+import { clearAssignment, type EndingField } from "../wire.ts";
 import { HOLD_MS } from "./acts.ts";
 import { atLeast, begin, BLANK, encounters, ended, type Draft, type Ending } from "./ending.ts";
 import { Big, columns, Sheet } from "./parts.tsx";
@@ -181,10 +181,10 @@ function PersonForm({ person: d, mayHold, set, choose }: PersonProps) {
       )}
       {met === true && may("plan") && <Choice name={t("plan")} set="safety_plan" value={d.plan} change={(plan) => set({ plan })} />}
       {met === true && may("plan") && !d.plan && (
-        <Choice name={t("plan_none")} set="obligation_exception" flag="safety_plan" value={d.noPlan} change={(noPlan) => set({ noPlan })} />
+        <Choice name={t("plan_none")} set="obligation_exception" among={(code) => code.flags.includes("safety_plan")} value={d.noPlan} change={(noPlan) => set({ noPlan })} />
       )}
-      {may("hold") && <Choice name={t("hold")} set="hold_type" {...(fit(kind, "hold") === "must" ? { flag: "involuntary" } : {})} value={d.hold} change={(hold) => set({ hold })} />}
-      {may("transport") && <Choice name={t("transport")} set="transport_mode" {...(fit(kind, "transport") === "must" ? { flag: "transported" } : {})} value={d.transport} change={(transport) => set({ transport })} />}
+      {may("hold") && <Choice name={t("hold")} set="hold_type" among={(code) => suits(kind, "hold", code)} value={d.hold} change={(hold) => set({ hold })} />}
+      {may("transport") && <Choice name={t("transport")} set="transport_mode" among={(code) => suits(kind, "transport", code)} value={d.transport} change={(transport) => set({ transport })} />}
       {may("destination") && (
         <label class="field">
           {t("destination")}
@@ -193,7 +193,7 @@ function PersonForm({ person: d, mayHold, set, choose }: PersonProps) {
       )}
       {met === true && <Asked name={t("health_plan")} value={d.health_plan} change={(health_plan) => set({ health_plan })} />}
       {met !== false && <Asked name={t("naloxone_given")} value={d.naloxone} change={(naloxone) => set({ naloxone })} />}
-      <Choice name={t("law_enforcement")} set="law_enforcement_role" value={d.lawEnforcement} change={(lawEnforcement) => set({ lawEnforcement })} />
+      <Choice name={t("law_enforcement")} set="law_enforcement_role" among={(code) => suits(kind, "law_enforcement", code)} value={d.law_enforcement} change={(law_enforcement) => set({ law_enforcement })} />
       <fieldset class="ticks">
         <legend>{t("mandated_reports")}</legend>
         {codesOf("mandated_report_kind").map(({ code }) => (
@@ -213,8 +213,8 @@ function PersonForm({ person: d, mayHold, set, choose }: PersonProps) {
   );
 }
 
-function Choice({ name, set, flag, value, change }: { name: string; set: SetName; flag?: string; value: string; change: (code: string) => void }) {
-  const codes = codesOf(set).filter((one) => flag === undefined || one.flags.includes(flag));
+function Choice({ name, set, among, value, change }: { name: string; set: SetName; among?: (code: FlaggedCode) => boolean; value: string; change: (code: string) => void }) {
+  const codes = codesOf(set).filter((one) => among?.(one) ?? true);
   return (
     <label class="field">
       {name}

@@ -5,17 +5,20 @@ import { Icon } from "../components/Icon.tsx";
 import { AcuityMark, TEAM_LOOKS, TeamMark } from "../components/Mark.tsx";
 import { since } from "../format.ts";
 import { t } from "../messages/phone.ts";
+import { ASIDE, isAtWork, isComing } from "../runs.ts";
 import { clock } from "../session.ts";
 import {
   acknowledgeHazards,
   addNote,
   amendIncident,
+  NEED_SETS,
   reportStatus,
   requestPartner,
+  WAYS,
   type ReportStatusBody,
   type Status,
 } from "../wire.ts";
-import { HOLD_MS, MAY_STAGE, NEXT, others, type ShownRun } from "./acts.ts";
+import { HOLD_MS, others, type ShownRun } from "./acts.ts";
 import { Deadline, Hazards, Needs } from "./Incident.tsx";
 import { Owed } from "./Owed.tsx";
 import { draft } from "./kept.ts";
@@ -34,9 +37,6 @@ interface Props {
   readonly phone: Phone;
   readonly now: RunNow;
 }
-
-/** The deadline is for those who are still on their way. */
-const TRAVELS: ReadonlySet<Status> = new Set<Status>(["accepted", "en_route", "staged"]);
 
 /** Say a status; it is kept on the phone before anything else happens. */
 export function say(phone: Phone, run: RunView, status: Status, more: Partial<ReportStatusBody> = {}): Promise<unknown> {
@@ -72,7 +72,7 @@ export function RunScreen({ phone, now }: Props) {
         </h1>
         <p class="row">
           {ahead !== null ? <ProgressMark entry={ahead} /> : <For from={run.since} />}
-          {status === "staged" && run.staging_reason && <span>{t("staged_for", { reason: label("staging_reason", run.staging_reason) })}</span>}
+          {WAYS[status].is_aside && run.staging_reason && <span>{t("staged_for", { reason: label("staging_reason", run.staging_reason) })}</span>}
         </p>
       </header>
       {mustRead(now) ? (
@@ -82,10 +82,11 @@ export function RunScreen({ phone, now }: Props) {
           <Needs incident={incident} />
         </section>
       ) : null}
-      <Owed phone={phone} part={TRAVELS.has(status) ? "now" : undefined} />
-      {TRAVELS.has(status) && <Deadline incident={incident} />}
+      <Owed phone={phone} part={isComing(status) ? "now" : undefined} />
+      {/* For those who are still on their way. */}
+      {isComing(status) && <Deadline incident={incident} />}
       <PlaceCard phone={phone} incident={incident} run={run} />
-      {TRAVELS.has(status) && <Owed phone={phone} part="rest" />}
+      {isComing(status) && <Owed phone={phone} part="rest" />}
       {!mustRead(now) && <Hazards incident={incident} />}
       {!mustRead(now) && <Needs incident={incident} />}
       {incident.partners.length > 0 && (
@@ -129,7 +130,7 @@ function For({ from }: { from: string }) {
 /** The one next thing, under the thumb. */
 export function RunDock({ phone, now }: Props) {
   const { incident, run, status } = now;
-  const next = NEXT[status];
+  const { usual, needs } = WAYS[status];
   if (mustRead(now)) {
     const read = (): unknown =>
       phone.outbox.add(acknowledgeHazards, {
@@ -144,10 +145,12 @@ export function RunDock({ phone, now }: Props) {
       </Big>
     );
   }
-  if (next === undefined) return null;
+  if (usual === null) return null;
+  // Its own form ends a run.
+  const next = isAtWork(usual) || !isAtWork(status) ? usual : "clear";
   const go = (): unknown => {
     if (next === "clear") return phone.open("clear");
-    return status === "staged" ? phone.open("scene_cleared") : say(phone, run, next);
+    return needs[next]?.includes("cleared_scene_by") ? phone.open("scene_cleared") : say(phone, run, next);
   };
   return (
     <Big key={next} act={next} press={go}>
@@ -162,8 +165,8 @@ export function OtherSheet({ phone, now }: Props) {
   return (
     <Sheet title={t("other_title")}>
       <div class="reasons many">
-        {MAY_STAGE.has(status) && (
-          <button type="button" class="button touch" data-code="staged" onClick={() => phone.open("stage")}>
+        {WAYS[status].may_stage && (
+          <button type="button" class="button touch" data-code={ASIDE} onClick={() => phone.open("stage")}>
             <Icon name="pause" />
             {t("stage")}
           </button>
@@ -174,7 +177,7 @@ export function OtherSheet({ phone, now }: Props) {
             {t(`go_${one}` as "go_en_route")}
           </button>
         ))}
-        {status !== "cleared" && status !== "ready" && (
+        {isAtWork(status) && (
           <button type="button" class="button touch" data-code="clear" onClick={() => phone.open("clear")}>
             <Icon name="check" />
             {t("clear_more")}
@@ -197,15 +200,16 @@ export function OtherSheet({ phone, now }: Props) {
 export function StageSheet({ phone, now }: Props) {
   return (
     <Sheet title={t("stage_why")}>
-      <Reasons set="staging_reason" pick={(staging_reason) => void say(phone, now.run, "staged", { staging_reason })} />
+      <Reasons set={NEED_SETS.staging_reason} pick={(staging_reason) => void say(phone, now.run, ASIDE, { staging_reason })} />
     </Sheet>
   );
 }
 
 export function SceneClearedSheet({ phone, now }: Props) {
+  const { usual } = WAYS[now.status];
   return (
     <Sheet title={t("who_cleared")}>
-      <Reasons set="scene_cleared_by" pick={(cleared_scene_by) => void say(phone, now.run, "on_scene", { cleared_scene_by })} />
+      <Reasons set={NEED_SETS.cleared_scene_by} pick={(cleared_scene_by) => void say(phone, now.run, usual ?? now.status, { cleared_scene_by })} />
     </Sheet>
   );
 }

@@ -19,6 +19,7 @@ import {
   requestPartner,
   setDuty,
   startTeamShift,
+  WAYS,
   type Duty,
   type RunView,
   type Status,
@@ -46,38 +47,10 @@ export const OPERATIONS = [
   startTeamShift,
 ] as const;
 
-/** Status → the usual next one; `clear` = the form that ends the run. */
-export const NEXT: Readonly<Partial<Record<Status, Status | "clear">>> = {
-  accepted: "en_route",
-  en_route: "on_scene",
-  staged: "on_scene",
-  on_scene: "contact",
-  contact: "assessed",
-  assessed: "clear",
-  transporting: "at_destination",
-  at_destination: "handed_off",
-  handed_off: "clear",
-  cleared: "ready",
-};
-
-const ORDER: readonly Status[] = [
-  "accepted",
-  "en_route",
-  "on_scene",
-  "contact",
-  "assessed",
-  "transporting",
-  "at_destination",
-  "handed_off",
-];
-
-/** From where a crew may draw back and wait. */
-export const MAY_STAGE: ReadonlySet<Status> = new Set<Status>(["accepted", "en_route", "on_scene", "contact"]);
-
-/** What else may be reported from here, beside the usual next one. */
+/** What else may be reported from here, beside the usual next one and what needs more to be said. */
 export function others(status: Status): readonly Status[] {
-  const at = ORDER.indexOf(status === "staged" ? "en_route" : status);
-  return at < 0 ? [] : ORDER.slice(at + 1).filter((one) => one !== NEXT[status]);
+  const { ahead, usual, needs } = WAYS[status];
+  return ahead.filter((one) => one !== usual && needs[one] === undefined);
 }
 
 /** Whether an entry says something that the screen's picture of the county, as of `seq`, lacks. */
