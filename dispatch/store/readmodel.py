@@ -6,9 +6,10 @@ that are open are the board's snapshot. Must not decide anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypedDict
+from operator import attrgetter
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
@@ -21,6 +22,7 @@ from crisis.incident.state import Incident
 from crisis.obligation import Obligation
 from crisis.offer import Offer
 from crisis.responder import Responder
+from crisis.run_times import left_at
 from crisis.team import Shift, Team
 from dispatch.store.codec import sealed_incident
 from dispatch.store.errors import register_constraint
@@ -71,13 +73,12 @@ def models(
     rows: dict[str, list[Row]] = {}
     for change in newest(changes):
         entity = change.entity
+        row = _row(county_id, entity)
+        row["is_open"] = change.on_board
         if isinstance(entity, Incident):
-            rows.setdefault("incidents", []).append(_incident(county_id, entity, change, keys))
+            row["body"], row["sealed"] = sealed_incident(entity, keys)
             _parts(county_id, entity, before.get(entity.id), rows)
-        else:
-            row = _ROWS[type(entity)](county_id, entity)
-            row["is_open"] = change.on_board
-            rows.setdefault(change.kind, []).append(row)
+        rows.setdefault(change.kind, []).append(row)
     # What ends comes first: a team's next offer or run may stand in the same group, and the
     # constraints look at each row as it is written.
     rows.get("offers", []).sort(key=lambda row: row["state"] == "pending")
@@ -90,143 +91,71 @@ def models(
 def _parts(
     county_id: int, incident: Incident, before: Incident | None, rows: dict[str, list[Row]]
 ) -> None:
-    known_offers = {o.id: o for o in before.offers} if before else {}
-    known_runs = {a.id: a for a in before.assignments} if before else {}
-    for offer in incident.offers:
-        if known_offers.get(offer.id) is not offer:
-            rows.setdefault("offers", []).append(_offer(county_id, incident, offer))
-    for run in incident.assignments:
-        if known_runs.get(run.id) is not run:
-            rows.setdefault("assignments", []).append(_assignment(county_id, incident, run))
+    for table in ("offers", "assignments"):
+        known = {part.id: part for part in getattr(before, table)} if before else {}
+        for part in getattr(incident, table):
+            if known.get(part.id) is not part:
+                row = _row(county_id, part)
+                row["incident_id"] = incident.id
+                rows.setdefault(table, []).append(row)
 
 
-def _incident(county_id: int, incident: Incident, change: Change, keys: CountyKeys) -> Row:
-    body, sealed = sealed_incident(incident, keys)
-    place, standard = incident.place, incident.standard
-    return {
-        "county_id": county_id,
-        "incident_id": incident.id,
-        "number": incident.number,
-        "state": incident.state,
-        "is_open": change.on_board,
-        "received_at": incident.received_at,
-        "determined_at": incident.determined_at,
-        "due_at": incident.due_at,
-        "first_on_scene_at": incident.first_on_scene_at,
-        "ended_at": incident.ended_at,
-        "outcome": incident.outcome,
-        "reason": incident.reason,
-        "acuity": incident.acuity,
-        "area_class": place.area_class,
-        "area_method": place.area_method,
-        "area_version": place.area_version,
-        "standard_minutes": standard.minutes if standard else None,
-        "standard_version": standard.version if standard else None,
-        "referral_source": incident.referral_source,
-        "excluded_setting": place.excluded_setting,
-        "back_entered": incident.back_entered,
-        "paper_number": incident.paper_number,
-        "merged_into": incident.merged_into,
-        "fold_version": FOLD_VERSION,
-        "body": body,
-        "sealed": sealed,
-    }
+class _Model(NamedTuple):
+    """How a thing becomes a row: the columns that are copied, and those that are made."""
+
+    columns: tuple[str, ...]
+    copied: Callable[[Any], tuple[Any, ...]]
+    made: Callable[[Any], Row]
 
 
-def _offer(county_id: int, incident: Incident, offer: Offer) -> Row:
-    return {
-        "county_id": county_id,
-        "offer_id": offer.id,
-        "incident_id": incident.id,
-        "slot": offer.slot,
-        "rung": offer.rung,
-        "team_id": offer.team_id,
-        "state": offer.state,
-        "offered_at": offer.offered_at,
-        "expires_at": offer.expires_at,
-        "answered_at": offer.answered_at,
-        "reason": offer.reason,
-        "override_reason": offer.override_reason,
-        "eta_s": offer.eta_s,
-    }
+def _model(id_: str, *columns: str, made: Callable[[Any], Row]) -> _Model:
+    """Return the rule of a table; the thing has a field, or a property, of each column's name.
+
+    ``id_``: what the table calls the thing's own id.
+    """
+    return _Model((id_, *columns), attrgetter("id", *columns), made)
 
 
-_MILESTONES: tuple[tuple[str, Status], ...] = tuple(
-    (f"{status.value}_at", status) for status in Status
-)
-
-
-def _assignment(county_id: int, incident: Incident, run: Assignment) -> Row:
-    row: Row = {
-        "county_id": county_id,
-        "assignment_id": run.id,
-        "incident_id": incident.id,
-        "offer_id": run.offer_id,
-        "slot": run.slot,
-        "team_id": run.team_id,
-        "state": run.state,
-        "is_open": run.is_open,
-        "qualifying": run.qualifying,
-        "end_reason": run.end_reason,
-    }
-    for column, status in _MILESTONES:
-        row[column] = run.milestones.get(status)
+def _row(county_id: int, thing: Any) -> Row:
+    model = _MODELS[type(thing)]
+    row = dict(zip(model.columns, model.copied(thing), strict=True))
+    row["county_id"] = county_id
+    row.update(model.made(thing))
     return row
 
 
-def _call(county_id: int, call: Call) -> Row:
+def _whole(thing: Any) -> Row:
+    """The folded thing itself, and by which fold."""
+    return {"fold_version": FOLD_VERSION, "body": thing}
+
+
+def _incident(incident: Incident) -> Row:
+    place, standard = incident.place, incident.standard
     return {
-        "county_id": county_id,
-        "call_id": call.id,
-        "state": call.state,
-        "channel": call.channel,
-        "referral_source": call.referral_source,
-        "offered_at": call.offered_at,
-        "answered_at": call.answered_at,
-        "ended_at": call.ended_at,
-        "incident_id": call.incident_id,
+        "area_class": place.area_class,
+        "area_method": place.area_method,
+        "area_version": place.area_version,
+        "excluded_setting": place.excluded_setting,
+        "standard_minutes": standard.minutes if standard else None,
+        "standard_version": standard.version if standard else None,
         "fold_version": FOLD_VERSION,
-        "body": call,
     }
 
 
-def _team(county_id: int, team: Team) -> Row:
+def _run(run: Assignment) -> Row:
     return {
-        "county_id": county_id,
-        "team_id": team.id,
-        "agency_id": team.agency_id,
-        "call_sign": team.call_sign,
-        "spoken_as": team.call_sign.lower() if team.is_open else None,
-        "duty": team.duty,
-        "fold_version": FOLD_VERSION,
-        "body": team,
+        "accepted_at": run.milestones.get(Status.ACCEPTED),
+        "on_scene_at": run.milestones.get(Status.ON_SCENE),
+        "left_at": left_at(run),
     }
 
 
-def _responder(county_id: int, responder: Responder) -> Row:
-    return {
-        "county_id": county_id,
-        "responder_id": responder.id,
-        "agency_id": responder.agency_id,
-        "fold_version": FOLD_VERSION,
-        "body": responder,
-    }
+def _team(team: Team) -> Row:
+    return {"spoken_as": team.call_sign.lower() if team.is_open else None, **_whole(team)}
 
 
-def _shift(county_id: int, shift: Shift) -> Row:
-    return {
-        "county_id": county_id,
-        "shift_id": shift.id,
-        "team_id": shift.team_id,
-        "starts_at": shift.starts_at,
-        "ends_at": shift.ends_at,
-        "started_at": shift.started_at,
-        "ended_at": shift.ended_at,
-        "cancelled": shift.cancelled,
-        "during": _during(shift),
-        "fold_version": FOLD_VERSION,
-        "body": shift,
-    }
+def _shift(shift: Shift) -> Row:
+    return {"during": _during(shift), **_whole(shift)}
 
 
 def _during(shift: Shift) -> str:
@@ -238,39 +167,47 @@ def _during(shift: Shift) -> str:
     return f"[{shift.starts_at.isoformat()},{end.isoformat()})"
 
 
-def _duress(county_id: int, duress: Duress) -> Row:
-    return {
-        "county_id": county_id,
-        "duress_id": duress.id,
-        "team_id": duress.team_id,
-        "state": duress.state,
-        "raised_at": duress.raised_at,
-        "acknowledged_at": duress.acknowledged_at,
-        "resolved_at": duress.resolved_at,
-        "fold_version": FOLD_VERSION,
-        "body": duress,
-    }
-
-
-def _obligation(county_id: int, obligation: Obligation) -> Row:
-    return {
-        "county_id": county_id,
-        "obligation_id": obligation.id,
-        "kind": obligation.kind,
-        "state": obligation.state,
-        "due_at": obligation.due_at,
-        "closed_at": obligation.closed_at,
-        "incident_id": obligation.incident_id,
-        "fold_version": FOLD_VERSION,
-        "body": obligation,
-    }
-
-
-_ROWS: dict[type[msgspec.Struct], Any] = {
-    Call: _call,
-    Team: _team,
-    Responder: _responder,
-    Shift: _shift,
-    Duress: _duress,
-    Obligation: _obligation,
+_MODELS: Mapping[type[msgspec.Struct], _Model] = {
+    Incident: _model(
+        "incident_id",
+        *("number", "state", "received_at", "determined_at", "due_at", "first_on_scene_at"),
+        *("ended_at", "outcome", "reason", "acuity", "referral_source", "back_entered"),
+        *("paper_number", "merged_into"),
+        made=_incident,
+    ),
+    Offer: _model(
+        "offer_id",
+        *("slot", "rung", "team_id", "state", "offered_at", "expires_at", "answered_at"),
+        *("reason", "override_reason", "eta_s"),
+        made=lambda _: {},
+    ),
+    Assignment: _model(
+        "assignment_id",
+        *("offer_id", "slot", "team_id", "state", "is_open", "qualifying", "end_reason"),
+        "milestones",
+        made=_run,
+    ),
+    Call: _model(
+        "call_id",
+        *("state", "channel", "referral_source", "offered_at", "answered_at", "ended_at"),
+        "incident_id",
+        made=_whole,
+    ),
+    Team: _model("team_id", "agency_id", "call_sign", "duty", made=_team),
+    Responder: _model("responder_id", "agency_id", made=_whole),
+    Shift: _model(
+        "shift_id",
+        *("team_id", "starts_at", "ends_at", "started_at", "ended_at", "cancelled"),
+        made=_shift,
+    ),
+    Duress: _model(
+        "duress_id",
+        *("team_id", "state", "raised_at", "acknowledged_at", "resolved_at"),
+        made=_whole,
+    ),
+    Obligation: _model(
+        "obligation_id",
+        *("kind", "state", "due_at", "closed_at", "incident_id"),
+        made=_whole,
+    ),
 }

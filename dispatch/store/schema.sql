@@ -206,6 +206,47 @@ BEGIN
 END
 $function$;
 
+-- Makes write_models(jsonb), which writes the rows of the read models that a group changed, out of
+-- their tables' columns; a migration that changes one of them calls it again.
+CREATE FUNCTION make_write_models()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_parts text;
+BEGIN
+    SELECT string_agg(format(
+        E'    IF p ? %1$L THEN\n'
+        '        INSERT INTO %1$I SELECT * FROM jsonb_populate_recordset(NULL::%1$I, p->%1$L)\n'
+        '        ON CONFLICT (%2$s) DO UPDATE SET (\n            %3$s\n'
+        '        ) = (\n            %4$s\n        );\n    END IF;\n',
+        model.name, columns.keys, columns.names, columns.excluded
+    ), '' ORDER BY model.position)
+    INTO v_parts
+    FROM unnest(ARRAY[
+        'incidents', 'offers', 'assignments', 'calls', 'teams', 'responders', 'shifts', 'duress',
+        'obligations'
+    ]) WITH ORDINALITY AS model (name, position)
+    CROSS JOIN LATERAL (
+        SELECT
+            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                FILTER (WHERE a.attnum = ANY (i.indkey)) AS keys,
+            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                FILTER (WHERE a.attnum <> ALL (i.indkey)) AS names,
+            string_agg('EXCLUDED.' || quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                FILTER (WHERE a.attnum <> ALL (i.indkey)) AS excluded
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid
+        WHERE i.indrelid = model.name::regclass AND i.indisprimary
+            AND a.attnum > 0 AND NOT a.attisdropped
+    ) AS columns;
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION write_models(p jsonb) RETURNS void LANGUAGE plpgsql AS %L',
+        E'\nBEGIN\n' || v_parts || E'END\n'
+    );
+END
+$function$;
+
 -- Opens a table to reports: one county, or all of them where the transaction says so.
 CREATE FUNCTION open_to_report(target regclass)
  RETURNS void
@@ -337,54 +378,33 @@ BEGIN
     IF p ? 'incidents' THEN
         INSERT INTO incidents SELECT * FROM jsonb_populate_recordset(NULL::incidents, p->'incidents')
         ON CONFLICT (county_id, incident_id) DO UPDATE SET (
-            state, is_open, determined_at, due_at, first_on_scene_at, ended_at,
-            outcome, reason, acuity, area_class, area_method, area_version,
-            standard_minutes, standard_version, excluded_setting, back_entered,
-            merged_into, fold_version, body, sealed
+            number, state, is_open, received_at, determined_at, due_at, first_on_scene_at, ended_at, outcome, reason, acuity, area_class, area_method, area_version, standard_minutes, standard_version, referral_source, excluded_setting, back_entered, paper_number, merged_into, fold_version, body, sealed
         ) = (
-            EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.determined_at,
-            EXCLUDED.due_at, EXCLUDED.first_on_scene_at, EXCLUDED.ended_at,
-            EXCLUDED.outcome, EXCLUDED.reason, EXCLUDED.acuity, EXCLUDED.area_class,
-            EXCLUDED.area_method, EXCLUDED.area_version, EXCLUDED.standard_minutes,
-            EXCLUDED.standard_version, EXCLUDED.excluded_setting,
-            EXCLUDED.back_entered, EXCLUDED.merged_into, EXCLUDED.fold_version,
-            EXCLUDED.body, EXCLUDED.sealed
+            EXCLUDED.number, EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.received_at, EXCLUDED.determined_at, EXCLUDED.due_at, EXCLUDED.first_on_scene_at, EXCLUDED.ended_at, EXCLUDED.outcome, EXCLUDED.reason, EXCLUDED.acuity, EXCLUDED.area_class, EXCLUDED.area_method, EXCLUDED.area_version, EXCLUDED.standard_minutes, EXCLUDED.standard_version, EXCLUDED.referral_source, EXCLUDED.excluded_setting, EXCLUDED.back_entered, EXCLUDED.paper_number, EXCLUDED.merged_into, EXCLUDED.fold_version, EXCLUDED.body, EXCLUDED.sealed
         );
     END IF;
     IF p ? 'offers' THEN
         INSERT INTO offers SELECT * FROM jsonb_populate_recordset(NULL::offers, p->'offers')
         ON CONFLICT (county_id, offer_id) DO UPDATE SET (
-            state, expires_at, answered_at, reason, override_reason, eta_s
+            incident_id, slot, rung, team_id, state, offered_at, expires_at, answered_at, reason, override_reason, eta_s
         ) = (
-            EXCLUDED.state, EXCLUDED.expires_at, EXCLUDED.answered_at,
-            EXCLUDED.reason, EXCLUDED.override_reason, EXCLUDED.eta_s
+            EXCLUDED.incident_id, EXCLUDED.slot, EXCLUDED.rung, EXCLUDED.team_id, EXCLUDED.state, EXCLUDED.offered_at, EXCLUDED.expires_at, EXCLUDED.answered_at, EXCLUDED.reason, EXCLUDED.override_reason, EXCLUDED.eta_s
         );
     END IF;
     IF p ? 'assignments' THEN
         INSERT INTO assignments SELECT * FROM jsonb_populate_recordset(NULL::assignments, p->'assignments')
         ON CONFLICT (county_id, assignment_id) DO UPDATE SET (
-            state, is_open, accepted_at, en_route_at, staged_at, on_scene_at,
-            contact_at, assessed_at, transporting_at, at_destination_at,
-            handed_off_at, cleared_at, ready_at, diverted_at, cancelled_at,
-            qualifying, end_reason
+            incident_id, offer_id, slot, team_id, state, is_open, accepted_at, on_scene_at, qualifying, end_reason, left_at, milestones
         ) = (
-            EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.accepted_at,
-            EXCLUDED.en_route_at, EXCLUDED.staged_at, EXCLUDED.on_scene_at,
-            EXCLUDED.contact_at, EXCLUDED.assessed_at, EXCLUDED.transporting_at,
-            EXCLUDED.at_destination_at, EXCLUDED.handed_off_at, EXCLUDED.cleared_at,
-            EXCLUDED.ready_at, EXCLUDED.diverted_at, EXCLUDED.cancelled_at,
-            EXCLUDED.qualifying, EXCLUDED.end_reason
+            EXCLUDED.incident_id, EXCLUDED.offer_id, EXCLUDED.slot, EXCLUDED.team_id, EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.accepted_at, EXCLUDED.on_scene_at, EXCLUDED.qualifying, EXCLUDED.end_reason, EXCLUDED.left_at, EXCLUDED.milestones
         );
     END IF;
     IF p ? 'calls' THEN
         INSERT INTO calls SELECT * FROM jsonb_populate_recordset(NULL::calls, p->'calls')
         ON CONFLICT (county_id, call_id) DO UPDATE SET (
-            state, is_open, channel, referral_source, answered_at, ended_at,
-            incident_id, fold_version, body
+            state, is_open, channel, referral_source, offered_at, answered_at, ended_at, incident_id, fold_version, body
         ) = (
-            EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.channel,
-            EXCLUDED.referral_source, EXCLUDED.answered_at, EXCLUDED.ended_at,
-            EXCLUDED.incident_id, EXCLUDED.fold_version, EXCLUDED.body
+            EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.channel, EXCLUDED.referral_source, EXCLUDED.offered_at, EXCLUDED.answered_at, EXCLUDED.ended_at, EXCLUDED.incident_id, EXCLUDED.fold_version, EXCLUDED.body
         );
     END IF;
     IF p ? 'teams' THEN
@@ -392,8 +412,7 @@ BEGIN
         ON CONFLICT (county_id, team_id) DO UPDATE SET (
             agency_id, call_sign, spoken_as, duty, is_open, fold_version, body
         ) = (
-            EXCLUDED.agency_id, EXCLUDED.call_sign, EXCLUDED.spoken_as, EXCLUDED.duty, EXCLUDED.is_open,
-            EXCLUDED.fold_version, EXCLUDED.body
+            EXCLUDED.agency_id, EXCLUDED.call_sign, EXCLUDED.spoken_as, EXCLUDED.duty, EXCLUDED.is_open, EXCLUDED.fold_version, EXCLUDED.body
         );
     END IF;
     IF p ? 'responders' THEN
@@ -401,39 +420,31 @@ BEGIN
         ON CONFLICT (county_id, responder_id) DO UPDATE SET (
             agency_id, is_open, fold_version, body
         ) = (
-            EXCLUDED.agency_id, EXCLUDED.is_open, EXCLUDED.fold_version,
-            EXCLUDED.body
+            EXCLUDED.agency_id, EXCLUDED.is_open, EXCLUDED.fold_version, EXCLUDED.body
         );
     END IF;
     IF p ? 'shifts' THEN
         INSERT INTO shifts SELECT * FROM jsonb_populate_recordset(NULL::shifts, p->'shifts')
         ON CONFLICT (county_id, shift_id) DO UPDATE SET (
-            starts_at, ends_at, started_at, ended_at, cancelled, is_open, during,
-            fold_version, body
+            team_id, starts_at, ends_at, started_at, ended_at, cancelled, is_open, during, fold_version, body
         ) = (
-            EXCLUDED.starts_at, EXCLUDED.ends_at, EXCLUDED.started_at,
-            EXCLUDED.ended_at, EXCLUDED.cancelled, EXCLUDED.is_open,
-            EXCLUDED.during, EXCLUDED.fold_version, EXCLUDED.body
+            EXCLUDED.team_id, EXCLUDED.starts_at, EXCLUDED.ends_at, EXCLUDED.started_at, EXCLUDED.ended_at, EXCLUDED.cancelled, EXCLUDED.is_open, EXCLUDED.during, EXCLUDED.fold_version, EXCLUDED.body
         );
     END IF;
     IF p ? 'duress' THEN
         INSERT INTO duress SELECT * FROM jsonb_populate_recordset(NULL::duress, p->'duress')
         ON CONFLICT (county_id, duress_id) DO UPDATE SET (
-            team_id, state, is_open, acknowledged_at, resolved_at, fold_version,
-            body
+            team_id, state, is_open, raised_at, acknowledged_at, resolved_at, fold_version, body
         ) = (
-            EXCLUDED.team_id, EXCLUDED.state, EXCLUDED.is_open,
-            EXCLUDED.acknowledged_at, EXCLUDED.resolved_at, EXCLUDED.fold_version,
-            EXCLUDED.body
+            EXCLUDED.team_id, EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.raised_at, EXCLUDED.acknowledged_at, EXCLUDED.resolved_at, EXCLUDED.fold_version, EXCLUDED.body
         );
     END IF;
     IF p ? 'obligations' THEN
         INSERT INTO obligations SELECT * FROM jsonb_populate_recordset(NULL::obligations, p->'obligations')
         ON CONFLICT (county_id, obligation_id) DO UPDATE SET (
-            state, is_open, due_at, closed_at, fold_version, body
+            kind, state, is_open, due_at, closed_at, incident_id, fold_version, body
         ) = (
-            EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.due_at, EXCLUDED.closed_at,
-            EXCLUDED.fold_version, EXCLUDED.body
+            EXCLUDED.kind, EXCLUDED.state, EXCLUDED.is_open, EXCLUDED.due_at, EXCLUDED.closed_at, EXCLUDED.incident_id, EXCLUDED.fold_version, EXCLUDED.body
         );
     END IF;
 END
@@ -536,21 +547,12 @@ CREATE TABLE assignments (
     state text NOT NULL,
     is_open boolean NOT NULL,
     accepted_at timestamp with time zone,
-    en_route_at timestamp with time zone,
-    staged_at timestamp with time zone,
     on_scene_at timestamp with time zone,
-    contact_at timestamp with time zone,
-    assessed_at timestamp with time zone,
-    transporting_at timestamp with time zone,
-    at_destination_at timestamp with time zone,
-    handed_off_at timestamp with time zone,
-    cleared_at timestamp with time zone,
-    ready_at timestamp with time zone,
-    diverted_at timestamp with time zone,
-    cancelled_at timestamp with time zone,
     -- whether its arrival stops the regulatory clock
     qualifying boolean NOT NULL,
     end_reason text,
+    left_at timestamp with time zone,
+    milestones jsonb NOT NULL,
     CONSTRAINT assignments_pkey PRIMARY KEY (county_id, assignment_id)
 ) WITH (fillfactor=70);
 CREATE INDEX assignments_incident_v1 ON assignments USING btree (county_id, incident_id);

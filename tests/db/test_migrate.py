@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -24,10 +26,12 @@ from dispatch.store.migrate import (
     pending,
 )
 from dispatch.store.pool import County, Database, Worker, with_database
+from dispatch.store.readmodel import Models
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
 
+_AT = datetime(2026, 3, 2, tzinfo=UTC)
 ROLES = ("crisis_app", "crisis_worker", "crisis_state_report")
 
 
@@ -295,3 +299,42 @@ async def test_a_table_opened_to_the_worker_is_opened_for_what_was_said_only(
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await delete()
+
+
+async def test_milestones_move_into_one_column_and_the_models_are_still_written(
+    empty_dsn: str,
+) -> None:
+    before = [one for one in MIGRATIONS if one.version < 14]
+    await migrate(empty_dsn, migrations=before)
+    con = await connect_as(empty_dsn, None)
+    try:
+        await con.execute(
+            "INSERT INTO dispatch.assignments (county_id, assignment_id, incident_id, offer_id, "
+            "slot, team_id, state, is_open, qualifying, accepted_at, on_scene_at, cleared_at, "
+            "ready_at) VALUES (6001, $1, $1, $1, 1, $1, 'ready', false, true, $2, $3, $4, $5)",
+            UUID(int=1),
+            *(_AT.replace(hour=hour) for hour in (1, 2, 3, 4)),
+        )
+        await migrate(empty_dsn)
+        row = await con.fetchrow(
+            "SELECT accepted_at, on_scene_at, left_at, milestones->>'cleared' AS cleared, "
+            "(SELECT count(*) FROM jsonb_object_keys(milestones)) AS known "
+            "FROM dispatch.assignments"
+        )
+        columns = await con.fetch(
+            "SELECT a.attrelid::regclass::text AS name, a.attname FROM pg_attribute AS a "
+            "JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary "
+            "WHERE a.attrelid = ANY ($1::regclass[]) AND a.attnum > 0 AND NOT a.attisdropped "
+            "AND a.attnum <> ALL (i.indkey)",
+            [f"dispatch.{name}" for name in Models.__annotations__],
+        )
+        source = await con.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'write_models'")
+    finally:
+        await con.close()
+    assert row is not None and row["known"] == 4
+    assert [row["accepted_at"], row["on_scene_at"], row["left_at"]] == [
+        _AT.replace(hour=hour) for hour in (1, 2, 3)
+    ]
+    assert datetime.fromisoformat(row["cleared"]) == _AT.replace(hour=3)
+    # A migration that changes a read model's table makes what writes it anew.
+    assert columns and all(f"EXCLUDED.{one['attname']}" in source for one in columns)

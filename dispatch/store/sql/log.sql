@@ -139,7 +139,7 @@ SELECT incident_id
 FROM assignments
 WHERE county_id = $1 AND team_id = $2
     AND accepted_at < $4
-    AND coalesce(least(cleared_at, ready_at, diverted_at, cancelled_at), 'infinity') > $3;
+    AND coalesce(left_at, 'infinity') > $3;
 
 -- name: find_incident_of
 -- Which incident an offer or a run belongs to.
