@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from crisis.refusal_codes import RefusalCode
+
 
 class CrisisError(Exception):
     """Base of all refusals.
@@ -34,7 +36,7 @@ class CrisisError(Exception):
 
     kind: ClassVar[str] = "error"
 
-    def __init__(self, code: str, detail: str, /, **facts: object) -> None:
+    def __init__(self, code: RefusalCode, detail: str, /, **facts: object) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
@@ -89,7 +91,9 @@ class TooMany(CrisisError):
 
     kind = "too_many"
 
-    def __init__(self, code: str, detail: str, /, *, retry_after_s: float, **facts: object) -> None:
+    def __init__(
+        self, code: RefusalCode, detail: str, /, *, retry_after_s: float, **facts: object
+    ) -> None:
         super().__init__(code, detail, retry_after_s=retry_after_s, **facts)
         self.retry_after_s = retry_after_s
 

@@ -19,6 +19,7 @@ import aiosmtplib
 import structlog
 
 from crisis.errors import Unavailable
+from crisis.refusal_codes import RefusalCode
 from crisis.shapes import Value
 from dispatch.run.config import Settings
 from dispatch.run.secret import Secret
@@ -155,7 +156,7 @@ class NotDelivered(Unavailable):
         may_retry: whether a later attempt could succeed.
     """
 
-    def __init__(self, code: str, *, may_retry: bool) -> None:
+    def __init__(self, code: RefusalCode, *, may_retry: bool) -> None:
         super().__init__(code, "The alert could not be delivered.", may_retry=may_retry)
         self.may_retry = may_retry
 

@@ -15,12 +15,13 @@ from types import MappingProxyType
 import asyncpg
 
 from crisis.errors import Conflict, CrisisError, Unavailable
+from crisis.refusal_codes import RefusalCode
 
 ErrorFactory = Callable[[], CrisisError]
 
 _AGAIN = "Nothing was changed; send the same again."
 #: Name of each outage → what it is, and what helps; the first sentence stands in ``doctor`` too.
-OUTAGES: Mapping[str, str] = MappingProxyType(
+OUTAGES: Mapping[RefusalCode, str] = MappingProxyType(
     {
         "database_connection_lost": "The connection to the database was lost; send the same again.",
         "database_silent": "The database does not answer in time; send the same again.",
@@ -55,7 +56,7 @@ OUTAGES: Mapping[str, str] = MappingProxyType(
 class Outage(Unavailable):
     """The database can't do it now; nothing is wrong with what was asked."""
 
-    def __init__(self, code: str, detail: str = "", /, **facts: object) -> None:
+    def __init__(self, code: RefusalCode, detail: str = "", /, **facts: object) -> None:
         super().__init__(code, detail or OUTAGES[code], **facts)
 
 
@@ -67,7 +68,9 @@ class ConnectionLost(Outage):
             before trying again. False if it certainly was not.
     """
 
-    def __init__(self, code: str = "database_connection_lost", *, unknown_outcome: bool) -> None:
+    def __init__(
+        self, code: RefusalCode = "database_connection_lost", *, unknown_outcome: bool
+    ) -> None:
         super().__init__(code, unknown_outcome=unknown_outcome)
         self.unknown_outcome = unknown_outcome
 
@@ -118,7 +121,7 @@ _LOST_IF_CLOSED = (*_LOST, asyncpg.InterfaceError, asyncpg.PostgresError, OSErro
 _UNSURE_AT_COMMIT = (*_LOST, asyncpg.InterfaceError, asyncpg.QueryCanceledError, OSError)
 
 #: What the server itself says; the first that fits.
-_NAMES: tuple[tuple[type[BaseException], str], ...] = (
+_NAMES: tuple[tuple[type[BaseException], RefusalCode], ...] = (
     (asyncpg.CannotConnectNowError, "database_starting"),
     (asyncpg.AdminShutdownError, "database_stopping"),
     (asyncpg.CrashShutdownError, "database_stopping"),
@@ -151,7 +154,7 @@ _WRONG_SCHEMA = (
 )
 
 
-def name_of(error: BaseException, *, connecting: bool = False) -> str | None:
+def name_of(error: BaseException, *, connecting: bool = False) -> RefusalCode | None:
     """Return an outage's name by what was raised; ``None`` = it is none that is known."""
     for kind, name in _NAMES:
         if isinstance(error, kind):

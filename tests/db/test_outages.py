@@ -89,8 +89,9 @@ async def test_an_outage_is_answered_by_its_own_name_and_without_the_servers_wor
     async with asyncio.timeout(LOCKS_END_WITHIN_S):
         with pytest.raises(Unavailable) as refusal:
             await desk.do(PLACED)
-    assert refusal.value.code == SAID[sqlstate]
-    assert refusal.value.detail == OUTAGES[SAID[sqlstate]]
+    code = refusal.value.code
+    assert code == SAID[sqlstate]
+    assert refusal.value.detail == OUTAGES[code]
     await be_well(admin)
     await desk.do(PLACED)
 

@@ -24,6 +24,7 @@ from msgspec import structs
 from crisis.codes import packaged
 from crisis.commands import CorrectMilestone, SettleClaim
 from crisis.endings import FIELDS, Asked, Fit
+from crisis.refusal_codes import REFUSAL_CODES
 from crisis.rights import SENDERS, WORKS_WITH, Act, RoleClass
 from crisis.roles import Role
 from crisis.run_status import NEED_SETS, WAYS, Way
@@ -33,7 +34,7 @@ from web.api.intake import Answered
 from web.api.routes import Operation
 from web.api.wire import Problem
 from web.app import table_of
-from web.ui import frame_types, refusals
+from web.ui import frame_types
 from web.ui.build import UI
 from web.ui.words import WORDS, AlertTemplate, EntityKind
 
@@ -477,7 +478,7 @@ def _codes() -> Iterator[str]:
 
 
 def _refusals() -> Iterator[str]:
-    words = [json.dumps(code) for code in sorted(refusals.codes())]
+    words = [json.dumps(code) for code in sorted(REFUSAL_CODES)]
     yield "/** Every code that a refusal may carry. */"
     yield "export type RefusalCode =\n  | " + "\n  | ".join(words) + ";"
     yield ""

@@ -72,7 +72,7 @@ async def test_a_sender_that_hangs_up_has_called_all_the_same(clock: FakeClock) 
     assert calls.waiting == 1
 
 
-@pytest.mark.parametrize("refusal", [Conflict("closed", "Closed."), None])
+@pytest.mark.parametrize("refusal", [Conflict("settled", "Settled."), None])
 async def test_what_was_answered_is_tried_no_more(
     clock: FakeClock, refusal: CrisisError | None
 ) -> None:

@@ -28,12 +28,12 @@ async def _serve(app: Any, kind: str = "http") -> list[Message]:
 
 async def test_a_refusal_becomes_a_problem() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        raise Conflict("not_now", "Not now.", state="closed")
+        raise Conflict("settled", "Not now.", state="closed")
 
     start, body = await _serve(app)
     assert start["status"] == 409
     problem = msgspec.json.decode(body["body"])
-    assert problem["code"] == "not_now" and problem["facts"] == {"state": "closed"}
+    assert problem["code"] == "settled" and problem["facts"] == {"state": "closed"}
 
 
 async def test_a_fault_becomes_a_problem_that_says_nothing(
@@ -71,7 +71,7 @@ async def test_a_request_that_is_under_way_when_the_server_ends_is_told_so(
 async def test_an_error_after_the_answer_began_sends_no_second_one() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        raise Conflict("not_now", "Not now.")
+        raise Conflict("settled", "Not now.")
 
     assert [m["type"] for m in await _serve(app)] == ["http.response.start"]
 

@@ -10,9 +10,10 @@ import pytest
 
 from crisis.codes import Code, code_sets
 from crisis.reasons import ReasonCode
+from crisis.refusal_codes import REFUSAL_CODES
 from crisis.standards import packaged
+from tests.unit.web.refusals_raised import codes_in
 from web import messages
-from web.ui import refusals
 from web.ui.build import UI
 
 SOURCES = UI / "src"
@@ -77,11 +78,11 @@ def test_sign_language_and_others_that_browsers_cannot_name_are_named_here() -> 
 def test_every_refusal_that_the_desk_or_a_crew_can_meet_is_said_in_their_language() -> None:
     met: set[str] = set()
     for path in [*(ROOT / "dispatch" / "decide").glob("*.py"), ROOT / "crisis/disclosure.py"]:
-        met |= set(refusals.codes_in(ast.parse(path.read_bytes())))
+        met |= set(codes_in(ast.parse(path.read_bytes())))
     said = keys("es", "refusals")
     assert met - said - OF_TIMERS == set()
     assert keys("vi", "refusals") == said
-    assert said <= refusals.codes()
+    assert said <= REFUSAL_CODES
 
 
 def test_everything_that_speaks_against_a_team_is_said_in_the_desks_language() -> None:

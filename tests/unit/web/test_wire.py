@@ -30,17 +30,17 @@ async def _read(chunks: list[bytes], limit: int, headers: Any = ()) -> bytes:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (errors.Invalid("a", "b"), 422),
-        (errors.NotSignedIn("a", "b"), 401),
-        (errors.NotAllowed("a", "b"), 403),
-        (errors.NotFound("a", "b"), 404),
-        (errors.Conflict("a", "b"), 409),
-        (errors.IllegalTransition("a", "b"), 409),
-        (errors.Disputed("a", "b"), 409),
-        (errors.TooMany("a", "b", retry_after_s=3.2), 429),
-        (errors.Unavailable("a", "b"), 503),
-        (wire.BadRequest("a", "b"), 400),
-        (wire.TooLarge("a", "b"), 413),
+        (errors.Invalid("settled", "b"), 422),
+        (errors.NotSignedIn("settled", "b"), 401),
+        (errors.NotAllowed("settled", "b"), 403),
+        (errors.NotFound("settled", "b"), 404),
+        (errors.Conflict("settled", "b"), 409),
+        (errors.IllegalTransition("settled", "b"), 409),
+        (errors.Disputed("settled", "b"), 409),
+        (errors.TooMany("settled", "b", retry_after_s=3.2), 429),
+        (errors.Unavailable("settled", "b"), 503),
+        (wire.BadRequest("settled", "b"), 400),
+        (wire.TooLarge("settled", "b"), 413),
         (wire.WrongMethod("GET"), 405),
     ],
 )
@@ -60,11 +60,11 @@ def test_every_kind_of_refusal_is_known() -> None:
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [
-        (TooMany("a", "b", retry_after_s=3.2), "4"),
-        (TooMany("a", "b", retry_after_s=0.01), "1"),
-        (TooMany("a", "b", retry_after_s=math.inf), "1"),
-        (Unavailable("a", "b"), "1"),
-        (Unavailable("a", "b", retry_after_s="soon"), "1"),
+        (TooMany("settled", "b", retry_after_s=3.2), "4"),
+        (TooMany("settled", "b", retry_after_s=0.01), "1"),
+        (TooMany("settled", "b", retry_after_s=math.inf), "1"),
+        (Unavailable("settled", "b"), "1"),
+        (Unavailable("settled", "b", retry_after_s="soon"), "1"),
     ],
 )
 def test_who_may_ask_again_is_told_when(error: CrisisError, seconds: str) -> None:
@@ -72,9 +72,11 @@ def test_who_may_ask_again_is_told_when(error: CrisisError, seconds: str) -> Non
 
 
 def test_facts_that_are_not_json_do_not_hide_the_refusal() -> None:
-    response = wire.refusal(Conflict("a", "b", thing=object(), at=datetime(2026, 1, 1, tzinfo=UTC)))
+    response = wire.refusal(
+        Conflict("settled", "b", thing=object(), at=datetime(2026, 1, 1, tzinfo=UTC))
+    )
     assert response.status_code == 409
-    assert msgspec.json.decode(response.body)["code"] == "a"
+    assert msgspec.json.decode(response.body)["code"] == "settled"
 
 
 async def test_a_body_comes_in_parts() -> None:

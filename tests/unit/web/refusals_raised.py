@@ -1,16 +1,17 @@
-"""Every code that a refusal may carry, read out of the sources.
+"""Every code that is raised, read out of the sources: what the registry is held against.
 
-A refusal's class and code stand together wherever one is made; this reads the calls, so that the
-pages' list can't miss a new one.
+A refusal's class and code stand together wherever one is made; this reads the calls.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from crisis import errors
 from dispatch.store.errors import OUTAGES
+from web import app as app  # every kind of refusal is defined once it is loaded
 from web.ui.build import UI
 
 _ROOT = UI.parents[1]
@@ -43,13 +44,17 @@ def codes_in(tree: ast.AST) -> Iterator[str]:
 
 def _texts(node: ast.expr | None) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
+        # Some classes have one code and are made with the sentence alone.
+        yield from re.findall(r"^[a-z][a-z0-9_]*$", node.value)
     elif isinstance(node, ast.IfExp):
         yield from _texts(node.body)
         yield from _texts(node.orelse)
 
 
-_CLASSES = frozenset(
-    {name for name, value in vars(errors).items() if isinstance(value, type)}
-    | {"BadRequest", "NotDelivered", "TooLarge"}
-) - {"CrisisError"}
+def _kinds(base: type[errors.CrisisError]) -> Iterator[str]:
+    for cls in base.__subclasses__():
+        yield cls.__name__
+        yield from _kinds(cls)
+
+
+_CLASSES = frozenset(_kinds(errors.CrisisError))
