@@ -41,7 +41,7 @@ from web.api import (
     trackers,
 )
 from web.api.openapi import describe as describe_api
-from web.api.routes import Api, Asked, Node, Operation, Table
+from web.api.routes import Api, Asked, Operation, Parts, Table
 from web.api.wire import JSON, WrongMethod, fault, refusal
 from web.http.pages import plain_page
 from web.http.security import Noting, Security, SecuritySettings
@@ -106,7 +106,7 @@ def _version() -> str:
 
 
 def build_app(
-    node: Node,
+    node: Parts,
     *,
     operations: Iterable[Operation] = (),
     routes: Sequence[BaseRoute] = (),

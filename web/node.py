@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TextIO
@@ -21,16 +22,15 @@ from starlette.types import ASGIApp
 
 from crisis.clock import Clock, MachineClock, new_id
 from crisis.commands import Envelope
-from crisis.errors import CrisisError, Unavailable
-from crisis.ids import CountyId, TeamId
+from crisis.ids import CountyId
 from crisis.rights import Act
-from crisis.team import Duty, Team
 from dispatch.choose.seek import Seeker
 from dispatch.feed import Feed, Positions
 from dispatch.run.alerts import Adapter, LogAdapter, MailAdapter
 from dispatch.run.config import Settings
 from dispatch.run.county import CountyRunner, GroupDone
 from dispatch.run.desks import Desks
+from dispatch.run.following import Following
 from dispatch.run.keycheck import master_key_for
 from dispatch.run.outbox import AlertFeed, Outbox
 from dispatch.run.positions import FixBuffer
@@ -40,8 +40,9 @@ from dispatch.run.supervise import Supervisor
 from dispatch.run.ticker import Ticker
 from dispatch.run.tracking import TrackerBook
 from dispatch.run.unwritten import Unwritten
+from dispatch.run.upkeep import Forgetting, daily
 from dispatch.run.watchdog import Watchdog
-from dispatch.store import audit, positions, upkeep
+from dispatch.store import audit
 from dispatch.store.accounts import Accounts
 from dispatch.store.administration import domain_clock
 from dispatch.store.attempts import Devices
@@ -58,9 +59,10 @@ from dispatch.store.sessions import Sessions
 from dispatch.store.troubles import Troubles
 from dispatch.store.upkeep import UpkeepRuns
 from web.admin.routes import admin_routes
+from web.api.routes import Parts
 from web.app import build_app
 from web.http.auth import Auth
-from web.http.metrics import Requests
+from web.http.metrics import Metrics
 from web.http.pages import Pages
 from web.http.sessions import SessionRegistry
 from web.live.fanout import Fanout
@@ -69,50 +71,26 @@ from web.live.socket import Live
 log = logging.getLogger(__name__)
 
 
-class Node:
-    """One running node; made by ``running``.
+@dataclass(frozen=True, kw_only=True)
+class Node(Parts):
+    """One running node, whole: made by ``running``, last of all.
 
     Attributes:
         clock: the counties' time; real, or scaled in a database marked simulated.
-        machine: the host's time.
         app: the ASGI application.
     """
 
-    settings: Settings
-    database: Database
-    service: Service
-    accounts: Accounts
-    auth: Auth
-    feed: Feed
-    positions: FixBuffer
-    trackers: TrackerBook
-    machine: Clock
-    requests: Requests
     clock: Clock
     supervisor: Supervisor
     watchdog: Watchdog
     fanout: Fanout
     live: Live
     outbox: Outbox
-    channels: Channels
-    mailer: MailAdapter | None
     reached: Reached
     registry: SessionRegistry
-    sessions: Sessions
     pulse: Pulse
-    troubles: Troubles
-    unwritten: Unwritten
+    following: Following
     app: ASGIApp
-
-    @property
-    def problems(self) -> list[str]:
-        """Why this node must not be sent work; empty = it is ready."""
-        return [
-            *self.pulse.problems(),
-            *self.troubles.problems(),
-            *self.service.problems,
-            *(f"{name} is failing" for name in self.supervisor.failing()),
-        ]
 
 
 @asynccontextmanager
@@ -169,164 +147,231 @@ async def running(
         ticking: ``False`` leaves the ticks to the caller, who drives the clock (replay, tests).
     """
     machine = machine or MachineClock()
-    node = Node()
-    node.settings, node.database, node.machine = settings, database, machine
-    node.clock = clock or await domain_clock(database, machine, settings.simulated_speed)
-    node.requests = Requests()
+    clock = clock or await domain_clock(database, machine, settings.simulated_speed)
     async with AsyncExitStack() as stack:
-        node.supervisor = await stack.enter_async_context(Supervisor(machine))
-        node.positions = FixBuffer(
+        supervisor = await stack.enter_async_context(Supervisor(machine))
+        places = FixBuffer(
             database,
             machine,
-            limits=lambda c, at: node.service.county(c).rules(at).policy.fixes.plausibility,
-            serving=lambda: _served(node),
+            limits=lambda c, at: service.county(c).rules(at).policy.fixes.plausibility,
+            serving=lambda: [runner.county_id for runner in service.counties],
         )
-        node.trackers = TrackerBook(database, machine)
-        node.service = Service(
+        service = Service(
             database,
-            node.clock,
+            clock,
             machine,
             settings.load_master_key(),
-            Seeker(node.positions.latest),
+            Seeker(places.latest),
         )
-        node.watchdog = Watchdog(lambda: node.service.counties, node.service.submit)
-        await _sign_in(node, stack)
-        _live(node, await database_id(database))
-        node.unwritten = Unwritten(
-            node.service.submit, lambda env: _tell_unwritten(node, env), machine
+        accounts, sessions = _sign_in(settings, database, machine, stack)
+        registry = SessionRegistry(sessions, machine)
+        auth = Auth(accounts, sessions, registry)
+        feed, fanout = Feed(await database_id(database)), Fanout(machine)
+        pulse = Pulse(
+            database.sides()[0],
+            machine,
+            lambda heads, since_s: pokes.hear(service.hear(heads, since_s)),
         )
-        pokes = _pokes(node)
-        works = _watch_database(node, pokes)
-        node.outbox = _outbox(node, alert_log, mail=not await is_simulated(database))
-        alerts = AlertFeed(database, node.live.on_alerts, clock=node.clock)
+        troubles = Troubles(database, machine)
+        live = Live(
+            feed=feed,
+            positions=Positions(feed, places),
+            fanout=fanout,
+            door=auth,
+            watch=registry,
+            domain=clock,
+            catch_up=lambda county_id: service.county(county_id).catch_up(),
+            recorded_at=lambda county_id, seq: service.county(county_id).log.recorded_at(seq),
+            age_s=lambda county_id: service.county(county_id).age_s(),
+            trouble=lambda county_id: _trouble(pulse, troubles, county_id),
+        )
+        unwritten = Unwritten(
+            service.submit, lambda env: _tell_unwritten(service, live, env), machine
+        )
 
-        gone = _forgetting(node)
+        def on_blocked(county_id: CountyId) -> None:
+            live.close_county(county_id)
+            feed.stop(county_id)
+
+        following = Following(service, on_blocked)
+        pokes = Pokes(database, settings.node_name, following.on_poke, known=following.known)
+        is_real = not await is_simulated(database)
+        channels = Channels(database, machine)
+        # Nobody is mailed out of a simulated county.
+        mailer = MailAdapter.of(settings, channels) if is_real else None
+        adapters: list[Adapter] = [] if alert_log is None else [LogAdapter(alert_log)]
+        if mailer is not None:
+            adapters.append(mailer)
+            channels.kinds = (MAIL,)
+        reached = Reached(channels, service.submit, clock)
+        outbox = Outbox(
+            database,
+            adapters,
+            settings.node_name,
+            clock=clock,
+            machine=machine,
+            # Of made-up people nobody has to be reached.
+            follows=reached if is_real else None,
+        )
+        alerts = AlertFeed(database, live.on_alerts, clock=clock)
+        forgetting = Forgetting(service, places)
+        trackers = TrackerBook(database, machine)
+        watchdog = Watchdog(lambda: service.counties, service.submit)
+        restored = _Restored(database, live, places, feed, alerts)
+
+        def may_write() -> None:
+            problem = pulse.clock_problem()
+            if problem is not None:
+                raise problem
 
         def on_group(done: GroupDone) -> None:
-            node.live.on_group(done)
-            gone(done)
+            live.on_group(done)
+            forgetting.on_group(done)
             pokes.poke(done.county_id, done.after.seq)
             alerts.wake(done.county_id)
-            node.outbox.wake()
+            outbox.wake()
 
-        node.service.listeners.append(on_group)
+        database.may_write = may_write
+        service.listeners.append(on_group)
+        service.on_start = lambda runner: feed.start(runner.board)
+        service.on_restored = restored.begin_anew
         await alerts.begin()
-        works["restored"] = _on_restored(node, alerts)
-        node.service.on_start = lambda runner: node.feed.start(runner.board)
-        await stack.enter_async_context(node.service)
-        works |= {
+        await stack.enter_async_context(service)
+        works: dict[str, Callable[[], Awaitable[None]]] = {
+            "follow": following.run,
+            "forget": forgetting.run,
+            "pulse": pulse.run,
+            "troubles": troubles.run,
+            "restored": restored.run,
             **pokes.works(),
             "alerts": alerts.run,
-            "live": node.live.run,
-            "outbox": node.outbox.run,
-            "positions": node.positions.run,
-            "trackers": node.trackers.run,
-            "unwritten": node.unwritten.run,
-            "rulebooks": node.service.follow_rules,
-            "sessions": node.registry.run,
+            "live": live.run,
+            "outbox": outbox.run,
+            "positions": places.run,
+            "trackers": trackers.run,
+            "unwritten": unwritten.run,
+            "rulebooks": service.follow_rules,
+            "sessions": registry.run,
         }
-        for name, work in works.items():
-            node.supervisor.start(name, work)
+        if others := database.sides()[1:]:
+            works["reports' pulse"] = Pulse(others[0], machine).run
         if ticking:
-            node.supervisor.start("desks", Desks(node.service, node.accounts).run)
-            ticker = await stack.enter_async_context(_ticker(node))
-            node.service.on_due = lambda runner: ticker.ask_now(
-                f"county {runner.county_id}", partial(node.service.see_to, runner)
+            works["desks"] = Desks(service, accounts).run
+        for name, work in works.items():
+            supervisor.start(name, work)
+        if ticking:
+            ticker = await stack.enter_async_context(
+                _ticker(settings, database, supervisor, service, trackers, watchdog, pulse)
             )
-        socket = WebSocketRoute("/api/v1/live", node.live)
-        routes = [socket, *Pages(node.auth).routes(), *admin_routes(node, node.registry.refresh)]
-        node.app = build_app(node, routes=routes)
-        yield node
+            service.on_due = lambda runner: ticker.ask_now(
+                f"county {runner.county_id}", partial(service.see_to, runner)
+            )
+        metrics = Metrics(
+            service,
+            database,
+            {
+                "service": lambda: service.stats,
+                "fanout": fanout.stats,
+                "positions": lambda: places.stats,
+                "outbox": lambda: outbox.stats,
+                "reached": lambda: reached.stats,
+                "sessions": lambda: sessions.stats,
+            },
+            lambda: watchdog.overlooked,
+            supervisor,
+        )
+        parts = Parts(
+            settings=settings,
+            database=database,
+            service=service,
+            accounts=accounts,
+            auth=auth,
+            feed=feed,
+            positions=places,
+            trackers=trackers,
+            unwritten=unwritten,
+            channels=channels,
+            mailer=mailer,
+            machine=machine,
+            metrics=metrics,
+            health=lambda: [
+                *pulse.problems(),
+                *troubles.problems(),
+                *service.problems,
+                *(f"{name} is failing" for name in supervisor.failing()),
+            ],
+        )
+        routes = [
+            WebSocketRoute("/api/v1/live", live),
+            *Pages(auth).routes(),
+            *admin_routes(parts, registry.refresh),
+        ]
+        yield Node(
+            **vars(parts),
+            clock=clock,
+            supervisor=supervisor,
+            watchdog=watchdog,
+            fanout=fanout,
+            live=live,
+            outbox=outbox,
+            reached=reached,
+            registry=registry,
+            pulse=pulse,
+            following=following,
+            app=build_app(parts, routes=routes),
+        )
 
 
-def _on_restored(node: Node, alerts: AlertFeed) -> Callable[[], Awaitable[None]]:
-    """Begin every screen anew where the database was restored; return what must run for it."""
-    restored = asyncio.Event()
+class _Restored:
+    """Begins every screen anew where the database was restored."""
 
-    def begin_anew(runner: CountyRunner) -> None:
+    def __init__(
+        self, database: Database, live: Live, places: FixBuffer, feed: Feed, alerts: AlertFeed
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._places = places
+        self._feed = feed
+        self._alerts = alerts
+        self._happened = asyncio.Event()
+
+    def begin_anew(self, runner: CountyRunner) -> None:
         for role in Act.HEAR_OF_RESTORE.roles:
-            node.live.push_alert(runner.county_id, f"role:{role}", "restored", None)
-        node.live.close_county(runner.county_id)
-        node.positions.begin_anew(runner.county_id)
-        node.feed.stop(runner.county_id)
-        node.feed.start(runner.board)
-        restored.set()
+            self._live.push_alert(runner.county_id, f"role:{role}", "restored", None)
+        self._live.close_county(runner.county_id)
+        self._places.begin_anew(runner.county_id)
+        self._feed.stop(runner.county_id)
+        self._feed.start(runner.board)
+        self._happened.set()
 
-    async def follow() -> None:
+    async def run(self) -> None:
         while True:
-            await restored.wait()
+            await self._happened.wait()
             # Whoever knows the old one by this name alone begins anew, too.
-            node.feed.log_id = f"{await database_id(node.database)}/{new_id()}"
-            await alerts.begin()
-            restored.clear()
-
-    node.service.on_restored = begin_anew
-    return follow
+            self._feed.log_id = f"{await database_id(self._database)}/{new_id()}"
+            await self._alerts.begin()
+            self._happened.clear()
 
 
-def _watch_database(node: Node, pokes: Pokes) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Let everything that depends on the database's state ask one place; return what must run."""
-    main, *others = node.database.sides()
-    node.pulse = Pulse(
-        main, node.machine, lambda heads, since_s: pokes.hear(node.service.hear(heads, since_s))
-    )
-    node.troubles = Troubles(node.database, node.machine)
-
-    def may_write() -> None:
-        problem = node.pulse.clock_problem()
-        if problem is not None:
-            raise problem
-
-    node.database.may_write = may_write
-    works: dict[str, Callable[[], Awaitable[None]]] = {
-        "pulse": node.pulse.run,
-        "troubles": node.troubles.run,
-    }
-    if others:
-        works["reports' pulse"] = Pulse(others[0], node.machine).run
-    return works
-
-
-def _served(node: Node) -> Collection[CountyId]:
-    return [runner.county_id for runner in node.service.counties]
-
-
-async def _sign_in(node: Node, stack: AsyncExitStack) -> None:
+def _sign_in(
+    settings: Settings, database: Database, machine: Clock, stack: AsyncExitStack
+) -> tuple[Accounts, Sessions]:
     passwords = Passwords()
     stack.callback(passwords.close)
-    node.accounts = Accounts(node.database, node.machine, passwords)
-    rules = SessionRules(cookie_life=timedelta(hours=node.settings.session_hours))
-    devices = Devices(node.settings.load_master_key())
-    node.sessions = Sessions(node.database, node.machine, passwords, rules=rules, devices=devices)
-    node.registry = SessionRegistry(node.sessions, node.machine)
-    node.auth = Auth(node.accounts, node.sessions, node.registry)
+    rules = SessionRules(cookie_life=timedelta(hours=settings.session_hours))
+    devices = Devices(settings.load_master_key())
+    sessions = Sessions(database, machine, passwords, rules=rules, devices=devices)
+    return Accounts(database, machine, passwords), sessions
 
 
-def _live(node: Node, log_id: str) -> None:
-    node.feed = Feed(log_id)
-    node.fanout = Fanout(node.machine)
-    node.live = Live(
-        feed=node.feed,
-        positions=Positions(node.feed, node.positions),
-        fanout=node.fanout,
-        door=node.auth,
-        watch=node.registry,
-        domain=node.clock,
-        catch_up=lambda county_id: node.service.county(county_id).catch_up(),
-        recorded_at=lambda county_id, seq: node.service.county(county_id).log.recorded_at(seq),
-        age_s=lambda county_id: node.service.county(county_id).age_s(),
-        trouble=lambda county_id: _trouble(node, county_id),
-    )
-
-
-def _tell_unwritten(node: Node, env: Envelope) -> None:
+def _tell_unwritten(service: Service, live: Live, env: Envelope) -> None:
     """Show a call for help that isn't in the log on all screens of this node that may act."""
-    board = node.service.county(env.county_id).board
+    board = service.county(env.county_id).board
     named = (env.actor.team_id, getattr(env.command, "team_id", None))
     team = next((board.teams[one] for one in named if one in board.teams), None)
     run = None if team is None or team.run is None else board.incidents.get(team.run[0])
     for role in Act.HEAR_OF_UNWRITTEN_HELP.roles:
-        node.live.push_alert(
+        live.push_alert(
             env.county_id,
             f"role:{role}",
             "help_not_recorded",
@@ -336,152 +381,42 @@ def _tell_unwritten(node: Node, env: Envelope) -> None:
         )
 
 
-def _trouble(node: Node, county_id: CountyId) -> str:
+def _trouble(pulse: Pulse, troubles: Troubles, county_id: CountyId) -> str:
     """Return the name of what keeps a county's commands from being taken; "" = nothing."""
-    if node.pulse.trouble is not None:
-        return node.pulse.trouble.code
-    if node.pulse.clock_problem() is not None:
+    if pulse.trouble is not None:
+        return pulse.trouble.code
+    if pulse.clock_problem() is not None:
         return "clock_off"
-    return next((code for code, _ in node.troubles.of(county_id)), "")
+    return next((code for code, _ in troubles.of(county_id)), "")
 
 
-def _pokes(node: Node) -> Pokes:
-    grown: set[int] = set()
-    wake = asyncio.Event()
-
-    def known(county_id: int) -> int:
-        try:
-            return node.service.county(county_id).board.seq
-        except CrisisError:
-            return -1
-
-    def on_poke(county_id: int, seq: int) -> None:
-        del seq
-        grown.add(county_id)
-        wake.set()
-
-    async def follow() -> None:
-        while True:
-            await wake.wait()
-            wake.clear()
-            while grown:
-                await _follow(node, grown.pop())
-
-    node.supervisor.start("follow", follow)
-    return Pokes(node.database, node.settings.node_name, on_poke, known=known)
-
-
-async def _follow(node: Node, county_id: int) -> None:
-    """Fold what another node wrote, or start serving a county that was added.
-
-    A county whose log this program doesn't understand is shown no more: its screens would stand
-    still while the heartbeats go on. They connect to another node.
-    """
-    try:
-        runner = node.service.county(county_id)
-    except CrisisError:
-        await node.service.refresh_counties()
-        return
-    try:
-        await runner.catch_up()
-    except Unavailable:
-        if runner.blocked is None:
-            raise
-        node.live.close_county(runner.county_id)
-        node.feed.stop(runner.county_id)
-
-
-def _forgetting(node: Node) -> Callable[[GroupDone], None]:
-    """Return a listener that lets the last known place of a team go when its shift ends."""
-    ended: asyncio.Queue[tuple[CountyId, TeamId]] = asyncio.Queue()
-
-    def listen(done: GroupDone) -> None:
-        for change in done.changes:
-            team = change.entity
-            if isinstance(team, Team) and team.duty is Duty.OFF_SHIFT:
-                before = done.before.teams.get(team.id)
-                if before is not None and before.duty is not Duty.OFF_SHIFT:
-                    ended.put_nowait((done.after.county_id, team.id))
-
-    async def forget() -> None:
-        while True:
-            county_id, team_id = one = await ended.get()
-            team = node.service.county(county_id).board.teams.get(team_id)
-            if team is not None and team.duty is not Duty.OFF_SHIFT:
-                continue
-            try:
-                await node.positions.forget(county_id, team_id)
-            except Unavailable:
-                ended.put_nowait(one)
-                raise
-
-    node.supervisor.start("forget", forget)
-    return listen
-
-
-def _outbox(node: Node, alert_log: TextIO | None, *, mail: bool) -> Outbox:
-    """Return the outbox; nobody is mailed out of a simulated county."""
-
-    node.channels = Channels(node.database, node.machine)
-    adapters: list[Adapter] = []
-    if alert_log is not None:
-        adapters.append(LogAdapter(alert_log))
-    node.mailer = MailAdapter.of(node.settings, node.channels) if mail else None
-    if node.mailer is not None:
-        adapters.append(node.mailer)
-        node.channels.kinds = (MAIL,)
-    node.reached = Reached(node.channels, node.service.submit, node.clock)
-    return Outbox(
-        node.database,
-        adapters,
-        node.settings.node_name,
-        clock=node.clock,
-        machine=node.machine,
-        # Of made-up people nobody has to be reached.
-        follows=node.reached if mail else None,
-    )
-
-
-def _ticker(node: Node) -> Ticker:
-    database = node.database
-
-    async def fixes(now: datetime) -> None:
-        keep = {
-            runner.county_id: runner.rules(now).policy.retention.positions_days
-            for runner in node.service.counties
-        }
-        await positions.tidy(database, now.date(), keep)
-        await node.trackers.tidy()
-
-    async def results(now: datetime) -> None:
-        # One that was added a moment ago isn't served yet, and has nothing old.
-        days: dict[int, int] = {
-            runner.county_id: runner.rules(now).policy.retention.command_results_days
-            for runner in node.service.counties
-        }
-        await upkeep.delete_old_results(database, days, now)
-
-    async def notices(now: datetime) -> None:
-        await upkeep.delete_done_notices(database, now)
+def _ticker(
+    settings: Settings,
+    database: Database,
+    supervisor: Supervisor,
+    service: Service,
+    trackers: TrackerBook,
+    watchdog: Watchdog,
+    pulse: Pulse,
+) -> Ticker:
+    runs = UpkeepRuns(database, settings.node_name, service.machine)
 
     async def seal() -> None:
-        await audit.seal(database, node.machine.now())
-
-    runs = UpkeepRuns(database, node.settings.node_name, node.machine)
+        await audit.seal(database, service.machine.now())
 
     async def rules(now: datetime) -> None:
         del now
-        await node.service.refresh_counties()
+        await service.refresh_counties()
         await runs.forget_old()
 
     return Ticker(
-        node.supervisor,
-        clock=node.clock,
-        machine=node.machine,
-        tick=node.service.tick,
+        supervisor,
+        clock=service.clock,
+        machine=service.machine,
+        tick=service.tick,
         runs=runs,
-        may_work=lambda: node.pulse.clock_problem() is None,
-        daily={"fixes": fixes, "results": results, "notices": notices},
+        may_work=lambda: pulse.clock_problem() is None,
+        daily=daily(service, database, trackers),
         hourly={"rules": rules},
-        seconds={"audit": seal, "watchdog": node.watchdog.look},
+        seconds={"audit": seal, "watchdog": watchdog.look},
     )

@@ -18,7 +18,7 @@ from dispatch.run.config import load
 from dispatch.store.pool import Database
 from tests.db.service_kit import ALAMEDA, Desk, create_county
 from tests.unit.dispatch.board_kit import on_team
-from web.node import Node, _follow, running
+from web.node import Node, running
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
@@ -100,7 +100,7 @@ async def test_beside_a_county_that_is_blocked_the_others_are_followed_without_d
         await break_log(node, admin)
         await eventually(lambda: node.service.county(ALAMEDA).blocked)
         # As each poll asks; a failure here holds up every other county for longer each time.
-        await _follow(node, ALAMEDA)
+        await node.following.follow(ALAMEDA)
 
 
 async def break_log(node: Node, admin: Admin) -> None:

@@ -24,9 +24,11 @@ from dispatch.store.channels import Channels
 from dispatch.store.passwords import Passwords
 from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
-from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, TestNode, create_county
+from tests.web.kit import ALAMEDA, KERN, MASTER_KEY, Site, create_county
+from web.api.routes import Parts
 from web.app import build_app
 from web.http.auth import Auth
+from web.http.metrics import Metrics
 from web.http.sessions import SessionRegistry
 
 
@@ -65,7 +67,7 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
         service.listeners.append(follow)
         background = asyncio.create_task(positions.run())
         stack.push_async_callback(_end, background)
-        node = TestNode(
+        node = Parts(
             settings=load({"CRISIS_DATA_DIR": str(tmp_path)}, working_dir=tmp_path),
             database=database,
             service=service,
@@ -77,6 +79,12 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
             unwritten=Unwritten(service.submit, lambda _: None, clock),
             channels=Channels(database, clock),
             trackers=TrackerBook(database, clock),
+            health=lambda: service.problems,
+            metrics=Metrics(
+                service,
+                database,
+                {"positions": lambda: positions.stats, "service": lambda: service.stats},
+            ),
         )
         made = Site(node, build_app(node), clock)
         await stack.enter_async_context(made.http)

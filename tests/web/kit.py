@@ -7,64 +7,29 @@ problem = await desk.refused("/offers/…/accept", 409)  # asserts the status
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 import msgspec
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from crisis.clock import Clock, FakeClock, new_id
+from crisis.clock import FakeClock, new_id
 from crisis.ids import AgencyId, CountyId, ResponderId, TeamId
 from crisis.roles import Role
-from dispatch.feed import Feed
-from dispatch.run.alerts import MailAdapter
-from dispatch.run.config import Settings
-from dispatch.run.positions import FixBuffer
-from dispatch.run.service import Service
-from dispatch.run.tracking import TrackerBook
-from dispatch.run.unwritten import Unwritten
-from dispatch.store.accounts import Accounts
-from dispatch.store.channels import Channels
 from dispatch.store.identity import Grant
 from dispatch.store.pool import County, Database
 from dispatch.store.sql import load as load_sql
-from web.http.auth import Auth
-from web.http.metrics import Requests
+from web.api.routes import Parts
+from web.app import build_app
 
 ALAMEDA, KERN = CountyId(6001), CountyId(6029)
 OAKLAND = {"lat_deg": 37.8044, "lon_deg": -122.2712}
 PASSWORD = "correct horse battery"
 MASTER_KEY = bytes(range(32))
 AGENCY = AgencyId(UUID(int=7))
-
-
-@dataclass(kw_only=True)
-class TestNode:
-    """What ``web.api.routes.Node`` asks for, put together by hand."""
-
-    __test__ = False
-
-    settings: Settings
-    database: Database
-    service: Service
-    accounts: Accounts
-    auth: Auth
-    machine: Clock
-    feed: Feed
-    positions: FixBuffer
-    trackers: TrackerBook
-    unwritten: Unwritten
-    channels: Channels
-    mailer: MailAdapter | None = None
-    requests: Requests = field(default_factory=Requests)
-
-    @property
-    def problems(self) -> list[str]:
-        """Why it must not be sent work."""
-        return self.service.problems
 
 
 class Client:
@@ -120,16 +85,24 @@ def problem(response: httpx.Response, status: int) -> str:
 class Site:
     """The node, its application, and what tests begin with."""
 
-    def __init__(self, node: TestNode, app: ASGIApp, clock: FakeClock) -> None:
+    def __init__(self, node: Parts, app: ASGIApp, clock: FakeClock) -> None:
         self.node = node
         self.app = app
         #: The counties' time and the host's, both.
         self.clock = clock
         self._numbers = iter(range(1_000_000))
         self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            transport=httpx.ASGITransport(self._answer, raise_app_exceptions=False),
             base_url="http://localhost",
         )
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    def change(self, **parts: Any) -> None:
+        """Answer from now on with other parts of the node."""
+        self.node = replace(self.node, **parts)
+        self.app = build_app(self.node)
 
     async def account(self, *roles: Role, county: int = ALAMEDA, **grant: Any) -> str:
         """A new account with ``roles``; returns its username."""

@@ -240,8 +240,8 @@ async def test_help_that_the_database_does_not_take_is_told_and_written_later(
     site: Site, admin: Admin
 ) -> None:
     told: list[Envelope] = []
+    site.change(unwritten=Unwritten(site.node.service.submit, told.append, site.clock))
     node = site.node
-    node.unwritten = Unwritten(node.service.submit, told.append, site.clock)
     phone, team_id, _ = await crew(site)
     await admin.execute(
         "CREATE FUNCTION dispatch.full_up() RETURNS trigger LANGUAGE plpgsql AS "

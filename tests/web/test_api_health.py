@@ -37,7 +37,7 @@ class _Gone:
 
 
 async def test_a_node_lives_without_asking_anybody(site: Site) -> None:
-    site.node.database = _Gone()  # type: ignore[assignment]  # is not asked
+    site.change(database=_Gone())
     response = await site.http.get("/healthz")
     assert response.status_code == 200 and response.json()["status"] == "ok"
 
@@ -46,14 +46,14 @@ async def test_a_node_lives_without_asking_anybody(site: Site) -> None:
 async def test_a_node_whose_clock_is_off_is_not_ready(
     site: Site, off_s: float, status: int
 ) -> None:
-    site.node.machine = _Shifted(off_s)
+    site.change(machine=_Shifted(off_s))
     response = await site.http.get("/readyz")
     assert response.status_code == status, response.text
     assert bool(response.json()["problems"]) == (status == 503)
 
 
 async def test_a_node_without_its_database_is_not_ready(site: Site) -> None:
-    site.node.database = _Gone()  # type: ignore[assignment]  # only asked for its clock
+    site.change(database=_Gone())
     response = await site.http.get("/readyz")
     assert response.status_code == 503
     assert "database: database_connection_lost" in response.json()["problems"]
@@ -84,7 +84,7 @@ async def test_metrics_are_for_this_machine(site: Site) -> None:
 async def test_a_metrics_token_opens_them_from_anywhere_and_is_needed_everywhere(
     site: Site,
 ) -> None:
-    site.node.settings = replace(site.node.settings, metrics_token=Secret("letmein"))
+    site.change(settings=replace(site.node.settings, metrics_token=Secret("letmein")))
     assert problem(await site.http.get("/metrics"), 403) == "metrics_token"
     for token, status in (("letmein", 200), ("letmeout", 403)):
         headers = {"authorization": f"Bearer {token}"}

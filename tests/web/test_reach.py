@@ -45,7 +45,7 @@ class Mailer:
 @pytest.fixture
 def mailer(site: Site) -> Mailer:
     made = Mailer()
-    site.node.mailer = made  # type: ignore[assignment]
+    site.change(mailer=made)
     site.node.channels.kinds = (MAIL,)
     return made
 

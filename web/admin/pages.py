@@ -46,7 +46,7 @@ from web.admin.forms import Form, read_form
 from web.admin.jobs import Job, answer_of
 from web.admin.language import Words, locale_of, names, words_in
 from web.api.intake import envelope
-from web.api.routes import Node
+from web.api.routes import Parts
 from web.api.wire import problem_of
 from web.http.auth import actor_for
 from web.http.pages import Assets, NotBuilt
@@ -80,7 +80,7 @@ class Desk:
     """
 
     request: Request
-    node: Node
+    node: Parts
     words: Words
     principal: Principal
     county_id: CountyId
@@ -383,7 +383,7 @@ async def _run(do: Callable[[], Awaitable[Response]]) -> Response:
 class Pages:
     """Makes routes out of handlers: signs in, finds the county, reads the form, says refusals."""
 
-    def __init__(self, node: Node, writer: Writer) -> None:
+    def __init__(self, node: Parts, writer: Writer) -> None:
         self.node = node
         self.writer = writer
         self._acts = Acts()

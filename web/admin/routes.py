@@ -15,12 +15,12 @@ from web.admin.rules import RulePages
 from web.admin.tokens import TokenPages
 from web.admin.users import UserPages
 from web.admin.zones import ZonePages
-from web.api.routes import Node
+from web.api.routes import Parts
 from web.http.pages import Assets
 
 
 def admin_routes(
-    node: Node, refresh: Callable[[], Awaitable[None]], assets: Assets | None = None
+    node: Parts, refresh: Callable[[], Awaitable[None]], assets: Assets | None = None
 ) -> list[BaseRoute]:
     """Return them.
 

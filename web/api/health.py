@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from crisis.errors import CrisisError, NotAllowed
 from dispatch.store.pulse import MOST_SKEW_S, skew_s
-from web.api.routes import Asked, Node, Rows
+from web.api.routes import Asked, Parts, Rows
 from web.api.wire import answer, header
 from web.http.auth import client_address, header_secret
-from web.http.metrics import CONTENT_TYPE, exposition
+from web.http.metrics import CONTENT_TYPE
 
 _PATIENCE_S = 2.0
 
@@ -48,7 +48,7 @@ async def ready(asked: Asked) -> Response:
     return answer(Health(status="ok"))
 
 
-async def problems_of(node: Node) -> list[str]:
+async def problems_of(node: Parts) -> list[str]:
     """Return why this node must not be sent work; empty = it is ready."""
     problems = list(node.problems)
     before = node.machine.now()
@@ -72,7 +72,7 @@ async def problems_of(node: Node) -> list[str]:
 async def metrics(asked: Asked) -> Response:
     """Counters for Prometheus; from this machine, or with the metrics token."""
     _require_reader(asked)
-    text = exposition(asked.node, asked.node.requests)
+    text = asked.node.metrics.exposition()
     return Response(text, headers={"content-type": CONTENT_TYPE})
 
 

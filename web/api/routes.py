@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -55,7 +55,7 @@ from web.api.wire import (
 )
 from web.http.auth import Auth, actor_for, grant_for, require_scope
 from web.http.headers import headers_of
-from web.http.metrics import Requests
+from web.http.metrics import Metrics
 from web.http.unknown import refuse_name
 
 T = TypeVar("T")
@@ -66,78 +66,41 @@ _LONGEST_QUERY, _MOST_FIELDS = 4_096, 50
 _LONGEST_PATH = 512
 
 
-class Node(Protocol):
-    """What the API needs of the node that it runs on."""
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What handlers work with, of the node that they run on.
 
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        ...
+    Attributes:
+        feed: what each view shows.
+        positions: where teams are.
+        trackers: what tracking apps sent that couldn't be used.
+        unwritten: what takes calls for help, also where they can't be written.
+        channels: by which ways people are reached away from their screens.
+        mailer: what sends e-mail; ``None`` = nothing does.
+        machine: the host's clock.
+        health: says why this node must not be sent work; empty = it is ready.
+        metrics: what is counted, requests among it.
+    """
 
-    @property
-    def database(self) -> Database:
-        """The pools."""
-        ...
-
-    @property
-    def service(self) -> Service:
-        """The counties."""
-        ...
-
-    @property
-    def accounts(self) -> Accounts:
-        """How colleagues see each other."""
-        ...
-
-    @property
-    def auth(self) -> Auth:
-        """Who asks."""
-        ...
-
-    @property
-    def feed(self) -> Feed:
-        """What each view shows."""
-        ...
-
-    @property
-    def positions(self) -> FixBuffer:
-        """Where teams are."""
-        ...
-
-    @property
-    def trackers(self) -> TrackerBook:
-        """What tracking apps sent that couldn't be used."""
-        ...
-
-    @property
-    def unwritten(self) -> Unwritten:
-        """What takes calls for help, also where they can't be written."""
-        ...
-
-    @property
-    def channels(self) -> Channels:
-        """By which ways people are reached away from their screens."""
-        ...
-
-    @property
-    def mailer(self) -> MailAdapter | None:
-        """What sends e-mail; ``None`` = nothing does."""
-        ...
-
-    @property
-    def machine(self) -> Clock:
-        """The host's clock."""
-        ...
-
-    @property
-    def requests(self) -> Requests:
-        """Counts requests, for the metrics."""
-        ...
+    settings: Settings
+    database: Database
+    service: Service
+    accounts: Accounts
+    auth: Auth
+    feed: Feed
+    positions: FixBuffer
+    trackers: TrackerBook
+    unwritten: Unwritten
+    channels: Channels
+    mailer: MailAdapter | None = None
+    machine: Clock
+    health: Callable[[], list[str]]
+    metrics: Metrics
 
     @property
     def problems(self) -> list[str]:
         """Why this node must not be sent work; empty = it is ready."""
-        ...
+        return self.health()
 
 
 class Actors:
@@ -212,7 +175,7 @@ class Asked:
 
     def __init__(
         self,
-        node: Node,
+        node: Parts,
         operation: Operation,
         scope: Scope,
         receive: Receive,
@@ -600,7 +563,7 @@ def _unknown_path() -> NotFound:
 class Api:
     """The ASGI application of the table; refusals become problems here, faults pass on."""
 
-    def __init__(self, node: Node, table: Table) -> None:
+    def __init__(self, node: Parts, table: Table) -> None:
         self._node = node
         self._table = table
         self._actors = Actors()
@@ -639,7 +602,7 @@ class Api:
             status = response.status_code
         finally:
             lasted_s = node.machine.monotonic() - began_s
-            node.requests.note(operation.name, status, lasted_s)
+            node.metrics.requests.note(operation.name, status, lasted_s)
         await response(scope, receive, send)
 
     async def _sender(self, operation: Operation, scope: Scope) -> Principal | None:

@@ -7,9 +7,8 @@ program: nothing that a person typed can come here.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import is_dataclass
-from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -21,21 +20,14 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from crisis.ids import CountyId
+from dispatch.run.service import Service
+from dispatch.run.supervise import Supervisor
+from dispatch.store.pool import Database
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 #: Upper edges of the classes of a request's duration, seconds.
 _EDGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
-#: Parts of the node that may count something in ``stats``.
-_PARTS = (
-    "service",
-    "fanout",
-    "feed",
-    "positions",
-    "pokes",
-    "outbox",
-    "reached",
-    "live",
-    "sessions",
-)
 #: Fields that go up and down; all others only go up.
 _GAUGES = frozenset(
     {"sockets", "views", "slow", "waiting", "queued", "buffered", "open", "in_use", "tracked"}
@@ -81,21 +73,41 @@ class Requests:
         yield lasted
 
 
-class NodeCollector:
-    """Reads what the node's parts have counted, at the moment of being asked."""
+class Metrics:
+    """Reads what the node's parts have counted, at the moment of being asked.
 
-    def __init__(self, node: Any, requests: Requests) -> None:
-        self._node = node
-        self._requests = requests
+    Args:
+        counts: what each part has counted, by the part's name.
+        overlooked: deadlines that nobody has seen to.
+        supervisor: of the background work; ``None`` = there is none.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        database: Database,
+        counts: Mapping[str, Callable[[], object]],
+        overlooked: Callable[[], Mapping[CountyId, Sized]] = dict,
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self.requests = Requests()
+        self._service = service
+        self._database = database
+        self._counts = counts
+        self._overlooked = overlooked
+        self._supervisor = supervisor
+
+    def exposition(self) -> bytes:
+        """Return everything counted, as Prometheus reads it."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry)
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
-        yield from self._requests.collect()
-        for part in _PARTS:
-            stats = getattr(getattr(self._node, part, None), "stats", None)
-            if callable(stats):
-                stats = stats()
-            yield from _numbers(part, stats)
+        yield from self.requests.collect()
+        for part, count in self._counts.items():
+            yield from _numbers(part, count())
         yield from self._boards()
         yield from self._background()
         yield from self._pools()
@@ -105,25 +117,22 @@ class NodeCollector:
             "crisis_board_things", "Open things on a county's board.", labels=["county", "kind"]
         )
         seqs = GaugeMetricFamily("crisis_board_seq", "Head of a county's log.", labels=["county"])
-        for runner in self._node.service.counties:
+        for runner in self._service.counties:
             board, county = runner.board, str(runner.county_id)
             seqs.add_metric([county], board.seq)
             for kind in ("calls", "incidents", "teams", "shifts", "duress", "obligations"):
                 held.add_metric([county, kind], len(getattr(board, kind)))
         yield held
         yield seqs
-        watchdog = getattr(self._node, "watchdog", None)
-        if watchdog is not None:
-            overlooked = GaugeMetricFamily(
-                "crisis_overlooked", "Deadlines that nobody has seen to.", labels=["county"]
-            )
-            for county_id, found in sorted(watchdog.overlooked.items()):
-                overlooked.add_metric([str(county_id)], len(found))
-            yield overlooked
+        overlooked = GaugeMetricFamily(
+            "crisis_overlooked", "Deadlines that nobody has seen to.", labels=["county"]
+        )
+        for county_id, found in sorted(self._overlooked().items()):
+            overlooked.add_metric([str(county_id)], len(found))
+        yield overlooked
 
     def _background(self) -> Iterator[Metric]:
-        supervisor = getattr(self._node, "supervisor", None)
-        if supervisor is None:
+        if self._supervisor is None:
             return
         failures = CounterMetricFamily(
             "crisis_background_failures", "Failures of background work.", labels=["work"]
@@ -131,8 +140,8 @@ class NodeCollector:
         failing = GaugeMetricFamily(
             "crisis_background_failing", "Background work that is down now.", labels=["work"]
         )
-        down = supervisor.failing()
-        for name, health in sorted(supervisor.health().items()):
+        down = self._supervisor.failing()
+        for name, health in sorted(self._supervisor.health().items()):
             failures.add_metric([name], health.failures)
             failing.add_metric([name], float(name in down))
         yield failures
@@ -142,7 +151,7 @@ class NodeCollector:
         pools = GaugeMetricFamily(
             "crisis_database_connections", "Connections by role.", labels=["role", "state"]
         )
-        for role, (in_use, is_open) in sorted(self._node.database.usage().items()):
+        for role, (in_use, is_open) in sorted(self._database.usage().items()):
             pools.add_metric([role, "in_use"], in_use)
             pools.add_metric([role, "open"], is_open)
         yield pools
@@ -166,10 +175,3 @@ def _field_names(stats: object) -> Iterable[str]:
     if is_dataclass(stats):
         return list(stats.__dataclass_fields__)
     return ()
-
-
-def exposition(node: Any, requests: Requests) -> bytes:
-    """Return everything counted, as Prometheus reads it."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(NodeCollector(node, requests))
-    return generate_latest(registry)
