@@ -231,6 +231,7 @@ RefusalCode = Literal[
     "reason_stops_only_a_team",
     "reopened_too_late",
     "responder_has_account",
+    "retention_runs",
     "role",
     "run_over",
     "rung_not_due",

@@ -277,10 +277,12 @@ def note_due(
     return after.astimezone(UTC) - timedelta(microseconds=1)
 
 
-def retention_until(closed_on: date, standards: Standards | None = None) -> date:
-    """Return the first local day on which a closed record may be erased, holds aside."""
-    book = packaged() if standards is None else standards
-    years = book.number("retention.years", closed_on)
+def retention_until(closed_on: date, today: date, standards: Standards) -> date:
+    """Return the first local day on which a closed record may be erased, holds aside.
+
+    ``today``: what is in force now counts, also for what was closed under other rules.
+    """
+    years = standards.number("retention.years", today)
     try:
         return closed_on.replace(year=closed_on.year + years)
     except ValueError:  # 29 February

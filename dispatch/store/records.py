@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -18,6 +19,7 @@ from crisis.ids import IncidentId, RecordId
 from crisis.rights import Act, may
 from crisis.roles import Actor
 from crisis.shapes import Value
+from crisis.standards import Standards, local_day, retention_until
 from dispatch.store.audit import note_read
 from dispatch.store.pool import County, Database, Record
 from dispatch.store.sealing import CountyKeys
@@ -121,6 +123,8 @@ async def erase_incident(
     *,
     purpose: str,
     now: datetime,
+    standards: Standards,
+    zone: ZoneInfo,
 ) -> bool:
     """Destroy an incident's data key: its records and sealed facts are gone, the log stays whole.
 
@@ -134,6 +138,7 @@ async def erase_incident(
         NotAllowed: ``not_permitted``.
         NotFound: ``unknown_incident``.
         Conflict: ``incident_open``: somebody may still need it to find a person.
+            ``retention_runs``: a closed record must be kept until then.
     """
     if not may(eraser, Act.ERASE):
         raise NotAllowed("not_permitted", "Only a supervisor or compliance may erase an incident.")
@@ -146,6 +151,12 @@ async def erase_incident(
             raise NotFound("unknown_incident", "There is no such incident in this county.")
         if row["is_open"]:
             raise Conflict("incident_open", "Close the incident before it is erased.")
+        today = local_day(now, zone)
+        first = retention_until(local_day(row["ended_at"], zone), today, standards)
+        if today < first:
+            raise Conflict(
+                "retention_runs", f"It may be erased from {first} on.", erasable_from=str(first)
+            )
         if not row["is_erased"]:
             await con.execute(SQL["destroy_incident_key"], county_id, incident_id, now)
             await note_read(

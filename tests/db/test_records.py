@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from crisis.clock import FakeClock, new_id
 from crisis.errors import Conflict, CrisisError, Invalid, NotAllowed, NotFound, Unavailable
 from crisis.ids import IncidentId, RecordId, UserId
 from crisis.roles import Actor, Role
+from crisis.standards import PACIFIC, packaged
 from dispatch.store.audit import list_reads
 from dispatch.store.pool import Database
 from dispatch.store.records import erase_incident, list_records, read_record
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
 
 ALPINE, KERN = 6003, 6029
+LONG_AGO = datetime(2010, 5, 3, tzinfo=UTC)
 MASTER = bytes(range(32))
 READER = Actor(user_id=UserId(new_id()), roles=frozenset({Role.DISPATCHER}))
 SUPERVISOR = Actor(user_id=UserId(new_id()), roles=frozenset({Role.SUPERVISOR}))
@@ -33,18 +36,22 @@ def keys() -> CountyKeys:
     return CountyKeys(MASTER, KERN)
 
 
-async def _incident(admin: Admin, keys: CountyKeys, *, is_open: bool = False) -> IncidentId:
+async def _incident(
+    admin: Admin, keys: CountyKeys, *, is_open: bool = False, ended_at: datetime = LONG_AGO
+) -> IncidentId:
     incident_id = IncidentId(new_id())
     await admin.execute(
         "INSERT INTO counties (county_id, name, area_class) VALUES (6029, 'Kern', 'urban') "
         "ON CONFLICT DO NOTHING"
     )
     await admin.execute(
-        "INSERT INTO incidents (county_id, incident_id, number, state, is_open, received_at, "
-        "referral_source, excluded_setting, back_entered, fold_version, body) "
-        "VALUES (6029, $1, 1, 'closed', $2, now(), 'line', false, false, 1, '{}')",
+        "INSERT INTO incidents (county_id, incident_id, number, state, is_open, "
+        "received_at, ended_at, referral_source, excluded_setting, back_entered, fold_version, "
+        "body) "
+        "VALUES (6029, $1, 1, 'closed', $2, $3, $3, 'line', false, false, 1, '{}')",
         incident_id,
         is_open,
+        ended_at,
     )
     await admin.execute(
         "INSERT INTO incident_keys (county_id, incident_id, wrapped) VALUES (6029, $1, $2)",
@@ -98,6 +105,35 @@ async def test_an_own_incidents_record_opens_without_a_purpose_and_is_noted(
         clock.now(),
         None,
     )
+
+
+async def _erase(
+    database: Database, keys: CountyKeys, incident_id: IncidentId, eraser: Actor, now: datetime
+) -> bool:
+    return await erase_incident(
+        database,
+        keys,
+        incident_id,
+        eraser,
+        purpose="persons_request",
+        now=now,
+        standards=packaged(),
+        zone=PACIFIC,
+    )
+
+
+async def test_a_closed_incident_is_kept_as_long_as_the_standards_say(
+    database: Database, admin: Admin, clock: FakeClock, keys: CountyKeys
+) -> None:
+    # The evening before in California.
+    ended_at = datetime(2026, 5, 4, 5, 0, tzinfo=UTC)
+    incident_id = await _incident(admin, keys, ended_at=ended_at)
+    last = datetime(2036, 5, 3, 6, 59, tzinfo=UTC)
+    with pytest.raises(Conflict) as refusal:
+        await _erase(database, keys, incident_id, SUPERVISOR, last)
+    assert refusal.value.code == "retention_runs"
+    assert refusal.value.facts == {"erasable_from": "2036-05-03"}
+    assert await _erase(database, keys, incident_id, SUPERVISOR, last + timedelta(minutes=1))
 
 
 async def test_others_must_say_why(
@@ -189,9 +225,7 @@ async def test_an_erased_incident_stays_shut_also_where_its_key_is_still_open(
     wrapped = await admin.fetchval("SELECT wrapped FROM incident_keys")
     elsewhere.load(incident_id, bytes(wrapped))
 
-    assert await erase_incident(
-        database, keys, incident_id, SUPERVISOR, purpose="persons_request", now=clock.now()
-    )
+    assert await _erase(database, keys, incident_id, SUPERVISOR, clock.now())
     assert incident_id not in keys
     assert tuple(await admin.fetchrow("SELECT wrapped, erased_at FROM incident_keys") or ()) == (
         None,
@@ -206,9 +240,7 @@ async def test_an_erased_incident_stays_shut_also_where_its_key_is_still_open(
         ("erased_record_read", None),
         ("incident_erased", "persons_request"),
     ]
-    assert not await erase_incident(
-        database, keys, incident_id, SUPERVISOR, purpose="persons_request", now=clock.now()
-    )
+    assert not await _erase(database, keys, incident_id, SUPERVISOR, clock.now())
     assert len(await list_reads(database, KERN)) == 2
 
 
@@ -218,9 +250,7 @@ async def test_erasing_is_refused_to_others_while_open_and_where_nothing_is(
     incident_id = await _incident(admin, keys, is_open=True)
 
     async def erase(which: IncidentId, eraser: Actor) -> None:
-        await erase_incident(
-            database, keys, which, eraser, purpose="persons_request", now=clock.now()
-        )
+        await _erase(database, keys, which, eraser, clock.now())
 
     with pytest.raises(NotAllowed):
         await erase(incident_id, READER)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
 import signal
 import socket
 import time
 import urllib.request
+from base64 import b64encode
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
+import asyncpg
 import pytest
 
+from dispatch.store.sealing import CountyKeys
 from tests.e2e.cli_kit import Cli, InProcess
+
+MASTER_KEY = bytes(range(32))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +42,8 @@ from tests.e2e.cli_kit import Cli, InProcess
         (("replay",), ("received_at", "--resimulate", "--column", "--keep")),
         (("report", "response-times"), ("--since", "--list", "unserved")),
         (("audit", "verify"), ("--head", "rewritten")),
+        (("incident", "reads"), ("newest first",)),
+        (("incident", "erase"), ("--purpose", "audit", "--yes")),
         (("doctor",), ("Changes nothing",)),
     ],
 )
@@ -386,6 +396,41 @@ def test_a_report_of_an_empty_county_says_so_in_every_form(on_server: Cli) -> No
     unserved = cli("report", "response-times", "--county", "Napa", expect=3)
     assert "county add" in unserved.stderr
     assert "whole" in cli("audit", "verify").stdout
+
+
+async def _past_incident(dsn: str, received_at: datetime) -> None:
+    con = await asyncpg.connect(dsn)
+    await con.execute(
+        "INSERT INTO dispatch.incidents (county_id, incident_id, number, state, is_open, "
+        "received_at, ended_at, referral_source, excluded_setting, back_entered, fold_version, "
+        "body) VALUES (6029, $1, 7, 'closed', false, $2, $2, 'line', false, false, 3, '{}')",
+        UUID(int=7),
+        received_at,
+    )
+    await con.execute(
+        "INSERT INTO dispatch.incident_keys (county_id, incident_id, wrapped) "
+        "VALUES (6029, $1, $2)",
+        UUID(int=7),
+        CountyKeys(MASTER_KEY, 6029).create(UUID(int=7)),
+    )
+    await con.close()
+
+
+def test_an_incident_is_erased_by_whoever_says_why_and_that_is_told(on_server: Cli) -> None:
+    cli = on_server
+    cli("county", "add", "Kern")
+    of = ("--county", "Kern")
+    assert "no incident 7" in cli("incident", "reads", "7", *of, expect=3).stderr
+    dsn = cli.environ["DATABASE_URL"]
+    cli.environ["CRISIS_MASTER_KEY"] = b64encode(MASTER_KEY).decode()
+    asyncio.run(_past_incident(dsn, datetime(2010, 5, 3, tzinfo=UTC)))
+    assert "Nobody has read" in cli("incident", "reads", "7", *of).stdout
+    erase = ("incident", "erase", "7", *of, "--purpose", "record_request")
+    assert "say --yes" in cli(*erase, expect=2).stderr
+    assert "7 of Kern is erased." in cli(*erase, "--yes").stdout
+    assert "already" in cli(*erase, "--yes").stdout
+    told = cli("incident", "reads", "7", *of).stdout
+    assert "incident_erased" in told and "record_request" in told
 
 
 def test_doctor_tells_what_to_do_before_there_is_anything(cli: Cli) -> None:

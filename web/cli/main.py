@@ -23,7 +23,19 @@ from crisis.errors import CrisisError, Unavailable
 from crisis.names import asked_back
 from dispatch.run.config import SettingsError
 from dispatch.run.supervise import describe
-from web.cli import accounts, audit, counties, demo, doctor, replay, report, roster, serve, shifts
+from web.cli import (
+    accounts,
+    audit,
+    counties,
+    demo,
+    doctor,
+    incidents,
+    replay,
+    report,
+    roster,
+    serve,
+    shifts,
+)
 from web.cli.text import Exit, Usage, explain, warn
 
 DESCRIPTION = """\
@@ -91,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
         replay,
         report,
         audit,
+        incidents,
         doctor,
     ):
         module.add(commands)

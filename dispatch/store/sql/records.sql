@@ -35,7 +35,8 @@ ORDER BY created_at, record_id;
 -- name: lock_incident_key
 -- An incident's key and whether it is on the board, held until the transaction ends.
 -- params: $1 county_id integer, $2 incident_id uuid
-SELECT k.wrapped IS NULL AS is_erased, i.is_open
+SELECT
+    k.wrapped IS NULL AS is_erased, i.is_open, coalesce(i.ended_at, i.received_at) AS ended_at
 FROM incident_keys AS k
 JOIN incidents AS i
     ON i.county_id = k.county_id AND i.incident_id = k.incident_id

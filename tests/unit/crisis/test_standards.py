@@ -234,8 +234,8 @@ def test_a_mandated_report_is_due_after_elapsed_hours_whatever_the_clocks_do() -
 
 
 def test_records_are_kept_ten_years_also_from_a_leap_day() -> None:
-    assert retention_until(date(2026, 5, 3)) == date(2036, 5, 3)
-    assert retention_until(date(2028, 2, 29)) == date(2038, 3, 1)
+    assert retention_until(date(2026, 5, 3), TODAY, packaged()) == date(2036, 5, 3)
+    assert retention_until(date(2028, 2, 29), TODAY, packaged()) == date(2038, 3, 1)
 
 
 def test_a_fact_that_is_no_number_is_not_read_as_one() -> None:
