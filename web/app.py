@@ -13,11 +13,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from crisis.errors import CrisisError, Invalid, NotFound, ShuttingDown
@@ -42,8 +41,10 @@ from web.api import (
 )
 from web.api.openapi import describe as describe_api
 from web.api.routes import Api, Asked, Operation, Parts, Table
-from web.api.wire import JSON, WrongMethod, fault, refusal
+from web.api.wire import JSON
+from web.http.headers import headers_of
 from web.http.pages import plain_page
+from web.http.problems import WrongMethod, fault, refusal
 from web.http.security import Noting, Security, SecuritySettings
 
 log = logging.getLogger(__name__)
@@ -122,15 +123,7 @@ def build_app(
         security: ``None`` = made from the node's settings.
     """
     table = table_of(operations)
-    pages = Starlette(
-        routes=list(routes),
-        lifespan=lifespan,
-        exception_handlers={
-            CrisisError: _on_refusal,
-            HTTPException: _on_http,
-            Exception: _on_fault,
-        },
-    )
+    pages = Router(routes, lifespan=lifespan)
     if security is None:
         settings = node.settings
         security = SecuritySettings(
@@ -161,6 +154,8 @@ class _Fork:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and self._api.owns(scope["path"]):
             return self._api(scope, receive, send)
+        # The router raises what it has no route for, instead of answering by itself.
+        scope["app"] = self
         return self._pages(scope, receive, send)
 
 
@@ -183,6 +178,8 @@ class Border:
             await self._app(scope, receive, noting)
         except CrisisError as error:
             response = refusal(error)
+        except HTTPException as error:
+            response = _on_http(scope, error)
         except ClientDisconnect:
             return
         except asyncio.CancelledError:
@@ -220,23 +217,12 @@ def _note(scope: Scope, error: Exception) -> None:
     )
 
 
-async def _on_refusal(request: Request, error: Exception) -> Response:
-    return refusal(error) if isinstance(error, CrisisError) else fault()
-
-
-async def _on_fault(request: Request, error: Exception) -> Response:
-    # Logged at the border, which it reaches next.
-    return fault()
-
-
-async def _on_http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        return fault()
+def _on_http(scope: Scope, error: HTTPException) -> Response:
     if error.status_code == 405:
         return refusal(WrongMethod((error.headers or {}).get("Allow", "")))
-    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
-        # Somebody mistyped an address, or follows an old link.
-        return plain_page(404, "Not found", "There is no such page.")
     if error.status_code == 404:
+        if b"text/html" in headers_of(scope).get(b"accept", b""):
+            # Somebody mistyped an address, or follows an old link.
+            return plain_page(404, "Not found", "There is no such page.")
         return refusal(NotFound("unknown_path", "There is no such page."))
     return refusal(Invalid("bad_request", "The request can't be understood."))

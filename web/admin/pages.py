@@ -47,7 +47,7 @@ from web.admin.jobs import Job, answer_of
 from web.admin.language import Words, locale_of, names, words_in
 from web.api.intake import envelope
 from web.api.routes import Parts
-from web.api.wire import problem_of
+from web.http import problems
 from web.http.auth import actor_for
 from web.http.pages import Assets, NotBuilt
 
@@ -253,7 +253,7 @@ class Writer:
         """Return a page that says why there is none."""
         trouble = told(error, words_in(locale_of(request)))
         return self._write(
-            "refused.html", problem_of(error).status, request, desk=None, trouble=trouble, act=""
+            "refused.html", problems.status_of(error), request, desk=None, trouble=trouble, act=""
         )
 
     def _write(self, template: str, status: int, request: Request, **values: Any) -> Response:
@@ -319,7 +319,7 @@ def problem_in(words: Words, problem: str) -> str:
 
 def status_of(error: Trouble) -> int:
     """Return the HTTP status of a refusal."""
-    return problem_of(error).status if isinstance(error, CrisisError) else 422
+    return problems.status_of(error) if isinstance(error, CrisisError) else 422
 
 
 class Acts:

@@ -14,7 +14,7 @@ import msgspec
 from crisis.rights import SENDERS
 from web.api.intake import Answered
 from web.api.routes import Operation
-from web.api.wire import FAULT_STATUS, PROBLEM_JSON, STATUSES, Problem
+from web.http.problems import FAULT_STATUS, PROBLEM_JSON, STATUSES, Problem
 
 _REF: Final = "#/components/schemas/{name}"
 
@@ -49,7 +49,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
 }
 #: Kinds of refusal → what the response is called in the description.
 _RESPONSES: dict[int, tuple[str, str]] = {
-    400: ("BadRequest", "Not JSON."),
+    400: ("BadRequest", "It can't be read."),
     401: ("NotSignedIn", "No session, or one that has ended."),
     403: ("NotAllowed", "Not open to this account, role or token."),
     404: ("NotFound", "No such thing in this county."),

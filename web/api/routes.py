@@ -46,16 +46,15 @@ from dispatch.store.pool import Database
 from web.api.intake import CommandBody, command_body
 from web.api.wire import (
     BODY_LIMIT,
-    WrongMethod,
     convert,
     header,
     read_body,
-    refusal,
     uuid_of,
 )
 from web.http.auth import Auth, actor_for, grant_for, require_scope
 from web.http.headers import headers_of
 from web.http.metrics import Metrics
+from web.http.problems import WrongMethod, status_of
 from web.http.unknown import refuse_name
 
 T = TypeVar("T")
@@ -561,7 +560,7 @@ def _unknown_path() -> NotFound:
 
 
 class Api:
-    """The ASGI application of the table; refusals become problems here, faults pass on."""
+    """The ASGI application of the table; refusals and faults pass on."""
 
     def __init__(self, node: Parts, table: Table) -> None:
         self._node = node
@@ -598,8 +597,8 @@ class Api:
                 # What is read from memory may be old; who reads it must be able to tell.
                 response.headers["board-age"] = f"{asked.county.age_s():.1f}"
         except CrisisError as error:
-            response = refusal(error)
-            status = response.status_code
+            status = status_of(error)
+            raise
         finally:
             lasted_s = node.machine.monotonic() - began_s
             node.metrics.requests.note(operation.name, status, lasted_s)

@@ -31,8 +31,9 @@ from geo.fix import Fix, Reason
 from geo.trackers import Alarm, TrackerPost, Trouble, read_post
 from web.api.positions import MOST_FIXES, source_for
 from web.api.routes import Asked, Rows
-from web.api.wire import TooLarge, answer
+from web.api.wire import answer
 from web.http.headers import headers_of
+from web.http.problems import TooLarge
 
 #: Any form is read at any of them; the name only tells apart what is set up on a device.
 _APPS = frozenset({"osmand", "traccar", "owntracks", "overland"})

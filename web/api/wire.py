@@ -1,7 +1,7 @@
-"""What goes over the wire: bodies and queries read strictly, answers and refusals written.
+"""What goes over the wire: bodies and queries read strictly, answers written.
 
-Decides how a body is read, once, into the types of the program, and which HTTP status a refusal
-has; nothing else knows these numbers. Must not know commands (``web.api.intake``) nor rules.
+Decides how a body is read, once, into the types of the program. Must not know commands
+(``web.api.intake``) nor rules.
 """
 
 from __future__ import annotations
@@ -14,123 +14,21 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from crisis.errors import CrisisError, Invalid, NotFound
+from crisis.errors import Invalid, NotFound
 from crisis.names import shown
 from web.http.headers import headers_of
+from web.http.problems import BadRequest, too_large
 from web.http.unknown import unknown_field, unknown_word
 
 #: Bytes of a request's body at most; the longest texts fit several times over.
 BODY_LIMIT = 256 * 1024
 JSON = "application/json"
-PROBLEM_JSON = "application/problem+json"
 
 _encoder = msgspec.json.Encoder()
 _NO_STORE = {"cache-control": "no-store"}
-
-
-# Refusals that only HTTP knows
-
-
-class BadRequest(Invalid):
-    """It can't even be read as JSON."""
-
-
-class TooLarge(Invalid):
-    """The body is longer than any that makes sense."""
-
-
-class WrongMethod(Invalid):
-    """The path exists, but not for this method; ``allow`` lists those that it has."""
-
-    def __init__(self, allow: str) -> None:
-        super().__init__("method_not_allowed", f"This path takes {allow}.", allow=allow)
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """A refusal, after RFC 9457. ``code`` is stable; ``facts`` are the values behind ``detail``."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    code: str
-    detail: str
-    facts: dict[str, Any] = {}
-
-
-_STATUS: Mapping[str, tuple[int, str]] = {
-    "invalid": (422, "The request can't be understood"),
-    "not_signed_in": (401, "Sign in first"),
-    "not_allowed": (403, "Not allowed"),
-    "not_found": (404, "Not found"),
-    "conflict": (409, "Not possible now"),
-    "too_many": (429, "Too often"),
-    "unavailable": (503, "Not available at this moment"),
-}
-_HTTP_ONLY: Mapping[type[CrisisError], tuple[int, str]] = {
-    BadRequest: (400, "Not JSON"),
-    TooLarge: (413, "Too long"),
-    WrongMethod: (405, "Method not allowed"),
-}
-FAULT_STATUS = 500
-_FAILED = (FAULT_STATUS, "The service failed")
-#: Every status that a refusal of each kind can have, for the API's description.
-STATUSES: Mapping[str, int] = {kind: status for kind, (status, _) in _STATUS.items()}
-#: Seconds after which an unavailable service may be asked again, where nothing better is known.
-_TRY_AGAIN_S = 1
-
-
-def problem_of(error: CrisisError) -> Problem:
-    """Return the refusal as it goes over the wire."""
-    status, title = _HTTP_ONLY.get(type(error)) or _STATUS.get(error.kind) or _FAILED
-    return Problem(
-        title=title,
-        status=status,
-        code=error.code,
-        detail=error.detail,
-        facts=dict(error.facts),
-    )
-
-
-def refusal(error: CrisisError) -> Response:
-    """Return the response for a refusal."""
-    problem = problem_of(error)
-    headers = dict(_NO_STORE)
-    if problem.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    elif problem.status == 405:
-        headers["allow"] = str(error.facts["allow"])
-    elif problem.status in {429, 503}:
-        after = error.facts.get("retry_after_s", _TRY_AGAIN_S)
-        seconds = after if isinstance(after, int | float) and math.isfinite(after) else 1
-        headers["retry-after"] = str(max(1, math.ceil(seconds)))
-    return Response(_encode(problem), problem.status, headers, PROBLEM_JSON)
-
-
-#: Answered where the service failed: it says nothing of what went wrong inside.
-FAULT = Problem(
-    title=_FAILED[1],
-    status=FAULT_STATUS,
-    code="internal_fault",
-    detail="The service could not answer; it has been logged. The same request may be sent again.",
-)
-
-
-def fault() -> Response:
-    """Return the response for an unforeseen error."""
-    return Response(_encode(FAULT), FAULT.status, dict(_NO_STORE), PROBLEM_JSON)
-
-
-def _encode(problem: Problem) -> bytes:
-    try:
-        return _encoder.encode(problem)
-    except (TypeError, ValueError, OverflowError):
-        # A fact that isn't JSON-able is a slip of ours; it must not hide the refusal.
-        facts = {name: str(value) for name, value in problem.facts.items()}
-        return _encoder.encode(msgspec.structs.replace(problem, facts=facts))
 
 
 def answer(value: object, status: int = 200) -> Response:
@@ -150,13 +48,13 @@ async def read_body(scope: Scope, receive: Receive, limit: int = BODY_LIMIT) -> 
     """
     announced = headers_of(scope).get(b"content-length", b"")
     if announced.isdigit() and int(announced[:20]) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         # Nearly every body comes in one piece.
         whole: bytes = message.get("body", b"")
         if len(whole) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         return whole
     chunks: list[bytes] = []
     length = 0
@@ -166,15 +64,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int = BODY_LIMIT) -> 
         chunk: bytes = message.get("body", b"")
         length += len(chunk)
         if length > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
         message = await receive()
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge("body_too_long", f"The body may have at most {limit} bytes.", limit=limit)
 
 
 def header(scope: Scope, name: bytes) -> str | None:

@@ -15,17 +15,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crisis.clock import random_bytes
+from crisis.errors import CrisisError, NotAllowed
 from crisis.shapes import Value
 from web.http.auth import cookie_secret, is_local, is_secure
 from web.http.headers import headers_of
+from web.http.problems import BadRequest, too_large
+from web.http.problems import refusal as answer_to
 
 #: Any value will do; a page of ours always sends it.
 CLIENT_HEADER = "X-Crisis-Client"
@@ -98,23 +101,18 @@ class Proxies:
         self._networks: list[IPv4Network | IPv6Network] = [
             ip_network(name, strict=False) for name in names - {"unix"}
         ]
-        #: Peers that were judged before; a proxy's requests come from the same few addresses.
-        self._judged: dict[str, bool] = {}
+        #: A proxy's requests come from the same few addresses; anything may stand in a header.
+        self._is_ours = lru_cache(maxsize=_MOST_JUDGED)(self._judge)
 
     def trusts(self, address: str | None) -> bool:
         """Whether what this peer forwards is believed; None = a Unix socket."""
         if address is None:
             return self._unix
-        if not self._networks:
-            return False
-        known = self._judged.get(address)
-        if known is None:
-            ip = _ip(address)
-            known = ip is not None and any(ip in network for network in self._networks)
-            if len(self._judged) >= _MOST_JUDGED:
-                self._judged.clear()
-            self._judged[address] = known
-        return known
+        return bool(self._networks) and self._is_ours(address)
+
+    def _judge(self, address: str) -> bool:
+        ip = _ip(address)
+        return ip is not None and any(ip in network for network in self._networks)
 
     def apply(self, scope: Scope) -> bool:
         """Put the real client and scheme into ``scope``; True if the peer is trusted.
@@ -148,7 +146,6 @@ class Proxies:
         scope["scheme"] = plain + "s" if is_tls else plain
 
 
-#: An address may be anything that a client writes into a header.
 _MOST_JUDGED = 4_096
 
 
@@ -160,32 +157,12 @@ def _ip(address: str) -> IPv4Address | IPv6Address | None:
     return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
 
 
-class _Refusal(Value, frozen=True, kw_only=True):
-    """A refusal made before the application; problem+json on the wire."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    code: str
-    detail: str
-
-
-_FOREIGN_PAGE = _Refusal(
-    title="Not allowed",
-    status=403,
-    code="foreign_page",
-    detail="This request comes from a page of another site.",
+_FOREIGN_PAGE = NotAllowed("foreign_page", "This request comes from a page of another site.")
+_UNPROVEN_PAGE = NotAllowed(
+    "unproven_page",
+    f"A request with the session's cookie needs Origin and the header {CLIENT_HEADER}.",
 )
-_UNPROVEN_PAGE = _Refusal(
-    title="Not allowed",
-    status=403,
-    code="unproven_page",
-    detail=f"A request with the session's cookie needs Origin and the header {CLIENT_HEADER}.",
-)
-_BAD_LENGTH = _Refusal(
-    title="Invalid", status=400, code="bad_length", detail="Content-Length is not a number."
-)
-_encode = msgspec.json.Encoder().encode
+_BAD_LENGTH = BadRequest("bad_length", "Content-Length is not a number.")
 
 
 class Security:
@@ -243,13 +220,13 @@ class Security:
         limit = self._limit(path)
         added = self._added[path.startswith("/api/"), is_secure(scope)]
         is_heard = path in self._settings.always_heard
-        exchange = _Exchange(receive, send, limit, added, request_id, is_heard=is_heard)
+        exchange = _Exchange(scope, receive, send, limit, added, request_id, is_heard=is_heard)
         if is_heard:
             refusal = None if refusal is _UNPROVEN_PAGE else refusal
         else:
             refusal = refusal or _too_long(headers, limit)
         if refusal is not None:
-            await _refuse(exchange, refusal)
+            await answer_to(refusal)(scope, receive, exchange)
             return
         # The server reads no more of a body than its announced length, which was looked at.
         is_announced = b"content-length" in headers and b"transfer-encoding" not in headers
@@ -261,7 +238,7 @@ class Security:
             if not exchange.is_over:
                 raise
 
-    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> _Refusal | None:
+    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> CrisisError | None:
         if b"authorization" in headers:
             return None
         if scope["type"] == "http" and scope["method"] in _SAFE:
@@ -364,10 +341,20 @@ class _Exchange(Noting):
     Passes a body on until it is longer than allowed, then answers 413 in the app's place.
     """
 
-    __slots__ = ("_added", "_is_heard", "_left", "_limit", "_receive", "_request_id", "is_over")
+    __slots__ = (
+        "_added",
+        "_is_heard",
+        "_left",
+        "_limit",
+        "_receive",
+        "_request_id",
+        "_scope",
+        "is_over",
+    )
 
     def __init__(
         self,
+        scope: Scope,
         receive: Receive,
         send: Send,
         limit: int,
@@ -376,6 +363,7 @@ class _Exchange(Noting):
         *,
         is_heard: bool = False,
     ) -> None:
+        self._scope = scope
         self._send = send
         self._is_heard = is_heard
         self.has_begun = False
@@ -399,7 +387,9 @@ class _Exchange(Noting):
                     return {"type": "http.disconnect"}
                 self.is_over = True
                 if not self.has_begun:
-                    await _refuse(self._pass_on, _too_long_for(self._limit))
+                    await answer_to(too_large(self._limit))(
+                        self._scope, self._receive, self._pass_on
+                    )
                 return {"type": "http.disconnect"}
         return message
 
@@ -427,39 +417,13 @@ async def _nothing() -> None:
     """Send nothing."""
 
 
-def _too_long(headers: Mapping[bytes, bytes], limit: int) -> _Refusal | None:
+def _too_long(headers: Mapping[bytes, bytes], limit: int) -> CrisisError | None:
     length = headers.get(b"content-length")
     if length is None:
         return None
     if not length.isdigit():
         return _BAD_LENGTH
-    return _too_long_for(limit) if int(length) > limit else None
-
-
-def _too_long_for(limit: int) -> _Refusal:
-    return _Refusal(
-        title="Too long",
-        status=413,
-        code="body_too_long",
-        detail=f"The body may have at most {limit} bytes.",
-    )
-
-
-async def _refuse(send: Send, refusal: _Refusal) -> None:
-    body = _encode(refusal)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": refusal.status,
-            "headers": [
-                (b"content-type", b"application/problem+json"),
-                (b"content-length", str(len(body)).encode()),
-                # The rest of the body was not read, and should not be.
-                *([(b"connection", b"close")] if refusal.status == 413 else []),
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    return too_large(limit) if int(length) > limit else None
 
 
 def _added_headers(settings: SecuritySettings, *, is_api: bool, secure: bool) -> _Added:

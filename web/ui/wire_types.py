@@ -32,8 +32,8 @@ from dispatch.feed.rules import RULES, WIRE_KINDS
 from geo.counties import counties
 from web.api.intake import Answered
 from web.api.routes import Operation
-from web.api.wire import Problem
 from web.app import table_of
+from web.http.problems import Problem
 from web.ui import frame_types
 from web.ui.build import UI
 from web.ui.words import WORDS, AlertTemplate, EntityKind

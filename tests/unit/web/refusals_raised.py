@@ -35,7 +35,7 @@ def codes_in(tree: ast.AST) -> Iterator[str]:
         named = {word.arg: word.value for word in node.keywords}
         if isinstance(node.func, ast.Name) and node.func.id in _CLASSES and node.args:
             yield from _texts(node.args[0])
-        elif isinstance(node.func, ast.Name) and node.func.id in {"Problem", "_Refusal"}:
+        elif isinstance(node.func, ast.Name) and node.func.id == "Problem":
             yield from _texts(named.get("code"))
         elif ast.unparse(node.func) == "super().__init__" and node.args:
             # A refusal with a class of its own; what else starts so has no text there.

@@ -14,7 +14,8 @@ from crisis.errors import CrisisError, Invalid, NotFound
 from crisis.ids import UserId, timer_command_id
 from crisis.roles import Actor, Role
 from crisis.states import Source
-from web.api import intake, wire
+from web.api import intake
+from web.http import problems
 
 ACCOUNT = UserId(UUID(int=1))
 
@@ -55,14 +56,14 @@ def test_what_has_the_wrong_type_is_refused_with_its_path(raw: bytes, path: str)
     refusal = refused(raw)
     assert isinstance(refusal, Invalid) and refusal.code == "bad_body"
     assert refusal.facts["path"] == path
-    assert wire.problem_of(refusal).status == 422
+    assert problems.problem_of(refusal).status == 422
 
 
 @pytest.mark.parametrize(
     "raw", [b"{", b"\xff\xfe", b'{"narrative": "\\ud800"}', b"{'a': 1}", b"[" * 100_000]
 )
 def test_what_is_not_json_is_a_bad_request(raw: bytes) -> None:
-    status = wire.problem_of(refused(raw)).status
+    status = problems.problem_of(refused(raw)).status
     # A hundred thousand brackets are a list before they are nonsense.
     assert status == (422 if raw.startswith(b"[") else 400)
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from web.api.openapi import describe, statuses
-from web.api.wire import STATUSES
 from web.app import table_of
+from web.http.problems import STATUSES
 
 TABLE = table_of()
 DESCRIBED: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(TABLE, "1.2.3")))

@@ -14,8 +14,8 @@ from crisis.errors import NotFound
 from crisis.rights import SENDERS
 from crisis.roles import SYSTEM
 from web.api.routes import Asked, Operation, Table
-from web.api.wire import WrongMethod
 from web.app import table_of
+from web.http.problems import WrongMethod
 
 TABLE = table_of()
 COMMANDS = {

@@ -13,6 +13,7 @@ from starlette.types import Message
 from crisis import errors
 from crisis.errors import Conflict, CrisisError, TooMany, Unavailable
 from web.api import wire
+from web.http import problems
 
 
 async def _read(chunks: list[bytes], limit: int, headers: Any = ()) -> bytes:
@@ -39,13 +40,13 @@ async def _read(chunks: list[bytes], limit: int, headers: Any = ()) -> bytes:
         (errors.Disputed("settled", "b"), 409),
         (errors.TooMany("settled", "b", retry_after_s=3.2), 429),
         (errors.Unavailable("settled", "b"), 503),
-        (wire.BadRequest("settled", "b"), 400),
-        (wire.TooLarge("settled", "b"), 413),
-        (wire.WrongMethod("GET"), 405),
+        (problems.BadRequest("settled", "b"), 400),
+        (problems.TooLarge("settled", "b"), 413),
+        (problems.WrongMethod("GET"), 405),
     ],
 )
 def test_each_kind_of_refusal_has_its_status(error: CrisisError, status: int) -> None:
-    response = wire.refusal(error)
+    response = problems.refusal(error)
     body = msgspec.json.decode(response.body)
     assert response.status_code == body["status"] == status
     assert response.media_type == "application/problem+json"
@@ -54,7 +55,7 @@ def test_each_kind_of_refusal_has_its_status(error: CrisisError, status: int) ->
 
 def test_every_kind_of_refusal_is_known() -> None:
     kinds = {cls.kind for cls in CrisisError.__subclasses__()}
-    assert kinds == set(wire.STATUSES)
+    assert kinds == set(problems.STATUSES)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +69,11 @@ def test_every_kind_of_refusal_is_known() -> None:
     ],
 )
 def test_who_may_ask_again_is_told_when(error: CrisisError, seconds: str) -> None:
-    assert wire.refusal(error).headers["retry-after"] == seconds
+    assert problems.refusal(error).headers["retry-after"] == seconds
 
 
 def test_facts_that_are_not_json_do_not_hide_the_refusal() -> None:
-    response = wire.refusal(
+    response = problems.refusal(
         Conflict("settled", "b", thing=object(), at=datetime(2026, 1, 1, tzinfo=UTC))
     )
     assert response.status_code == 409
@@ -85,9 +86,9 @@ async def test_a_body_comes_in_parts() -> None:
 
 
 async def test_an_announced_length_beyond_the_limit_is_refused_before_reading() -> None:
-    with pytest.raises(wire.TooLarge):
+    with pytest.raises(problems.TooLarge):
         await _read([], 3, [(b"content-length", b"4")])
-    with pytest.raises(wire.TooLarge):
+    with pytest.raises(problems.TooLarge):
         await _read([], 3, [(b"content-length", b"9" * 400)])
 
 
@@ -95,11 +96,11 @@ async def test_a_body_that_ends_in_the_middle_is_no_request() -> None:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    with pytest.raises(wire.BadRequest):
+    with pytest.raises(problems.BadRequest):
         await wire.read_body({"headers": []}, receive)
 
 
 @pytest.mark.parametrize("chunks", [[b"abcd"], [b"ab", b"cd"]])
 async def test_a_body_beyond_the_limit_is_refused(chunks: list[bytes]) -> None:
-    with pytest.raises(wire.TooLarge):
+    with pytest.raises(problems.TooLarge):
         await _read(chunks, 3)
