@@ -19,10 +19,12 @@ import aiosmtplib
 import structlog
 
 from crisis.errors import Unavailable
+from crisis.ids import UserId
 from crisis.refusal_codes import RefusalCode
 from crisis.shapes import Value
 from dispatch.run.config import Settings
 from dispatch.run.secret import Secret
+from dispatch.store.channels import Channels
 
 #: What each template says after "Open the app: ".
 TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
@@ -414,3 +416,21 @@ async def mail_problem(settings: Settings, within_s: float = 5.0) -> str | None:
         return f"it refuses ({error.code})"
     except (aiosmtplib.SMTPException, OSError):
         return "it does not answer"
+
+
+async def try_address(mailer: MailAdapter | None, channels: Channels, account_id: UserId) -> str:
+    """Mail somebody a code at the address that they have, and return the address.
+
+    Raises:
+        NotFound: they have none.
+        Unavailable: nothing can be mailed here, or this could not.
+    """
+    if mailer is None:
+        raise Unavailable(
+            "mail_not_set_up",
+            "This service sends no e-mail: whoever runs it has named no mail server "
+            "(CRISIS_SMTP_HOST).",
+        )
+    address, code = await channels.begin_test(account_id)
+    await mailer.send_test(address, code)
+    return address

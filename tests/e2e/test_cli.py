@@ -398,6 +398,26 @@ def test_a_report_of_an_empty_county_says_so_in_every_form(on_server: Cli) -> No
     assert "whole" in cli("audit", "verify").stdout
 
 
+def test_a_line_and_a_row_of_a_file_mean_the_same(on_server: Cli) -> None:
+    cli = on_server
+    cli("county", "add", "Kern", "--agency", "Kern mobile")
+    of = ("--county", "Kern")
+    team = ("team", "add", "North 1", "--agency", "Kern mobile", *of)
+    assert "Team North 1 is added." in cli(*team).stdout
+    assert "Team North 1 is as it was." in cli(*team).stdout
+    assert "is changed" in cli(*team, "--base", "35.37 -119.02").stdout
+    file = cli.file("t.csv", "call_sign,agency,base\nNorth 1,Kern mobile,35.37 -119.02\n")
+    assert "1 unchanged" in cli("team", "import", file, *of).stdout
+    assert "is neither yes nor no" in cli(*team, "--retired", "perhaps", expect=2).stderr
+    person = ("responder", "add", "K1", "--agency", "Kern mobile", "--provider-type", "lcsw", *of)
+    done = cli(*person)
+    assert "K1 is added." in done.stdout and "Mind: doesn't count" in done.stderr
+    begins = ("--starts", "2027-01-05 08:00", "--ends", "2027-01-05 18:00")
+    done = cli("shift", "plan", "North 1", *begins, "--crew", "K1", *of)
+    assert "is added." in done.stdout and "Mind: " in done.stderr
+    assert "North 1" in cli("shift", "list", *of).stdout
+
+
 async def _past_incident(dsn: str, received_at: datetime) -> None:
     con = await asyncpg.connect(dsn)
     await con.execute(

@@ -19,13 +19,13 @@ from crisis.ids import AgencyId, ResponderId, UserId
 from crisis.rights import Act, may
 from crisis.roles import PEOPLE, Role
 from dispatch.beside import BESIDE, Work
+from dispatch.run.alerts import try_address
 from dispatch.run.imports.roster import responder_id_of
 from dispatch.store.channels import Channel
 from dispatch.store.identity import Account, Grant, canonical_username
 from dispatch.store.passwords import new_password
 from web.admin.forms import Form
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
-from web.api.channels import no_mail
 
 _ROLES = sorted(PEOPLE, key=list(Role).index)
 #: What one button does: take all roles here, lock, unlock, a new password, sign out everywhere.
@@ -150,10 +150,7 @@ class UserPages:
         try:
             match form.text("what"):
                 case "test":
-                    if desk.node.mailer is None:
-                        raise no_mail()
-                    address, code = await channels.begin_test(account.account_id)
-                    await desk.node.mailer.send_test(address, code)
+                    await try_address(desk.node.mailer, channels, account.account_id)
                     said = "mail_sent"
                 case "code":
                     await channels.answer_test(account.account_id, form.text("code"))

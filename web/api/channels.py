@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from crisis.errors import Unavailable
+from dispatch.run.alerts import try_address
 from dispatch.store.channels import Channel
 from web.api.routes import Asked, Rows
 from web.api.wire import answer, decode
@@ -67,11 +67,7 @@ async def set_mail(asked: Asked) -> Response:
 )
 async def send_test(asked: Asked) -> Response:
     """Mail oneself a code."""
-    mailer = asked.node.mailer
-    if mailer is None:
-        raise no_mail()
-    address, code = await asked.node.channels.begin_test(asked.principal.account_id)
-    await mailer.send_test(address, code)
+    await try_address(asked.node.mailer, asked.node.channels, asked.principal.account_id)
     return await _own(asked)
 
 
@@ -86,15 +82,6 @@ async def answer_test(asked: Asked) -> Response:
     body: CodeBody = decode(await asked.body(), _CODE)
     await asked.node.channels.answer_test(asked.principal.account_id, body.code)
     return await _own(asked)
-
-
-def no_mail() -> Unavailable:
-    """Return the refusal where nothing can be mailed."""
-    return Unavailable(
-        "mail_not_set_up",
-        "This service sends no e-mail: whoever runs it has named no mail server "
-        "(CRISIS_SMTP_HOST).",
-    )
 
 
 async def _own(asked: Asked) -> Response:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crisis.clock import MachineClock
-from dispatch.run.alerts import MailAdapter
+from dispatch.run.alerts import MailAdapter, try_address
 from dispatch.run.imports.accounts import COLUMNS, ROLES, AccountsImport, agencies_of, grant_of
 from dispatch.store import administration
 from dispatch.store.channels import Channel, Channels
@@ -227,10 +227,7 @@ async def mail_user(args: argparse.Namespace) -> Exit:
             await channels.answer_test(account_id, args.code)
         if args.test:
             mailer = MailAdapter.of(here.settings, channels)
-            if mailer is None:
-                raise Usage("No mail server is set: name one with CRISIS_SMTP_HOST.")
-            address, code = await channels.begin_test(account_id)
-            await mailer.send_test(address, code)
+            address = await try_address(mailer, channels, account_id)
             say(f"A test is on its way to {address}; enter its code with --code.")
         known = (await channels.of([account_id])).get(account_id, ())
     say(f"{args.username}: {'; '.join(_channel_text(one) for one in known) or 'mailed nothing'}.")

@@ -7,7 +7,7 @@ Decides what the commands are called and what they say. How a line or a row beco
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,10 +20,8 @@ from dispatch.run.imports.roster import (
     Roster,
     plan_responder,
     plan_team,
-    responder_command,
-    team_command,
 )
-from dispatch.run.imports.rows import Column
+from dispatch.run.imports.rows import Column, Row, Step, do_one
 from dispatch.run.imports.shifts import local_text
 from dispatch.sheets.times import Order
 from dispatch.store import administration
@@ -31,7 +29,7 @@ from dispatch.store.names import read_names
 from web.cli.context import opened
 from web.cli.imports import ImportedFile, add_import
 from web.cli.served import served
-from web.cli.text import Exit, as_usage, columns, say
+from web.cli.text import Exit, as_usage, columns, say, warn
 
 #: Whoever may run the command line on this machine has the database anyway.
 _ACTOR = Actor(roles=frozenset({Role.ADMIN}))
@@ -125,17 +123,31 @@ def _add_responders(commands: argparse._SubParsersAction[argparse.ArgumentParser
     county_flag(new, listed, imported)
 
 
+async def enter(
+    args: argparse.Namespace,
+    what: str,
+    row: Row,
+    given: Sequence[Column],
+    plan: Callable[[Roster, Row], Step],
+) -> Exit:
+    """Do what the flags mean, as if they were a row of a file, and say it."""
+    async with roster(args) as county:
+        with as_usage():
+            step = await do_one(row, given, lambda row: plan(county, row))
+    done = "added" if step.differences is None else "changed"
+    say(f"{what} is {'as it was' if step.do is None else done}.")
+    for mind in step.minds:
+        warn(f"Mind: {mind.sentence}.")
+    return Exit.OK
+
+
 # Teams
 
 
 async def add_team(args: argparse.Namespace) -> Exit:
     """Add or change a team."""
-    async with roster(args) as county:
-        with as_usage():
-            command, known = team_command(county, _row_of(args, TEAM_COLUMNS))
-        await county.send(command)
-    say(f"Team {command.call_sign} is {'changed' if known else 'added'}.")
-    return Exit.OK
+    row = _row_of(args, TEAM_COLUMNS)
+    return await enter(args, f"Team {args.call_sign}", row, TEAM_COLUMNS, plan_team)
 
 
 async def list_teams(args: argparse.Namespace) -> Exit:
@@ -168,16 +180,8 @@ async def import_teams(args: argparse.Namespace) -> Exit:
 
 async def add_responder(args: argparse.Namespace) -> Exit:
     """Add or change a person."""
-    async with roster(args) as county:
-        with as_usage():
-            command = responder_command(county, _row_of(args, RESPONDER_COLUMNS))
-        is_known = command.responder.id in county.responders
-        result = await county.send(command)
-    say(f"{args.code} is {'changed' if is_known else 'added'}.")
-    if result["uncounted"]:
-        reasons = ", ".join(str(reason).replace("_", " ") for reason in result["uncounted"])
-        say(f"Doesn't count on a crew today: {reasons}.")
-    return Exit.OK
+    row = _row_of(args, RESPONDER_COLUMNS)
+    return await enter(args, args.code, row, RESPONDER_COLUMNS, plan_responder)
 
 
 async def list_responders(args: argparse.Namespace) -> Exit:

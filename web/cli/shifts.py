@@ -11,18 +11,15 @@ from uuid import UUID
 
 from crisis.commands import CancelShift
 from crisis.ids import ShiftId
-from dispatch.run.imports.rows import split
 from dispatch.run.imports.shifts import (
     SHIFT_COLUMNS,
     SHIFT_TIMES,
-    crew_minds,
     local_text,
     plan_shift_row,
-    shift_command,
 )
 from web.cli.imports import ImportedFile, add_import
-from web.cli.roster import county_flag, group, roster
-from web.cli.text import Exit, Usage, as_usage, columns, say, warn
+from web.cli.roster import county_flag, enter, group, roster
+from web.cli.text import Exit, Usage, columns, say
 
 _CREW_HELP = (
     "code of a member, repeatable; with a colon and what holds for the shift: K12:naloxone "
@@ -55,16 +52,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 async def plan_shift(args: argparse.Namespace) -> Exit:
     """Plan a shift."""
     row = {"team": args.team, "starts": args.starts, "ends": args.ends, "crew": ";".join(args.crew)}
-    async with roster(args) as county:
-        with as_usage():
-            command, known = shift_command(county, row)
-        result = await county.send(command)
-    say(f"{args.team} is {'planned anew' if known else 'planned'}: shift {result['shift_id']}.")
-    codes = [part.partition(":")[0] for part in split(row["crew"])]
-    people = dict(zip((str(m.responder_id) for m in command.crew), codes, strict=True))
-    for mind in crew_minds(result, people):
-        warn(f"Mind: {mind.sentence}")
-    return Exit.OK
+    what = f"The shift of {args.team} from {args.starts}"
+    return await enter(args, what, row, SHIFT_COLUMNS, plan_shift_row)
 
 
 async def cancel_shift(args: argparse.Namespace) -> Exit:

@@ -147,6 +147,20 @@ def prepare(
     return found
 
 
+async def do_one(row: Row, columns: Sequence[Column], plan: Plan) -> Step:
+    """Do what one row means, prepared as a file's rows are; returns what it was.
+
+    Raises:
+        ValueError, CrisisError: it can't be used, or is refused.
+    """
+    [one] = prepare([(1, row)], columns, plan)
+    if one.step is None:
+        raise one.error or AssertionError("a row without a step has an error")
+    if one.step.do is not None:
+        await one.step.do()
+    return one.step
+
+
 async def carry_out(prepared: Iterable[Outcome], at_once: int = AT_ONCE) -> AsyncIterator[Outcome]:
     """Do what was prepared, in order, and yield what became of each row.
 
