@@ -361,7 +361,7 @@ def policy_at(versions: Iterable[CountyPolicy], instant: datetime) -> CountyPoli
     return max(begun, key=lambda p: (utc(p.effective_from), p.version))
 
 
-class Change(Value, frozen=True, kw_only=True):
+class SettingChange(Value, frozen=True, kw_only=True):
     """One setting that differs; ``path`` is dotted, values are JSON-able."""
 
     path: str
@@ -369,11 +369,11 @@ class Change(Value, frozen=True, kw_only=True):
     after: object
 
 
-def diff(before: CountyPolicy, after: CountyPolicy) -> tuple[Change, ...]:
+def diff(before: CountyPolicy, after: CountyPolicy) -> tuple[SettingChange, ...]:
     """Return every setting that differs, by path, for the audit and for a person to confirm."""
     old, new = _flat(before), _flat(after)
     return tuple(
-        Change(path=path, before=old.get(path), after=new.get(path))
+        SettingChange(path=path, before=old.get(path), after=new.get(path))
         for path in sorted(old.keys() | new.keys())
         if old.get(path) != new.get(path)
     )

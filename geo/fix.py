@@ -30,7 +30,7 @@ class FixSource(StrEnum):
     SIMULATED = "simulated"
 
 
-class Reason(StrEnum):
+class FixReason(StrEnum):
     """Why a sample is not believed."""
 
     FUTURE = "future"
@@ -115,7 +115,7 @@ def implausible(
     previous: Fix | None,
     now: datetime,
     limits: PlausibilityLimits = DEFAULT_LIMITS,
-) -> tuple[Reason, ...]:
+) -> tuple[FixReason, ...]:
     """Return all reasons not to believe ``fix``; empty = plausible.
 
     Args:
@@ -125,28 +125,28 @@ def implausible(
         now: the server's instant, aware UTC.
         limits: the county's thresholds.
     """
-    reasons: list[Reason] = []
+    reasons: list[FixReason] = []
     age = (now - fix.fixed_at).total_seconds()
     if age < -limits.future_skew_s:
-        reasons.append(Reason.FUTURE)
+        reasons.append(FixReason.FUTURE)
     elif age > limits.max_age_s:
-        reasons.append(Reason.TOO_OLD)
+        reasons.append(FixReason.TOO_OLD)
     accuracy = fix.accuracy_m
     # Written so that NaN, from a caller that did not decode, counts as absurd.
     if accuracy is not None and not accuracy <= limits.max_accuracy_m:
-        reasons.append(Reason.INACCURATE)
+        reasons.append(FixReason.INACCURATE)
     point = fix.point
     edge = limits.null_island_deg
     if -edge <= point.lat_deg <= edge and -edge <= point.lon_deg <= edge:
-        reasons.append(Reason.NULL_ISLAND)
+        reasons.append(FixReason.NULL_ISLAND)
     speed = fix.speed_mps
     if speed is not None and not speed <= limits.max_speed_mps:
-        reasons.append(Reason.IMPOSSIBLE_SPEED)
+        reasons.append(FixReason.IMPOSSIBLE_SPEED)
     if previous is not None:
         if same_sample(fix, previous):
-            reasons.append(Reason.DUPLICATE)
-        elif _leaps(fix, previous, limits) and Reason.IMPOSSIBLE_SPEED not in reasons:
-            reasons.append(Reason.IMPOSSIBLE_SPEED)
+            reasons.append(FixReason.DUPLICATE)
+        elif _leaps(fix, previous, limits) and FixReason.IMPOSSIBLE_SPEED not in reasons:
+            reasons.append(FixReason.IMPOSSIBLE_SPEED)
     return tuple(reasons)
 
 
@@ -193,7 +193,7 @@ def advance(
     fix: Fix,
     now: datetime,
     limits: PlausibilityLimits = DEFAULT_LIMITS,
-) -> tuple[Track, tuple[Reason, ...]]:
+) -> tuple[Track, tuple[FixReason, ...]]:
     """Return the track after ``fix``, and the reasons why the sample is not believed (empty = is).
 
     A late sample that is believed leaves the track as it was; ask ``is_late`` beforehand.
@@ -204,14 +204,14 @@ def advance(
         if is_late(fix, latest):
             return track, reasons
         return Track(latest=fix), reasons
-    leaps_only = reasons == (Reason.IMPOSSIBLE_SPEED,)
+    leaps_only = reasons == (FixReason.IMPOSSIBLE_SPEED,)
     if not leaps_only or latest is None or is_late(fix, latest):
         return track, reasons
     doubted = track.doubted
     if doubted is not None and is_late(fix, doubted):
         return track, reasons
     against_doubted = implausible(fix, doubted, now, limits)
-    if Reason.DUPLICATE in against_doubted:
+    if FixReason.DUPLICATE in against_doubted:
         return track, against_doubted
     run = track.doubted_run + 1 if doubted is not None and not against_doubted else 1
     if run >= RUN_THAT_CONVINCES:

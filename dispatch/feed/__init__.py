@@ -4,15 +4,15 @@ Decides who sees what, what is sent after each group of events, and what a clien
 be sent. Must not know sockets (``web.live.socket``), clocks or the database.
 """
 
-from dispatch.feed.feed import Feed, Frame, Group
+from dispatch.feed.feed import Committed, Feed, Frame
 from dispatch.feed.positions import Fixes, Positions
 from dispatch.feed.views import View, epoch_of, view_of
 
 __all__ = [
+    "Committed",
     "Feed",
     "Fixes",
     "Frame",
-    "Group",
     "Positions",
     "View",
     "epoch_of",

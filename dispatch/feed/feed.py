@@ -31,7 +31,7 @@ _COUNTS: Key = ("counts", UUID(int=0))
 _NOTHING: Mapping[Scope, bytes] = {}
 
 
-class Group(Protocol):
+class Committed(Protocol):
     """What was committed together: the service's ``GroupDone``.
 
     ``changes`` names everything that differs between ``before`` and ``after``.
@@ -316,7 +316,7 @@ class Feed:
         """Return the seq that the views show now; raises as ``board``."""
         return self._county(county_id).board.seq
 
-    def on_group(self, group: Group) -> list[Frame]:
+    def on_group(self, group: Committed) -> list[Frame]:
         """Take over a group and return the frames of all views in which something changed.
 
         Groups of a county come in order. One that doesn't follow what is known is no error: the
@@ -337,7 +337,7 @@ class Feed:
                 county.board = group.after
         return out
 
-    def _take(self, county: _County, group: Group) -> list[Frame]:
+    def _take(self, county: _County, group: Committed) -> list[Frame]:
         before, after = county.board, group.after
         if after.seq <= before.seq:
             return []

@@ -28,7 +28,7 @@ from crisis.shapes import Value
 from crisis.team import Duty
 from dispatch.store import positions as store
 from dispatch.store.pool import Database
-from geo.fix import Fix, PlausibilityLimits, Reason, Track, advance, is_late
+from geo.fix import Fix, FixReason, PlausibilityLimits, Track, advance, is_late
 from geo.point import haversine_m
 
 #: A flush that takes longer has fallen behind: fixes are on the board later than they should be.
@@ -54,7 +54,7 @@ class Rejected(Value, frozen=True, kw_only=True):
     """A fix that is not believed, with all reasons."""
 
     fixed_at: datetime
-    reasons: tuple[Reason, ...]
+    reasons: tuple[FixReason, ...]
 
 
 class FixOutcome(Value, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class FixStats:
     failed: int = 0
     off_shift: int = 0
     last_flush_s: float = 0.0
-    rejected: Counter[Reason] = field(default_factory=Counter)
+    rejected: Counter[FixReason] = field(default_factory=Counter)
 
 
 class _Waiting:
@@ -486,7 +486,7 @@ def _still_there(ping: Fix, latest: Fix | None) -> Fix:
 _UNKNOWN = Track()
 #: The usual answer, made once.
 _ONE_KEPT = FixOutcome(kept=1)
-_REPEATED = (Reason.DUPLICATE,)
+_REPEATED = (FixReason.DUPLICATE,)
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 

@@ -177,7 +177,7 @@ class Token(Value, frozen=True, kw_only=True):
     grants: tuple[Grant, ...]
 
 
-class Change(NamedTuple):
+class AccountChange(NamedTuple):
     """Something ended, or rights changed; ``session_id`` None = of the whole account."""
 
     log_id: int

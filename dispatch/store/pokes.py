@@ -34,7 +34,7 @@ ANSWER_S = 3.0
 _PAYLOAD = re.compile(r"(\S+) (\d{4}) (\d{1,18})", re.ASCII)
 
 
-class Head(Protocol):
+class PulseHead(Protocol):
     """The head of a county's log, as the pulse reads it."""
 
     @property
@@ -106,7 +106,7 @@ class Pokes:
         for row in await self._database.ask(Worker(), _HEADS):
             self._heard(row["county_id"], row["head_seq"])
 
-    def hear(self, heads: Iterable[Head]) -> None:
+    def hear(self, heads: Iterable[PulseHead]) -> None:
         """Take heads that must be looked at: they are ahead, or can't be what was known."""
         for head in heads:
             self._on_poke(head.county_id, head.seq)

@@ -34,7 +34,7 @@ from dispatch.store.identity import (
     MAX_LABEL,
     READING,
     TOKEN_PREFIX,
-    Change,
+    AccountChange,
     FoundSession,
     Grant,
     Principal,
@@ -227,10 +227,12 @@ class Sessions:
         if seen:
             await self._run("touch_sessions", list(seen), list(seen.values()))
 
-    async def recent_changes(self) -> tuple[Change, ...]:
+    async def recent_changes(self) -> tuple[AccountChange, ...]:
         """Return what ended or changed rights in the last 60 s, in no order."""
         rows = await self._run("recent_changes")
-        return tuple(Change(r["log_id"], UserId(r["account_id"]), r["session_id"]) for r in rows)
+        return tuple(
+            AccountChange(r["log_id"], UserId(r["account_id"]), r["session_id"]) for r in rows
+        )
 
     async def purge(self) -> None:
         """Drop what no longer matters: unused tickets, old counters, sessions long ended."""

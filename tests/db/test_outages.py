@@ -24,7 +24,7 @@ from dispatch.store.sessions import Sessions
 from dispatch.store.troubles import TOLD_FOR_S, Troubles, try_writing
 from tests.db.service_kit import ALAMEDA, MASTER_KEY, Desk, create_county
 from tests.unit.dispatch.board_kit import OAKLAND
-from web.cli.doctor import Mark, _writing
+from web.cli.doctor import Standing, _writing
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
@@ -194,11 +194,11 @@ async def test_a_try_at_writing_leaves_nothing_and_needs_the_countys_lock(
 async def test_the_doctor_names_what_keeps_the_database_from_taking_writes(
     desk: Desk, database: Database, admin: Admin
 ) -> None:
-    assert (await _writing(database)).mark is Mark.OK
+    assert (await _writing(database)).mark is Standing.OK
     async with admin.transaction():
         await admin.execute(LOCKS["the county's row"])
         found = await _writing(database)
-    assert found.mark is Mark.FAIL
+    assert found.mark is Standing.FAIL
     assert "database_locked" in found.told and f"County {ALAMEDA}" in found.told
 
 

@@ -21,7 +21,7 @@ from dispatch.run import positions
 from dispatch.run.positions import FixBuffer, tracked_since
 from dispatch.store import positions as store
 from dispatch.store.pool import County, Database, Worker
-from geo.fix import DEFAULT_LIMITS, Fix, FixSource, Reason
+from geo.fix import DEFAULT_LIMITS, Fix, FixReason, FixSource
 from geo.point import Point
 
 FRESNO, KERN = CountyId(6019), CountyId(6029)
@@ -198,11 +198,11 @@ async def test_a_fix_that_cannot_be_true_is_reported_with_all_reasons_and_not_st
     outcome = await taking.submit(FRESNO, TEAM, [fix(0), wrong, leap], NOW, since=ALWAYS)
     assert outcome.kept == 1
     assert {one.fixed_at: one.reasons for one in outcome.rejected} == {
-        leap.fixed_at: (Reason.IMPOSSIBLE_SPEED,),
-        wrong.fixed_at: (Reason.FUTURE, Reason.INACCURATE),
+        leap.fixed_at: (FixReason.IMPOSSIBLE_SPEED,),
+        wrong.fixed_at: (FixReason.FUTURE, FixReason.INACCURATE),
     }
     assert await history(admin) == [fix(0).fixed_at]
-    assert taking.stats.rejected[Reason.INACCURATE] == 1
+    assert taking.stats.rejected[FixReason.INACCURATE] == 1
 
 
 async def test_a_doubted_fix_sent_twice_is_not_stored(taking: FixBuffer, admin: Admin) -> None:

@@ -29,7 +29,7 @@ from dispatch.store.pool import Database
 from dispatch.store.sessions import Sessions
 from web.http.auth import Auth
 from web.http.security import Security
-from web.http.sessions import Notice, Pace, SessionRegistry
+from web.http.sessions import Pace, SessionNews, SessionRegistry
 
 if TYPE_CHECKING:
     Admin = asyncpg.Connection[asyncpg.Record]
@@ -275,7 +275,7 @@ async def test_one_sees_and_ends_one_s_own_sessions_and_nobody_else_s(
     await accounts.create_account("bo", "Bo", password=PASSWORD)
     _, bos = await sessions.sign_in("bo", PASSWORD, address=ADDRESS)
     phone, lost = await sessions.sign_in("ada", PASSWORD, address=ADDRESS, device="Lost phone")
-    heard: list[Notice] = []
+    heard: list[SessionNews] = []
     registry.watch(await registry.principal(phone), heard.append)
     await _signed_in(sessions)
     async with _page(auth) as page:
@@ -287,7 +287,7 @@ async def test_one_sees_and_ends_one_s_own_sessions_and_nobody_else_s(
         gone = await page.delete(f"/api/v1/session/one/{lost.session_id}")
         assert gone.status_code == 204
         await asyncio.sleep(0)
-        assert heard == [Notice.ENDED]
+        assert heard == [SessionNews.ENDED]
         for strange in (lost.session_id, bos.session_id, "nonsense"):
             answer = await page.delete(f"/api/v1/session/one/{strange}")
             assert (answer.status_code, answer.json()["code"]) == (404, "no_session")
@@ -383,7 +383,7 @@ async def test_a_disabled_account_s_requests_and_sockets_end_at_the_next_poll(
     registry: SessionRegistry, sessions: CountingSessions, accounts: Accounts, ada: UserId
 ) -> None:
     secret, _ = await _signed_in(sessions)
-    heard: list[Notice] = []
+    heard: list[SessionNews] = []
     registry.watch(await registry.principal(secret), heard.append)
     registry.watch(await registry.principal(secret), heard.append)
     await registry.refresh()
@@ -392,7 +392,7 @@ async def test_a_disabled_account_s_requests_and_sockets_end_at_the_next_poll(
     await accounts.disable(ada)
     await registry.refresh()
     await asyncio.sleep(0)
-    assert heard == [Notice.ENDED] * 2
+    assert heard == [SessionNews.ENDED] * 2
     with pytest.raises(NotSignedIn):
         await registry.principal(secret)
     await registry.refresh()
@@ -423,12 +423,12 @@ async def test_changed_rights_are_told_and_count_for_the_next_request(
     registry: SessionRegistry, sessions: CountingSessions, accounts: Accounts, ada: UserId
 ) -> None:
     secret, _ = await _signed_in(sessions)
-    heard: list[Notice] = []
+    heard: list[SessionNews] = []
     registry.watch(await registry.principal(secret), heard.append)
     await accounts.grant(ada, Grant(county_id=ALPINE, roles=frozenset({Role.LEAD})))
     await registry.refresh()
     await asyncio.sleep(0)
-    assert heard == [Notice.CHANGED]
+    assert heard == [SessionNews.CHANGED]
     assert (await registry.principal(secret)).grants[ALPINE].roles == {Role.LEAD}
 
 
@@ -459,10 +459,10 @@ async def test_a_listener_that_fails_does_not_keep_other_sockets_open(
 ) -> None:
     secret, _ = await _signed_in(sessions)
     who = await registry.principal(secret)
-    heard: list[Notice] = []
+    heard: list[SessionNews] = []
     errors: list[dict[str, Any]] = []
 
-    def fails(_: Notice) -> None:
+    def fails(_: SessionNews) -> None:
         raise RuntimeError("broken socket")
 
     loop = asyncio.get_running_loop()
@@ -475,7 +475,7 @@ async def test_a_listener_that_fails_does_not_keep_other_sockets_open(
         await asyncio.sleep(0)
     finally:
         loop.set_exception_handler(None)
-    assert heard == [Notice.ENDED]
+    assert heard == [SessionNews.ENDED]
     assert len(errors) == 1
 
 
@@ -487,11 +487,11 @@ async def test_a_session_that_ended_before_its_socket_was_watched_is_still_told(
     who = await registry.principal(secret)
     await sessions.end_session(who.session_id)
     await registry.refresh()
-    heard: list[Notice] = []
+    heard: list[SessionNews] = []
     registry.watch(who, heard.append)
     await registry.refresh()
     await asyncio.sleep(0)
-    assert heard == [Notice.ENDED]
+    assert heard == [SessionNews.ENDED]
 
 
 @pytest.mark.usefixtures("ada")
@@ -593,7 +593,7 @@ async def test_while_the_database_is_away_known_sessions_go_on_for_a_while(
     registry = SessionRegistry(away, clock, pace=Pace(blind_s=600))
     secret, who = await _signed_in(sessions)
     ended, other = await _signed_in(sessions)
-    heard: list[Notice] = []
+    heard: list[SessionNews] = []
     await registry.principal(secret)
     registry.watch(await registry.principal(ended), heard.append)
 
@@ -614,5 +614,5 @@ async def test_while_the_database_is_away_known_sessions_go_on_for_a_while(
     )
     await registry.refresh()
     await asyncio.sleep(0)
-    assert heard == [Notice.ENDED]
+    assert heard == [SessionNews.ENDED]
     assert (await registry.principal(secret)).session_id == who.session_id

@@ -32,7 +32,7 @@ from tests.unit.dispatch.busy_county import Busy
 from tests.unit.dispatch.livefeed_kit import DESK, WALL, Client, group_of, shown_anew, team_view
 from tests.unit.web.live_kit import Buffer, Door, Registry
 from web.http.security import Security, SecuritySettings
-from web.http.sessions import Notice
+from web.http.sessions import SessionNews
 from web.live.fanout import Fanout
 from web.live.frames import UVICORN_OPTIONS
 from web.live.socket import Live, LiveLimits
@@ -221,7 +221,7 @@ async def test_revocation_closes_a_socket_with_4401(server: Server, eventually: 
     client = Client(DESK)
     screen = await server.open("desk", client)
     await eventually(lambda: server.registry.listeners.get(uid("session of desk")))
-    await server.call(lambda: server.registry.tell("desk", Notice.ENDED))
+    await server.call(lambda: server.registry.tell("desk", SessionNews.ENDED))
     assert await screen.closed() == 4401
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from crisis.policy import Change, CountyPolicy, Rationale, RungKind, diff, to_mapping
+from crisis.policy import CountyPolicy, Rationale, RungKind, SettingChange, diff, to_mapping
 from crisis.roles import PEOPLE, Role
 from crisis.standards import CountedFrom
 from dispatch.run.rulebook import DEFAULT_POLICY
@@ -145,7 +145,7 @@ def merged(before: CountyPolicy, given: Mapping[str, Any]) -> dict[str, Any]:
 def changes(words: Words, before: CountyPolicy, after: CountyPolicy) -> list[dict[str, str]]:
     """Return every setting that differs, in words."""
 
-    def line(change: Change) -> dict[str, str]:
+    def line(change: SettingChange) -> dict[str, str]:
         return {
             "path": change.path,
             "name": words(f"setting.{change.path}"),

@@ -23,7 +23,7 @@ from crisis.standards import local_day
 from dispatch.store.administration import find_county
 from dispatch.store.identity import MAX_LABEL, Account, Token
 from geo import trackers
-from geo.fix import Reason
+from geo.fix import FixReason
 from web.admin.forms import Form
 from web.admin.pages import Desk, Fault, Pages, Trouble, done, id_of, status_of
 
@@ -49,7 +49,7 @@ _SOON = timedelta(days=30)
 _TOLD_OF_TRACKERS = frozenset(
     {
         *(trouble.value for trouble in trackers.Trouble),
-        *(reason.value for reason in Reason if reason is not Reason.DUPLICATE),
+        *(reason.value for reason in FixReason if reason is not FixReason.DUPLICATE),
         *("alarm", "no_team", "off_shift", "too_many"),
     }
 )

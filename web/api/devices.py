@@ -17,7 +17,7 @@ from web.api.routes import Asked, Rows
 from web.api.wire import answer
 
 
-class Devices(Struct, frozen=True, kw_only=True):
+class TeamDevices(Struct, frozen=True, kw_only=True):
     """Where a team's crew is signed in."""
 
     devices: list[Device]
@@ -32,7 +32,7 @@ class Erased(Struct, frozen=True, kw_only=True):
 OPERATIONS = Rows("session")
 
 
-@OPERATIONS.get("/teams/{team_id}/devices", answer=Devices, needs="view:devices")
+@OPERATIONS.get("/teams/{team_id}/devices", answer=TeamDevices, needs="view:devices")
 async def list_devices(asked: Asked) -> Response:
     """Where a team's crew is signed in."""
     require(asked.actor, Act.SEE_DEVICES)
@@ -43,7 +43,7 @@ async def list_devices(asked: Asked) -> Response:
         raise NotAllowed("not_your_agency", "You can act only for your own agency.")
     crew = [member.responder_id for member in team.crew if _is_mine(asked, member.responder_id)]
     return answer(
-        Devices(devices=list(await asked.node.accounts.devices_of(asked.county_id, crew)))
+        TeamDevices(devices=list(await asked.node.accounts.devices_of(asked.county_id, crew)))
     )
 
 

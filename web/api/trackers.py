@@ -27,7 +27,7 @@ from crisis.team import Shift
 from dispatch.run.positions import tracked_since
 from dispatch.run.service import CountyRunner
 from dispatch.run.tracking import Tracker
-from geo.fix import Fix, Reason
+from geo.fix import Fix, FixReason
 from geo.trackers import Alarm, TrackerPost, Trouble, read_post
 from web.api.positions import MOST_FIXES, source_for
 from web.api.routes import Asked, Rows
@@ -204,7 +204,7 @@ async def _take(asked: Asked, speaker: _Speaker, post: TrackerPost) -> Response:
             said["fix"] += outcome.kept
             said["off_shift"] += outcome.off_shift
             for one in outcome.rejected:
-                said.update(r.value for r in one.reasons if r is not Reason.DUPLICATE)
+                said.update(r.value for r in one.reasons if r is not FixReason.DUPLICATE)
     finally:
         asked.node.trackers.note(speaker.tracker, said)
     return _received(asked, post)

@@ -49,7 +49,7 @@ _LATELY = timedelta(days=1)
 _SIZES = PoolSizes(app=1, worker=1, report=1)
 
 
-class Mark(StrEnum):
+class Standing(StrEnum):
     """How something is."""
 
     OK = "ok"
@@ -60,7 +60,7 @@ class Mark(StrEnum):
 class Finding(NamedTuple):
     """One line."""
 
-    mark: Mark
+    mark: Standing
     what: str
     told: str
 
@@ -84,7 +84,7 @@ async def run(args: argparse.Namespace) -> Exit:
     worst = Exit.OK
     async for finding in _findings(args):
         say(f"{finding.mark.value:<4}  {finding.what:<10} {finding.told}")
-        if finding.mark is Mark.FAIL:
+        if finding.mark is Standing.FAIL:
             worst = Exit.FAILED
     return worst
 
@@ -94,12 +94,12 @@ async def _findings(args: argparse.Namespace) -> AsyncIterator[Finding]:
         settings = settings_of(args)
     except SettingsError as error:
         for problem in error.problems:
-            yield Finding(Mark.FAIL, "settings", problem)
+            yield Finding(Standing.FAIL, "settings", problem)
         return
-    yield Finding(Mark.OK, "settings", f"data directory {settings.data_dir}")
+    yield Finding(Standing.OK, "settings", f"data directory {settings.data_dir}")
     closed = _closed(settings)
     if closed is not None:
-        yield Finding(Mark.FAIL, "folder", closed)
+        yield Finding(Standing.FAIL, "folder", closed)
         return
     for finding in (*_disk(settings), *_key(settings), *_programs(settings), *_exposure(settings)):
         yield finding
@@ -130,35 +130,35 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     told = f"{free / (1 << 30):.1f} GiB free below {folder}"
     if free < _FULL:
-        yield Finding(Mark.FAIL, "disk", f"{told}: make room now, or work will stop")
+        yield Finding(Standing.FAIL, "disk", f"{told}: make room now, or work will stop")
     elif free < _LOW:
-        yield Finding(Mark.WARN, "disk", f"{told}: make room")
+        yield Finding(Standing.WARN, "disk", f"{told}: make room")
     else:
-        yield Finding(Mark.OK, "disk", told)
+        yield Finding(Standing.OK, "disk", told)
 
 
 def _key(settings: Settings) -> Iterator[Finding]:
     if settings.master_key is not None:
-        yield Finding(Mark.OK, "key", "given by CRISIS_MASTER_KEY")
+        yield Finding(Standing.OK, "key", "given by CRISIS_MASTER_KEY")
         return
     path = settings.master_key_file
     try:
         mode, text = stat.S_IMODE(path.stat().st_mode), path.read_text().strip()
     except FileNotFoundError:
-        yield Finding(Mark.WARN, "key", f"{path} is not there yet; the first start makes it")
+        yield Finding(Standing.WARN, "key", f"{path} is not there yet; the first start makes it")
         return
     except OSError as error:
-        yield Finding(Mark.FAIL, "key", f"{path} can't be read: {error.strerror}")
+        yield Finding(Standing.FAIL, "key", f"{path} can't be read: {error.strerror}")
         return
     except UnicodeDecodeError:
-        yield Finding(Mark.FAIL, "key", f"{path} is damaged: restore it from your copy")
+        yield Finding(Standing.FAIL, "key", f"{path} is damaged: restore it from your copy")
         return
     if mode & 0o077:
-        yield Finding(Mark.FAIL, "key", f"{path} may be read by others: chmod 600 {path}")
+        yield Finding(Standing.FAIL, "key", f"{path} may be read by others: chmod 600 {path}")
     elif not is_key(text):
-        yield Finding(Mark.FAIL, "key", f"{path} is damaged: restore it from your copy")
+        yield Finding(Standing.FAIL, "key", f"{path} is damaged: restore it from your copy")
     else:
-        yield Finding(Mark.OK, "key", f"{path}; keep a copy apart from the database's backups")
+        yield Finding(Standing.OK, "key", f"{path}; keep a copy apart from the database's backups")
 
 
 def _programs(settings: Settings) -> Iterator[Finding]:
@@ -169,10 +169,10 @@ def _programs(settings: Settings) -> Iterator[Finding]:
         account = choose_account(layout.cluster)
         programs = choose_programs(find_programs(settings.postgres_programs), cluster_major(layout))
     except EmbeddedError as error:
-        yield Finding(Mark.FAIL, "postgres", str(error))
+        yield Finding(Standing.FAIL, "postgres", str(error))
         return
     yield Finding(
-        Mark.OK, "postgres", f"{programs.version} in {programs.folder}, as user {account.name}"
+        Standing.OK, "postgres", f"{programs.version} in {programs.folder}, as user {account.name}"
     )
 
 
@@ -182,27 +182,27 @@ def _exposure(settings: Settings) -> Iterator[Finding]:
     is_https = settings.public_url.startswith("https://")
     if is_local and not is_https:
         yield Finding(
-            Mark.OK,
+            Standing.OK,
             "access",
             f"this machine only, at {settings.public_url}; for others put an "
             "https proxy before it and set CRISIS_PUBLIC_URL",
         )
     elif not is_https:
         yield Finding(
-            Mark.WARN,
+            Standing.WARN,
             "access",
             f"listens on {settings.host}, but {settings.public_url} is not "
             "https: nobody elsewhere can sign in",
         )
     elif not settings.trust_proxy:
         yield Finding(
-            Mark.WARN,
+            Standing.WARN,
             "access",
             "https, but no proxy is named in CRISIS_TRUST_PROXY: sign-ins "
             "will look as if they came in the clear",
         )
     else:
-        yield Finding(Mark.OK, "access", settings.public_url)
+        yield Finding(Standing.OK, "access", settings.public_url)
 
 
 async def _database(settings: Settings) -> AsyncIterator[Finding]:
@@ -212,14 +212,16 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 if settings.database_url is not None:
                     dsn, how = settings.database_url.reveal(), "reached by DATABASE_URL"
                 elif cluster_major(Layout(settings.data_dir)) is None:
-                    yield Finding(Mark.WARN, "database", "none yet; crisis-dispatch serve makes it")
+                    yield Finding(
+                        Standing.WARN, "database", "none yet; crisis-dispatch serve makes it"
+                    )
                     return
                 else:
                     dsn, is_shared = await embedded_dsn(settings, stack)
                     how = "a service is running on it" if is_shared else "no service is running"
                 database = await stack.enter_async_context(Database.open(dsn, sizes=_SIZES))
         except TimeoutError:
-            yield Finding(Mark.FAIL, "database", f"no answer within {_PATIENCE_S:.0f} s")
+            yield Finding(Standing.FAIL, "database", f"no answer within {_PATIENCE_S:.0f} s")
             return
         except CrisisError as error:
             hint = (
@@ -227,14 +229,14 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 if error.code == "schema_unusable"
                 else ""
             )
-            yield Finding(Mark.FAIL, "database", f"{explain(error)}{hint}")
+            yield Finding(Standing.FAIL, "database", f"{explain(error)}{hint}")
             return
-        yield Finding(Mark.OK, "database", how)
+        yield Finding(Standing.OK, "database", how)
         for check in (_schema, _skew, _counties, _writing):
             try:
                 yield await check(database)
             except CrisisError as error:
-                yield Finding(Mark.FAIL, check.__name__.strip("_"), str(error))
+                yield Finding(Standing.FAIL, check.__name__.strip("_"), str(error))
                 return
         async for finding in _rules(database):
             yield finding
@@ -246,7 +248,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
 async def _schema(database: Database) -> Finding:
     await check_schema(database)
     simulated = " (marked simulated: not for real work)" if await is_simulated(database) else ""
-    return Finding(Mark.OK, "schema", f"version {SCHEMA_VERSION}{simulated}")
+    return Finding(Standing.OK, "schema", f"version {SCHEMA_VERSION}{simulated}")
 
 
 async def _skew(database: Database) -> Finding:
@@ -257,12 +259,12 @@ async def _skew(database: Database) -> Finding:
     off_s = skew_s(before, theirs, after)
     if off_s > MOST_SKEW_S:
         return Finding(
-            Mark.FAIL,
+            Standing.FAIL,
             "clock",
             f"{off_s:.1f} s off the database's: set both by NTP; a node that "
             "is more than 1 s off neither ticks nor writes",
         )
-    return Finding(Mark.OK, "clock", f"{off_s:.1f} s off the database's")
+    return Finding(Standing.OK, "clock", f"{off_s:.1f} s off the database's")
 
 
 async def _writing(database: Database) -> Finding:
@@ -275,8 +277,8 @@ async def _writing(database: Database) -> Finding:
             name = "" if county is None else f"{county.name}: "
             found.append(f"{name}{error.code}: {error}")
     if found:
-        return Finding(Mark.FAIL, "writing", " ".join(found))
-    return Finding(Mark.OK, "writing", "the database takes writes for every county")
+        return Finding(Standing.FAIL, "writing", " ".join(found))
+    return Finding(Standing.OK, "writing", "the database takes writes for every county")
 
 
 async def _seals(settings: Settings, database: Database) -> Finding:
@@ -284,11 +286,11 @@ async def _seals(settings: Settings, database: Database) -> Finding:
     try:
         has_any = await check_master_key(settings, database)
     except CrisisError as error:
-        return Finding(Mark.FAIL, "seals", explain(error))
+        return Finding(Standing.FAIL, "seals", explain(error))
     except SettingsError:
-        return Finding(Mark.FAIL, "seals", "not tried: the key can't be used")
+        return Finding(Standing.FAIL, "seals", "not tried: the key can't be used")
     told = "the key opens the private data" if has_any else "nothing is sealed yet"
-    return Finding(Mark.OK, "seals", told)
+    return Finding(Standing.OK, "seals", told)
 
 
 async def _rules(database: Database) -> AsyncIterator[Finding]:
@@ -303,34 +305,34 @@ async def _rules(database: Database) -> AsyncIterator[Finding]:
         told = f"{county.name}: standards {rules.standards.version}, zones {rules.areas.version}"
         if open_:
             yield Finding(
-                Mark.WARN,
+                Standing.WARN,
                 "rules",
                 f"{told}; not verified: {', '.join(facts) or 'no standard'}; {sets} code sets "
                 "(crisis-dispatch county standards)",
             )
         else:
-            yield Finding(Mark.OK, "rules", f"{told}; all verified")
+            yield Finding(Standing.OK, "rules", f"{told}; all verified")
         for problem in book.left_out:
-            yield Finding(Mark.WARN, "codes", f"{county.name}: left out: {problem}")
+            yield Finding(Standing.WARN, "codes", f"{county.name}: left out: {problem}")
 
 
 async def _counties(database: Database) -> Finding:
     found = await administration.list_counties(database)
     if not found:
-        return Finding(Mark.WARN, "counties", "none yet: crisis-dispatch county add NAME")
-    return Finding(Mark.OK, "counties", ", ".join(one.name for one in found))
+        return Finding(Standing.WARN, "counties", "none yet: crisis-dispatch county add NAME")
+    return Finding(Standing.OK, "counties", ", ".join(one.name for one in found))
 
 
 async def _mail(settings: Settings) -> list[Finding]:
     """Say whether e-mail can leave: the way by which people away from a screen are reached."""
     if settings.smtp_host is None or settings.smtp_from is None:
         told = "no mail server is set (CRISIS_SMTP_HOST): alarms reach people at a screen alone"
-        return [Finding(Mark.WARN, "mail", told)]
+        return [Finding(Standing.WARN, "mail", told)]
     where = f"{settings.smtp_host}:{settings.smtp_port}"
     problem = await mail_problem(settings)
     if problem is not None:
-        return [Finding(Mark.FAIL, "mail", f"{where}: {problem}; no alarm can be mailed")]
-    return [Finding(Mark.OK, "mail", f"{where} takes mail")]
+        return [Finding(Standing.FAIL, "mail", f"{where}: {problem}; no alarm can be mailed")]
+    return [Finding(Standing.OK, "mail", f"{where} takes mail")]
 
 
 async def _reach(settings: Settings, database: Database) -> list[Finding]:
@@ -352,9 +354,9 @@ async def _reach(settings: Settings, database: Database) -> list[Finding]:
                         "address that was tried (crisis-dispatch user mail NAME ADDRESS --test): "
                         "away from a screen they hear no alarm"
                     )
-                found.append(Finding(Mark.WARN, "reach", told))
+                found.append(Finding(Standing.WARN, "reach", told))
         lost = await channels.undelivered(county.county_id, since)
         if lost.given_up:
             told = f"{county.name}: {lost.given_up} alarms could not be sent in the last day"
-            found.append(Finding(Mark.WARN, "reach", f"{told} ({lost.error})"))
-    return found or [Finding(Mark.OK, "reach", "supervisors and on-call can be reached")]
+            found.append(Finding(Standing.WARN, "reach", f"{told} ({lost.error})"))
+    return found or [Finding(Standing.OK, "reach", "supervisors and on-call can be reached")]

@@ -20,7 +20,7 @@ from dispatch.sim.demand import Demand, DemandedCall
 from dispatch.sim.troupe import Troupe
 from web.demo.callers import Callers
 from web.demo.clients import Life, Tally, World
-from web.demo.desks import Desk, FollowUp, Supervisor
+from web.demo.desks import DemoDesk, DemoSupervisor, FollowUp
 from web.demo.phones import Phone
 
 #: All phones that wake at once would sign in at once.
@@ -82,8 +82,8 @@ async def work(orders: Orders, ended: asyncio.Event) -> None:
     troupe = orders.troupe
     lives: list[Life | Callers] = [
         Callers(world, troupe.line, demand),
-        *(Desk(world, one, nth, len(troupe.desks)) for nth, one in enumerate(troupe.desks)),
-        Supervisor(world, troupe.supervisor),
+        *(DemoDesk(world, one, nth, len(troupe.desks)) for nth, one in enumerate(troupe.desks)),
+        DemoSupervisor(world, troupe.supervisor),
         FollowUp(world, troupe.follow_up),
         *(
             Phone(world, staff, team, number)

@@ -153,7 +153,7 @@ class Owner(Life):
                 yield Act(f"contact/{owed['id']}", (0.6 * left_s, 0.9 * left_s), done)
 
 
-class Desk(Owner):
+class DemoDesk(Owner):
     """A dispatcher who also takes calls.
 
     Args:
@@ -257,7 +257,7 @@ class Desk(Owner):
             yield Act(f"callback/{owed['id']}", (20.0, 80.0), done, room_s=2.0)
 
 
-class Supervisor(Owner):
+class DemoSupervisor(Owner):
     """Sees to alarms, and to incidents that nobody owns: takes them over and works them."""
 
     def acts(self) -> Iterator[Act]:

@@ -25,13 +25,13 @@ import msgspec
 from crisis.clock import Clock
 from crisis.errors import NotSignedIn, TooMany, Unavailable
 from crisis.shapes import Value
-from dispatch.store.identity import Change, FoundSession, Principal, token_hash
+from dispatch.store.identity import AccountChange, FoundSession, Principal, token_hash
 from dispatch.store.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
 
-class Notice(StrEnum):
+class SessionNews(StrEnum):
     """What the holder of an open socket hears."""
 
     #: Signed out, revoked, disabled or run out: close, the person signs in again.
@@ -40,7 +40,7 @@ class Notice(StrEnum):
     CHANGED = "changed"
 
 
-Listener = Callable[[Notice], None]
+Listener = Callable[[SessionNews], None]
 
 
 class Pace(Value, frozen=True, kw_only=True):
@@ -243,7 +243,7 @@ class SessionRegistry:
         self._doubtful.discard(session_id)
         self._seen_on_sockets.pop(session_id, None)
 
-    def _tell(self, session_id: UUID, notice: Notice, unlike: Principal | None = None) -> None:
+    def _tell(self, session_id: UUID, notice: SessionNews, unlike: Principal | None = None) -> None:
         """Tell all who watch a session, or those judged by other grants than ``unlike`` has."""
         listeners = self._watched.get(session_id, {})
         loop = asyncio.get_running_loop()
@@ -308,7 +308,7 @@ class SessionRegistry:
         self._seen_changes = frozenset(one.log_id for one in changes)
         self._polled_mono = asked_mono
 
-    def _affected(self, changes: Iterable[Change]) -> set[UUID]:
+    def _affected(self, changes: Iterable[AccountChange]) -> set[UUID]:
         found = {one.session_id for one in changes if one.session_id is not None}
         accounts = {one.account_id for one in changes if one.session_id is None}
         for session_id, known in self._by_id.items():
@@ -347,9 +347,9 @@ class SessionRegistry:
         for session_id in session_ids:
             session = found.get(session_id)
             if session is None or not session.is_alive(now):
-                self._tell(session_id, Notice.ENDED)
+                self._tell(session_id, SessionNews.ENDED)
             else:
-                self._tell(session_id, Notice.CHANGED, unlike=session.principal)
+                self._tell(session_id, SessionNews.CHANGED, unlike=session.principal)
 
     async def write_touches(self) -> None:
         """Write when the sessions used here were last used.

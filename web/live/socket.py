@@ -23,12 +23,12 @@ from crisis.errors import CrisisError, NotAllowed, NotSignedIn, TooMany, Unavail
 from crisis.ids import CountyId
 from crisis.rights import RoleClass
 from crisis.roles import Actor
-from dispatch.feed import Feed, Group, Positions, View, frames, view_of
+from dispatch.feed import Committed, Feed, Positions, View, frames, view_of
 from dispatch.run.alerts import Alert
 from dispatch.store.identity import Principal
 from dispatch.store.pulse import STALE_AFTER_S
 from web.http.auth import actor_for, require_scope
-from web.http.sessions import Listener, Notice
+from web.http.sessions import Listener, SessionNews
 from web.live.fanout import SLOW, Fanout, Member
 from web.live.frames import FRAMES, Sink, text_frame
 
@@ -207,7 +207,7 @@ class Live:
 
     # What feeds it
 
-    def on_group(self, group: Group) -> None:
+    def on_group(self, group: Committed) -> None:
         """Send what a group of events changed; call it for every group, in order.
 
         Should that fail, the county's sockets are closed: a board with a silent gap is worse.
@@ -415,8 +415,8 @@ class Live:
     async def _serve(self, session: _Session, receive: Receive) -> None:
         member = session.member
 
-        def on_notice(notice: Notice) -> None:
-            if notice is Notice.ENDED:
+        def on_notice(notice: SessionNews) -> None:
+            if notice is SessionNews.ENDED:
                 member.close(SIGN_IN, "session_ended")
             else:
                 member.close(AGAIN, "rights changed")

@@ -23,7 +23,7 @@ from dispatch.sim.troupe import Staff
 from geo.point import Point
 from web.demo.clients import Act, Entity, Life, World
 from web.demo.company import watched
-from web.demo.desks import Desk, Supervisor
+from web.demo.desks import DemoDesk, DemoSupervisor
 
 Eventually = Callable[..., Awaitable[None]]
 
@@ -132,7 +132,7 @@ def ringing() -> Entity:
 async def test_a_call_that_could_not_be_answered_is_still_anybodys() -> None:
     here = world()
     sent = answering(here, 503, {"code": "busy"})
-    desk = Desk(here, STAFF, 0, 1)
+    desk = DemoDesk(here, STAFF, 0, 1)
     shown(desk, ringing())
     await act(desk, f"answer/{CALL}").do()
     assert [path for path, _ in sent] == [f"/calls/{CALL}/answer"]
@@ -142,7 +142,7 @@ async def test_a_call_that_could_not_be_answered_is_still_anybodys() -> None:
 async def test_a_call_that_one_desk_answers_is_no_colleagues() -> None:
     here = world()
     answering(here, 200, {"result": {}})
-    one, other = (Desk(here, STAFF, nth, 2) for nth in range(2))
+    one, other = (DemoDesk(here, STAFF, nth, 2) for nth in range(2))
     shown(one, ringing())
     shown(other, ringing())
     await act(one, f"answer/{CALL}").do()
@@ -150,7 +150,7 @@ async def test_a_call_that_one_desk_answers_is_no_colleagues() -> None:
 
 
 def test_what_a_person_took_is_left_to_them() -> None:
-    desk, supervisor = Desk(world(), STAFF, 0, 1), Supervisor(world(), STAFF)
+    desk, supervisor = DemoDesk(world(), STAFF, 0, 1), DemoSupervisor(world(), STAFF)
     theirs = str(UUID(int=99))
     call = {"k": "call", "id": CALL, "state": "on_line", "answered_by": theirs}
     incident = {"k": "incident", "id": INCIDENT, "phase": "screening", "state": "screening"}
@@ -175,13 +175,13 @@ def test_what_a_person_took_is_left_to_them() -> None:
 def test_whoever_owns_an_incident_works_it_the_supervisor_too(
     incident: Entity, act_of: str
 ) -> None:
-    for life in (Desk(world(), STAFF, 0, 1), Supervisor(world(), STAFF)):
+    for life in (DemoDesk(world(), STAFF, 0, 1), DemoSupervisor(world(), STAFF)):
         shown(life, {"k": "incident", "id": INCIDENT, "owner": str(ME), **incident})
         assert {key.split("/")[0] for key in keys(life)} == {act_of}
 
 
 def test_a_slot_that_was_asked_for_is_left_to_the_service() -> None:
-    desk = Desk(world(), STAFF, 0, 1)
+    desk = DemoDesk(world(), STAFF, 0, 1)
     slots = [{"no": 1, "state": "waiting", "asked": True, "next_try_at": "2026-03-02T18:00:00Z"}]
     incident = {"k": "incident", "id": INCIDENT, "phase": "waiting", "state": "determined"}
     shown(desk, {**incident, "owner": str(ME), "slots": slots})
@@ -190,7 +190,7 @@ def test_a_slot_that_was_asked_for_is_left_to_the_service() -> None:
 
 def test_a_person_has_seconds_of_their_own_before_a_call_is_answered() -> None:
     for nth in range(2):
-        desk = Desk(world(), STAFF, nth, 2)
+        desk = DemoDesk(world(), STAFF, nth, 2)
         shown(desk, ringing())
         assert act(desk, f"answer/{CALL}").room_s >= 6
 
@@ -210,7 +210,7 @@ async def test_a_second_incident_about_the_same_person_is_merged_with_the_first(
     here.first_call |= {OTHER_CALL: CALL, OTHER: CALL}
     here.incident_of[CALL] = INCIDENT
     sent = answering(here, 200, {"result": {}})
-    desk = Desk(here, STAFF, 0, 1)
+    desk = DemoDesk(here, STAFF, 0, 1)
     shown(desk, _incident(INCIDENT), _incident(OTHER))
     assert keys(desk) == {f"determine/{INCIDENT}", f"merge/{OTHER}"}
     await act(desk, f"merge/{OTHER}").do()
@@ -230,7 +230,7 @@ RANKED = {
 async def _teams_asked(here: World, times: int) -> list[str]:
     """Which teams a desk asks for as many incidents, one after the other."""
     sent = answering(here, 200, RANKED)
-    desk = Desk(here, STAFF, 0, 1)
+    desk = DemoDesk(here, STAFF, 0, 1)
     for nth in range(times):
         await desk._offer(f"/incidents/{nth}")
     return [body["team_id"] for path, body in sent if path.endswith("/offers")]
@@ -258,7 +258,7 @@ def test_one_alarm_is_not_left_to_chance() -> None:
 
 
 def test_help_is_sent_for_some_alarms_and_how_they_ended_says_so() -> None:
-    supervisor = Supervisor(world(), STAFF)
+    supervisor = DemoSupervisor(world(), STAFF)
     wanted = set()
     for number in range(40):
         alarm = {"k": "duress", "id": f"{number}", "state": "acknowledged"}

@@ -12,9 +12,9 @@ from geo.fix import (
     DEFAULT_LIMITS,
     RUN_THAT_CONVINCES,
     Fix,
+    FixReason,
     FixSource,
     PlausibilityLimits,
-    Reason,
     Track,
     advance,
     age_s,
@@ -60,18 +60,18 @@ def test_an_ordinary_sample_is_plausible() -> None:
 
 def test_a_sample_from_the_future_is_refused_beyond_the_skew_only() -> None:
     assert implausible(fix_at(60), None, NOW) == ()
-    assert implausible(fix_at(61), None, NOW) == (Reason.FUTURE,)
+    assert implausible(fix_at(61), None, NOW) == (FixReason.FUTURE,)
 
 
 def test_a_sample_is_too_old_beyond_the_limit_only() -> None:
     assert implausible(fix_at(-DEFAULT_LIMITS.max_age_s), None, NOW) == ()
-    assert implausible(fix_at(-DEFAULT_LIMITS.max_age_s - 1), None, NOW) == (Reason.TOO_OLD,)
+    assert implausible(fix_at(-DEFAULT_LIMITS.max_age_s - 1), None, NOW) == (FixReason.TOO_OLD,)
 
 
 def test_a_cell_towers_accuracy_passes_and_a_worse_one_does_not() -> None:
     assert implausible(fix_at(0, accuracy_m=2_500), None, NOW) == ()
-    assert implausible(fix_at(0, accuracy_m=2_501), None, NOW) == (Reason.INACCURATE,)
-    assert implausible(fix_at(0, accuracy_m=float("nan")), None, NOW) == (Reason.INACCURATE,)
+    assert implausible(fix_at(0, accuracy_m=2_501), None, NOW) == (FixReason.INACCURATE,)
+    assert implausible(fix_at(0, accuracy_m=float("nan")), None, NOW) == (FixReason.INACCURATE,)
 
 
 def test_an_unreported_accuracy_is_no_reason_against_a_sample() -> None:
@@ -79,14 +79,16 @@ def test_an_unreported_accuracy_is_no_reason_against_a_sample() -> None:
 
 
 def test_null_island_is_no_position() -> None:
-    assert implausible(fix_at(0, Point(lat_deg=0, lon_deg=0)), None, NOW) == (Reason.NULL_ISLAND,)
+    assert implausible(fix_at(0, Point(lat_deg=0, lon_deg=0)), None, NOW) == (
+        FixReason.NULL_ISLAND,
+    )
     on_the_equator = Point(lat_deg=0, lon_deg=10)
     assert implausible(fix_at(0, on_the_equator), None, NOW) == ()
 
 
 def test_no_car_goes_from_fresno_to_merced_in_a_minute() -> None:
     before = fix_at(-60)
-    assert implausible(fix_at(0, MERCED), before, NOW) == (Reason.IMPOSSIBLE_SPEED,)
+    assert implausible(fix_at(0, MERCED), before, NOW) == (FixReason.IMPOSSIBLE_SPEED,)
 
 
 def test_an_hour_is_enough_from_fresno_to_merced() -> None:
@@ -95,31 +97,33 @@ def test_an_hour_is_enough_from_fresno_to_merced() -> None:
 
 def test_a_leap_shows_backwards_in_time_too() -> None:
     later = fix_at(0)
-    assert implausible(fix_at(-60, MERCED), later, NOW) == (Reason.IMPOSSIBLE_SPEED,)
+    assert implausible(fix_at(-60, MERCED), later, NOW) == (FixReason.IMPOSSIBLE_SPEED,)
 
 
 def test_the_whole_seconds_of_device_clocks_are_allowed_for() -> None:
     # One second apart by the clocks may be nearly two: 2 s x 70 m/s + 2 x 10 m = 160 m.
     assert implausible(fix_at(0, north_of(FRESNO, 159)), fix_at(-1), NOW) == ()
     assert implausible(fix_at(0, north_of(FRESNO, 162)), fix_at(-1), NOW) == (
-        Reason.IMPOSSIBLE_SPEED,
+        FixReason.IMPOSSIBLE_SPEED,
     )
 
 
 def test_poor_accuracy_excuses_a_leap_that_it_explains() -> None:
     there = north_of(FRESNO, 1_500)
     before = fix_at(-1, accuracy_m=20)
-    assert implausible(fix_at(0, there, accuracy_m=20), before, NOW) == (Reason.IMPOSSIBLE_SPEED,)
+    assert implausible(fix_at(0, there, accuracy_m=20), before, NOW) == (
+        FixReason.IMPOSSIBLE_SPEED,
+    )
     assert implausible(fix_at(0, there, accuracy_m=1_500), before, NOW) == ()
 
 
 def test_a_device_that_claims_an_impossible_speed_is_not_believed() -> None:
-    assert implausible(fix_at(0, speed_mps=71), None, NOW) == (Reason.IMPOSSIBLE_SPEED,)
+    assert implausible(fix_at(0, speed_mps=71), None, NOW) == (FixReason.IMPOSSIBLE_SPEED,)
 
 
 def test_the_same_sample_sent_twice_is_a_duplicate() -> None:
-    assert implausible(fix_at(0), fix_at(0), NOW) == (Reason.DUPLICATE,)
-    assert implausible(fix_at(5, fix_id="a"), fix_at(0, fix_id="a"), NOW) == (Reason.DUPLICATE,)
+    assert implausible(fix_at(0), fix_at(0), NOW) == (FixReason.DUPLICATE,)
+    assert implausible(fix_at(5, fix_id="a"), fix_at(0, fix_id="a"), NOW) == (FixReason.DUPLICATE,)
 
 
 def test_two_devices_may_sample_in_the_same_second() -> None:
@@ -129,18 +133,18 @@ def test_two_devices_may_sample_in_the_same_second() -> None:
 def test_all_reasons_are_given_and_each_once() -> None:
     wrong = fix_at(3600, Point(lat_deg=0, lon_deg=0), accuracy_m=90_000, speed_mps=500)
     assert implausible(wrong, fix_at(-60), NOW) == (
-        Reason.FUTURE,
-        Reason.INACCURATE,
-        Reason.NULL_ISLAND,
-        Reason.IMPOSSIBLE_SPEED,
+        FixReason.FUTURE,
+        FixReason.INACCURATE,
+        FixReason.NULL_ISLAND,
+        FixReason.IMPOSSIBLE_SPEED,
     )
 
 
 def test_a_county_may_set_its_own_limits() -> None:
     strict = PlausibilityLimits(max_accuracy_m=50, max_age_s=60)
     assert implausible(fix_at(-61, accuracy_m=51), None, NOW, strict) == (
-        Reason.TOO_OLD,
-        Reason.INACCURATE,
+        FixReason.TOO_OLD,
+        FixReason.INACCURATE,
     )
 
 
@@ -203,13 +207,13 @@ def test_the_quick_test_for_leaps_never_overlooks_one(
 ) -> None:
     start = Point(lat_deg=lat, lon_deg=lon)
     end = Point(lat_deg=lat + d_lat, lon_deg=max(-180.0, min(180.0, lon + d_lon)))
-    leaps = Reason.IMPOSSIBLE_SPEED in implausible(fix_at(0, end), fix_at(-seconds, start), NOW)
+    leaps = FixReason.IMPOSSIBLE_SPEED in implausible(fix_at(0, end), fix_at(-seconds, start), NOW)
     elapsed = (fix_at(0).fixed_at - fix_at(-seconds).fixed_at).total_seconds()
     reach = DEFAULT_LIMITS.max_speed_mps * (elapsed + 1) + 20
     assert leaps == (haversine_m(start, end) > reach)
 
 
-def believe(track: Track, *samples: Fix) -> tuple[Track, list[tuple[Reason, ...]]]:
+def believe(track: Track, *samples: Fix) -> tuple[Track, list[tuple[FixReason, ...]]]:
     verdicts = []
     for sample in samples:
         track, reasons = advance(track, sample, NOW + timedelta(hours=1))
@@ -227,7 +231,7 @@ def test_a_team_follows_its_samples() -> None:
 def test_one_wild_sample_is_refused_and_forgotten() -> None:
     home, wild, next_one = fix_at(0), fix_at(10, MERCED), fix_at(20, north_of(FRESNO, 100))
     track, verdicts = believe(Track(), home, wild, next_one)
-    assert verdicts == [(), (Reason.IMPOSSIBLE_SPEED,), ()]
+    assert verdicts == [(), (FixReason.IMPOSSIBLE_SPEED,), ()]
     assert track == Track(latest=next_one)
 
 
@@ -235,7 +239,7 @@ def test_a_wrong_first_sample_gives_way_to_a_run_of_agreeing_ones() -> None:
     cached = fix_at(0, MERCED)
     true = [fix_at(10 * step, north_of(FRESNO, 150 * step)) for step in range(1, 6)]
     track, verdicts = believe(Track(), cached, *true)
-    refused = (Reason.IMPOSSIBLE_SPEED,)
+    refused = (FixReason.IMPOSSIBLE_SPEED,)
     assert verdicts == [(), *[refused] * (RUN_THAT_CONVINCES - 1), (), (), ()]
     assert track.latest == true[-1]
 
@@ -244,7 +248,7 @@ def test_the_same_doubted_sample_sent_again_convinces_nobody() -> None:
     wild = fix_at(10, MERCED)
     track, verdicts = believe(Track(), fix_at(0), wild, wild, wild, wild)
     assert track.latest == fix_at(0)
-    assert verdicts[2:] == [(Reason.DUPLICATE,)] * 3
+    assert verdicts[2:] == [(FixReason.DUPLICATE,)] * 3
 
 
 def test_late_samples_convince_nobody() -> None:
@@ -252,14 +256,14 @@ def test_late_samples_convince_nobody() -> None:
     stray = [fix_at(-100 + 10 * n, MERCED) for n in range(RUN_THAT_CONVINCES + 1)]
     track, verdicts = believe(Track(latest=latest), *stray)
     assert track == Track(latest=latest)
-    assert verdicts == [(Reason.IMPOSSIBLE_SPEED,)] * len(stray)
+    assert verdicts == [(FixReason.IMPOSSIBLE_SPEED,)] * len(stray)
 
 
 def test_wild_samples_that_contradict_each_other_convince_nobody() -> None:
     wild = [fix_at(10 * n, north_of(MERCED, 60_000 * (n % 2))) for n in range(1, 8)]
     track, verdicts = believe(Track(), fix_at(0), *wild)
     assert track.latest == fix_at(0)
-    assert all(verdict == (Reason.IMPOSSIBLE_SPEED,) for verdict in verdicts[1:])
+    assert all(verdict == (FixReason.IMPOSSIBLE_SPEED,) for verdict in verdicts[1:])
 
 
 def test_a_device_that_claims_impossible_speeds_never_convinces() -> None:

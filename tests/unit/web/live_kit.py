@@ -19,7 +19,7 @@ from dispatch.store.identity import Grant, Principal, Purpose
 from geo.fix import Fix, FixSource
 from tests.unit.dispatch.board_kit import COUNTY, MONDAY, OAKLAND, uid
 from web.http.auth import cookie_secret, header_secret
-from web.http.sessions import Listener, Notice
+from web.http.sessions import Listener, SessionNews
 
 
 class Door:
@@ -81,7 +81,7 @@ class Registry:
     def touch(self, session_id: Any) -> None:
         self.touched.append(session_id)
 
-    def tell(self, name: str, notice: Notice) -> None:
+    def tell(self, name: str, notice: SessionNews) -> None:
         for listener in list(self.listeners[uid(f"session of {name}")]):
             listener(notice)
 

@@ -22,7 +22,7 @@ from dispatch.run.alerts import Alert
 from tests.unit.dispatch.board_kit import AGENCY, COUNTY, MONDAY, County, uid
 from tests.unit.dispatch.livefeed_kit import DESK, WALL, Client, group_of, team_view
 from tests.unit.web.live_kit import Buffer, Door, Registry
-from web.http.sessions import Notice
+from web.http.sessions import SessionNews
 from web.live.fanout import Fanout
 from web.live.frames import FRAMES, SinkListener
 from web.live.socket import Live, LiveLimits
@@ -452,10 +452,10 @@ async def test_bye_closes_and_a_flood_does_too(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("notice", "close"),
-    [(Notice.ENDED, (4401, "session_ended")), (Notice.CHANGED, (1012, "rights changed"))],
+    [(SessionNews.ENDED, (4401, "session_ended")), (SessionNews.CHANGED, (1012, "rights changed"))],
 )
 async def test_a_session_s_end_closes_its_sockets_at_once(
-    stage: Stage, notice: Notice, close: tuple[int, str]
+    stage: Stage, notice: SessionNews, close: tuple[int, str]
 ) -> None:
     stage.door.account("one", Role.DISPATCHER)
     stage.door.account("two", Role.DISPATCHER)

@@ -673,11 +673,6 @@ export interface Device {
   readonly last_seen_at: string;
 }
 
-/** Where a team's crew is signed in. */
-export interface Devices {
-  readonly devices: readonly Device[];
-}
-
 /** When a person may pull a team on the road away: for a higher class, never by itself. */
 export interface DivertPolicy {
   readonly allowed: boolean;
@@ -2329,6 +2324,11 @@ export interface TeamDetermined {
   readonly danger: Danger | null;
   readonly version: number | null;
   readonly suggestion: Suggestion;
+}
+
+/** Where a team's crew is signed in. */
+export interface TeamDevices {
+  readonly devices: readonly Device[];
 }
 
 /** An incident for a team that is asked or runs to it; runs are those of every team on it. */
@@ -3987,7 +3987,7 @@ export const getShifts: Operation<undefined, undefined, undefined, Shifts> = {
 };
 
 /** Where a team's crew is signed in. */
-export const getTeamDevices: Operation<{ team_id: string }, undefined, undefined, Devices> = {
+export const getTeamDevices: Operation<{ team_id: string }, undefined, undefined, TeamDevices> = {
   name: "getTeamDevices", method: "GET", path: "/api/v1/teams/{team_id}/devices", command: false, shape: null,
 };
 
