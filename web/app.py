@@ -40,7 +40,8 @@ from web.api import (
     trackers,
 )
 from web.api.openapi import describe as describe_api
-from web.api.routes import Api, Asked, Operation, Parts, Table
+from web.api.paths import Api, Table
+from web.api.routes import Asked, Operation, Parts
 from web.api.wire import JSON
 from web.http.headers import headers_of
 from web.http.pages import plain_page

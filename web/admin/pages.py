@@ -9,9 +9,7 @@ is a message in the person's language. Must not know what any form is about.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -42,19 +40,15 @@ from dispatch.store import administration
 from dispatch.store.administration import Agency
 from dispatch.store.identity import Principal
 from dispatch.store.names import Called, read_names
+from web.admin.acts import Acts
 from web.admin.forms import Form, read_form
-from web.admin.jobs import Job, answer_of
+from web.admin.jobs import answer_of
 from web.admin.language import Words, locale_of, names, words_in
 from web.api.intake import envelope
 from web.api.routes import Parts
 from web.http import problems
 from web.http.auth import actor_for
 from web.http.pages import Assets, NotBuilt
-
-#: How many acts' answers are kept, in case they are sent again.
-_MOST_ACTS = 256
-#: A longer answer of a long act isn't kept: sent again, it is done again, and does nothing more.
-_LONGEST_KEPT = 256 * 1024
 
 _HEADERS = {"cache-control": "no-store", "vary": "cookie, accept-language"}
 #: What a person chose on this device; written by the pages' scripts.
@@ -320,64 +314,6 @@ def problem_in(words: Words, problem: str) -> str:
 def status_of(error: Trouble) -> int:
     """Return the HTTP status of a refusal."""
     return problems.status_of(error) if isinstance(error, CrisisError) else 422
-
-
-class Acts:
-    """Acts under way and those just done, so that none is done twice on this node."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[UUID, UUID, bytes], asyncio.Task[Response]] = OrderedDict()
-        self._jobs: dict[tuple[UUID, UUID, bytes], Job] = {}
-
-    async def once(
-        self, account: UUID, form: Form, do: Callable[[], Awaitable[Response]]
-    ) -> Response:
-        """Return what ``do`` answers; the same act sent again gets the same answer.
-
-        What was refused may be tried again under the same id; a form that says something else is
-        another act.
-        """
-        key = (account, form.act(), form.digest())
-        task = self._known.get(key)
-        if task is None:
-            task = asyncio.ensure_future(_run(do))
-            self._known[key] = task
-            while len(self._known) > _MOST_ACTS:
-                self._known.popitem(last=False)
-        try:
-            # Whoever goes away doesn't take the act with them.
-            response = await asyncio.shield(task)
-        except CrisisError:
-            self._known.pop(key, None)
-            raise
-        if response.status_code >= 400:
-            self._known.pop(key, None)
-        return response
-
-    def long(self, account: UUID, form: Form, do: Callable[[Work], Awaitable[Response]]) -> Job:
-        """Return the job that does a long act; the same act sent again joins it."""
-        key = (account, form.act(), form.digest())
-        for done in [one for one, job in self._jobs.items() if not _is_kept(job)]:
-            del self._jobs[done]
-        job = self._jobs.get(key)
-        if job is None:
-            job = self._jobs[key] = Job(do)
-            while len(self._jobs) > _MOST_ACTS:
-                del self._jobs[next(iter(self._jobs))]
-        return job
-
-
-def _is_kept(job: Job) -> bool:
-    if job.is_lost:
-        return False
-    if not job.is_done:
-        return True
-    answer = job.answer()
-    return answer.status_code < 400 and len(answer.body) <= _LONGEST_KEPT
-
-
-async def _run(do: Callable[[], Awaitable[Response]]) -> Response:
-    return await do()
 
 
 class Pages:

@@ -13,7 +13,8 @@ from crisis import commands as c
 from crisis.errors import NotFound
 from crisis.rights import SENDERS
 from crisis.roles import SYSTEM
-from web.api.routes import Asked, Operation, Table
+from web.api.paths import Table
+from web.api.routes import Asked, Operation
 from web.app import table_of
 from web.http.problems import WrongMethod
 
