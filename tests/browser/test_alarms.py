@@ -74,10 +74,14 @@ async def record_crew(desk: Client) -> None:
         for one in (await desk.get("/teams")).json()["teams"]
         if one["team"]["id"] == team_id(0)
     )
-    people = (await desk.get("/responders")).json()["responders"]
-    first = next(one for one in people if one["id"] == team["crew"][0]["responder_id"])
+    roster = (await desk.get("/responders")).json()
+    first = next(
+        one for one in roster["responders"] if one["id"] == team["crew"][0]["responder_id"]
+    )
     given = {key: value for key, value in first.items() if not key.endswith("_record")}
-    await desk.do("/responders", responder=given, name="Kim Canary", phone="510-555-0101")
+    seen = roster["marks"][first["id"]]
+    known = {"name": "Kim Canary", "phone": "510-555-0101"}
+    await desk.do("/responders", responder=given, seen=seen, **known)
 
 
 async def has_all_facts(page: Page) -> None:

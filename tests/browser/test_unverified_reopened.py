@@ -30,7 +30,7 @@ async def test_every_page_says_what_of_the_rules_nobody_has_verified(
             told = page.get_by_text("standards not verified")
             await expect(told).to_be_visible()
             await told.click()
-            await expect(page.get_by_text("followup.hours")).to_be_visible()
+            await expect(page.get_by_text("Hours to follow up")).to_be_visible()
             assert await axe(page) == []
             await page.close()
 
