@@ -444,10 +444,11 @@ async def test_who_told_a_crew_of_the_hazards_is_asked_and_not_made_up(windows: 
     await take_call(Hands(desk))
     await expect(desk.locator(".recommend li.top")).to_be_visible()
     await desk.keyboard.press("e")
+    await expect(desk.get_by_role("radio", name="Emergent")).to_be_focused()
     await desk.get_by_role("combobox", name="Hazards").fill("weapon")
-    await desk.keyboard.press("Enter")
+    # What was typed is meant, also where it is sent before it was taken from the list.
     await desk.keyboard.press("Control+Enter")
-    await expect(desk.locator(".danger").first).to_contain_text("Weapon")
+    await expect(desk.locator(".danger li")).to_contain_text("Weapon on scene")
     await expect(desk.locator(".recommend li.top")).to_be_visible()
     await desk.keyboard.press("o")
     await desk.get_by_label("Who says it").select_option("clinician")

@@ -1,4 +1,5 @@
 // Choosing codes by typing: letters narrow the list, Enter takes the first, Backspace the last off.
+// What was typed is meant: leaving the field, or sending the form from it, takes the first too.
 
 import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
@@ -40,16 +41,24 @@ export function Pick({ label, set, chosen, onChange, many = false, among, hard, 
   const field = useRef<HTMLInputElement | null>(null);
   const all = choices(set).filter((code) => !chosen.includes(code.code) && (among?.(code) ?? true));
   const found = matching(all, typed.value).slice(0, typed.value === "" ? 60 : MOST);
-  const take = (code: string) => {
+  const first = found[Math.min(at.value, found.length - 1)];
+  const put = (code: string) => {
     onChange(many ? [...chosen, code] : [code]);
     typed.value = "";
     at.value = 0;
     isOpen.value = false;
+  };
+  const take = (code: string) => {
+    put(code);
     field.current?.focus();
   };
+  const takeTyped = () => {
+    if (typed.peek().trim() !== "" && first) put(first.code);
+    isOpen.value = false;
+  };
   const onKey = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) takeTyped();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const first = found[Math.min(at.value, found.length - 1)];
     switch (event.key) {
       case "ArrowDown":
       case "ArrowUp":
@@ -60,11 +69,6 @@ export function Pick({ label, set, chosen, onChange, many = false, among, hard, 
         if (!isOpen.value || first === undefined) return;
         take(first.code);
         break;
-      case "Tab":
-        // What was typed is meant: leaving the field takes it.
-        if (isOpen.value && typed.value.trim() !== "" && first) take(first.code);
-        isOpen.value = false;
-        return;
       case "Backspace":
         if (typed.value !== "" || chosen.length === 0) return;
         onChange(chosen.slice(0, -1));
@@ -122,7 +126,7 @@ export function Pick({ label, set, chosen, onChange, many = false, among, hard, 
             isOpen.value = true;
           }}
           onClick={() => (isOpen.value = true)}
-          onBlur={() => (isOpen.value = false)}
+          onBlur={takeTyped}
           onKeyDown={onKey}
         />
       </div>
