@@ -1,7 +1,8 @@
 """``python -m tests.bench [name ...] [--quick] [--json]``: every measurement beside its floor.
 
 Each bench is run by a process of its own, one after the other, so that none disturbs another.
-Exits with 0 whether or not the targets are met, and with 1 if a bench itself failed.
+A target is a ratio to the floor of the same run. Exits with 0 whether or not they are met, and
+with 1 if a bench itself failed.
 """
 
 from __future__ import annotations

@@ -369,8 +369,9 @@ class Load:
             if number >= 3:
                 last_s.append(gathering.last_s - begun)
                 answer_s.append(answered - begun)
-            if gathering.seqs() != {client.seq}:
-                raise RuntimeError("a screen showed something else than the accept")
+            # What the accept makes due at once may come in the same frame.
+            if min(gathering.seqs()) < client.seq:
+                raise RuntimeError("a screen did not show the accept")
             frames = sorted(set(gathering.payloads.values()), key=len)
             takers = [
                 sum(payload == frame for payload in gathering.payloads.values()) for frame in frames

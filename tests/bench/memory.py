@@ -58,21 +58,21 @@ async def run(quick: bool) -> list[Row]:
     what = f"{weighed.teams} teams, {weighed.incidents:,} incidents, {weighed.obligations:,} owed"
     return [
         at_most(
-            8,
+            20,
             f"idle socket on a whole node, half desk and half team views, {SOCKETS:,} sockets",
             "KiB resident",
             value,
             floor,
         ),
         at_most(
-            8,
+            4,
             f"board of the largest county in memory ({what}); floor: its bytes as JSON",
             "MiB traced",
             board,
             weighed.json_bytes / _MIB,
         ),
         at_most(
-            2,
+            2.5,
             "the same with its desk, team, wall and follow-up views rendered",
             "MiB traced",
             shown,

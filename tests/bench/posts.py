@@ -1,6 +1,6 @@
 """Fixes over HTTP, durable when answered, against an endpoint that does nothing.
 
-The floor of single posts is a Starlette endpoint behind the same uvicorn that answers 204 to the
+The floor is a Starlette endpoint behind the same uvicorn that answers 204 to the
 same posts of the same clients, in turns. Server, PostgreSQL and clients share the machine.
 """
 
@@ -15,7 +15,7 @@ from tests.bench.site import Site, bare, fresh_node
 
 #: More teams than posts in flight: each team's fixes come in order, as a phone sends them.
 TEAMS = 320
-BATCH, BATCHES_AT_ONCE, BATCHES_TARGET = 20, 128, 40_000
+BATCH, BATCHES_AT_ONCE = 20, 128
 SINGLES_AT_ONCE, SINGLES_RATIO = 256, 0.5
 _SHIFTS_BEGAN_H = 22.0
 
@@ -79,7 +79,7 @@ async def run(quick: bool) -> list[Row]:
     single, bare_single = _rate(singles), _rate(nothing)
     return [
         at_least(
-            0.3,
+            0.15,
             f"fixes over HTTP, durable when answered, batches of {BATCH}, "
             f"{BATCHES_AT_ONCE} in flight",
             "fixes/s",
