@@ -109,7 +109,6 @@ async def answer(node: Node, listening: socket.socket, started: Started | None =
         up = asyncio.create_task(server.is_up.wait())
         await asyncio.wait([up, serving], return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
-        await asyncio.to_thread(solver)
         # Boards and modules stay for good: the cycle collector needn't walk them at each turn.
         gc.collect()
         gc.freeze()
@@ -118,6 +117,8 @@ async def answer(node: Node, listening: socket.socket, started: Started | None =
         gc.set_threshold(_OBJECTS_PER_COLLECTION, 20, 20)
         if started is not None and not serving.done():
             await started(node, address_of(listening))
+        # Not before: whoever waits for the address needn't wait for what the first plan needs.
+        await asyncio.to_thread(solver)
         await serving
     finally:
         for number in _SIGNALS:
