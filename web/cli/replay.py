@@ -1,7 +1,8 @@
-"""``crisis-dispatch replay``: recorded calls through the whole service, then the report.
+"""``crisis-dispatch replay``: recorded calls through the service, then the report.
 
 Decides how a replay is set up: a database of its own marked simulated, and a node whose county time
-goes from act to act. What the acts are, and how they are sent, stands in ``dispatch.sim``.
+goes from act to act. Calls answered anew are decided in memory first, and written to it then. What
+the acts are stands in ``dispatch.sim``.
 """
 
 from __future__ import annotations
